@@ -1,0 +1,214 @@
+"""Noise on images: what a rollout sees instead of the clean picture.
+
+Formula (forward diffusion; NoisyGRPO, arXiv 2510.21122, and NoisyRollout, arXiv 2504.13055, share
+the schedule):
+
+    beta_t      = 1e-5 + (5e-3 - 1e-5) * sigmoid(u_t),   u = linspace(-6, 6, 1000),   t = 0..999
+    alpha_bar_t = prod_{s <= t} (1 - beta_s)
+    x_t         = sqrt(alpha_bar_t) * x_0 + sqrt(1 - alpha_bar_t) * eps
+    eps ~ N(0, 1) per pixel and channel
+
+``x_0`` is RGB in [0, 1] at the image's own resolution, before any processor. A level ``n`` in [0,
+1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and ``patch_mask``
+(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout).
+
+Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
+outside.
+
+Randomness is addressed, not consumed: ``noise_seed`` turns (seed, step, example id, rollout, image)
+into a seed, and the noise is a pure function of it. No global generator is read or written. NumPy
+keeps the streams of ``PCG64`` the same across versions; it does not promise that for the normal
+transform, so compare noise within one NumPy version.
+
+Deliberate deviations from the released code (ids of the defects in docs/papers.md):
+- B1: the result is clamped to [0, 1] and rounded. ``wrap=True`` reproduces the wrap modulo 256, for
+  parity runs only.
+- B2, R11: level 0, and any level that rounds to t = 0, returns the very object that came in; the
+  released codes add noise of std .0047 there. Wrapping changes nothing about that.
+- B4: the index is rounded, and n = 1 is t = 999, not an error.
+- R14: the released codes draw from the process-wide generator.
+- ``patch_mask`` covers the right and bottom remainder too (the released cells leave up to 7 pixels
+  unmasked); counts of masked pixels and cells are rounded, not truncated.
+- ``rotation`` spans +-180 degrees at level 1 and ``crop_fill`` the whole side; the released codes
+  take the maximum as a further knob, which the level already is.
+"""
+
+import functools
+import hashlib
+import math
+import struct
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+T = 1000
+"""Number of diffusion steps."""
+
+SHARED = -1
+"""Rollout index that addresses noise which all rollouts of a prompt share (NoisyRollout)."""
+
+MAX_ANGLE = 180.0
+"""Largest rotation in degrees, at level 1."""
+
+PATCH_GRID = 8
+"""``patch_mask`` cuts the picture into ``PATCH_GRID`` x ``PATCH_GRID`` cells."""
+
+Seed = int | Sequence[int] | np.random.SeedSequence
+
+
+@functools.cache
+def alpha_bar() -> np.ndarray:
+    """Return the share of signal power left at each step, ``float64 [1000]``, read-only."""
+    u = np.linspace(-6.0, 6.0, T)
+    beta = 1e-5 + (5e-3 - 1e-5) / (1.0 + np.exp(-u))
+    result = np.cumprod(1.0 - beta)
+    result.setflags(write=False)
+    return result
+
+
+def noise_index(level: float) -> int:
+    """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside."""
+    if not 0.0 <= level <= 1.0:
+        raise ValueError(f"noise level {level!r} is outside [0, 1]")
+    return min(round(level * T), T - 1)
+
+
+def address(
+    purpose: str, seed: int, step: int, example_id: str, *indices: int
+) -> np.random.SeedSequence:
+    """Return the seed at an address; equal addresses, and only those, give equal streams.
+
+    The address is hashed with BLAKE2b, so any text serves as ``example_id`` and no two addresses
+    run together.
+    """
+    numbers = struct.pack(f"<{2 + len(indices)}q", seed, step, *indices)
+    digest = hashlib.blake2b(
+        numbers + example_id.encode(), digest_size=16, person=purpose.encode()[:16]
+    )
+    return np.random.SeedSequence(int.from_bytes(digest.digest(), "little"))
+
+
+def noise_seed(
+    seed: int, step: int, example_id: str, rollout: int, image: int = 0
+) -> np.random.SeedSequence:
+    """Return the seed of the noise on picture ``image`` of one rollout at one step.
+
+    ``rollout=SHARED`` addresses the noise that all rollouts of the prompt share at that step.
+    """
+    return address("noise", seed, step, example_id, rollout, image)
+
+
+def diffuse(pixels: np.ndarray, index: int, rng: np.random.Generator) -> np.ndarray:
+    """Return x_t of the formula, not clamped; ``pixels: float32 [height, width, 3]`` in [0, 1]."""
+    signal_power = float(alpha_bar()[index])
+    noisy = rng.standard_normal(pixels.shape, dtype=np.float32)
+    noisy *= np.float32(math.sqrt(1.0 - signal_power))
+    noisy += np.float32(math.sqrt(signal_power)) * pixels
+    return noisy
+
+
+def to_bytes(pixels: np.ndarray, wrap: bool = False) -> np.ndarray:
+    """Return ``uint8 [height, width, 3]``, clamped and rounded.
+
+    With ``wrap`` as the released NoisyGRPO does it: cut towards zero and taken modulo 256 (B1).
+    """
+    if wrap:
+        return (np.trunc(pixels * np.float32(255)).astype(np.int32) & 255).astype(np.uint8)
+    return np.rint(np.clip(pixels, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+
+
+def _gaussian(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
+    return Image.fromarray(to_bytes(diffuse(pixels, noise_index(level), rng), wrap))
+
+
+def _mean_colour(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(pixels.mean(axis=(0, 1), dtype=np.float64)).astype(np.uint8)
+
+
+def _random_mask(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    """Give ``round(height * width * level)`` distinct pixels the mean colour."""
+    pixels = np.array(image)
+    height, width, _ = pixels.shape
+    size = height * width
+    chosen = rng.choice(size, size=round(size * level), replace=False, shuffle=False)
+    pixels.reshape(-1, 3)[chosen] = _mean_colour(pixels)
+    return Image.fromarray(pixels)
+
+
+def _patch_mask(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    """Give ``round(64 * level)`` distinct cells of an 8 x 8 grid the mean colour."""
+    pixels = np.array(image)
+    height, width, _ = pixels.shape
+    size = PATCH_GRID**2
+    cells = np.zeros(size, dtype=bool)
+    cells[rng.choice(size, size=round(size * level), replace=False, shuffle=False)] = True
+    rows = np.arange(height) * PATCH_GRID // height
+    columns = np.arange(width) * PATCH_GRID // width
+    masked = cells.reshape(PATCH_GRID, PATCH_GRID)[rows[:, None], columns[None, :]]
+    pixels[masked] = _mean_colour(pixels)
+    return Image.fromarray(pixels)
+
+
+def _rotation(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    """Turn by an angle uniform in +-``180 * level`` degrees; nothing is cut off."""
+    angle = float(rng.uniform(-MAX_ANGLE * level, MAX_ANGLE * level))
+    return image.rotate(angle, resample=Image.Resampling.BILINEAR, expand=True)
+
+
+def _crop_fill(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    """Blacken one rectangle of ``level`` times each side, anywhere within the picture."""
+    pixels = np.array(image)
+    height, width, _ = pixels.shape
+    h, w = round(height * level), round(width * level)
+    top, left = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
+    pixels[top : top + h, left : left + w] = 0
+    return Image.fromarray(pixels)
+
+
+NOISE_KINDS: dict[str, Callable[[Image.Image, float, np.random.Generator, bool], Image.Image]] = {
+    "gaussian": _gaussian,
+    "random_mask": _random_mask,
+    "patch_mask": _patch_mask,
+    "rotation": _rotation,
+    "crop_fill": _crop_fill,
+}
+"""Name to ``f(rgb_image, level, generator, wrap) -> rgb_image``, called only with levels that
+change something."""
+
+
+def perturb(
+    image: Image.Image, level: float, seed: Seed, kind: str = "gaussian", wrap: bool = False
+) -> Image.Image:
+    """Return ``image`` as a rollout at noise ``level`` sees it, in RGB; at level 0 the same object.
+
+    Args:
+        image: any mode; converted to RGB where the level changes something.
+        level: in [0, 1]; its meaning is the kind's (diffusion time, masked share, share of the
+            largest angle or side).
+        seed: from ``noise_seed``, or integers; the result is a pure function of it.
+        kind: one of ``NOISE_KINDS``.
+        wrap: reproduce the released NoisyGRPO's wrap modulo 256 (B1); only with ``gaussian``.
+
+    Raises:
+        ValueError: for a level outside [0, 1], an unknown kind, or ``wrap`` with another kind.
+    """
+    if kind not in NOISE_KINDS:
+        raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
+    if wrap and kind != "gaussian":
+        raise ValueError(f"wrap=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}")
+    if noise_index(level) == 0:
+        return image
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return NOISE_KINDS[kind](rgb, level, np.random.default_rng(seed), wrap)
