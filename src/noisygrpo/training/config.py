@@ -1,0 +1,246 @@
+"""Configuration of a run: TRL's ``GRPOConfig`` plus what each rollout sees and how rewards become advantages.
+
+A method is a name for a few of these fields (``METHODS``). A field left ``None`` takes the method's
+value, then TRL's, so ``method: noisygrpo`` with ``view_plan: uniform`` is NoisyGRPO with the paper's
+levels. Everything else is TRL's and documented there.
+
+Every wrong setting raises ``UserError`` while the object is built, before a model is loaded.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from trl import GRPOConfig
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
+from noisygrpo.methods.noise import NOISE_KINDS
+from noisygrpo.methods.schedules import check_schedule
+from noisygrpo.methods.views import check_plan
+
+METHODS: dict[str, dict[str, Any]] = {
+    "grpo": {},
+    "dr_grpo": {"advantage": "dr_grpo", "loss_type": "dr_grpo"},
+    "rloo": {"advantage": "rloo"},
+    # Released code of arXiv 2510.21122: a fixed grid of four levels; paper: view_plan "uniform".
+    "noisygrpo": {
+        "view_plan": "grid",
+        "noise_levels": [0.0, 0.3, 0.6, 0.9],
+        "advantage": "bayesian",
+    },
+}
+"""Method name to the values of the fields that the user left ``None``."""
+
+_DEFAULTS: dict[str, Any] = {"view_plan": "clean", "advantage": "grpo", "loss_type": "dapo"}
+"""What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
+
+ROLLOUT_FORMATS = ("jsonl", "parquet", "none")
+
+
+@dataclass
+class NoisyGRPOConfig(GRPOConfig):
+    """``trl.GRPOConfig`` with views, advantages and the logs of this package.
+
+    Raises:
+        UserError: for any setting that cannot work, with field, value and what is allowed.
+    """
+
+    method: str = "grpo"
+    """One of ``METHODS``; sets the fields below that are left ``None``."""
+
+    view_plan: str | None = None
+    """How the G rollouts of a prompt get their views: clean, grid, uniform or split."""
+
+    noise_kind: str = "gaussian"
+    """What noise does to an image: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
+
+    noise_levels: list[float] | None = None
+    """Levels in [0, 1]: cycled over the group (grid), low and high (uniform), the noisy one (split)."""
+
+    clean_rollouts: int | None = None
+    """Number of rollouts per group that see the clean image; uniform (default 1) and split (half)."""
+
+    noise_decay: str = "none"
+    """Schedule of ``methods.schedules`` by which every level shrinks over the run's steps."""
+
+    noise_decay_coefficient: float | None = None
+    """The schedule's coefficient; ``None`` is the published one, where there is one."""
+
+    noise_decay_mid_step: float | None = None
+    """Optimizer step at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
+
+    advantage: str | None = None
+    """One of ``methods.advantages.ADVANTAGES``; ``grpo`` keeps TRL's numbers, bit for bit."""
+
+    bayes_alpha: float = 0.01
+    """Scale of the prior's variance (alpha) in the Bayesian advantage; published 0.01."""
+
+    bayes_r: float = 0.1
+    """Variance of the observation (r) in the Bayesian advantage; large r is GRPO, 0 the prior alone."""
+
+    constant_groups: str = "prior"
+    """Bayesian advantage of a group with equal rewards: prior (published), zero, prior_if_correct."""
+
+    loss_type: str | None = None
+    """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
+
+    vllm_importance_sampling_correction: bool | None = None
+    """TRL's vLLM correction; ``None`` is on for clean views and off for noisy ones, where it would
+    compare log-probs on two different images and silently remove noisy rollouts."""
+
+    freeze_vision_tower: bool = False
+    """Train no parameter of the vision encoder (in Qwen's models this includes the merger)."""
+
+    max_pixels: int | None = None
+    """Upper limit on an image's pixels, for rollouts and scoring alike; ``None`` keeps the processor's."""
+
+    min_pixels: int | None = None
+    """Lower limit on an image's pixels, for rollouts and scoring alike; ``None`` keeps the processor's."""
+
+    ban_image_tokens: bool = True
+    """Never sample an image, video or vision token: the next forward would miss its features."""
+
+    log_view_ratio: bool = False
+    """Log by level how far sampling on the view is from scoring on the clean image. Costs one
+    forward without gradient over the noisy rollouts of a step; free with vLLM."""
+
+    rollouts_format: str = "jsonl"
+    """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""
+
+    def __post_init__(self) -> None:
+        """Fill in the method's values, then check everything."""
+        self._take_method()
+        _check_batch(self)
+        try:
+            super().__post_init__()
+        except UserError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise UserError(f"training: {error}") from error
+        validate(self)
+
+    def _take_method(self) -> None:
+        require(
+            self.method in METHODS, f"method: {self.method!r} is not one of {', '.join(METHODS)}"
+        )
+        values = {**_DEFAULTS, **METHODS[self.method]}
+        if self.view_plan not in (None, values["view_plan"]):
+            values.pop("noise_levels", None)  # levels of one plan mean nothing to another
+        for name, value in values.items():
+            if self.__dict__[name] is None:
+                self.__dict__[name] = list(value) if isinstance(value, list) else value
+        if self.vllm_importance_sampling_correction is None:
+            self.vllm_importance_sampling_correction = not self.noisy
+
+    @property
+    def noisy(self) -> bool:
+        """Whether any rollout may see something else than the clean image."""
+        return self.view_plan != "clean" and (self.noise_levels is None or any(self.noise_levels))
+
+
+def _check_batch(config: NoisyGRPOConfig) -> None:
+    """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
+    group = config.num_generations
+    require(
+        isinstance(group, int) and group >= 2,
+        f"num_generations: {group!r}; a group needs at least 2 rollouts",
+    )
+    if config.generation_batch_size is not None:
+        return  # TRL's own message names this field
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_device = config.per_device_train_batch_size
+    steps = config.steps_per_generation or config.gradient_accumulation_steps
+    rollouts = per_device * processes * steps
+    require(
+        rollouts % group == 0,
+        f"num_generations: {group} does not divide the {rollouts} rollouts of a batch "
+        f"(per_device_train_batch_size {per_device} x {processes} processes x {steps} batches); "
+        "make the batch a multiple of the group",
+    )
+
+
+def validate(config: NoisyGRPOConfig) -> None:
+    """Check everything that needs no model and no data; a pure function.
+
+    Raises:
+        UserError: naming the field, its value and what is allowed.
+    """
+    _check_views(config)
+    _check_advantage(config)
+    _check_engine(config)
+    for name in ("max_pixels", "min_pixels"):
+        pixels = config.__dict__[name]
+        require(
+            pixels is None or pixels > 0, f"{name}: {pixels!r} must be a positive number of pixels"
+        )
+    require(
+        config.rollouts_format in ROLLOUT_FORMATS,
+        f"rollouts_format: {config.rollouts_format!r} is not one of {', '.join(ROLLOUT_FORMATS)}",
+    )
+
+
+def _check_views(config: NoisyGRPOConfig) -> None:
+    require(
+        config.noise_kind in NOISE_KINDS,
+        f"noise_kind: {config.noise_kind!r} is not one of {', '.join(NOISE_KINDS)}",
+    )
+    try:
+        check_plan(
+            config.view_plan or "",
+            config.num_generations,
+            config.noise_levels,
+            config.clean_rollouts,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"view_plan {config.view_plan}, noise_levels, clean_rollouts: {error}"
+        ) from error
+    try:
+        check_schedule(
+            config.noise_decay, 1, config.noise_decay_coefficient, config.noise_decay_mid_step
+        )
+    except ValueError as error:
+        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
+
+
+def _check_advantage(config: NoisyGRPOConfig) -> None:
+    name = config.advantage
+    require(name in ADVANTAGES, f"advantage: {name!r} is not one of {', '.join(ADVANTAGES)}")
+    require(config.bayes_alpha > 0, f"bayes_alpha: {config.bayes_alpha!r} must be above 0")
+    require(config.bayes_r >= 0, f"bayes_r: {config.bayes_r!r} must be at least 0")
+    require(
+        config.constant_groups in CONSTANT_GROUPS,
+        f"constant_groups: {config.constant_groups!r} is not one of {', '.join(CONSTANT_GROUPS)}",
+    )
+    if name == "bayesian":
+        require(
+            config.noisy,
+            f"advantage: bayesian takes its prior from different noise levels, but view_plan {config.view_plan!r} "
+            f"with noise_levels {config.noise_levels} gives every rollout the clean image",
+        )
+    if name != "grpo":
+        for field, default in (
+            ("scale_rewards", "group"),
+            ("multi_objective_aggregation", "sum_then_normalize"),
+        ):
+            value = config.__dict__[field]
+            require(
+                value == default,
+                f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",
+            )
+
+
+def _check_engine(config: NoisyGRPOConfig) -> None:
+    if not (config.use_vllm and config.noisy):
+        return
+    require(
+        config.vllm_mode != "server",
+        "vllm_mode: 'server' asks for G completions of one image, so all rollouts of a group would share a "
+        "view; use 'colocate' with noisy views",
+    )
+    require(
+        not config.vllm_importance_sampling_correction,
+        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of clean to noisy "
+        "image and silently remove them; leave it out, and see the ratio by log_view_ratio",
+    )

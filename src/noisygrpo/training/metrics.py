@@ -1,0 +1,96 @@
+"""Metrics of a step as pure functions of gathered tensors; the trainer only calls them.
+
+Levels are grouped into tenths by their upper edge: ``level_0.3`` holds the levels in (0.2, 0.3],
+``level_0.0`` only clean rollouts. So a decaying or continuous level does not make a new metric
+every step, and the published grid keeps its names.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+BUCKETS = 11
+"""Clean, then one per tenth."""
+
+PRIOR_DRIVEN = 0.5
+"""Gain above which the prior decides the direction of a group's update more than its rewards do."""
+
+
+def bucket(level: float) -> int:
+    """Return 0 for a clean rollout, else 1..10, the tenth whose upper edge is at or above ``level``."""
+    # Rounded first: 0.7 * 10 is 7.000000000000001.
+    return min(math.ceil(round(level * 10, 6)), BUCKETS - 1) if level > 0 else 0
+
+
+def by_level(values: Sequence[float], levels: Sequence[float], name: str) -> dict[str, float]:
+    """Return the mean of the values that are numbers, for each bucket of levels that occurs."""
+    found: dict[int, list[float]] = {}
+    for value, level in zip(values, levels, strict=True):
+        if not math.isnan(value):
+            found.setdefault(bucket(level), []).append(value)
+    return {
+        f"{name}/level_{key / 10:.1f}": sum(found[key]) / len(found[key]) for key in sorted(found)
+    }
+
+
+def total_rewards(
+    rewards: Float[Tensor, "rollouts functions"], weights: Float[Tensor, " functions"]
+) -> Float[Tensor, " rollouts"]:
+    """Return the weighted sum of the scores given; NaN where no function gave one (as in TRL)."""
+    total = (rewards * weights.to(rewards.device)).nansum(1)
+    return total.masked_fill(rewards.isnan().all(1), torch.nan)
+
+
+def advantage_metrics(
+    advantages: Float[Tensor, "prompts group"],
+    rewards: Float[Tensor, "prompts group"],
+    gain: Float[Tensor, " prompts"] | None,
+) -> dict[str, float]:
+    """Return the share of groups without signal, of unscorable rollouts, and what the prior decided."""
+    metrics = {
+        "advantage/zero_groups": (advantages == 0).all(1).float().mean().item(),
+        "advantage/unscorable": rewards.isnan().float().mean().item(),
+    }
+    if gain is not None:
+        metrics["advantage/gain"] = gain.mean().item()
+        metrics["advantage/prior_driven"] = (gain > PRIOR_DRIVEN).float().mean().item()
+    return metrics
+
+
+def constant_groups(rewards: Float[Tensor, "prompts group"]) -> Tensor:
+    """Tell the groups whose scorable rewards are all equal; ``bool [prompts]``."""
+    low = rewards.nan_to_num(nan=torch.inf).amin(1)
+    high = rewards.nan_to_num(nan=-torch.inf).amax(1)
+    return low >= high
+
+
+class Clock:
+    """Seconds and tokens of one optimizer step, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.tokens = 0
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add to one kind of work."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def flush(self) -> dict[str, float]:
+        """Return the step's metrics and start anew.
+
+        ``score`` and ``update`` are what is left of the surrounding work: ``score`` is preparing
+        inputs and the old and reference log-probs, ``update`` the forward and backward of the loss.
+        """
+        inner = ("noise", "generate", "reward", "view_ratio")
+        spent = {name: self.seconds.get(name, 0.0) for name in inner}
+        rollout, step = self.seconds.get("rollout", 0.0), self.seconds.get("step", 0.0)
+        metrics = {f"time/{name}": value for name, value in spent.items()}
+        metrics["time/score"] = max(rollout - sum(spent.values()), 0.0)
+        metrics["time/update"] = max(step - rollout, 0.0)
+        if self.tokens and step > 0:
+            metrics["tokens_per_second"] = self.tokens / step
+        self.seconds, self.tokens = {}, 0
+        return metrics

@@ -1,0 +1,87 @@
+"""Putting a run together: one function from loaded parts to a trainer, with the data checked first."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from peft import PeftConfig
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
+
+from noisygrpo.errors import require
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+
+COLUMNS = ("prompt", "example_id")
+"""What the trainer itself needs of a row; ``images`` may be missing in text-only data."""
+
+
+def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") -> None:
+    """Check what can be checked before the first step.
+
+    Raises:
+        UserError: for a missing column, an empty data set, example ids that are not unique, or noisy
+            views of data without images.
+    """
+    columns = dataset.column_names
+    for column in COLUMNS:
+        require(
+            column in columns, f"{name}: column {column!r} is missing; it has {', '.join(columns)}"
+        )
+    require(len(dataset) > 0, f"{name}: it has no rows")
+    require(
+        not config.noisy or "images" in columns or "image" in columns,
+        f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
+    )
+    example_id, count = Counter(map(str, dataset["example_id"])).most_common(1)[0]
+    require(
+        count == 1,
+        f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
+    )
+
+
+def build_trainer(
+    model: PreTrainedModel,
+    processor: ProcessorMixin | PreTrainedTokenizerBase,
+    config: NoisyGRPOConfig,
+    dataset: Any,
+    reward_funcs: Sequence[Callable[..., list[float | None]]],
+    reward_weights: Sequence[float] | None = None,
+    peft_config: PeftConfig | None = None,
+    eval_dataset: Any = None,
+) -> NoisyGRPOTrainer:
+    """Return a trainer ready for ``.train()``.
+
+    Args:
+        model: loaded; with ``beta`` > 0 and no adapter its ``name_or_path`` is loaded again as the
+            reference.
+        processor: its processor (or tokenizer, for a text-only model).
+        config: the run's settings, checked when they were made.
+        dataset: rows in the example format (``prompt``, ``images``, ``example_id`` and the columns
+            that the rewards ask for).
+        reward_funcs: callables with TRL's signature; ``None`` for a completion is "unscorable".
+        reward_weights: one per function; ``None`` is 1 for each.
+        peft_config: train an adapter instead of the model.
+        eval_dataset: rows whose rollouts (always clean) are scored every ``eval_steps``.
+
+    Raises:
+        UserError: if data or rewards do not fit; before anything is trained.
+    """
+    check_dataset(dataset, config)
+    if eval_dataset is not None:
+        check_dataset(eval_dataset, config, "eval_dataset")
+    require(len(reward_funcs) > 0, "rewards: none given; at least one reward function is needed")
+    if reward_weights is not None:
+        require(
+            len(reward_weights) == len(reward_funcs),
+            f"reward_weights: {len(reward_weights)} weights for {len(reward_funcs)} reward functions",
+        )
+        config.reward_weights = list(reward_weights)
+    return NoisyGRPOTrainer(
+        model=model,
+        reward_funcs=reward_funcs,
+        args=config,
+        train_dataset=dataset,
+        eval_dataset=eval_dataset,
+        processing_class=processor,
+        peft_config=peft_config,
+    )
