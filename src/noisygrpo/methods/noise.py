@@ -84,7 +84,9 @@ def address(
     """
     numbers = struct.pack(f"<{2 + len(indices)}q", seed, step, *indices)
     digest = hashlib.blake2b(
-        numbers + example_id.encode(), digest_size=16, person=purpose.encode()[:16]
+        numbers + example_id.encode(errors="surrogatepass"),
+        digest_size=16,
+        person=purpose.encode()[:16],
     )
     return np.random.SeedSequence(int.from_bytes(digest.digest(), "little"))
 

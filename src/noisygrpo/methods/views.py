@@ -1,5 +1,4 @@
-"""Views: what each rollout of a group sees, as a plain list that the sampler follows and the
-learner ignores.
+"""Views: what each rollout of a group sees.
 
 A view is a noise level, a share of the reference reasoning given as a hint, and whether the noise
 is one draw that all noisy rollouts of the prompt share. Whatever the view, the policy update scores
@@ -32,7 +31,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from noisygrpo.methods.noise import SHARED, address, noise_seed
+from .noise import SHARED, address, noise_seed
 
 PLANS = ("clean", "grid", "uniform", "split")
 
@@ -111,8 +110,7 @@ def plan_views(
     scale: float = 1.0,
     clean: int | None = None,
 ) -> list[View]:
-    """Return the views of the ``group`` rollouts of one prompt at one step; a pure function of its
-    arguments.
+    """Return the views of one prompt's rollouts at one step; a pure function of its arguments.
 
     Args:
         plan: one of ``PLANS``; see the module's table.

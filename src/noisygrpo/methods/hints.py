@@ -1,0 +1,171 @@
+"""Hints: the first steps of a reference reasoning, given as the start of the answer.
+
+Formula (Hint-GRPO, arXiv 2503.23905, section 3): with L reasoning steps and M hint levels,
+
+    hint_g = first int(L * g / M) steps, g = 0..M-1, joined by spaces
+
+The model continues after the hint; the hint is conditioning and never trained. Per prompt, all
+M * G completions are scored, advantages are taken within each level, and one level's completions
+are used for the update:
+
+    first_nonzero         first level whose rewards sum to more than 0       code
+    first_with_variance   first level whose rewards are not all equal        a useful gradient
+
+Where no level qualifies, it is level 0 (whose advantages are 0 under ``first_with_variance``).
+
+Shapes: ``rewards [prompts, levels, group]``, selected level ``int64 [prompts]``. Selection is per
+prompt, so it is right for any batch size and needs no agreement between processes.
+
+Deliberate deviations from the released code:
+- H3: steps are recognised by ``Step k`` as there, or by a numbered list, or else by sentences. A
+  marker counts only where k is the next number, and at the start of a line, after punctuation or
+  before a colon, so that "by Step 1 we know" cuts nothing.
+- H4: ``first_with_variance`` passes over levels whose completions are all right.
+- H5: selection looks at the rewards it is given; give it accuracy without format.
+- H9: any number of prompts.
+- Kept: H14 (few steps give few distinct hints) is the formula; H15 (markers are removed).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+STYLES = ("auto", "step", "numbered", "sentence")
+
+# After punctuation or at the start of a line any "Step k" is a marker, elsewhere only "Step k:".
+_STEP = re.compile(
+    r"(?:(?:^|(?<=[.!?:;\n]))[ \t]*[#*_]*[ \t]*Step[ \t]+(\d+)\b|\bStep[ \t]+(\d+)(?=[*_ \t]*:))"
+    r"[*_ \t]*[:.)]?[*_ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NUMBERED = re.compile(r"^[ \t]*[*_]*(\d+)()[.)](?=[ \t*_])[*_]*", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(\[$\\]*[A-Z0-9])|\s*\n\s*")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs|fig|eq|approx|resp)\.$", re.IGNORECASE)
+
+
+def split_steps(reasoning: str, style: str = "auto") -> list[str]:
+    """Return the steps of a reference reasoning, without their markers, stripped, none empty.
+
+    Args:
+        reasoning: free text.
+        style: ``step``: cut at ``Step 1``, ``Step 2``, ... (what stands before the first is left
+            out, as published). ``numbered``: cut at lines that begin with ``1.``, ``2)``, ... in
+            order. ``sentence``: cut at sentence ends and line breaks. ``auto``: the first of these
+            that finds a marker; a numbered list needs two.
+
+    Raises:
+        ValueError: for an unknown style.
+    """
+    if style not in STYLES:
+        raise ValueError(f"hint style {style!r} is not one of {', '.join(STYLES)}")
+    if style in ("auto", "step"):
+        steps = _cut(reasoning, _STEP)
+        if steps or style == "step":
+            return steps
+    if style in ("auto", "numbered"):
+        steps = _cut(reasoning, _NUMBERED)
+        if len(steps) > 1 or style == "numbered":
+            return steps
+    return _sentences(reasoning)
+
+
+def _cut(text: str, marker: re.Pattern[str]) -> list[str]:
+    """Return what follows each marker whose number is one more than the last accepted one's."""
+    accepted: list[re.Match[str]] = []
+    following: int | None = None
+    for match in marker.finditer(text):
+        number = int(match[1] or match[2])
+        if following is None or number == following:
+            accepted.append(match)
+            following = number + 1
+    ends = [match.start() for match in accepted[1:]] + [len(text)]
+    pieces = (text[match.end() : end] for match, end in zip(accepted, ends, strict=False))
+    return [piece for piece in (piece.strip(" :\t\n") for piece in pieces) if piece]
+
+
+def _sentences(text: str) -> list[str]:
+    pieces: list[str] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        piece = text[start : match.start()].strip()
+        # A line break always ends the sentence, an abbreviation does not.
+        if "\n" not in match[0] and _ABBREVIATION.search(piece):
+            continue
+        pieces.append(piece)
+        start = match.end()
+    pieces.append(text[start:].strip())
+    return [piece for piece in pieces if piece]
+
+
+def hint_ratios(levels: int) -> list[float]:
+    """Return g / M for g = 0..M-1; published M = 2 (code), 3 (paper); ``ValueError`` below 1."""
+    if levels < 1:
+        raise ValueError(f"hint levels is {levels}; it must be at least 1")
+    return [g / levels for g in range(levels)]
+
+
+def hint_length(steps: int, ratio: float) -> int:
+    """Return int(steps * ratio), the hint's steps; ``ValueError`` for a ratio outside [0, 1]."""
+    if not 0.0 <= ratio <= 1.0:
+        raise ValueError(f"hint ratio {ratio!r} is outside [0, 1]")
+    # g / M times M may come out just below g in floating point.
+    return int(steps * ratio + 1e-9)
+
+
+def hint_prefix(steps: Sequence[str], ratio: float) -> str:
+    """Return the first int(L * ratio) steps joined by spaces; "" where that is none."""
+    return " ".join(steps[: hint_length(len(steps), ratio)])
+
+
+def has_variance(
+    rewards: Float[Tensor, "prompts levels group"],
+) -> Bool[Tensor, "prompts levels"]:
+    """Tell the levels whose scorable (not NaN) rewards are not all equal, those with a gradient."""
+    unscorable = torch.isnan(rewards)
+    low = rewards.masked_fill(unscorable, torch.inf).amin(-1)
+    return low < rewards.masked_fill(unscorable, -torch.inf).amax(-1)
+
+
+def _has_positive(rewards: Tensor) -> Bool[Tensor, "prompts levels"]:
+    return rewards.nansum(-1) > 0
+
+
+SELECTIONS: dict[str, Callable[[Tensor], Bool[Tensor, "prompts levels"]]] = {
+    "first_nonzero": _has_positive,
+    "first_with_variance": has_variance,
+}
+"""Name to the test that the selected level is the first to pass."""
+
+
+def select_level(
+    rewards: Float[Tensor, "prompts levels group"], selection: str = "first_nonzero"
+) -> Int[Tensor, " prompts"]:
+    """Return the hint level whose completions each prompt's update uses; 0 where none qualifies.
+
+    Args:
+        rewards: accuracy of each completion; NaN where unscorable.
+        selection: one of ``SELECTIONS``.
+
+    Raises:
+        ValueError: for an unknown selection or another shape.
+    """
+    if selection not in SELECTIONS:
+        raise ValueError(f"hint selection {selection!r} is not one of {', '.join(SELECTIONS)}")
+    if rewards.ndim != 3:
+        raise ValueError(
+            f"rewards have shape {tuple(rewards.shape)}; expected [prompts, levels, group]"
+        )
+    # argmax need not return the first maximum, so count the levels before the first hit.
+    passed = SELECTIONS[selection](rewards).long().cumsum(1)
+    first = (passed == 0).sum(1)
+    return first.masked_fill(passed[:, -1] == 0, 0)
+
+
+def take_level(
+    values: Shaped[Tensor, "prompts levels group"], level: Int[Tensor, " prompts"]
+) -> Shaped[Tensor, "prompts group"]:
+    """Return each prompt's row of ``values`` at its selected level."""
+    return values[torch.arange(len(values), device=values.device), level]

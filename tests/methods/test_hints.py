@@ -1,0 +1,155 @@
+import pytest
+import torch
+
+from noisygrpo.methods.hints import (
+    has_variance,
+    hint_length,
+    hint_prefix,
+    hint_ratios,
+    select_level,
+    split_steps,
+    take_level,
+)
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("Step 1: look at b. Step 2: count. Step 3: two.", ["look at b.", "count.", "two."]),
+        ("Intro, left out.\nStep 1: a\nStep 2: b\n", ["a", "b"]),
+        ("**Step 1:** a\n\n**Step 2**: b", ["a", "b"]),
+        ("### Step 1\nFind x.\n### Step 2\nUse it.", ["Find x.", "Use it."]),
+        ("Step 1: a Step 2: b", ["a", "b"]),
+        ("Step 1: find x.\nStep 2: by Step 1 we know x. Step 1 helps.", None),
+        ("Step 1. a. step 2. b.", ["a.", "b."]),
+    ],
+)
+def test_step_markers(text, steps):
+    if steps is None:
+        steps = ["find x.", "by Step 1 we know x. Step 1 helps."]
+    assert split_steps(text) == steps
+    assert split_steps(text, "step") == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("1. Add 2.5 and 3.\n2. Halve it.", ["Add 2.5 and 3.", "Halve it."]),
+        ("Plan:\n 1) a\n 2) b\n\n 3) c", ["a", "b", "c"]),
+        ("1. a\n2024. is no step\n2. b", ["a\n2024. is no step", "b"]),
+    ],
+)
+def test_numbered_lists(text, steps):
+    assert split_steps(text) == steps
+    assert split_steps(text, "numbered") == steps
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("The side is 2.5 cm. So the area is 6.25. Done!", 3),
+        ("Is it blue? Yes, e.g. The left one. End", 3),
+        ("The answer is no. It stays no.", 2),
+        ("first line\nsecond line", 2),
+        ("one sentence", 1),
+        ("", 0),
+        ("  \n ", 0),
+    ],
+)
+def test_sentences(text, steps):
+    found = split_steps(text)
+    assert len(found) == steps
+    assert " ".join(found).split() == text.split()
+
+
+def test_styles_can_be_forced():
+    text = "Step 1: a. B.\nStep 2: c."
+    assert split_steps(text, "numbered") == []
+    assert split_steps(text, "sentence") == ["Step 1: a.", "B.", "Step 2: c."]
+    assert split_steps("No marker. Here.", "step") == []
+    with pytest.raises(ValueError, match="'words' is not one of auto, step"):
+        split_steps(text, "words")
+
+
+def test_ratios_are_g_over_m():
+    assert hint_ratios(1) == [0.0]
+    assert hint_ratios(2) == [0.0, 0.5]
+    assert hint_ratios(3) == [0.0, 1 / 3, 2 / 3]
+    with pytest.raises(ValueError, match="hint levels is 0"):
+        hint_ratios(0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels", "lengths"),
+    [
+        (1, 2, [0, 0]),  # one step: the hint is always empty
+        (1, 3, [0, 0, 0]),
+        (2, 3, [0, 0, 1]),
+        (2, 2, [0, 1]),
+        (3, 3, [0, 1, 2]),
+        (5, 2, [0, 2]),
+        (6, 3, [0, 2, 4]),
+        (7, 3, [0, 2, 4]),
+        (0, 3, [0, 0, 0]),
+    ],
+)
+def test_hint_cuts(steps, levels, lengths):
+    assert [hint_length(steps, ratio) for ratio in hint_ratios(levels)] == lengths
+
+
+def test_cuts_are_exact_for_any_number_of_levels():
+    for levels in range(1, 60):
+        for steps in range(61):
+            cuts = [hint_length(steps, ratio) for ratio in hint_ratios(levels)]
+            assert cuts == [steps * g // levels for g in range(levels)]
+
+
+def test_hint_is_the_first_steps_joined():
+    steps = ["Look.", "Count.", "Two.", "Yes."]
+    assert hint_prefix(steps, 0.0) == ""
+    assert hint_prefix(steps, 0.5) == "Look. Count."
+    assert hint_prefix(steps, 1.0) == "Look. Count. Two. Yes."
+    assert hint_prefix([], 0.5) == ""
+    with pytest.raises(ValueError, match=r"hint ratio -0\.1"):
+        hint_prefix(steps, -0.1)
+
+
+# Rewards of three levels of two completions, and what each selection takes.
+CASES = [
+    ([[0, 0], [0, 1], [1, 1]], 1, 1),
+    ([[1, 1], [1, 0], [0, 0]], 0, 1),  # all right without a hint: no gradient there
+    ([[0, 0], [1, 1], [0, 1]], 1, 2),
+    ([[0, 0], [0, 0], [0, 0]], 0, 0),
+    ([[1, 1], [1, 1], [1, 1]], 0, 0),
+    ([[0, 1], [1, 1], [1, 1]], 0, 0),
+    ([[NAN, 1], [0, 1], [1, 1]], 0, 1),
+    ([[NAN, NAN], [0, 0], [0, 1]], 2, 2),
+]
+
+
+def test_selection_is_per_prompt():
+    rewards = torch.tensor([case[0] for case in CASES], dtype=torch.float32)
+    assert select_level(rewards).tolist() == [case[1] for case in CASES]
+    chosen = select_level(rewards, "first_with_variance")
+    assert chosen.tolist() == [case[2] for case in CASES]
+    for i in range(len(CASES)):
+        assert select_level(rewards[i : i + 1]).item() == CASES[i][1]
+
+
+def test_has_variance_by_level():
+    rewards = torch.tensor([[[0, 1], [1, 1], [NAN, 1]]])
+    assert has_variance(rewards).tolist() == [[True, False, False]]
+
+
+def test_take_level_keeps_the_chosen_row():
+    values = torch.arange(12).reshape(2, 3, 2)
+    assert take_level(values, torch.tensor([2, 0])).tolist() == [[4, 5], [6, 7]]
+
+
+def test_wrong_selection_is_named():
+    with pytest.raises(ValueError, match="'best' is not one of first_nonzero"):
+        select_level(torch.zeros(1, 2, 2), "best")
+    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
+        select_level(torch.zeros(2, 2))

@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from noisygrpo.methods.noise import (
+    NOISE_KINDS,
+    SHARED,
+    alpha_bar,
+    diffuse,
+    noise_index,
+    noise_seed,
+    perturb,
+    to_bytes,
+)
+
+GOLDEN_ENTROPY = 169659406440506580191423673961815109757
+
+# Step, alpha_bar, signal, noise: the published schedule, computed from the released formula.
+SCHEDULE = [
+    (0, 0.999978, 0.99999, 0.00473),
+    (100, 0.996589, 0.99829, 0.05841),
+    (200, 0.987795, 0.99388, 0.11048),
+    (300, 0.962329, 0.98098, 0.19409),
+    (400, 0.892760, 0.94486, 0.32748),
+    (450, 0.829441, 0.91074, 0.41299),
+    (500, 0.744799, 0.86302, 0.50517),
+    (550, 0.644497, 0.80281, 0.59624),
+    (600, 0.539118, 0.73425, 0.67888),
+    (700, 0.351266, 0.59268, 0.80544),
+    (900, 0.133143, 0.36489, 0.93105),
+    (999, 0.081249, 0.28504, 0.95851),
+]
+
+
+def picture(height: int = 40, width: int = 60) -> Image.Image:
+    values = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
+def plain(colour: int, size: int = 64) -> Image.Image:
+    return Image.new("RGB", (size, size), (colour, colour, colour))
+
+
+@pytest.mark.parametrize(("step", "power", "signal", "noise"), SCHEDULE)
+def test_schedule_is_the_published_one(step, power, signal, noise):
+    value = alpha_bar()[step]
+    assert value == pytest.approx(power, abs=5e-7)
+    assert np.sqrt(value) == pytest.approx(signal, abs=5e-6)
+    assert np.sqrt(1 - value) == pytest.approx(noise, abs=5e-6)
+
+
+def test_schedule_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        alpha_bar()[0] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("level", "index"), [(0, 0), (0.3, 300), (0.29, 290), (0.9, 900), (0.4499, 450), (1.0, 999)]
+)
+def test_level_to_step(level, index):
+    assert noise_index(level) == index
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_level_zero_is_the_same_object(kind):
+    image = picture()
+    assert perturb(image, 0.0, 1, kind) is image
+    assert perturb(image, 0.0004, 1, kind) is image  # step 0 of the schedule counts as clean
+    grey = Image.new("L", (5, 5))
+    assert perturb(grey, 0, 1, kind) is grey
+
+
+def test_gaussian_has_the_schedules_mean_and_spread():
+    pixels = np.full((400, 400, 3), 0.5, dtype=np.float32)
+    noisy = diffuse(pixels, 300, np.random.default_rng(0))
+    assert noisy.dtype == np.float32
+    assert noisy.mean() == pytest.approx(0.5 * 0.98098, abs=2e-3)
+    assert noisy.std() == pytest.approx(0.19409, abs=2e-3)
+    seen = np.asarray(perturb(Image.new("RGB", (400, 400), (128, 128, 128)), 0.3, 0)) / 255
+    assert seen.mean() == pytest.approx(128 / 255 * 0.98098, abs=3e-3)
+    assert seen.std() == pytest.approx(0.19409, abs=5e-3)
+
+
+def test_bytes_are_clamped_and_rounded():
+    pixels = np.array([[[-0.5, 0.0, 0.4999], [0.5, 1.0, 3.0]]], dtype=np.float32)
+    assert to_bytes(pixels).tolist() == [[[0, 0, 127], [128, 255, 255]]]
+
+
+@pytest.mark.parametrize("level", [0.05, 0.3])
+def test_white_stays_bright_and_black_dark(level):
+    assert np.asarray(perturb(plain(255), level, 3)).min() > 10
+    assert np.asarray(perturb(plain(0), level, 3)).max() < 245
+
+
+@pytest.mark.parametrize(
+    ("colour", "index", "share"),
+    [(1.0, 0, 0.20), (0.0, 0, 0.20), (1.0, 300, 0.45), (0.0, 300, 0.49)],
+)
+def test_wrap_reproduces_the_released_defect(colour, index, share):
+    pixels = np.full((256, 256, 3), colour, dtype=np.float32)
+    noisy = diffuse(pixels, index, np.random.default_rng(1))
+    wrapped = to_bytes(noisy, wrap=True).astype(int)
+    changed = np.abs(wrapped - noisy * 255) > 128
+    assert changed.mean() == pytest.approx(share, abs=0.02)
+
+
+def test_wrap_leaves_values_inside_the_range_alone():
+    values = np.arange(256, dtype=np.float32)[None, :, None].repeat(3, 2) / np.float32(255)
+    inside = to_bytes(values + np.float32(1e-4), wrap=True)
+    assert inside[0, :-1, 0].tolist() == list(range(255))
+
+
+def test_random_mask_gives_a_share_of_pixels_the_mean_colour():
+    image = picture(50, 40)
+    before, after = np.asarray(image), np.asarray(perturb(image, 0.3, 5, "random_mask"))
+    mean = np.rint(before.mean((0, 1))).astype(np.uint8)
+    changed = (before != after).any(-1)
+    assert changed.sum() == 600
+    assert (after[changed] == mean).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (67, 61), (9, 5)])
+def test_patch_mask_covers_whole_cells_up_to_the_edges(height, width):
+    image = picture(height, width)
+    before, after = np.asarray(image), np.asarray(perturb(image, 1.0, 5, "patch_mask"))
+    assert (after == np.rint(before.mean((0, 1))).astype(np.uint8)).all()
+    half = np.asarray(perturb(picture(64, 64), 0.5, 5, "patch_mask"))
+    cells = (half != np.asarray(picture(64, 64))).any(-1).reshape(8, 8, 8, 8).any((1, 3))
+    assert cells.sum() == 32
+
+
+def test_rotation_grows_the_canvas_and_keeps_every_pixel():
+    turned = np.asarray(perturb(Image.new("RGB", (60, 30), (255, 255, 255)), 0.25, 4, "rotation"))
+    assert turned.shape[0] > 30
+    assert (turned.astype(float).sum() / 255 / 3) == pytest.approx(1800, rel=0.02)
+    angles = [perturb(plain(9, 40), 0.01, seed, "rotation").size for seed in range(20)]
+    assert max(max(size) for size in angles) <= 43  # 1.8 degrees at most
+
+
+def test_crop_fill_blackens_one_rectangle():
+    white = Image.new("RGB", (60, 40), (255, 255, 255))
+    black = np.asarray(perturb(white, 0.5, 6, "crop_fill")).sum(-1) == 0
+    rows, columns = np.flatnonzero(black.any(1)), np.flatnonzero(black.any(0))
+    assert (len(rows), len(columns), black.sum()) == (20, 30, 600)
+    assert rows[-1] - rows[0] == 19 and columns[-1] - columns[0] == 29
+    whole = np.asarray(perturb(white, 1.0, 6, "crop_fill"))
+    assert whole.max() == 0
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_noise_is_a_function_of_its_address(kind):
+    image = picture()
+    before = image.tobytes()
+    state = np.random.get_state()[1].copy()
+
+    def seen(*where):
+        noisy = perturb(image, 0.5, noise_seed(*where), kind)
+        return noisy.size, noisy.tobytes()
+
+    addresses = [
+        (1, 2, "row-3", 4),
+        (2, 2, "row-3", 4),
+        (1, 3, "row-3", 4),
+        (1, 2, "row-4", 4),
+        (1, 2, "row-3", 5),
+        (1, 2, "row-3", SHARED),
+        (1, 2, "row-3", 4, 1),
+    ]
+    first = [seen(*where) for where in addresses]
+    assert [seen(*where) for where in reversed(addresses)] == first[::-1]
+    assert len(set(first)) == len(addresses)
+    assert image.tobytes() == before
+    assert (np.random.get_state()[1] == state).all()
+
+
+def test_addresses_do_not_run_together():
+    seeds = {
+        tuple(noise_seed(*where).generate_state(4))
+        for where in [(1, 12, "a", 0), (11, 2, "a", 0), (1, 1, "2a", 0), (1, 12, "a", 0, 1)]
+    }
+    assert len(seeds) == 4
+    # The value itself is fixed: a run resumed by a later release must draw the same noise.
+    assert noise_seed(42, 7, "nlvr-dev-3", 5).entropy == GOLDEN_ENTROPY
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
+def test_other_modes_become_rgb(mode):
+    noisy = perturb(picture().convert(mode), 0.5, 0)
+    assert noisy.mode == "RGB" and noisy.size == (60, 40)
+
+
+@pytest.mark.parametrize("kind", NOISE_KINDS)
+def test_one_pixel(kind):
+    assert perturb(Image.new("RGB", (1, 1)), 1.0, 0, kind).mode == "RGB"
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match=r"noise level 1.5 is outside \[0, 1\]"):
+        perturb(picture(), 1.5, 0)
+    with pytest.raises(ValueError, match="outside"):
+        perturb(picture(), float("nan"), 0)
+    with pytest.raises(ValueError, match="'blur' is not one of gaussian, random_mask"):
+        perturb(picture(), 0.5, 0, "blur")
+    with pytest.raises(ValueError, match="wrap=True"):
+        perturb(picture(), 0.5, 0, "rotation", wrap=True)
