@@ -1,0 +1,1 @@
+"""Measuring: generation, rule-based verdicts, statistics and benchmarks."""

@@ -1,0 +1,237 @@
+"""Evaluate a model on rows: generate, judge by rules, keep every sample, report with a standard
+error.
+
+What the published evaluations got wrong, and what holds here: a row that cannot be answered
+(broken image) counts as wrong and is listed, so the denominator never shrinks; verdicts come from
+rules, each with its reason; prompts and decoding are part of the record; an interrupted evaluation
+continues (see `samples`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import datasets
+
+from noisygrpo.evaluation.generate import (
+    Completion,
+    Generation,
+    RefusedInput,
+    Row,
+    generate_batch,
+    plan_batches,
+)
+from noisygrpo.evaluation.progress import Progress
+from noisygrpo.evaluation.rows import BrokenRow, Rows
+from noisygrpo.evaluation.samples import Sample, SampleStore
+from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
+from noisygrpo.rewards.extract import extract_answer
+from noisygrpo.rewards.judge import is_correct
+
+Dataset: TypeAlias = datasets.Dataset | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge made of one completion: the answer found in it (``None``: no answer), the
+    verdict, the reason.
+    """
+
+    extracted: str | None
+    correct: bool
+    why: str
+
+
+Judge = Callable[[str, Row], Verdict]
+"""(completion, row without images) -> verdict"""
+Answer = Callable[[Sequence[Row]], list[Completion]]
+"""A batch of rows with images -> their completions"""
+Metrics = Callable[[Sequence[Sample]], dict[str, Any]]
+"""All samples -> a benchmark's own metrics"""
+
+
+def judge_by_rules(completion: str, row: Row) -> Verdict:
+    """The default judge: the rules of `noisygrpo.rewards`, as in training."""
+    extracted = extract_answer(completion)
+    if extracted is None:
+        return Verdict(None, False, "no answer found")
+    correct, why = is_correct(extracted, row["answer"], question=row.get("question", ""))
+    return Verdict(extracted, bool(correct), why)
+
+
+def evaluate_rows(
+    model: Any,
+    processor: Any,
+    dataset: Dataset,
+    out_dir: str | Path,
+    *,
+    generation: Generation | None = None,
+    judge: Judge = judge_by_rules,
+    metrics: Metrics | None = None,
+    name: str = "evaluation",
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Result:
+    """Answer every row of ``dataset`` with ``model`` and judge it; see `evaluate_answers` for what
+    is written.
+
+    ``dataset``: rows in the example format. ``generation``: greedy, 256 tokens, batches of 32 by
+    default. ``settings``: JSON values that identify the question (model path, benchmark ...); an
+    ``out_dir`` that holds an evaluation with other settings is refused.
+    """
+    chosen = Generation() if generation is None else generation
+
+    def answer(rows: Sequence[Row]) -> list[Completion]:
+        return generate_batch(model, processor, rows, chosen)
+
+    return evaluate_answers(
+        answer,
+        dataset,
+        out_dir,
+        generation=chosen,
+        judge=judge,
+        metrics=metrics,
+        name=name,
+        settings=settings,
+        progress=progress,
+    )
+
+
+def evaluate_answers(
+    answer: Answer,
+    dataset: Dataset,
+    out_dir: str | Path,
+    *,
+    generation: Generation,
+    judge: Judge = judge_by_rules,
+    metrics: Metrics | None = None,
+    name: str = "evaluation",
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Result:
+    """`evaluate_rows` for any function that answers batches of rows, e.g. another inference engine.
+
+    Writes ``settings.json``, ``samples.jsonl`` (prompt, output, extracted, correct, why ...) and
+    ``result.json`` into ``out_dir``, continues there after an interruption, and returns the
+    accuracy with its standard error by ``cluster``. ``answer`` raises `RefusedInput` for rows that
+    the model's processor refuses.
+    """
+    rows = Rows(dataset)
+    asked = {
+        **(settings or {}),
+        "name": name,
+        "generation": asdict(generation),
+        "data": rows.fingerprint(),
+    }
+    store = SampleStore(Path(out_dir), asked)
+    plan = plan_batches([rows.length(index) for index in range(len(rows))], generation.batch_size)
+    done = store.resume([[rows.ids[index] for index in batch] for batch in plan])
+    bar = Progress(name, len(rows), len(done)) if progress and len(done) < len(rows) else None
+    for batch in plan:
+        if rows.ids[batch[0]] in done:
+            continue
+        samples = _answer_batch(answer, judge, rows, batch)
+        store.append(samples)
+        if bar is not None:
+            so_far = store.samples()
+            bar.advance(
+                len(samples), f"accuracy {sum(s['correct'] for s in so_far) / len(so_far):.3f}"
+            )
+    return _finish(store, rows, metrics, asked)
+
+
+def _answer_batch(answer: Answer, judge: Judge, rows: Rows, batch: Sequence[int]) -> list[Sample]:
+    opened: dict[int, Row] = {}
+    failures: dict[int, str] = {}
+    for index in batch:
+        try:
+            opened[index] = rows.open(index)
+        except BrokenRow as error:
+            failures[index] = str(error)
+    completions = _answer_rows(answer, opened, failures)
+    return [
+        _sample(rows.text(index), completions.get(index), failures.get(index), judge)
+        for index in batch
+    ]
+
+
+def _answer_rows(
+    answer: Answer, opened: Mapping[int, Row], failures: dict[int, str]
+) -> dict[int, Completion]:
+    """Completions by row index; a row that the processor refuses goes into ``failures``."""
+    if not opened:
+        return {}
+    try:
+        return dict(zip(opened, answer(list(opened.values())), strict=True))
+    except RefusedInput as error:
+        if len(opened) == 1:
+            failures[next(iter(opened))] = str(error)
+            return {}
+    # One row spoils the batch: answer its rows one at a time, which tells which row it is.
+    completions: dict[int, Completion] = {}
+    for index, row in opened.items():
+        completions |= _answer_rows(answer, {index: row}, failures)
+    return completions
+
+
+def _sample(row: Row, completion: Completion | None, failure: str | None, judge: Judge) -> Sample:
+    if completion is None:
+        verdict, completion = Verdict(None, False, f"failed: {failure}"), Completion("", 0, False)
+    else:
+        verdict = judge(completion.text, row)
+    return {
+        "example_id": str(row["example_id"]),
+        "cluster": str(row.get("cluster") or row["example_id"]),
+        "kind": row.get("kind", ""),
+        "prompt": row["prompt"],
+        "question": row.get("question", ""),
+        "answer": row["answer"],
+        "output": completion.text,
+        **asdict(verdict),
+        "tokens": completion.tokens,
+        "truncated": completion.truncated,
+        "failure": failure,
+    }
+
+
+def _finish(
+    store: SampleStore, rows: Rows, metrics: Metrics | None, asked: Mapping[str, Any]
+) -> Result:
+    by_id = {sample["example_id"]: sample for sample in store.samples()}
+    samples = [by_id[key] for key in rows.ids]
+    failed = [sample for sample in samples if sample["failure"] is not None]
+    result = summarize(samples)
+    summary = {
+        "name": asked["name"],
+        **result.to_dict(),
+        "by_kind": by_kind(samples),
+        "metrics": {} if metrics is None else metrics(samples),
+        "without_answer": sum(s["extracted"] is None for s in samples) - len(failed),
+        "truncated": sum(s["truncated"] for s in samples),
+        "mean_tokens": sum(s["tokens"] for s in samples) / len(samples),
+        "failed": [{"example_id": s["example_id"], "why": s["failure"]} for s in failed],
+        "settings": dict(asked),
+    }
+    store.finish(rows.ids, summary)
+    return result
+
+
+def summarize(samples: Sequence[Sample]) -> Result:
+    """Accuracy of samples with its standard error by cluster; failures count as wrong."""
+    failures = sum(sample["failure"] is not None for sample in samples)
+    return accuracy_with_stderr(
+        [s["correct"] for s in samples], [s["cluster"] for s in samples], failures
+    )
+
+
+def by_kind(samples: Sequence[Sample]) -> dict[str, dict[str, Any]]:
+    """The result of each question kind that occurs, in alphabetical order; empty where rows have
+    no kind.
+    """
+    kinds = Counter(sample["kind"] for sample in samples if sample["kind"])
+    return {
+        kind: summarize([s for s in samples if s["kind"] == kind]).to_dict()
+        for kind in sorted(kinds)
+    }

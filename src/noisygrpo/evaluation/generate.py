@@ -1,0 +1,286 @@
+"""Batched generation with any Hugging Face vision-language model.
+
+Rows are in the project's example format (``prompt``: conversational, plain text; ``images``: RGB
+PIL images). The image slots go in front of the text of the first user turn, which is where the
+trainer puts them (TRL's ``prepare_multimodal_messages``), so that a model is measured on the
+prompts on which it was trained.
+
+Prompts are padded on the left: the last prompt token of every row is then the last column, and all
+rows decode in step. Rows of similar length share a batch (fewer padding tokens); results come back
+in the order of the rows.
+
+The model's own ``generation_config`` is not used: those files carry sampling settings (Qwen2.5-VL
+ships ``repetition_penalty = 1.05``) that silently change greedy scores. Special tokens of the
+vision input are banned: once sampled, they promise image features that do not exist, and a text
+with them cannot be scored again.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from noisygrpo.errors import require
+
+Row = Mapping[str, Any]
+
+# Names under which the configs of the vision-language families in transformers keep such ids.
+_VISION_TOKEN_FIELD = re.compile(r"(image|video|vision|boi|eoi|img)\w*_token_(id|index)$")
+_PIXELS_PER_TOKEN = 28 * 28  # Qwen2-VL and Qwen2.5-VL; only the order of lengths matters here
+_CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How answers are made. The default is greedy, as every benchmark of the papers asks."""
+
+    batch_size: int = 32
+    """Rows that decode together. 32 to 64 suits a CPU and the built-in model."""
+    max_new_tokens: int = 256
+    """Longest answer in tokens; a longer one is cut and its sample marked as truncated."""
+    temperature: float = 0.0
+    """0 is greedy; above 0 samples from the model's distribution at this temperature."""
+    top_p: float = 1.0
+    """Nucleus mass when sampling; 1 keeps the whole distribution."""
+    seed: int = 0
+    """Seed of sampling: a batch's draw depends on it and on the ids of its rows only."""
+
+    def __post_init__(self) -> None:
+        require(self.batch_size >= 1, f"batch_size: {self.batch_size}, allowed is 1 or more")
+        require(
+            self.max_new_tokens >= 1, f"max_new_tokens: {self.max_new_tokens}, allowed is 1 or more"
+        )
+        require(
+            self.temperature >= 0, f"temperature: {self.temperature}, allowed is 0 (greedy) or more"
+        )
+        require(0 < self.top_p <= 1, f"top_p: {self.top_p}, allowed is above 0 and at most 1")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One answer: its text without special tokens, its length in tokens, and whether the limit cut
+    it.
+    """
+
+    text: str
+    tokens: int
+    truncated: bool
+
+
+class RefusedInput(ValueError):
+    """The processor cannot make inputs of a batch, e.g. because an image is one pixel wide."""
+
+
+def generate_answers(
+    model: Any,
+    processor: Any,
+    rows: Sequence[Row],
+    batch_size: int = 32,
+    max_new_tokens: int = 256,
+    greedy: bool = True,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> list[str]:
+    """The completion of every row, in the order of ``rows``.
+
+    ``model``: a generating ``PreTrainedModel``; ``processor``: its processor. With
+    ``greedy=False`` samples at ``temperature``, reproducibly for the same ``seed``, rows and batch
+    size.
+    """
+    settings = Generation(batch_size, max_new_tokens, 0.0 if greedy else temperature, seed=seed)
+    texts = [""] * len(rows)
+    for batch in plan_batches(
+        [row_length(row["prompt"], image_sizes(row["images"])) for row in rows], batch_size
+    ):
+        completions = generate_batch(model, processor, [rows[index] for index in batch], settings)
+        for index, completion in zip(batch, completions, strict=True):
+            texts[index] = completion.text
+    return texts
+
+
+@torch.inference_mode()
+def generate_batch(
+    model: Any, processor: Any, rows: Sequence[Row], settings: Generation, **generate_options: Any
+) -> list[Completion]:
+    """The completions of one batch whose rows all have images, or all have none.
+
+    ``generate_options`` go to ``model.generate``, e.g. a ``logits_processor``.
+    """
+    inputs = build_inputs(processor, rows)
+    moved = {key: _to_model(value, model) for key, value in inputs.items()}
+    tokenizer = processor.tokenizer
+    ends = _end_tokens(model, tokenizer)
+    options = {**_decoding_options(settings), **generate_options}
+    with _evaluating(model), _addressed_randomness(model, settings, rows):
+        output = model.generate(
+            **moved,
+            max_new_tokens=settings.max_new_tokens,
+            suppress_tokens=vision_token_ids(model.config) or None,
+            eos_token_id=ends,
+            pad_token_id=ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
+            **options,
+        )
+    new = output[:, moved["input_ids"].shape[1] :].cpu()
+    texts = tokenizer.batch_decode(
+        new, skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return [_completion(text, ids, ends) for text, ids in zip(texts, new, strict=True)]
+
+
+def build_inputs(processor: Any, rows: Sequence[Row]) -> dict[str, Tensor]:
+    """Model inputs of a batch, padded on the left. Raises `RefusedInput`."""
+    texts = [
+        processor.apply_chat_template(
+            with_image_slots(row["prompt"], len(row["images"])),
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+        for row in rows
+    ]
+    images = [list(row["images"]) for row in rows]
+    require(
+        all(images) or not any(images),
+        "batch: rows with images and rows without cannot share a batch",
+    )
+    chosen = {"images": images} if any(images) else {}
+    try:
+        return dict(
+            processor(text=texts, padding=True, padding_side="left", return_tensors="pt", **chosen)
+        )
+    except ValueError as error:
+        raise RefusedInput(f"the processor refuses this input: {error}") from error
+
+
+def with_image_slots(prompt: Sequence[Mapping[str, Any]], images: int) -> list[dict[str, Any]]:
+    """``prompt`` with ``images`` image slots in front of the text of its first user turn."""
+    messages, pending = [], images
+    for turn in prompt:
+        content: Any = [{"type": "text", "text": turn["content"]}]
+        if turn["role"] == "user":
+            content, pending = [{"type": "image"}] * pending + content, 0
+        # A text-only conversation keeps plain strings: templates of some families reject parts
+        # without images.
+        messages.append({"role": turn["role"], "content": content if images else turn["content"]})
+    require(pending == 0, "prompt: it has images but no user turn to put them in")
+    return messages
+
+
+def plan_batches(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
+    """Row indices in batches of similar length, longest first; rows with and without images kept
+    apart.
+
+    ``lengths``: (has images, length) of each row, from `row_length`. Longest first: if memory runs
+    out, it does so in the first batch. The plan is a pure function of its arguments, so an
+    interrupted evaluation finds its batches again.
+    """
+    batches: list[list[int]] = []
+    for with_images in (True, False):
+        order = [index for index, (images, _) in enumerate(lengths) if images == with_images]
+        order.sort(key=lambda index: (-lengths[index][1], index))
+        batches += [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return batches
+
+
+def row_length(
+    prompt: Sequence[Mapping[str, Any]], sizes: Sequence[tuple[int, int]]
+) -> tuple[bool, int]:
+    """(has images, rough number of tokens) of a row whose images have these (width, height)."""
+    characters = sum(len(turn["content"]) for turn in prompt)
+    pixels = sum(width * height for width, height in sizes)
+    return bool(sizes), characters // _CHARACTERS_PER_TOKEN + pixels // _PIXELS_PER_TOKEN
+
+
+def image_sizes(images: Sequence[Image.Image]) -> list[tuple[int, int]]:
+    """(width, height) of each image."""
+    return [image.size for image in images]
+
+
+def vision_token_ids(config: Any) -> list[int]:
+    """Ids of the special vision tokens that a model config names, anywhere in it; sorted, without
+    repetition.
+    """
+    found: set[int] = set()
+
+    def collect(node: Mapping[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, Mapping):
+                collect(value)
+            elif isinstance(value, int) and _VISION_TOKEN_FIELD.match(key):
+                found.add(value)
+
+    collect(config.to_dict())
+    return sorted(found)
+
+
+def _decoding_options(settings: Generation) -> dict[str, Any]:
+    # Every neutral value is spelled out: what is left None would be filled from the model's
+    # generation_config.
+    neutral = {
+        "num_beams": 1,
+        "repetition_penalty": 1.0,
+        "no_repeat_ngram_size": 0,
+        "min_new_tokens": 0,
+    }
+    if settings.temperature == 0:
+        return {**neutral, "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}
+    sampling = {
+        "do_sample": True,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": 0,
+    }
+    return {**neutral, **sampling}
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    ends = model.generation_config.eos_token_id
+    listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    return list(
+        dict.fromkeys(
+            [*listed, *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
+        )
+    )
+
+
+def _completion(text: str, ids: Tensor, ends: list[int]) -> Completion:
+    stops = torch.isin(ids, torch.tensor(ends)).nonzero()
+    tokens = int(stops[0]) + 1 if len(stops) else len(ids)
+    return Completion(text, tokens, truncated=not len(stops))
+
+
+def _to_model(value: Tensor, model: Any) -> Tensor:
+    return (
+        value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
+    )
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+@contextmanager
+def _addressed_randomness(model: Any, settings: Generation, rows: Sequence[Row]) -> Iterator[None]:
+    """Seed the generators from (seed, ids of the batch) and put the caller's states back
+    afterwards.
+    """
+    if settings.temperature == 0:
+        yield
+        return
+    name = "\n".join([str(settings.seed), *(str(row.get("example_id", "")) for row in rows)])
+    digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(int.from_bytes(digest))
+        yield

@@ -1,0 +1,117 @@
+"""Rows of a dataset in the example format, with images decoded one batch at a time.
+
+A broken image is a fact about its row, never the end of an evaluation: `Rows.open` raises
+`BrokenRow` with the reason, the evaluation counts the row as wrong and lists it. The denominator
+stays the number of rows.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import datasets
+from PIL import Image
+
+from noisygrpo.errors import require
+from noisygrpo.evaluation.generate import row_length
+
+_COLUMNS = ("prompt", "images", "answer", "example_id")
+
+
+class BrokenRow(Exception):
+    """A row that cannot be put before the model; the message says why."""
+
+
+class Rows:
+    """Random access to a ``datasets.Dataset`` or a sequence of dicts in the example format.
+
+    Raises ``UserError`` for an empty dataset, a missing column or an ``example_id`` that occurs
+    twice (samples are found again, and paired with those of other runs, by their id).
+    """
+
+    def __init__(self, dataset: datasets.Dataset | Sequence[Mapping[str, Any]]) -> None:
+        require(len(dataset) > 0, "evaluation: the dataset has no rows")
+        self._rows: Any = _undecoded(dataset) if isinstance(dataset, datasets.Dataset) else dataset
+        first = self._rows[0]
+        for column in _COLUMNS:
+            require(
+                column in first,
+                f"evaluation: column {column!r} is missing, found: {', '.join(sorted(first))}",
+            )
+        self.ids = [str(self._rows[index]["example_id"]) for index in range(len(self))]
+        seen: set[str] = set()
+        for index, example_id in enumerate(self.ids):
+            require(
+                example_id not in seen,
+                f"evaluation: row {index}: example_id {example_id!r} occurs twice",
+            )
+            seen.add(example_id)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def text(self, index: int) -> dict[str, Any]:
+        """All columns of a row except its images."""
+        return {key: value for key, value in self._rows[index].items() if key != "images"}
+
+    def open(self, index: int) -> dict[str, Any]:
+        """A row with its images as RGB PIL images. Raises `BrokenRow` if one cannot be read."""
+        row = dict(self._rows[index])
+        row["images"] = [open_image(cell, position) for position, cell in enumerate(row["images"])]
+        return row
+
+    def length(self, index: int) -> tuple[bool, int]:
+        """(has images, rough number of tokens): reads image headers, decodes nothing."""
+        row = self._rows[index]
+        return row_length(row["prompt"], [_header_size(cell) for cell in row["images"]])
+
+    def fingerprint(self) -> str:
+        """A hash of ids, prompts and answers: two evaluations are comparable sample by sample if
+        it is the same.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for index in range(len(self)):
+            row = self._rows[index]
+            digest.update(json.dumps([row["example_id"], row["prompt"], row["answer"]]).encode())
+        return digest.hexdigest()
+
+
+def open_image(cell: Any, position: int = 0) -> Image.Image:
+    """An image cell (PIL image, path, or ``{bytes, path}``) as an RGB image. Raises `BrokenRow`."""
+    try:
+        if isinstance(cell, Image.Image):
+            return cell if cell.mode == "RGB" else cell.convert("RGB")
+        with _opened(cell) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BrokenRow(f"image {position} cannot be read: {error}") from error
+
+
+def _opened(cell: Any) -> Image.Image:
+    if isinstance(cell, Mapping):
+        return Image.open(
+            io.BytesIO(cell["bytes"]) if cell.get("bytes") is not None else str(cell.get("path"))
+        )
+    return Image.open(cell)
+
+
+def _header_size(cell: Any) -> tuple[int, int]:
+    try:
+        if isinstance(cell, Image.Image):
+            return cell.size
+        with _opened(cell) as image:
+            return image.size
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return (0, 0)  # `open` will say what is wrong
+
+
+def _undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
+    """The dataset with image cells left as bytes, so that one broken image cannot break the access
+    to its row.
+    """
+    feature = dataset.features.get("images")
+    if isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
+        return dataset.cast_column("images", datasets.List(datasets.Image(decode=False)))
+    return dataset

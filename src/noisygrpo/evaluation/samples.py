@@ -1,0 +1,121 @@
+"""The samples of one evaluation on disk: append-only while it runs, resumable after a kill, sorted
+when done.
+
+``settings.json``   what was asked (model, data fingerprint, generation ...); another question in
+the same folder is refused ``samples.jsonl``   one line per sample; during the run in the order of
+the batches, at the end in the order of the rows ``result.json``     written last: its presence
+means that the evaluation is complete
+
+A batch counts as done when all of its samples are on disk. What a kill left of an unfinished batch
+(part of its lines, or part of a line) is dropped and the whole batch is answered again: batches of
+another make-up have another padding, hence other rounding, and could give other answers. So a
+resumed evaluation equals an uninterrupted one, byte for byte.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.errors import UserError, require
+
+Sample = dict[str, Any]
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file under a temporary name, fsync, and rename: readers see the old or the new text,
+    never a part.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """`write_atomic` of indented JSON; NaN is refused because it is not JSON."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """The samples of a jsonl file; a last line that a kill cut short is left out.
+
+    Raises ``UserError`` with the line number where any other line is not a JSON object.
+    """
+    lines = path.read_text(encoding="utf-8").split("\n")
+    samples: list[Sample] = []
+    for number, line in enumerate(
+        lines[:-1], start=1
+    ):  # what follows the last newline is empty or incomplete
+        try:
+            sample = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path}: line {number} is not JSON: {error}") from error
+        require(isinstance(sample, dict), f"{path}: line {number} is not a JSON object")
+        samples.append(sample)
+    return samples
+
+
+class SampleStore:
+    """The folder of one evaluation; see the module docstring."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self._folder, self._path = folder, folder / "samples.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._claim(json.loads(json.dumps(settings)))
+        self._samples: dict[str, Sample] = {}
+
+    def resume(self, batches: Iterable[Sequence[str]]) -> set[str]:
+        """Ids of the samples that are done, given the ids of every batch; drops the rest of an
+        unfinished batch.
+        """
+        if not self._path.exists():
+            return set()
+        found = {sample["example_id"]: sample for sample in read_samples(self._path)}
+        kept = [
+            found[key] for batch in batches if all(key in found for key in batch) for key in batch
+        ]
+        self._samples = {sample["example_id"]: sample for sample in kept}
+        write_atomic(self._path, _lines(kept))
+        return set(self._samples)
+
+    def append(self, batch: Sequence[Sample]) -> None:
+        """Add the samples of one finished batch, and wait until they are on disk."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_lines(batch))
+            file.flush()
+            os.fsync(file.fileno())
+        self._samples.update({sample["example_id"]: sample for sample in batch})
+
+    def samples(self) -> list[Sample]:
+        """The samples so far, in the order in which their batches finished."""
+        return list(self._samples.values())
+
+    def finish(self, order: Sequence[str], result: Mapping[str, Any]) -> None:
+        """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last."""
+        write_atomic(self._path, _lines([self._samples[key] for key in order]))
+        write_json(self._folder / "result.json", result)
+
+    def _claim(self, settings: Mapping[str, Any]) -> None:
+        path = self._folder / "settings.json"
+        if not path.exists():
+            require(
+                not self._path.exists(), f"{self._folder}: holds samples.jsonl of something else"
+            )
+            write_json(path, settings)
+            return
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        for key in sorted({*earlier, *settings}):
+            was, now = earlier.get(key), settings.get(key)
+            require(
+                was == now,
+                f"{self._folder}: holds an evaluation with {key} = {was!r}, asked is {now!r}; "
+                "choose another folder",
+            )
+
+
+def _lines(samples: Iterable[Sample]) -> str:
+    return "".join(json.dumps(sample, ensure_ascii=False) + "\n" for sample in samples)

@@ -1,0 +1,1 @@
+"""Showing: tables and plots of what happened in a run."""

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from noisygrpo.errors import UserError
+from noisygrpo.report.plots import learning_curve, series, smooth
+from noisygrpo.report.table import before_after_table, results_table
+
+SUMMARY = {
+    "test": {
+        "before": {"accuracy": 0.5, "stderr": 0.02, "n": 600},
+        "after": {"accuracy": 0.631, "stderr": 0.0197, "n": 600},
+        "difference": {"difference": 0.131, "low": 0.09, "high": 0.17},
+    },
+    "more": {
+        "before": {"accuracy": 0.4, "stderr": None, "n": 60},
+        "after": {"accuracy": 0.38, "stderr": 0.06, "n": 60},
+    },
+}
+
+
+def test_text_table():
+    lines = before_after_table(SUMMARY).split("\n")
+    assert len({len(line) for line in lines}) == 1
+    assert "50.0 ± 2.0" in lines[2]
+    assert "63.1 ± 2.0" in lines[2]
+    assert lines[2].endswith("+13.1 [+9.0, +17.0]")
+    assert lines[3].endswith("-2.0")
+
+
+def test_markdown_table():
+    lines = before_after_table(SUMMARY, "markdown").split("\n")
+    assert lines[1] == "| --- | ---: | ---: | ---: | ---: |"
+    assert lines[3] == "| more | 60 | 40.0 | 38.0 ± 6.0 | -2.0 |"
+
+
+def test_results_table_and_unknown_style():
+    assert "0.0 ± 0.0" in results_table({"a": {"accuracy": 0.0, "stderr": 0.0, "n": 3}})
+    with pytest.raises(UserError, match="html"):
+        before_after_table(SUMMARY, "html")
+
+
+def test_learning_curve_reads_trl_metrics(tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [
+        json.dumps(
+            {
+                "step": step,
+                "reward": 0.4 + step / 100 + rng.normal() / 9,
+                "rewards/accuracy/mean": step / 50,
+            }
+        )
+        for step in range(1, 31)
+    ]
+    (tmp_path / "metrics.jsonl").write_text(
+        "\n".join([*lines, '{"train_runtime": 3.0}', '{"step": 31, "rew'])
+    )
+    path = learning_curve(tmp_path)
+    assert path == tmp_path / "learning_curve.png"
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        assert image.width > image.height
+        assert len(np.unique(np.asarray(image.convert("L")))) > 10
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_learning_curve_without_metrics(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        learning_curve(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 0.1}\n')
+    with pytest.raises(UserError, match="no reward"):
+        learning_curve(tmp_path)
+
+
+def test_a_step_logged_twice_keeps_its_last_value():
+    found = series(
+        [{"step": 1, "reward": 0.0}, {"step": 2, "reward": 1.0}, {"step": 1, "reward": 0.5}],
+        ["reward"],
+    )
+    assert found is not None
+    assert found[0].tolist() == [1, 2]
+    assert found[1].tolist() == [0.5, 1.0]
+
+
+def test_smoothing_keeps_constants_and_ends():
+    assert np.allclose(smooth(np.full(9, 0.3), 2.0), 0.3)
+    assert smooth(np.arange(9.0), 1e-3).tolist() == list(range(9))
