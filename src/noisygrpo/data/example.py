@@ -60,8 +60,9 @@ VISION_TOKENS = (
     "<IMG_CONTEXT>",
     "<image>",
 )
-"""Text that processors turn into image tokens. One of these inside a prompt makes the number of image
-tokens differ from the number of image features, and the forward fails in the middle of a run."""
+"""Text that processors turn into image tokens. One of these inside a prompt makes the number of
+image tokens differ from the number of image features, and the forward fails in the middle of a
+run."""
 
 
 def make_prompt(question: str, template: str = "{question}", system: str = "") -> list[dict]:
@@ -118,7 +119,7 @@ def check_example(row: Mapping[str, Any], where: str = "example") -> None:
 
 
 def check_prompt(prompt: Any, where: str) -> None:
-    """Raise ``UserError`` unless ``prompt`` is a list of plain-text turns that ends with a user turn."""
+    """Raise ``UserError`` unless ``prompt`` is a list of text turns that ends with the user's."""
     require(
         isinstance(prompt, list) and len(prompt) > 0,
         f"{where}: prompt is {prompt!r}, expected a non-empty list of turns",
