@@ -9,9 +9,9 @@ from noisygrpo.evaluation.generate import (
     generate_answers,
     generate_batch,
     plan_batches,
-    vision_token_ids,
     with_image_slots,
 )
+from noisygrpo.training.vision import vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl
 
 
@@ -52,7 +52,7 @@ def test_left_padding(tiny):
 
 def test_vision_tokens_are_never_sampled(tiny):
     model, processor = tiny
-    banned = vision_token_ids(model.config)
+    banned = vision_token_ids(model.config.to_dict(), processor.tokenizer)
     names = processor.tokenizer.convert_ids_to_tokens(banned)
     assert {"<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"} <= set(names)
 

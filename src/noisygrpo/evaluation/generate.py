@@ -16,7 +16,6 @@ with them cannot be scored again.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +26,10 @@ from PIL import Image
 from torch import Tensor
 
 from noisygrpo.errors import require
+from noisygrpo.training.vision import vision_token_ids
 
 Row = Mapping[str, Any]
 
-# Names under which the configs of the vision-language families in transformers keep such ids.
-_VISION_TOKEN_FIELD = re.compile(r"(image|video|vision|boi|eoi|img)\w*_token_(id|index)$")
 _PIXELS_PER_TOKEN = 28 * 28  # Qwen2-VL and Qwen2.5-VL; only the order of lengths matters here
 _CHARACTERS_PER_TOKEN = 4
 
@@ -121,7 +119,7 @@ def generate_batch(
         output = model.generate(
             **moved,
             max_new_tokens=settings.max_new_tokens,
-            suppress_tokens=vision_token_ids(model.config) or None,
+            suppress_tokens=vision_token_ids(model.config.to_dict(), tokenizer) or None,
             eos_token_id=ends,
             pad_token_id=ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
             **options,
@@ -199,23 +197,6 @@ def row_length(
 def image_sizes(images: Sequence[Image.Image]) -> list[tuple[int, int]]:
     """(width, height) of each image."""
     return [image.size for image in images]
-
-
-def vision_token_ids(config: Any) -> list[int]:
-    """Ids of the special vision tokens that a model config names, anywhere in it; sorted, without
-    repetition.
-    """
-    found: set[int] = set()
-
-    def collect(node: Mapping[str, Any]) -> None:
-        for key, value in node.items():
-            if isinstance(value, Mapping):
-                collect(value)
-            elif isinstance(value, int) and _VISION_TOKEN_FIELD.match(key):
-                found.add(value)
-
-    collect(config.to_dict())
-    return sorted(found)
 
 
 def _decoding_options(settings: Generation) -> dict[str, Any]:

@@ -8,16 +8,22 @@ stays the number of rows.
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
 from PIL import Image
 
+from noisygrpo.data.images import to_rgb
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import row_length
 
 _COLUMNS = ("prompt", "images", "answer", "example_id")
+
+
+# What PIL raises for bytes that it cannot read depends on the format's plug-in.
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, zlib.error, Image.DecompressionBombError)
 
 
 class BrokenRow(Exception):
@@ -79,13 +85,17 @@ class Rows:
 
 
 def open_image(cell: Any, position: int = 0) -> Image.Image:
-    """An image cell (PIL image, path, or ``{bytes, path}``) as an RGB image. Raises `BrokenRow`."""
+    """An image cell (PIL image, path, or ``{bytes, path}``) as an RGB image.
+
+    Raises `BrokenRow` where it cannot be read.
+    """
     try:
         if isinstance(cell, Image.Image):
-            return cell if cell.mode == "RGB" else cell.convert("RGB")
+            return to_rgb(cell)
         with _opened(cell) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            image.load()
+            return to_rgb(image)
+    except UNREADABLE as error:
         raise BrokenRow(f"image {position} cannot be read: {error}") from error
 
 
@@ -103,7 +113,7 @@ def _header_size(cell: Any) -> tuple[int, int]:
             return cell.size
         with _opened(cell) as image:
             return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except UNREADABLE:
         return (0, 0)  # `open` will say what is wrong
 
 
@@ -113,5 +123,8 @@ def _undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
     """
     feature = dataset.features.get("images")
     if isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
-        return dataset.cast_column("images", datasets.List(datasets.Image(decode=False)))
+        # Without its format: a transform would decode on every access.
+        return dataset.with_format(None).cast_column(
+            "images", datasets.List(datasets.Image(decode=False))
+        )
     return dataset

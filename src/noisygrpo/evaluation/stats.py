@@ -183,7 +183,7 @@ def _cluster_codes(clusters: Sequence[str] | None, n: int) -> tuple[NDArray[np.i
 def _cluster_stderr(values: Floats, codes: NDArray[np.intp], count: int) -> float:
     if count < 2:
         return math.nan
-    sums: Floats = np.bincount(codes, weights=values - values.mean(), minlength=count)
+    sums = np.bincount(codes, weights=values - values.mean(), minlength=count)
     return math.sqrt(count / (count - 1) * float((sums**2).sum())) / values.size
 
 

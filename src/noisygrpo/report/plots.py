@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,9 @@ PALETTE = (
     "#7f7f7f",
 )  # Okabe & Ito
 
-# What the reward and the accuracy are called in metrics.jsonl, the first that occurs: trl's names,
-# then plain ones.
-_REWARD_KEYS = ("reward", "mean_reward")
-_ACCURACY_KEYS = ("rewards/accuracy/mean", "rewards/accuracy_reward/mean", "accuracy")
+# Names in metrics.jsonl; trl calls the mean of a reward function "rewards/<function>/mean".
+_REWARD = re.compile("reward")
+_ACCURACY = re.compile(r"rewards/\w*(accuracy|correct)\w*/mean|accuracy")
 
 
 def learning_curve(run_dir: str | Path, out: str | Path | None = None) -> Path:
@@ -43,12 +43,12 @@ def learning_curve(run_dir: str | Path, out: str | Path | None = None) -> Path:
     records = read_metrics(folder / "metrics.jsonl")
     panels = [
         (title, *found)
-        for title, keys in (("mean reward", _REWARD_KEYS), ("accuracy of rollouts", _ACCURACY_KEYS))
-        if (found := series(records, keys)) is not None
+        for title, name in (("mean reward", _REWARD), ("accuracy of rollouts", _ACCURACY))
+        if (found := series(records, name)) is not None
     ]
     require(
         bool(panels),
-        f"{folder / 'metrics.jsonl'}: no reward in it, expected one of {', '.join(_REWARD_KEYS)}",
+        f"{folder / 'metrics.jsonl'}: holds no value named 'reward'",
     )
     figure = new_figure(width=5.2 * len(panels), height=3.4)
     for number, (title, steps, values) in enumerate(panels):
@@ -72,14 +72,14 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def series(
-    records: Sequence[dict[str, Any]], keys: Sequence[str]
+    records: Sequence[dict[str, Any]], name: re.Pattern[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Steps and values of the first of ``keys`` that occurs, without non-numbers; ``None`` if none
-    occurs.
+    """Steps and values of the first key that ``name`` matches in full; ``None`` if none does.
 
     A record without ``step`` counts as the step of its position, from 1. A step that occurs twice,
-    as it does after a resume, keeps its last value.
+    as it does after a resume, keeps its last value. What is not a finite number is left out.
     """
+    keys = dict.fromkeys(key for record in records for key in record if name.fullmatch(key))
     for key in keys:
         points = {
             float(record.get("step", position)): float(record[key])
