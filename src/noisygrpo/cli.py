@@ -1,16 +1,102 @@
-"""The command line ``noisygrpo``."""
+"""The command line: ``noisygrpo train | evaluate | check | generate | playground | recipes | env``.
+
+Fields of a recipe are overridden by their dotted names on the commands that take a recipe, either
+``--training.seed 3`` or ``--training.seed=3``; a whole section goes by its name (``--method grpo``,
+``--model folder``). Everything else is an option of the command.
+
+A mistake that the user can mend ends in one line ``error: …`` on standard error and status 2,
+without a traceback; anything else is a bug and shows its traceback.
+"""
 
 from __future__ import annotations
 
+import argparse
+import re
 import sys
+from collections.abc import Sequence
+
+from noisygrpo import __version__
+from noisygrpo.commands import check, env, evaluate, generate, playground, recipes, train
+from noisygrpo.errors import UserError, require
+
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "check": check,
+    "generate": generate,
+    "playground": playground,
+    "recipes": recipes,
+    "env": env,
+}
+"""Name to module, which has ``SUMMARY``, ``TAKES_RECIPE``, ``add_arguments`` and ``run``."""
+
+_OVERRIDE = re.compile(
+    r"--(?:(?:\w+\.)+\w+|model|method|data|rewards|training|evaluation)(?:=.*)?", re.DOTALL
+)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
-    print("noisygrpo: no command is built yet", file=sys.stderr)
-    return 2
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 0, 2 after a mistake of the user's, 130 after an interruption.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        overrides = []
+        if words and words[0] in COMMANDS and COMMANDS[words[0]].TAKES_RECIPE:
+            words, overrides = split_overrides(words)
+        args = build_parser().parse_args(words)
+        args.overrides = overrides
+        return COMMANDS[args.command].run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="noisygrpo",
+        description="Group-relative RL for vision-language models with noisy views.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"noisygrpo {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        text = module.SUMMARY
+        if module.TAKES_RECIPE:
+            text += " Any field of the recipe can be overridden: --training.learning_rate 1e-5."
+        sub = commands.add_parser(name, help=module.SUMMARY, description=text, allow_abbrev=False)
+        module.add_arguments(sub)
+    return parser
+
+
+def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take ``--section.field value`` pairs out of the words, so argparse sees only its own.
+
+    Raises:
+        UserError: for an override without a value.
+    """
+    rest: list[str] = []
+    overrides: list[tuple[str, str]] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if not _OVERRIDE.fullmatch(word):
+            rest.append(word)
+            continue
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            require(bool(queue) and not queue[0].startswith("--"), f"{word}: a value is missing")
+            value = queue.pop(0)
+        overrides.append((name, value))
+    return rest, overrides
 
 
 def entry_point() -> None:
-    """The console script."""
+    """The console script ``noisygrpo``."""
     sys.exit(main())

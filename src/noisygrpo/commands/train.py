@@ -1,0 +1,42 @@
+"""``noisygrpo train RECIPE``: evaluate, train, save, evaluate again."""
+
+from __future__ import annotations
+
+import argparse
+
+SUMMARY = "Train as a recipe says, and measure before and after."
+TAKES_RECIPE = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument(
+        "recipe", help="a shipped recipe's name (see `noisygrpo recipes`) or a .yaml file"
+    )
+    parser.add_argument("--output-dir", help="where everything goes (default: runs/<recipe>)")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the run that the folder holds"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue from the folder's last checkpoint"
+    )
+    parser.add_argument(
+        "--no-evaluation", action="store_true", help="do not measure before and after"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from noisygrpo.recipe import load_recipe
+    from noisygrpo.run import train
+
+    overrides = list(args.overrides)
+    if args.no_evaluation:
+        overrides.append(("evaluation", "null"))
+    train(
+        load_recipe(args.recipe, overrides),
+        args.output_dir,
+        overwrite=args.overwrite,
+        resume=args.resume,
+    )
+    return 0

@@ -1,0 +1,93 @@
+"""Loading a model and its processor: the built-in one, a hub id, or a folder.
+
+A folder that holds the playground's processor loads without torchvision. Code that comes with a
+model runs only where the recipe says ``trust_remote_code: true``; weights are read from safetensors
+only, because the older format is a pickle, which can run code as well.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.playground.model import is_playground, load_processor, model_path
+from noisygrpo.recipe import PLAYGROUND, ModelSpec
+from noisygrpo.schema import checked, hints_of
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def location(spec: ModelSpec) -> str:
+    """Folder or hub id of the model.
+
+    Raises:
+        UserError: for something that looks like a folder and is none.
+    """
+    if spec.path == PLAYGROUND:
+        return str(model_path())
+    path = Path(spec.path).expanduser()
+    local = path.is_absolute() or spec.path.startswith((".", "~")) or spec.path.count("/") > 1
+    require(path.is_dir() or not local, f"model.path: {spec.path!r} is not a folder")
+    if path.is_dir():
+        require(
+            (path / "config.json").is_file() or (path / "adapter_config.json").is_file(),
+            f"model.path: the folder {spec.path!r} holds no config.json: it is not a saved model",
+        )
+        return str(path)
+    return spec.path
+
+
+def load_config(spec: ModelSpec) -> Any:
+    """The model's configuration, without its weights."""
+    return _load(AutoConfig, spec)
+
+
+def load_model(spec: ModelSpec) -> Any:
+    """The model with its weights, on the CPU, in ``spec.dtype``.
+
+    Raises:
+        UserError: where there is no such model, or it needs code that the recipe does not trust.
+    """
+    options: dict[str, Any] = {"dtype": DTYPES.get(spec.dtype, "auto"), "use_safetensors": True}
+    if spec.attn_implementation is not None:
+        options["attn_implementation"] = spec.attn_implementation
+    return _load(AutoModelForImageTextToText, spec, **options)
+
+
+def load_any_processor(spec: ModelSpec) -> Any:
+    """The model's processor."""
+    where = location(spec)
+    return load_processor(where) if is_playground(where) else _load(AutoProcessor, spec)
+
+
+def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
+    try:
+        return loader.from_pretrained(
+            location(spec),
+            revision=spec.revision,
+            trust_remote_code=spec.trust_remote_code,
+            **options,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, UserError):
+            raise
+        # The first paragraph says what is wrong; what follows are hints for another interface.
+        reason = " ".join(str(error).strip().split("\n\n")[0].split())
+        raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
+
+
+def lora_config(spec: ModelSpec) -> Any | None:
+    """``peft.LoraConfig`` of the recipe, or None without one.
+
+    Raises:
+        UserError: an argument that PEFT does not know, or of the wrong type.
+    """
+    if spec.lora is None:
+        return None
+    arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
+    return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})

@@ -1,0 +1,210 @@
+"""One run from beginning to end: check, load, evaluate, train, save, evaluate again, report.
+
+What a run's folder holds:
+
+===========================  ===================================================================
+``run.json``                 the recipe with all overrides, versions, and the command's arguments
+``metrics.jsonl``            one line per logged step
+``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
+``checkpoint/``              the trained model and its processor
+``evaluation/before|after``  every evaluated sample and its verdict, by split
+``summary.json``             ``{split: {before: {accuracy, stderr, n}, after: {…}, …}}``
+``learning_curve.png``       reward and accuracy of the rollouts over the steps
+===========================  ===================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers import PrinterCallback
+from transformers.trainer_utils import get_last_checkpoint
+
+from noisygrpo.commands.env import environment
+from noisygrpo.console import StepLine, describe
+from noisygrpo.errors import require
+from noisygrpo.evaluation.evaluate import evaluate_rows
+from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.samples import read_samples, write_json
+from noisygrpo.evaluation.stats import paired_difference
+from noisygrpo.loading import load_any_processor, load_model, lora_config
+from noisygrpo.prepare import Prepared, prepare
+from noisygrpo.recipe import Recipe
+from noisygrpo.report.plots import learning_curve
+from noisygrpo.report.table import before_after_table
+from noisygrpo.training.run import build_trainer
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+
+RUN_FILE = "run.json"
+Results = dict[str, dict[str, Any]]
+
+
+def train(
+    recipe: Recipe, output_dir: str | None = None, *, overwrite: bool = False, resume: bool = False
+) -> Results:
+    """Run a recipe; returns what ``summary.json`` holds ({} without evaluation).
+
+    Args:
+        recipe: what to do.
+        output_dir: the run's folder; default ``training.output_dir``, then ``runs/<recipe>``.
+        overwrite: remove the run that the folder holds.
+        resume: continue from the folder's last checkpoint.
+
+    Raises:
+        UserError: anything wrong with recipe, data or folder, before a model is loaded.
+    """
+    folder = Path(output_dir or recipe.training.get("output_dir") or f"runs/{recipe.name}")
+    checkpoint = claim_folder(folder, overwrite=overwrite, resume=resume)
+    prepared = prepare(recipe, str(folder))
+    main = prepared.config.process_index == 0
+    if main:
+        print("\n".join(describe(prepared)), flush=True)
+        open_folder(folder, recipe, fresh=not resume)
+    trainer = make_trainer(prepared)
+    before = evaluate(prepared, trainer, "before")
+    trainer.train(resume_from_checkpoint=checkpoint)
+    save_checkpoint(trainer, folder / "checkpoint")
+    after = evaluate(prepared, trainer, "after")
+    trainer.accelerator.wait_for_everyone()
+    return finish(folder, before, after) if main else {}
+
+
+def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> str | None:
+    """Decide on what the folder holds; returns the checkpoint to resume from.
+
+    Raises:
+        UserError: it holds a run and nothing was said about that, or something that is no run.
+    """
+    require(not (overwrite and resume), "--overwrite and --resume exclude each other")
+    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
+    holds = folder.is_dir() and any(folder.iterdir())
+    ours = (folder / RUN_FILE).is_file()
+    if resume:
+        found = get_last_checkpoint(str(folder)) if holds else None
+        require(found is not None, f"--resume: {folder} holds no checkpoint-* to continue from")
+        return str(found)
+    require(
+        not holds or (overwrite and ours),
+        f"--output-dir: {folder} is not empty; "
+        + (
+            "it holds an earlier run: choose another folder, or give --overwrite or --resume"
+            if ours
+            else f"it holds no {RUN_FILE}, so no run, and is left alone: choose another folder"
+        ),
+    )
+    return None
+
+
+def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
+    """Empty the folder if the run starts anew, and say in ``run.json`` what it is."""
+    if fresh and folder.is_dir():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"recipe": asdict(recipe), "environment": environment(), "arguments": sys.argv[1:]}
+    write_json(folder / RUN_FILE, about)
+
+
+def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
+    """Load model and processor, and build the trainer with one line of output per step."""
+    spec = prepared.recipe.model
+    trainer = build_trainer(
+        load_model(spec),
+        load_any_processor(spec),
+        prepared.config,
+        prepared.train,
+        prepared.rewards,
+        prepared.weights,
+        peft_config=lora_config(spec),
+    )
+    if prepared.config.disable_tqdm:
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(StepLine())
+    return trainer
+
+
+def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
+    """Evaluate every split on the main process; returns split name to its folder of samples.
+
+    A sharded model cannot generate on one process: its checkpoint is evaluated afterwards, with
+    ``noisygrpo evaluate``.
+    """
+    spec, config = prepared.recipe.evaluation, prepared.config
+    if spec is None or not trainer.accelerator.is_main_process:
+        return {}
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        print("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`", flush=True)
+        return {}
+    generation = Generation(batch_size=spec.batch_size, max_new_tokens=spec.max_new_tokens)
+    folders = {}
+    for name, rows in prepared.splits.items():
+        folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
+        evaluate_rows(
+            trainer.accelerator.unwrap_model(trainer.model),
+            trainer.processing_class,
+            rows,
+            folders[name],
+            generation=generation,
+            name=f"{moment} {name}",
+            settings={"model": prepared.recipe.model.path, "moment": moment},
+        )
+    return folders
+
+
+def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
+    """Write model and processor, then rename: the folder is whole or absent."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    main = trainer.accelerator.is_main_process
+    if main and temporary.exists():
+        shutil.rmtree(temporary)
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(temporary))
+    trainer.accelerator.wait_for_everyone()
+    if main:
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+
+
+def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
+    """Write ``summary.json`` and the learning curve; print the table and where everything is."""
+    summary = {name: compare(before[name], after[name]) for name in after}
+    if summary:
+        write_json(folder / "summary.json", summary)
+        print(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
+    learning_curve(folder)
+    print(f"\neverything is in {folder}:")
+    for name, text in CONTENTS.items():
+        if (folder / name).exists():
+            print(f"  {name:20} {text}")
+    print(f"\nlook again with: noisygrpo evaluate --model {folder / 'checkpoint'}", flush=True)
+    return summary
+
+
+CONTENTS = {
+    "checkpoint": "the trained model and its processor",
+    "metrics.jsonl": "one line per step",
+    "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
+    "learning_curve.png": "reward and accuracy over the steps",
+    "evaluation": "every evaluated sample and its verdict, before and after",
+    "summary.json": "the table above",
+    RUN_FILE: "recipe, versions, arguments",
+}
+
+
+def compare(before: Path, after: Path) -> dict[str, Any]:
+    """One split of the summary from its two folders of samples."""
+    old, new = (read_samples(folder / "samples.jsonl") for folder in (before, after))
+    difference = paired_difference(
+        [sample["correct"] for sample in old],
+        [sample["correct"] for sample in new],
+        [sample["cluster"] for sample in new],
+    )
+    results = [json.loads((folder / "result.json").read_text()) for folder in (before, after)]
+    first, second = ({key: item[key] for key in ("accuracy", "stderr", "n")} for item in results)
+    return {"before": first, "after": second, "difference": difference.to_dict()}

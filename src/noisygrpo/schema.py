@@ -1,0 +1,206 @@
+"""Checking a mapping written by a user against the fields of a dataclass.
+
+A recipe is YAML: text, numbers, lists and mappings. These functions say in one message which
+field is wrong, what it holds and what is allowed, and name the nearest valid key for a misspelt
+one. A command-line override (``--training.seed 3``) arrives as text of unknown type and is
+marked :class:`Raw`: it is read as YAML where that suits the field, and stays text where the
+field wants text.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import difflib
+import enum
+import re
+import types
+import typing
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from noisygrpo.errors import UserError, require
+
+
+class Raw(str):
+    """Text from the command line whose type is that of the field it is meant for."""
+
+
+class Loader(yaml.SafeLoader):
+    """YAML's safe loader, except that ``1e-6`` is a number and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse duplicate keys: of two values for one field nobody can know which one counts."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            require(
+                isinstance(key, str), f"line {line}: the key {key!r} is not text; put it in quotes"
+            )
+            require(key not in seen, f"line {line}: the key {key!r} stands twice in one section")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a dot in the mantissa and a signed exponent: "1e-6" would be text without this.
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def read_yaml(text: str, name: str) -> Any:
+    """Parse YAML; ``name`` (a file or an option) is what an error message calls it.
+
+    Raises:
+        UserError: for text that is not YAML, and for a key given twice, with the line.
+    """
+    try:
+        return yaml.load(text, Loader)
+    except UserError as error:
+        raise UserError(f"{name}, {error}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def nearest(word: str, allowed: Collection[str]) -> str:
+    """``"; did you mean 'x'?"`` for a near miss, else the list of what is allowed."""
+    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    listed = sorted(allowed)
+    return f"; allowed: {', '.join(listed[:40])}{', …' if len(listed) > 40 else ''}"
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """Type of every init field of a dataclass."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
+
+
+def checked(mapping: Any, hints: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """The mapping with every key known, every value of its field's type and every override read.
+
+    Args:
+        mapping: what the user wrote under ``section``; None (an empty section) counts as {}.
+        hints: allowed keys with the type of each.
+        section: what the message calls it, such as ``training``; "" at the top of a recipe.
+
+    Raises:
+        UserError: an unknown key (with the nearest valid one) or a value of the wrong type.
+    """
+    require(
+        mapping is None or isinstance(mapping, Mapping),
+        f"{section or 'the recipe'}: {mapping!r} is not a mapping of names to values",
+    )
+    prefix = f"{section}." if section else ""
+    result = {}
+    for key, value in (mapping or {}).items():
+        require(key in hints, f"{prefix}{key} is not a known field{nearest(key, hints)}")
+        result[key] = read_value(value, hints[key], prefix + key)
+    return result
+
+
+def read_value(value: Any, hint: Any, field: str) -> Any:
+    """The value as ``hint`` wants it: overrides parsed, whole numbers widened to floats.
+
+    Raises:
+        UserError: naming the field, the value and the type that is allowed.
+    """
+    if isinstance(value, Raw):
+        parsed = read_yaml(str(value), f"--{field}")
+        value = parsed if fits(parsed, hint) else str(value)
+    value = plain(value, field)
+    require(fits(value, hint), f"{field}: {value!r} is not {describe(hint)}")
+    if type(value) is int and float in _options(hint) and int not in _options(hint):
+        return float(value)
+    return value
+
+
+def plain(value: Any, field: str) -> Any:
+    """Read overrides inside free-form values (``--model.lora.r 8``) as YAML."""
+    if isinstance(value, Raw):
+        return read_yaml(str(value), f"--{field}")
+    if isinstance(value, Mapping):
+        return {key: plain(item, f"{field}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item, field) for item in value]
+    return value
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return tuple(option for part in typing.get_args(hint) for option in _options(part))
+    return (hint,)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value read from YAML is of the type; a type unknown to YAML accepts anything."""
+    return any(_fits_one(value, option) for option in _options(hint))
+
+
+def _fits_one(value: Any, hint: Any) -> bool:
+    if hint is None or hint is type(None):
+        return value is None
+    origin = typing.get_origin(hint) or hint
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if not isinstance(origin, type) or origin is object:
+        return True
+    if issubclass(origin, enum.Enum):
+        return value in [member.value for member in origin]
+    if origin in (bool, str):
+        return isinstance(value, origin)
+    if origin in (int, float):
+        return isinstance(value, (int, origin)) and not isinstance(value, bool)
+    if issubclass(origin, Path):
+        return isinstance(value, str)
+    return _fits_container(value, hint, origin)
+
+
+def _fits_container(value: Any, hint: Any, origin: type) -> bool:
+    args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
+    if issubclass(origin, collections.abc.Mapping):
+        return isinstance(value, Mapping) and (
+            len(args) != 2 or all(fits(item, args[1]) for item in value.values())
+        )
+    if issubclass(origin, (list, tuple, collections.abc.Sequence)):
+        return isinstance(value, (list, tuple)) and (
+            len(args) != 1 or all(fits(item, args[0]) for item in value)
+        )
+    return True
+
+
+_NAMES = {
+    bool: "true or false",
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def describe(hint: Any) -> str:
+    """The type in a reader's words, such as "a number or null"."""
+    return " or ".join(dict.fromkeys(_describe_one(option) for option in _options(hint)))
+
+
+def _describe_one(hint: Any) -> str:
+    origin = typing.get_origin(hint) or hint
+    if origin is typing.Literal:
+        return "one of " + ", ".join(repr(option) for option in typing.get_args(hint))
+    if isinstance(origin, type) and issubclass(origin, enum.Enum):
+        return "one of " + ", ".join(repr(member.value) for member in origin)
+    if hint in _NAMES:
+        return _NAMES[hint]
+    if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
+        return "a mapping"
+    if isinstance(origin, type) and issubclass(origin, collections.abc.Sequence):
+        args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
+        return f"a list (of {describe(args[0])})" if len(args) == 1 else "a list"
+    return str(hint)
