@@ -3,7 +3,7 @@
 Formulas, per prompt over its scorable rollouts i = 1..n (std with ddof 1 throughout):
 
     gn(x)_i      = (x_i - mean(x)) / (std(x) + eps)
-    grpo         A = gn(r)                                    DeepSeekMath, arXiv 2402.03300, eq. 3
+    grpo         A = gn(r)                                    DeepSeekMath, arXiv 2402.03300, 4.1.2
     dr_grpo      A_i = r_i - mean(r)                          Dr. GRPO, arXiv 2503.20783
     rloo         A_i = r_i - mean of the other rewards        RLOO, arXiv 2402.14740
     reinforce++  d_i = r_i - mean(r),  A_i = d_i / (std of d over all prompts + eps)

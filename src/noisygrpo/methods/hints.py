@@ -1,6 +1,6 @@
 """Hints: the first steps of a reference reasoning, given as the start of the answer.
 
-Formula (Hint-GRPO, arXiv 2503.23905, section 3): with L reasoning steps and M hint levels,
+Formula (Hint-GRPO, arXiv 2503.23905): with L reasoning steps and M hint levels,
 
     hint_g = first int(L * g / M) steps, g = 0..M-1, joined by spaces
 
