@@ -1,4 +1,4 @@
-"""A tiny random Qwen2.5-VL for tests: the real classes and chat format, built in memory in a moment.
+"""A tiny random Qwen2.5-VL for tests: the real classes and chat format, built in a moment.
 
 The tokenizer knows the 256 bytes and Qwen's special tokens, so any text round-trips. Images cost
 one token per 28 x 28 pixels, as in the real model. No download, no torchvision: the stock processor
@@ -138,7 +138,7 @@ def tiny_qwen25vl(seed: int = 0) -> tuple[Qwen2_5_VLForConditionalGeneration, Im
 
 
 def tiny_saved(seed: int = 0) -> tuple[str, ImageOnlyProcessor]:
-    """Return a folder with the tiny model (a reference model must be loadable by name) and its processor."""
+    """Return a folder with the model, for a reference that is loaded by name, and its processor."""
     model, processor = tiny_qwen25vl(seed)
     folder = tempfile.mkdtemp(prefix="tiny-qwen25vl-")
     model.save_pretrained(folder)

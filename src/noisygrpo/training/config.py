@@ -1,8 +1,8 @@
-"""Configuration of a run: TRL's ``GRPOConfig`` plus what each rollout sees and how rewards become advantages.
+"""Configuration of a run: TRL's, plus what rollouts see and how rewards become advantages.
 
 A method is a name for a few of these fields (``METHODS``). A field left ``None`` takes the method's
-value, then TRL's, so ``method: noisygrpo`` with ``view_plan: uniform`` is NoisyGRPO with the paper's
-levels. Everything else is TRL's and documented there.
+value, then TRL's, so ``method: noisygrpo`` with ``view_plan: uniform`` is NoisyGRPO with the levels
+of the paper. Everything else is TRL's and documented there.
 
 Every wrong setting raises ``UserError`` while the object is built, before a model is loaded.
 """
@@ -53,13 +53,13 @@ class NoisyGRPOConfig(GRPOConfig):
     """How the G rollouts of a prompt get their views: clean, grid, uniform or split."""
 
     noise_kind: str = "gaussian"
-    """What noise does to an image: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
+    """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
 
     noise_levels: list[float] | None = None
-    """Levels in [0, 1]: cycled over the group (grid), low and high (uniform), the noisy one (split)."""
+    """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split)."""
 
     clean_rollouts: int | None = None
-    """Number of rollouts per group that see the clean image; uniform (default 1) and split (half)."""
+    """Rollouts per group that see the clean image, for uniform (default 1) and split (half)."""
 
     noise_decay: str = "none"
     """Schedule of ``methods.schedules`` by which every level shrinks over the run's steps."""
@@ -68,7 +68,7 @@ class NoisyGRPOConfig(GRPOConfig):
     """The schedule's coefficient; ``None`` is the published one, where there is one."""
 
     noise_decay_mid_step: float | None = None
-    """Optimizer step at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
+    """Step at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
 
     advantage: str | None = None
     """One of ``methods.advantages.ADVANTAGES``; ``grpo`` keeps TRL's numbers, bit for bit."""
@@ -77,10 +77,10 @@ class NoisyGRPOConfig(GRPOConfig):
     """Scale of the prior's variance (alpha) in the Bayesian advantage; published 0.01."""
 
     bayes_r: float = 0.1
-    """Variance of the observation (r) in the Bayesian advantage; large r is GRPO, 0 the prior alone."""
+    """Variance of the observation (r) in the Bayesian advantage: 0 is the prior alone."""
 
     constant_groups: str = "prior"
-    """Bayesian advantage of a group with equal rewards: prior (published), zero, prior_if_correct."""
+    """What ``bayesian`` gives equal rewards: prior (published), zero, prior_if_correct."""
 
     loss_type: str | None = None
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
@@ -93,10 +93,10 @@ class NoisyGRPOConfig(GRPOConfig):
     """Train no parameter of the vision encoder (in Qwen's models this includes the merger)."""
 
     max_pixels: int | None = None
-    """Upper limit on an image's pixels, for rollouts and scoring alike; ``None`` keeps the processor's."""
+    """Upper limit on an image's pixels, for sampling and scoring; ``None`` is the processor's."""
 
     min_pixels: int | None = None
-    """Lower limit on an image's pixels, for rollouts and scoring alike; ``None`` keeps the processor's."""
+    """Lower limit on an image's pixels, for sampling and scoring; ``None`` is the processor's."""
 
     ban_image_tokens: bool = True
     """Never sample an image, video or vision token: the next forward would miss its features."""
@@ -175,6 +175,10 @@ def validate(config: NoisyGRPOConfig) -> None:
             pixels is None or pixels > 0, f"{name}: {pixels!r} must be a positive number of pixels"
         )
     require(
+        not (config.log_view_ratio and config.noise_kind == "rotation"),
+        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
+    )
+    require(
         config.rollouts_format in ROLLOUT_FORMATS,
         f"rollouts_format: {config.rollouts_format!r} is not one of {', '.join(ROLLOUT_FORMATS)}",
     )
@@ -216,8 +220,9 @@ def _check_advantage(config: NoisyGRPOConfig) -> None:
     if name == "bayesian":
         require(
             config.noisy,
-            f"advantage: bayesian takes its prior from different noise levels, but view_plan {config.view_plan!r} "
-            f"with noise_levels {config.noise_levels} gives every rollout the clean image",
+            "advantage: bayesian takes its prior from different noise levels, but view_plan "
+            f"{config.view_plan!r} with noise_levels {config.noise_levels} shows every rollout the "
+            "clean image",
         )
     if name != "grpo":
         for field, default in (
@@ -236,11 +241,11 @@ def _check_engine(config: NoisyGRPOConfig) -> None:
         return
     require(
         config.vllm_mode != "server",
-        "vllm_mode: 'server' asks for G completions of one image, so all rollouts of a group would share a "
-        "view; use 'colocate' with noisy views",
+        "vllm_mode: 'server' asks for G completions of one image, so that all rollouts of a group "
+        "would share a view; use 'colocate' with noisy views",
     )
     require(
         not config.vllm_importance_sampling_correction,
-        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of clean to noisy "
-        "image and silently remove them; leave it out, and see the ratio by log_view_ratio",
+        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of "
+        "clean to noisy image and so remove them; leave it out (log_view_ratio shows the ratio)",
     )

@@ -20,7 +20,7 @@ PRIOR_DRIVEN = 0.5
 
 
 def bucket(level: float) -> int:
-    """Return 0 for a clean rollout, else 1..10, the tenth whose upper edge is at or above ``level``."""
+    """Return 0 for a clean rollout, else 1..10: the tenth that the level rounds up to."""
     # Rounded first: 0.7 * 10 is 7.000000000000001.
     return min(math.ceil(round(level * 10, 6)), BUCKETS - 1) if level > 0 else 0
 
@@ -49,7 +49,7 @@ def advantage_metrics(
     rewards: Float[Tensor, "prompts group"],
     gain: Float[Tensor, " prompts"] | None,
 ) -> dict[str, float]:
-    """Return the share of groups without signal, of unscorable rollouts, and what the prior decided."""
+    """Return the shares of dead groups and unscorable rollouts, and how much the prior decided."""
     metrics = {
         "advantage/zero_groups": (advantages == 0).all(1).float().mean().item(),
         "advantage/unscorable": rewards.isnan().float().mean().item(),

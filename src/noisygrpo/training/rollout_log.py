@@ -6,11 +6,16 @@ what it had. A reward or metric that is not a number is ``null``.
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
+
+from noisygrpo.training.rollouts import Rollout, count_images
 
 METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
@@ -36,15 +41,99 @@ def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
         file.write(text)
 
 
+def drop_steps_after(path: Path, step: int) -> None:
+    """Keep only the lines up to a step: a resumed run does the later ones again.
+
+    The file is replaced in one go, so that a crash leaves the old or the new one. A last line that
+    a crash cut short is dropped.
+    """
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except json.JSONDecodeError:
+            continue
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.writelines(kept)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
 def write_rollouts(
-    output_dir: Path, format: str, step: int, records: Sequence[Mapping[str, Any]]
+    output_dir: Path, format: str, name: str, records: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Keep the rollouts of one generation batch; ``format`` is jsonl, parquet (a file a step) or none."""
+    """Keep the rollouts of one generation batch.
+
+    Args:
+        output_dir: the run's folder.
+        format: ``jsonl`` (appended to one file), ``parquet`` (a file per batch) or ``none``.
+        name: what a parquet file is called, without its ending.
+        records: one per rollout.
+    """
     if format == "jsonl":
         append_lines(output_dir / ROLLOUTS_FILE, records)
     elif format == "parquet":
         folder = output_dir / ROLLOUTS_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        part = len(list(folder.glob(f"step-{step:06d}*.parquet")))
-        name = f"step-{step:06d}{f'-{part}' if part else ''}.parquet"
-        pd.DataFrame([jsonable(record) for record in records]).to_parquet(folder / name)
+        frame = pd.DataFrame([jsonable(record) for record in records])
+        frame.to_parquet(folder / f"{name}.parquet")
+
+
+def rollout_records(
+    rows: Sequence[Mapping[str, Any]],
+    rollouts: Sequence[Rollout],
+    completions: Sequence[Any],
+    completion_ids: Sequence[Sequence[int]],
+    end_tokens: set[int],
+) -> list[dict[str, Any]]:
+    """Return what is known of one process's rollouts before their advantages are.
+
+    Args:
+        rows: the examples, one per rollout.
+        rollouts: what each of them saw.
+        completions: text, or a conversation of one turn.
+        completion_ids: their tokens.
+        end_tokens: those that end a completion; without one it was cut off.
+    """
+    return [
+        {
+            "step": rollout.step,
+            "example_id": rollout.example_id,
+            "rollout_index": rollout.index,
+            "prompt": row["prompt"],
+            "noise_level": rollout.view.level,
+            "hint_ratio": rollout.view.hint_ratio,
+            "noise_seed": rollout.seeds(count_images(row)),
+            "completion": completion if isinstance(completion, str) else completion[0]["content"],
+            "completion_tokens": len(ids),
+            "truncated": ids[-1] not in end_tokens,
+        }
+        for row, rollout, completion, ids in zip(
+            rows, rollouts, completions, completion_ids, strict=True
+        )
+    ]
+
+
+def with_scores(
+    records: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    parts: Float[Tensor, "rollouts functions"],
+    rewards: Float[Tensor, "prompts group"],
+    advantages: Float[Tensor, "prompts group"],
+) -> list[dict[str, Any]]:
+    """Return the records with ``rewards`` by function, ``reward`` and ``advantage``."""
+    columns = (parts.tolist(), rewards.flatten().tolist(), advantages.flatten().tolist())
+    return [
+        {
+            **record,
+            "rewards": dict(zip(names, scores, strict=True)),
+            "reward": reward,
+            "advantage": advantage,
+        }
+        for record, scores, reward, advantage in zip(records, *columns, strict=True)
+    ]

@@ -1,15 +1,18 @@
-"""Putting a run together: one function from loaded parts to a trainer, with the data checked first."""
+"""Putting a run together: from loaded parts to a trainer, with the data checked first."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from peft import PeftConfig
+from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.trainer import NoisyGRPOTrainer
+
+if TYPE_CHECKING:
+    from peft import PeftConfig
 
 COLUMNS = ("prompt", "example_id")
 """What the trainer itself needs of a row; ``images`` may be missing in text-only data."""
@@ -19,9 +22,13 @@ def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") 
     """Check what can be checked before the first step.
 
     Raises:
-        UserError: for a missing column, an empty data set, example ids that are not unique, or noisy
-            views of data without images.
+        UserError: for a missing column, an empty data set, example ids that are not unique, or
+            noisy views of data without images.
     """
+    require(
+        isinstance(dataset, Dataset),
+        f"{name}: {type(dataset).__name__} is not a datasets.Dataset (streams are not supported)",
+    )
     columns = dataset.column_names
     for column in COLUMNS:
         require(
@@ -46,7 +53,7 @@ def build_trainer(
     dataset: Any,
     reward_funcs: Sequence[Callable[..., list[float | None]]],
     reward_weights: Sequence[float] | None = None,
-    peft_config: PeftConfig | None = None,
+    peft_config: "PeftConfig | None" = None,
     eval_dataset: Any = None,
 ) -> NoisyGRPOTrainer:
     """Return a trainer ready for ``.train()``.
@@ -73,7 +80,7 @@ def build_trainer(
     if reward_weights is not None:
         require(
             len(reward_weights) == len(reward_funcs),
-            f"reward_weights: {len(reward_weights)} weights for {len(reward_funcs)} reward functions",
+            f"reward_weights: {len(reward_weights)} for {len(reward_funcs)} reward functions",
         )
         config.reward_weights = list(reward_weights)
     return NoisyGRPOTrainer(

@@ -1,158 +1,144 @@
-"""From a batch of rows to what each rollout sees: the seam between ``methods`` and the trainer.
+"""Sampling on views: the layer of the trainer that shows every rollout its own images.
 
-A generation batch is every prompt repeated G times in a row, over all processes in order. Row ``i``
-of the whole batch is rollout ``i % G`` of its group, whatever process holds it, so its view and its
-noise are a pure function of (seed, step, example id, rollout index): the same on any number of
-processes and loader workers, and after a resume.
+    prompt, clean images --see--> view images --tokenize--> sampler's inputs --generate--> o_i
+                \\------------------------------- clean images -----------------> all that scores
 
-The sampler gets the images of ``Rollout.see``; everything that scores gets the images of the row.
+TRL takes prompt ids and images from ``_tokenize_prompts``, generates from the first and from the
+multimodal fields, and builds what it scores from the *images*. So handing back fields of the views
+and clean images separates the two, for old, reference and current log-probs alike. Where a view
+has another size than its image (rotation), the prompt has another number of image tokens, and
+``_generate`` swaps in the prompt ids of the clean image for scoring.
+
+Evaluation rollouts are clean: evaluation asks what the model can do with the image it is given.
+
+TRL marks a row without images ``None``, which image processors refuse in a mixed batch; here it is
+an empty list.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import time
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from trl import GRPOTrainer
 
-from noisygrpo.methods.noise import perturb
-from noisygrpo.methods.views import View, plan_views, view_seed
+from noisygrpo.methods.schedules import noise_scale
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.metrics import Clock
+from noisygrpo.training.preprocess import once_per_image
+from noisygrpo.training.rollouts import (
+    Rollout,
+    annotate,
+    plan_batch,
+    prompt_images,
+    replace_images,
+)
+from noisygrpo.training.vision import check_image_tokens
 
-CLEAN = View()
-"""What every rollout sees in evaluation, and under the plan ``clean``."""
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """One rollout of a group: whose it is, what it sees, and the address of its noise."""
-
-    example_id: str
-    index: int
-    """Position within the group, 0..G-1."""
-    view: View
-    seed: int
-    step: int
-    kind: str
-
-    @property
-    def noisy(self) -> bool:
-        """Whether it sees something else than the clean image."""
-        return self.view.level > 0.0
-
-    def noise_seed(self, image: int = 0) -> np.random.SeedSequence:
-        """Return the seed of the noise on this rollout's image number ``image``."""
-        return view_seed(self.view, self.seed, self.step, self.example_id, self.index, image)
-
-    def seeds(self, images: int) -> list[str]:
-        """Return each image's noise seed in hexadecimal; none if the rollout is clean."""
-        if not self.noisy:
-            return []
-        return [f"{self.noise_seed(number).entropy:x}" for number in range(images)]
-
-    def see(self, images: Sequence[Image.Image]) -> list[Image.Image]:
-        """Return the images as this rollout sees them; at level 0 the very same objects."""
-        if not self.noisy:
-            return list(images)
-        return [
-            perturb(image, self.view.level, self.noise_seed(number), self.kind)
-            for number, image in enumerate(images)
-        ]
+Rows = list[dict[str, Any]]
+Images = list[list[Any]]
 
 
-def plan_batch(
-    config: NoisyGRPOConfig,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    first: int,
-    group: int,
-    step: int,
-    scale: float = 1.0,
-    clean: bool = False,
-) -> list[Rollout]:
-    """Return the rollout that each row of a process's share of the batch is.
+class ViewsSeam(GRPOTrainer):
+    """``trl.GRPOTrainer`` that samples on views and scores on clean images; otherwise unchanged."""
 
-    Args:
-        config: the run's settings.
-        rows: this process's rows, in order; each with ``example_id``.
-        first: position of the first of them in the batch over all processes.
-        group: G, the number of rollouts per prompt.
-        step: optimizer step, from 0; part of the noise's address.
-        scale: factor on every level, from the decay schedule.
-        clean: every rollout sees the clean image (evaluation).
-    """
-    plans: dict[str, list[View]] = {}
-    rollouts = []
-    for offset, row in enumerate(rows):
-        example_id, index = str(row["example_id"]), (first + offset) % group
-        if example_id not in plans:
-            plans[example_id] = (
-                [CLEAN] * group if clean else _views(config, group, step, example_id, scale)
-            )
-        view = plans[example_id][index]
-        rollouts.append(Rollout(example_id, index, view, config.seed, step, config.noise_kind))
-    return rollouts
+    args: NoisyGRPOConfig
 
+    def __init__(self, *args: Any, banned: list[int], **kwargs: Any) -> None:
+        """Take TRL's arguments, and the token ids that no completion may contain."""
+        self._banned = banned
+        self._clock = Clock()
+        self._rollouts: list[Rollout] = []
+        self._view_images: Any = None
+        self._view_fields: dict[str, Any] = {}
+        self._scoring_prompt_ids: list[list[int]] | None = None
+        super().__init__(*args, **kwargs)
 
-def _views(
-    config: NoisyGRPOConfig, group: int, step: int, example_id: str, scale: float
-) -> list[View]:
-    return plan_views(
-        config.view_plan or "clean",
-        group,
-        levels=config.noise_levels,
-        seed=config.seed,
-        step=step,
-        example_id=example_id,
-        scale=scale,
-        clean=config.clean_rollouts,
-    )
+    def _spent(self, name: str, started: float) -> None:
+        if self.model.training:
+            self._clock.add(name, time.perf_counter() - started)
 
+    def _generate_and_score_completions(self, inputs: Rows) -> dict[str, Any]:
+        self._rollouts = self._plan(inputs)
+        with once_per_image(self.processing_class):
+            return super()._generate_and_score_completions(annotate(inputs, self._rollouts))
 
-def annotate(rows: Sequence[dict[str, Any]], rollouts: Sequence[Rollout]) -> list[dict[str, Any]]:
-    """Return copies of the rows with the columns for rewards and logs, one image object per example.
-
-    A data set decodes a row's images anew for every repetition; sharing the first ones lets all that
-    follows do its work once per group.
-    """
-    shared: dict[str, dict[str, Any]] = {}
-    result = []
-    for row, rollout in zip(rows, rollouts, strict=True):
-        images = shared.setdefault(
-            rollout.example_id, {key: row[key] for key in ("images", "image") if key in row}
+    def _plan(self, inputs: Rows) -> list[Rollout]:
+        training, step = self.model.training, self.state.global_step + 1
+        scale = noise_scale(
+            self.args.noise_decay,
+            step,
+            max(self.state.max_steps, 1),
+            self.args.noise_decay_coefficient,
+            self.args.noise_decay_mid_step,
         )
-        columns = {
-            "noise_level": rollout.view.level,
-            "hint_ratio": rollout.view.hint_ratio,
-            "rollout_index": rollout.index,
-        }
-        result.append({**row, **images, **columns})
-    return result
+        return plan_batch(
+            self.args,
+            inputs,
+            first=self.accelerator.process_index * len(inputs),
+            group=self.num_generations if training else self.num_generations_eval,
+            step=step,
+            scale=scale,
+            clean=not training,
+        )
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
+        self._scoring_prompt_ids = None
+        clean = [prompt_images(prompt) for prompt in prompts] if self._is_vlm else []
+        if not any(rollout.noisy for rollout in self._rollouts):
+            ids, self._view_images, self._view_fields = super()._tokenize_prompts(prompts)
+            self._check_tokens(ids, clean, self._view_fields)
+            return ids, clean if any(clean) else None, self._view_fields
+        started = time.perf_counter()
+        seen = [rollout.see(row) for rollout, row in zip(self._rollouts, clean, strict=True)]
+        views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
+        self._spent("noise", started)
+        ids, self._view_images, self._view_fields = super()._tokenize_prompts(views)
+        self._check_tokens(ids, clean, self._view_fields)
+        if sizes(clean) != sizes(seen):
+            self._scoring_prompt_ids = super()._tokenize_prompts(prompts)[0]
+        return ids, clean, self._view_fields
+
+    def _check_tokens(self, ids: Any, images: Images, fields: dict[str, Any]) -> None:
+        # Only in Qwen's layout; the other processors check by themselves.
+        if "image_grid_thw" in fields and self._image_pad_token_id is not None:
+            check_image_tokens(
+                ids,
+                [len(row) for row in images],
+                fields["image_grid_thw"],
+                self._image_pad_token_id,
+                self.processing_class.image_processor.merge_size,
+                [rollout.example_id for rollout in self._rollouts],
+            )
+
+    def _generate_single_turn(
+        self,
+        prompt_ids: Any,
+        images: Any,
+        multimodal_fields: dict[str, Any],
+        num_generations: int,
+        has_tool_images: bool = False,
+    ) -> tuple[Any, Any]:
+        started = time.perf_counter()
+        # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
+        images = self._view_images if self.use_vllm else images
+        result = super()._generate_single_turn(
+            prompt_ids, images, multimodal_fields, num_generations, has_tool_images
+        )
+        self._spent("generate", started)
+        return result
+
+    def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
+        prompt_ids, completion_ids, *rest = super()._generate(prompts)
+        banned = set(self._banned)
+        for ids, rollout in zip(completion_ids, self._rollouts, strict=True):
+            if not banned.isdisjoint(ids):
+                raise RuntimeError(
+                    f"row {rollout.example_id!r}: the completion contains the image token(s) "
+                    f"{sorted(banned.intersection(ids))}, for which there are no image features; "
+                    "set ban_image_tokens: true"
+                )
+        return (self._scoring_prompt_ids or prompt_ids, completion_ids, *rest)
 
 
-def prompt_images(prompt: Sequence[Mapping[str, Any]]) -> list[Image.Image]:
-    """Return the images in a structured conversational prompt, in order."""
-    return [
-        part["image"]
-        for message in prompt
-        if isinstance(message["content"], list)
-        for part in message["content"]
-        if part["type"] == "image"
-    ]
-
-
-def replace_images(
-    prompt: Sequence[Mapping[str, Any]], images: Sequence[Image.Image]
-) -> list[dict[str, Any]]:
-    """Return the prompt with its images replaced in order; nothing is copied but the dicts."""
-    left = iter(images)
-
-    def part_with_view(part: Mapping[str, Any]) -> dict[str, Any]:
-        return {**part, "image": next(left)} if part["type"] == "image" else dict(part)
-
-    return [
-        {**message, "content": [part_with_view(part) for part in message["content"]]}
-        if isinstance(message["content"], list)
-        else dict(message)
-        for message in prompt
-    ]
+def sizes(images: Images) -> list[list[tuple[int, int]]]:
+    """Return width and height of every image."""
+    return [[image.size for image in row] for row in images]

@@ -1,4 +1,4 @@
-"""What the trainer needs to know of a vision-language model: special tokens, vision tower, pixel limits.
+"""What the trainer must know of a vision-language model: special tokens, tower, pixel limits.
 
 Everything is read off the model's config and the tokenizer, so no family is named here; what a
 family does not have is an error for the user who asked for it.
@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.training.config import NoisyGRPOConfig
 
 VISION_TOKEN = re.compile(r"image|video|vision|img|fake_token_around", re.IGNORECASE)
-"""Special tokens whose text matches stand for visual input (Qwen, InternVL, Gemma, SmolVLM, LLaVA)."""
+"""Matches special tokens that stand for visual input: Qwen, InternVL, Gemma, SmolVLM, LLaVA."""
 
 CONFIG_KEYS = (
     "image_token_id",
@@ -46,14 +46,26 @@ def vision_token_ids(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase)
     return sorted(ids)
 
 
-def find_vision_tower(model: PreTrainedModel) -> nn.Module:
-    """Return the module that encodes images; ``UserError`` if the model has none."""
+def ban_tokens(config: NoisyGRPOConfig, banned: Sequence[int]) -> None:
+    """Add the tokens to ``generation_kwargs``, in the words of the engine that will sample."""
+    if not banned:
+        return
+    kwargs = dict(config.generation_kwargs or {})
+    if config.use_vllm:
+        kwargs["logit_bias"] = {**kwargs.get("logit_bias", {}), **dict.fromkeys(banned, -100.0)}
+    else:
+        kwargs["suppress_tokens"] = sorted({*kwargs.get("suppress_tokens", []), *banned})
+    config.generation_kwargs = kwargs
+
+
+def freeze_vision_tower(model: PreTrainedModel) -> None:
+    """Let no parameter of the module that encodes images be trained; ``UserError`` if none does."""
     tower = model.get_encoder(modality="image")
     require(
         tower is not model and tower is not model.base_model,
         f"freeze_vision_tower: true, but {type(model).__name__} has no vision encoder",
     )
-    return tower
+    tower.requires_grad_(False)
 
 
 def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:
@@ -70,7 +82,7 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
     images = processor.image_processor
     require(
         {"min_pixels", "max_pixels"} <= set(images.valid_kwargs.__annotations__),
-        f"max_pixels, min_pixels: {type(images).__name__} does not size images by a number of pixels",
+        f"max_pixels, min_pixels: {type(images).__name__} does not size images by their pixels",
     )
     size = dict(images.size)
     size["shortest_edge"] = size["shortest_edge"] if min_pixels is None else min_pixels
@@ -85,27 +97,31 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
 def check_image_tokens(
     prompt_ids: Sequence[Sequence[int]],
     num_images: Sequence[int],
-    fields: dict[str, Any],
-    image_token: int | None,
+    image_grid_thw: Any,
+    image_token: int,
     merge: int,
     example_ids: Sequence[str],
 ) -> None:
     """Check, before a forward, that each prompt has one image token per image feature.
 
-    Only for models whose processor gives ``image_grid_thw`` (Qwen's): others check it themselves.
+    Args:
+        prompt_ids: tokens of each prompt, images expanded.
+        num_images: how many images each prompt has.
+        image_grid_thw: patches of each image in time, height and width, ``[images, 3]``.
+        image_token: the token that stands for one feature.
+        merge: patches per feature along height and width.
+        example_ids: the rows' names.
 
     Raises:
         UserError: naming the row.
     """
-    if "image_grid_thw" not in fields or image_token is None:
-        return
-    features = [int(t * h * w) // merge**2 for t, h, w in fields["image_grid_thw"]]
+    features = [int(t * h * w) // merge**2 for t, h, w in image_grid_thw]
     start = 0
     for ids, count, example_id in zip(prompt_ids, num_images, example_ids, strict=True):
         expected, start = sum(features[start : start + count]), start + count
-        found = sum(token == image_token for token in ids)
+        found = list(ids).count(image_token)
         require(
             found == expected,
-            f"row {example_id!r}: its prompt has {found} image tokens, but its {count} image(s) give {expected} "
-            "features; does the text contain an image placeholder of its own?",
+            f"row {example_id!r}: its prompt has {found} image tokens, but its {count} image(s) "
+            f"give {expected} features; does its text contain an image token?",
         )

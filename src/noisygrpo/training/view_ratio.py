@@ -1,0 +1,102 @@
+"""How far apart sampler and learner are, by noise level: log pi(o | view) - log pi(o | image).
+
+Per completion token t of a rollout at level n:
+
+    d_t = log pi_theta(o_t | view, o_<t) - log pi_theta(o_t | clean image, o_<t)
+
+with theta the policy that sampled and both at the sampling temperature (limits such as top_k are
+left out on both sides). The published methods ignore it; its mean per token estimates the KL
+divergence of the two, and exp(-sum_t d_t) is the weight that an importance correction would put on
+the completion.
+
+Cost: one forward without gradient over the rollouts that saw noise. The clean side is what the
+update computes anyway. With vLLM both sides are at hand.
+
+Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+
+from noisygrpo.training.metrics import BUCKETS, bucket
+
+IMAGE_KEYS = (
+    "pixel_values",
+    "image_grid_thw",
+    "num_images",
+    "pixel_attention_mask",
+    "spatial_shapes",
+    "num_tiles",
+    "image_sizes",
+    "image_position_ids",
+)
+"""What TRL's batch holds of images, under the names that its scoring function takes."""
+
+SCORING_KEYS = (*IMAGE_KEYS, "token_type_ids", "mm_token_type_ids")
+"""What TRL's batch holds besides tokens and their masks."""
+
+
+def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
+    """Return some rows of TRL's scored batch with the pixels of their views.
+
+    Args:
+        batch: what TRL's ``_generate_and_score_completions`` returned.
+        view_pixels: ``pixel_values`` of the views of all rows, shaped as the batch's.
+        rows: positions in the batch.
+    """
+    keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", *SCORING_KEYS)
+    chosen = {key: batch[key] for key in keys if key in batch}
+    pixels = torch.as_tensor(view_pixels).to(chosen["pixel_values"])
+    if pixels.shape != chosen["pixel_values"].shape:
+        raise RuntimeError(
+            f"views have pixels of shape {tuple(pixels.shape)}, clean images "
+            f"{tuple(chosen['pixel_values'].shape)}; log_view_ratio needs views of equal size"
+        )
+    split = split_pixel_values_by_grid({**chosen, "pixel_values": pixels})
+    picked = {
+        key: value[rows] if isinstance(value, Tensor) else [value[row] for row in rows]
+        for key, value in split.items()
+    }
+    return unsplit_pixel_values_by_grid(picked)
+
+
+class RatioByLevel:
+    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.sums: Tensor | None = None
+
+    def add(
+        self,
+        view: Float[Tensor, "B T"],
+        clean: Float[Tensor, "B T"],
+        mask: Int[Tensor, "B T"],
+        levels: Float[Tensor, " B"],
+    ) -> None:
+        """Add the rollouts with a level above 0."""
+        if self.sums is None:
+            self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
+        difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)
+        for row, level in enumerate(levels.tolist()):
+            if level > 0:
+                entry = torch.stack(
+                    (difference[row], mask[row].sum(), torch.ones_like(difference[row]))
+                )
+                self.sums[bucket(level)] += entry
+
+    def flush(self, reduce: Any) -> dict[str, float]:
+        """Return the metrics of all processes and start anew; ``reduce`` sums over them."""
+        if self.sums is None:
+            return {}
+        sums, self.sums = reduce(self.sums).tolist(), None
+        metrics = {}
+        for number, (total, tokens, rollouts) in enumerate(sums):
+            if tokens:
+                metrics[f"view_ratio/token/level_{number / 10:.1f}"] = total / tokens
+                metrics[f"view_ratio/sequence/level_{number / 10:.1f}"] = total / rollouts
+        return metrics
