@@ -155,6 +155,7 @@ def test_one_token_a_step_and_one_forward_a_step(monkeypatch):
 
     def spy(*args, **inputs):
         lengths.append(inputs["input_ids"].shape[1])
+        assert inputs["logits_to_keep"] == 1  # the logits of a whole prompt would fill the memory
         return forward(*args, **inputs)
 
     spy.__signature__ = inspect.signature(forward)
