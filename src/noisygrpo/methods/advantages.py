@@ -164,7 +164,7 @@ def bayesian_posterior(
             reward above 0.
 
     Raises:
-        ValueError: for an unknown ``constant_groups``, alpha <= 0, r < 0, levels of another shape.
+        ValueError: unknown ``constant_groups``, alpha <= 0, r < 0, levels of another shape.
     """
     _check_bayesian(rewards, levels, alpha, r, constant_groups, correct)
     reward, mask = _scorable(rewards)
@@ -176,16 +176,23 @@ def bayesian_posterior(
     fused = z_reward + gain * (z_prior - z_reward)
     advantages = _normalize(fused, mask, eps)
 
-    no_prior = mask.sum(1) < 2
-    constant = _constant(reward, mask)
-    if constant_groups == "zero":
-        no_prior |= constant
-    elif constant_groups == "prior_if_correct":
-        right = (reward > 0) if correct is None else correct.to(mask)
-        no_prior |= constant & ~(right & mask).any(1)
-    advantages = advantages.masked_fill(no_prior[:, None], 0.0)
-    gain = gain[:, 0].masked_fill(no_prior, 0.0)
+    silent = _without_prior(reward, mask, constant_groups, correct)
+    advantages = advantages.masked_fill(silent[:, None], 0.0)
+    gain = gain[:, 0].masked_fill(silent, 0.0)
     return AdvantageResult(advantages.to(rewards.dtype), gain.to(rewards.dtype))
+
+
+def _without_prior(
+    reward: Tensor, mask: Tensor, constant_groups: str, correct: Tensor | None
+) -> Bool[Tensor, " prompts"]:
+    """Tell the groups that get 0: too small to compare, or constant and not to be given the prior."""
+    single = mask.sum(1) < 2
+    if constant_groups == "prior":
+        return single
+    if constant_groups == "zero":
+        return single | _constant(reward, mask)
+    right = (reward > 0) if correct is None else correct.to(mask)
+    return single | (_constant(reward, mask) & ~(right & mask).any(1))
 
 
 def _check_bayesian(

@@ -117,9 +117,7 @@ def plan_views(
         group: number of rollouts, G.
         levels: in [0, 1]. ``grid``: cycled over the group, G a multiple of their number. ``split``:
             one. ``uniform``: none for U[0, 1], or low and high. ``clean``: ignored.
-        seed: with ``step`` and ``example_id`` the address of the levels that ``uniform`` draws.
-        step: see ``seed``.
-        example_id: see ``seed``.
+        seed, step, example_id: the address of the levels that ``uniform`` draws.
         scale: factor in [0, 1] on every level, from ``schedules.noise_scale``.
         clean: number of clean rollouts, which come first. ``uniform``: default 1. ``split``:
             default half the group.
@@ -132,13 +130,12 @@ def plan_views(
         raise ValueError(f"scale {scale!r} is outside [0, 1]")
     if plan == "clean":
         return [View()] * group
-    if plan == "grid":
-        assert levels is not None  # check_plan saw to it
-        return [View(level=scale * levels[i % len(levels)]) for i in range(group)]
     if plan == "uniform":
         n_clean = 1 if clean is None else clean
         return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, n_clean)
-    assert levels is not None
+    assert levels  # check_plan saw to it
+    if plan == "grid":
+        return [View(level=scale * levels[i % len(levels)]) for i in range(group)]
     n_clean = group // 2 if clean is None else clean
     noisy = View(level=scale * levels[0], shared_noise=True)
     return [View()] * n_clean + [noisy] * (group - n_clean)
