@@ -1,0 +1,173 @@
+"""From a recipe's ``rewards`` list to functions and weights.
+
+An entry is a name, or ``{"name": ..., "weight": 1.0, "label": ..., **arguments}``. The name is one
+of ``REWARDS`` or ``path.py:function``. Every function is wrapped so that a wrong length, a value
+that is not a number, or an exception is noticed where it happens.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
+
+logger = logging.getLogger(__name__)
+
+REWARDS: dict[str, RewardFunction] = {
+    "accuracy": accuracy,
+    "format": format_reward,
+}
+"""Name -> reward function; its keyword-only parameters are the arguments of a recipe."""
+
+RESERVED = ("name", "weight", "label", "on_error")
+
+
+def load_rewards(
+    specs: Sequence[Mapping[str, Any] | str],
+) -> tuple[list[RewardFunction], list[float]]:
+    """Return the functions and weights of a ``rewards`` list, ready for ``trl.GRPOTrainer``.
+
+    A function's ``__name__`` is its label (metrics are named by it): the name, or ``label``. With
+    ``on_error: skip`` an exception in a reward makes the batch unscorable and is logged; the
+    default ``raise`` stops the run. Raises ``UserError`` for an unknown name or argument, a weight
+    that is no number, labels that are not unique, an empty list.
+    """
+    require(len(specs) > 0, "rewards: the list is empty; name at least one reward")
+    functions = [_load(index, _entry(index, spec)) for index, spec in enumerate(specs)]
+    labels = [function.__name__ for function in functions]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    require(not twice, f"rewards: {twice} occur twice; give each its own 'label'")
+    return functions, [float(_entry(i, spec).get("weight", 1.0)) for i, spec in enumerate(specs)]
+
+
+def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
+    entry = {"name": spec} if isinstance(spec, str) else dict(spec)
+    require("name" in entry, f"rewards[{index}]: no 'name'; it has {sorted(entry)}")
+    weight = entry.get("weight", 1.0)
+    if not isinstance(weight, (int, float)) or isinstance(weight, bool) or math.isnan(weight):
+        raise UserError(f"rewards[{index}].weight: {weight!r} is no number")
+    on_error = entry.get("on_error", "raise")
+    require(
+        on_error in ("raise", "skip"),
+        f"rewards[{index}].on_error: {on_error!r} is not 'raise' or 'skip'",
+    )
+    return entry
+
+
+def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
+    name = entry["name"]
+    function = REWARDS.get(name)
+    if function is None:
+        require(
+            isinstance(name, str) and ".py:" in name,
+            f"rewards[{index}].name: {name!r}; allowed: {sorted(REWARDS)} or 'path.py:name'",
+        )
+        function = load_user_function(name)
+    arguments = {key: value for key, value in entry.items() if key not in RESERVED}
+    _check_arguments(f"rewards[{index}] ({name})", function, arguments)
+    label = str(entry.get("label") or name.rpartition(":")[2])
+    return _guarded(function, label, arguments, entry.get("on_error", "raise") == "skip")
+
+
+def load_user_function(name: str) -> RewardFunction:
+    """Import ``path.py:function``; the path is relative to the working folder."""
+    path_text, _, attribute = name.rpartition(":")
+    path = Path(path_text).expanduser()
+    require(path.is_file(), f"rewards: file {path_text!r} of {name!r} not found")
+    spec = importlib.util.spec_from_file_location(f"noisygrpo_user_{path.stem}", path.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # anything may be wrong in a user's file
+        raise UserError(f"rewards: {path_text} fails: {type(error).__name__}: {error}") from error
+    function = vars(module).get(attribute)
+    functions = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
+    require(callable(function), f"rewards: no function {attribute!r} in {path_text}; {functions}")
+    assert callable(function)
+    return function
+
+
+def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, Any]) -> None:
+    """Refuse arguments that the function does not have; built-in ones are keyword-only."""
+    parameters = inspect.signature(function).parameters
+    keyword_only = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    builtin = function in REWARDS.values()
+    for key in arguments:
+        known = key in keyword_only if builtin else key in parameters or takes_any
+        allowed = keyword_only if builtin else list(parameters)
+        require(known, f"{where}: no argument {key!r}; it takes {allowed}")
+
+
+def _guarded(
+    function: RewardFunction, label: str, arguments: dict[str, Any], skip_errors: bool
+) -> RewardFunction:
+    """Bind arguments, pass only the columns that the function takes, and check what it returns."""
+    parameters = inspect.signature(function).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    def call_arguments(given: dict[str, Any]) -> dict[str, Any]:
+        given = {**given, **arguments}
+        return given if takes_any else {k: v for k, v in given.items() if k in parameters}
+
+    def failed(error: Exception, count: int) -> list[float | None]:
+        if not skip_errors:
+            raise error
+        logger.warning("reward %s: %s: %s", label, type(error).__name__, error, exc_info=error)
+        return [None] * count
+
+    def reward(prompts: Any, completions: Any, **columns: Any) -> list[float | None]:
+        given = {"prompts": prompts, "completions": completions, **columns}
+        try:
+            values = function(**call_arguments(given))
+        except Exception as error:
+            return failed(error, len(completions))
+        return _checked(label, values, len(completions))
+
+    async def async_reward(prompts: Any, completions: Any, **columns: Any) -> list[float | None]:
+        given = {"prompts": prompts, "completions": completions, **columns}
+        try:
+            values = await function(**call_arguments(given))  # type: ignore[misc]
+        except Exception as error:
+            return failed(error, len(completions))
+        return _checked(label, values, len(completions))
+
+    chosen: Callable[..., Any] = async_reward if inspect.iscoroutinefunction(function) else reward
+    chosen = functools.wraps(function)(chosen)
+    chosen.__name__ = label
+    return chosen
+
+
+def _checked(label: str, values: Any, count: int) -> list[float | None]:
+    """Check length and types; NaN and infinite rewards become None with a warning."""
+    require(
+        isinstance(values, (list, tuple)) and len(values) == count,
+        f"reward {label}: returned {_describe(values)} for {count} completions",
+    )
+    rewards: list[float | None] = []
+    for value in values:
+        if value is None:
+            rewards.append(None)
+            continue
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"reward {label}: returned {value!r}, expected a number") from error
+        if not math.isfinite(number):
+            logger.warning("reward %s: returned %s; counted as unscorable", label, number)
+        rewards.append(number if math.isfinite(number) else None)
+    return rewards
+
+
+def _describe(values: Any) -> str:
+    is_list = isinstance(values, (list, tuple))
+    return f"{len(values)} values" if is_list else f"{type(values).__name__}"

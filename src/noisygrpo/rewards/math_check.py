@@ -1,0 +1,148 @@
+"""math-verify outside this process, with a wall-clock limit.
+
+math-verify limits its time with ``signal.alarm``, which works in the main thread only and fails
+silently elsewhere, and sympy can hang in code that no signal interrupts. So formulas are compared
+in a worker process, started when first needed (a fresh interpreter, not a fork: forking a process
+with threads or CUDA is unsafe), reused, and killed when its time is over. A time-out or an
+exception gives None, unscorable, never zero.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.errors import UserError
+
+START_LIMIT = 120.0
+"""Seconds for the worker to start; importing sympy takes one, on a busy machine many more."""
+
+CACHE_SIZE = 10_000
+"""Pairs whose verdict is kept; rollouts of a group often give the same answer."""
+
+
+class MathWorker:
+    """One worker process; ``ask`` starts it, and starts it again after it was killed."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._replies: queue.Queue[str | None] = queue.Queue()
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+
+    def ask(self, request: dict[str, Any], time_limit: float) -> tuple[bool | None, str]:
+        """Send a request (see ``math_worker``); (None, why) if it fails or takes too long.
+
+        Raises ``UserError`` if the worker cannot start.
+        """
+        if os.getpid() != self._owner:  # a fork: the pipes belong to the parent
+            self.__init__()  # type: ignore[misc]
+        with self._lock:
+            process = self._process or self._start()
+            assert process.stdin is not None
+            try:
+                process.stdin.write(json.dumps({**request, "seconds": time_limit}) + "\n")
+                process.stdin.flush()
+                reply = self._replies.get(timeout=time_limit)
+            except queue.Empty:
+                self._kill()
+                return None, f"math-verify took more than {time_limit:g} s"
+            except BrokenPipeError:
+                reply = None
+            if reply is None:
+                self._kill()
+                return None, "math-verify's process ended (out of memory or time)"
+            answer = json.loads(reply)
+            return answer["result"], answer["why"]
+
+    def close(self) -> None:
+        """End the worker process, if this process started one."""
+        if os.getpid() == self._owner:
+            with self._lock:
+                self._kill()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running worker."""
+        return self._process.pid if self._process else None
+
+    def _start(self) -> subprocess.Popen[str]:
+        script = Path(__file__).with_name("math_worker.py")
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(script)],  # -P: this folder's modules shadow nothing
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # an interrupt from the keyboard is for the parent
+        )
+        self._process, self._replies = process, queue.Queue()
+        threading.Thread(target=_pump, args=(process, self._replies), daemon=True).start()
+        try:
+            first = self._replies.get(timeout=START_LIMIT)
+        except queue.Empty:
+            first = None
+        hello = json.loads(first) if first else {"failed": "no sign of life"}
+        if "failed" in hello:
+            self._kill()
+            raise UserError(f"the math-verify process does not start: {hello['failed']}")
+        return process
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None and stream is self._process.stdin:
+                    _close_quietly(stream)
+            self._process = None
+
+
+def _pump(process: subprocess.Popen[str], replies: queue.Queue[str | None]) -> None:
+    """Move lines from the worker to the queue; None marks the end."""
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            replies.put(line)
+    replies.put(None)
+
+
+def _close_quietly(stream: Any) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        return  # unsent text of a request to a killed process
+
+
+WORKER = MathWorker()
+"""The worker of this process."""
+atexit.register(WORKER.close)
+
+_cache: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
+
+
+def math_equal(
+    prediction: str, target: str, time_limit: float, op: str = "equal"
+) -> tuple[bool | None, str]:
+    """Whether two formulas are equal, and why; None if unscorable (time-out, exception).
+
+    ``op``: see ``math_worker``. Verdicts are remembered, time-outs are not.
+    """
+    key = (op, prediction, target)
+    if key not in _cache:
+        request = {"op": op, "gold": target, "prediction": prediction}
+        verdict = WORKER.ask(request, time_limit)
+        if verdict[0] is None:
+            return verdict
+        if len(_cache) >= CACHE_SIZE:
+            _cache.clear()
+        _cache[key] = verdict
+    return _cache[key]

@@ -1,0 +1,99 @@
+"""The process in which math-verify runs; started by ``math_check`` as a script, not imported.
+
+It reads one JSON object per line and writes one per line. Nothing of the package is imported, so it
+starts in about a second and holds no GPU memory. Limits that the system enforces stop what its
+parent can no longer stop: memory, and processor time per request.
+
+Requests: ``{"op", "gold", "prediction", "seconds"}``; replies: ``{"result", "why"}`` with the
+result true, false or null (unscorable).
+
+- ``equal``: both texts are formulas.
+- ``hint_grpo``: Hint-GRPO's released order: the prediction is a whole completion and is handed to
+  ``verify`` in the place of the gold answer.
+- ``mathruler``: NoisyRollout's released grader, from the package of that name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+from typing import Any
+
+MEMORY_LIMIT = 4 << 30
+"""Bytes of address space; a formula such as 9**9**9 would take everything."""
+
+EXTRA_SECONDS = 5
+"""Processor time on top of a request's own limit before the system ends the process."""
+
+
+def limit_memory() -> None:
+    """Cap the address space, where the system can."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def limit_seconds(seconds: float) -> None:
+    """Let the system end this process if one request burns much more than its time."""
+    if sys.platform != "win32":
+        import resource
+
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        soft = int(usage.ru_utime + usage.ru_stime + seconds) + EXTRA_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def delimit(text: str) -> str:
+    """Put ``$`` around a bare formula; math-verify reads LaTeX only between delimiters."""
+    has_delimiter = "$" in text or "\\(" in text or "\\[" in text or "\\boxed" in text
+    return text if has_delimiter else f"${text}$"
+
+
+def compare(request: dict[str, Any]) -> tuple[bool | None, str]:
+    """Answer one request."""
+    from math_verify import parse, verify
+
+    gold_text, prediction_text = request["gold"], request["prediction"]
+    if request["op"] == "mathruler":
+        grader = importlib.import_module("mathruler.grader")
+        return bool(grader.grade_answer(prediction_text, gold_text)), "graded by mathruler"
+    if request["op"] == "hint_grpo":
+        answer = parse(prediction_text, parsing_timeout=None)
+        gold = parse(gold_text, parsing_timeout=None)
+        return bool(verify(answer, gold, timeout_seconds=None)), "compared by math-verify, swapped"
+    gold = parse(delimit(gold_text), parsing_timeout=None)
+    if not gold:
+        return None, "math-verify cannot read the target"
+    prediction = parse(delimit(prediction_text), parsing_timeout=None)
+    if not prediction:
+        return False, "math-verify cannot read the answer"
+    return bool(verify(gold, prediction, timeout_seconds=None)), "compared by math-verify"
+
+
+def serve() -> None:
+    """Answer requests until the input ends."""
+    limit_memory()
+    logging.disable(logging.CRITICAL)
+    out = sys.stdout
+    sys.stdout = sys.stderr  # whatever a library prints must not look like a reply
+    try:
+        import math_verify  # noqa: F401
+    except ImportError as error:
+        print(json.dumps({"failed": str(error)}), file=out, flush=True)
+        return
+    print(json.dumps({"ready": True}), file=out, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        limit_seconds(request["seconds"])
+        try:
+            result, why = compare(request)
+        except Exception as error:  # whatever sympy raises: the pair is unscorable, never zero
+            result, why = None, f"{type(error).__name__}: {str(error)[:200]}"
+        print(json.dumps({"result": result, "why": why}), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    serve()
