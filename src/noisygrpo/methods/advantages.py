@@ -168,24 +168,22 @@ def bayesian_posterior(
     """
     _check_bayesian(rewards, levels, alpha, r, constant_groups, correct)
     reward, mask = _scorable(rewards)
-    deviation = _center(reward, mask)
     z_reward = _normalize(reward, mask, eps)
     z_prior = _normalize(_prior(levels.to(reward), mask), mask, eps)
-    prior_weight = alpha / (_variance(deviation, mask) + alpha)
+    prior_weight = alpha / (_variance(_center(reward, mask), mask) + alpha)
     gain = (prior_weight / (r + prior_weight)).clamp(0.0, 1.0)
     fused = z_reward + gain * (z_prior - z_reward)
     advantages = _normalize(fused, mask, eps)
 
     silent = _without_prior(reward, mask, constant_groups, correct)
-    advantages = advantages.masked_fill(silent[:, None], 0.0)
-    gain = gain[:, 0].masked_fill(silent, 0.0)
-    return AdvantageResult(advantages.to(rewards.dtype), gain.to(rewards.dtype))
+    advantages = advantages.masked_fill(silent[:, None], 0.0).to(rewards.dtype)
+    return AdvantageResult(advantages, gain[:, 0].masked_fill(silent, 0.0).to(rewards.dtype))
 
 
 def _without_prior(
     reward: Tensor, mask: Tensor, constant_groups: str, correct: Tensor | None
 ) -> Bool[Tensor, " prompts"]:
-    """Tell the groups that get 0: too small to compare, or constant and not to be given the prior."""
+    """Tell the groups that get 0: too small to compare, or constant and without a prior."""
     single = mask.sum(1) < 2
     if constant_groups == "prior":
         return single

@@ -115,12 +115,11 @@ def plan_views(
     Args:
         plan: one of ``PLANS``; see the module's table.
         group: number of rollouts, G.
-        levels: in [0, 1]. ``grid``: cycled over the group, G a multiple of their number. ``split``:
-            one. ``uniform``: none for U[0, 1], or low and high. ``clean``: ignored.
+        levels: in [0, 1]. ``grid``: cycled over the group. ``split``: one. ``uniform``: low and
+            high, or none for U[0, 1]. ``clean``: ignored.
         seed, step, example_id: the address of the levels that ``uniform`` draws.
         scale: factor in [0, 1] on every level, from ``schedules.noise_scale``.
-        clean: number of clean rollouts, which come first. ``uniform``: default 1. ``split``:
-            default half the group.
+        clean: number of clean rollouts; ``uniform``: default 1, ``split``: default G / 2.
 
     Raises:
         ValueError: naming the field, as ``check_plan`` does, and for a scale outside [0, 1].
@@ -131,9 +130,9 @@ def plan_views(
     if plan == "clean":
         return [View()] * group
     if plan == "uniform":
-        n_clean = 1 if clean is None else clean
-        return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, n_clean)
-    assert levels  # check_plan saw to it
+        first = 1 if clean is None else clean
+        return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, first)
+    assert levels  # as check_plan demands
     if plan == "grid":
         return [View(level=scale * levels[i % len(levels)]) for i in range(group)]
     n_clean = group // 2 if clean is None else clean
