@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import datasets
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from noisygrpo.data.example import KEYS, check_prompt
 from noisygrpo.data.images import ImageProblem, check_image

@@ -41,6 +41,8 @@ class RawRows:
     """Arrow table, or the parsed objects of a json file."""
     name: str
     """Short name of the source, the stem of default example ids."""
+    label: str
+    """Name of the source in messages, such as ``train.jsonl``."""
     where: Callable[[int], str]
     """Names a row, such as ``train.jsonl line 7``."""
     root: Path
@@ -136,7 +138,8 @@ def _load_folder_or_hub(source: str, path: Path, split: str, config: str) -> dat
 def _from_dataset(data: datasets.Dataset, name: str, label: str, root: Path) -> RawRows:
     """Wrap a data set; the Arrow format gives the stored images without decoding them."""
     table = data.with_format("arrow")[:]
-    return RawRows(tuple(data.column_names), table, name, lambda row: f"{label} row {row}", root)
+    columns = tuple(data.column_names)
+    return RawRows(columns, table, name, label, lambda row: f"{label} row {row}", root)
 
 
 def _read_json(path: Path, root: Path) -> RawRows:
@@ -157,7 +160,11 @@ def _read_json(path: Path, root: Path) -> RawRows:
     for number, row in zip(numbers, rows, strict=True):
         require(isinstance(row, dict), f"{path.name} {unit} {number}: {row!r} is not an object")
     columns = tuple(dict.fromkeys(key for row in rows for key in row))
-    return RawRows(columns, rows, path.stem, lambda row: f"{path.name} {unit} {numbers[row]}", root)
+
+    def where(row: int) -> str:
+        return f"{path.name} {unit} {numbers[row]}"
+
+    return RawRows(columns, rows, path.stem, path.name, where, root)
 
 
 def _parse(text: str, where: str) -> Any:

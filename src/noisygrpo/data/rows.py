@@ -59,9 +59,9 @@ def strip_placeholders(question: str) -> str:
 def from_columns(columns: Mapping[str, str | None]) -> Adapter:
     """The adapter of a column map such as ``{"question": "problem", "image": "images"}``.
 
-    Question and answer are required (default: columns of those names). The image column defaults to
-    ``images`` or ``image``; ``"image": None`` makes rows text only. Reasoning, id, cluster and kind
-    are read where given.
+    Question and answer are required (default: columns of those names), and so is the image column
+    (default: ``images`` or ``image``) unless ``"image": None`` says that there are no images; cells
+    may be empty. Reasoning, id, cluster and kind are read where given.
     """
     for name in columns:
         require(
@@ -80,13 +80,14 @@ def from_columns(columns: Mapping[str, str | None]) -> Adapter:
             fields[name] = "" if optional else as_text(row, column)
         return [fields]
 
-    default_image: tuple[str, ...] = ("images", "image")
-    named_image = (source["image"],) if source.get("image") else ()
+    image: tuple[str, ...] = ("images", "image")
+    if "image" in source:
+        image = tuple(name for name in (source["image"],) if name)
     return Adapter(
         convert,
         columns=tuple(texts.values()),
-        image=named_image if "image" in source else default_image,
-        image_required=bool(named_image),
+        image=image,
+        image_required=bool(image),
     )
 
 

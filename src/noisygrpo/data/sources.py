@@ -91,11 +91,13 @@ def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset
     if spec.source == PLAYGROUND:
         return _playground(spec)
     raw = read_rows(spec.source, spec.split, spec.config, spec.image_root)
-    require(len(raw) > 0, f"{raw.name}: the data set has no rows")
+    require(len(raw) > 0, f"{raw.label}: the data set has no rows")
     adapter = _adapter(spec)
     image_column = _image_column(adapter, raw)
     examples, rows = _convert(spec, raw, adapter, image_column)
-    require(len(rows) > 0, f"{raw.name}: the adapter {spec.adapter!r} kept none of {len(raw)} rows")
+    require(
+        len(rows) > 0, f"{raw.label}: the adapter {spec.adapter!r} kept none of {len(raw)} rows"
+    )
     columns = {key: [example[key] for example in examples] for key in FEATURES if key != "images"}
     columns["images"] = raw.images(image_column, rows)
     table = pa.table({key: columns[key] for key in FEATURES}, schema=FEATURES.arrow_schema)
@@ -126,11 +128,11 @@ def _image_column(adapter: Adapter, raw: RawRows) -> str | None:
     """Check that the adapter's columns are there; return the one that holds images, if any."""
     has = f"; it has {list(raw.columns)}"
     for column in adapter.columns:
-        require(column in raw.columns, f"{raw.name}: no column {column!r} (data.columns){has}")
+        require(column in raw.columns, f"{raw.label}: no column {column!r} (data.columns){has}")
     found = next((column for column in adapter.image if column in raw.columns), None)
     require(
         found is not None or not adapter.image_required,
-        f"{raw.name}: no image column {' or '.join(map(repr, adapter.image))} (data.columns){has}",
+        f"{raw.label}: no image column {' or '.join(map(repr, adapter.image))} (data.columns){has}",
     )
     return found
 

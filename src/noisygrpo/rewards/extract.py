@@ -17,6 +17,7 @@ _ANNOUNCED = re.compile(
     rf"(?:\(([{LETTERS}])\)|\**([{LETTERS}])\**(?=\s*(?:[.,;:!]|\n|$)))",
 )
 _ALONE = re.compile(rf"\s*\(?([{LETTERS}])\)?[.:]?\s*")
+_BOXED = re.compile(r"\\(?:boxed|fbox)(?:\s*\{|[ \t]+([^\s{}$\\]+))")
 _CLOSED_THINK = re.compile(r"</think>", re.IGNORECASE)
 
 
@@ -67,37 +68,26 @@ def last_boxed(text: str) -> str | None:
 
     Nested braces are kept; escaped ones (``\\{``) do not count. ``\\boxed 5`` gives "5".
     """
-    position = len(text)
-    while True:
-        position = max(text.rfind("\\boxed", 0, position), text.rfind("\\fbox", 0, position))
-        if position < 0:
-            return None
-        start = position + (6 if text.startswith("\\boxed", position) else 5)
-        if not text[start : start + 1].isalpha():
-            bare = re.match(r"[ \t]+([^\s{}$\\]+)", text[start : start + 60])
-            inner = bare.group(1) if bare else _matched(text, start)
-            if inner is not None:
-                return inner.strip()
-
-
-def _matched(text: str, start: int) -> str | None:
-    """Return what stands in the braces that open at ``start`` (after spaces), if they close."""
-    opening = start + len(text[start:]) - len(text[start:].lstrip())
-    if text[opening : opening + 1] != "{":
-        return None
-    depth, index = 0, opening
-    while index < len(text):
-        symbol = text[index]
-        if symbol == "\\":
-            index += 1  # the next character is escaped
-        elif symbol == "{":
-            depth += 1
-        elif symbol == "}":
-            depth -= 1
-            if depth == 0:
-                return text[opening + 1 : index]
-        index += 1
+    closing = _matching_braces(text)
+    for match in reversed(list(_BOXED.finditer(text))):
+        if match.group(1) is not None:
+            return match.group(1).strip()
+        if match.end() - 1 in closing:
+            return text[match.end() : closing[match.end() - 1]].strip()
     return None
+
+
+def _matching_braces(text: str) -> dict[int, int]:
+    """Map the position of every brace that opens to that of the one that closes it."""
+    matches, opened = {}, []
+    escaped = False
+    for index, symbol in enumerate(text):
+        if symbol == "{" and not escaped:
+            opened.append(index)
+        elif symbol == "}" and not escaped and opened:
+            matches[opened.pop()] = index
+        escaped = symbol == "\\" and not escaped
+    return matches
 
 
 def extract_letter(text: str) -> str | None:

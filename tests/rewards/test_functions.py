@@ -1,0 +1,161 @@
+import asyncio
+import math
+
+import pytest
+from noisygrpo.errors import UserError
+from noisygrpo.rewards import REWARDS, load_rewards
+from noisygrpo.rewards.judge import Verdict
+
+
+def chat(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+def run(name: str, completions: list, **columns) -> list:
+    return REWARDS[name](prompts=[""] * len(completions), completions=completions, **columns)
+
+
+def test_accuracy_of_conversations_and_strings() -> None:
+    completions = [chat("<answer>3</answer>"), "<answer>4</answer>", "3", "\\boxed{3}"]
+    kinds = ["numeric", "count", "", "auto"]  # a data set's own kinds mean auto
+    assert run("accuracy", completions, answer=["3"] * 4, kind=kinds) == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_unscorable_is_none(monkeypatch) -> None:
+    monkeypatch.setattr(
+        "noisygrpo.rewards.functions.is_correct", lambda *args, **kwargs: Verdict(None, "slow")
+    )
+    assert run("accuracy", ["<answer>x</answer>"], answer=["y"]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "ours", "released"),
+    [
+        ("<think>a</think><answer>b</answer>", 1, 1),
+        ("<think>a</think>\n<answer>b</answer>\n", 1, 0),
+        (" <think>a</think><answer>b</answer>", 1, 0),
+        ("<think>a</think> so <answer>b</answer>", 0, 0),
+        ("<think>a</think><answer> </answer>", 0, 1),
+        ("<think>a</think><answer>b</answer><answer>c</answer>", 0, 1),
+        ("<think>a</think><think>b</think><answer>c</answer>", 0, 1),
+        ("<answer>b</answer>", 0, 0),
+        ("a</think><answer>b</answer>", 0, 0),
+        ("<think>a</think><answer>x < 3</answer>", 1, 1),
+    ],
+)
+def test_format(text: str, ours: float, released: float) -> None:
+    assert run("format", [chat(text)]) == [ours]
+    assert run("format", [chat(text)], compat=True) == [released]
+
+
+def test_format_knows_that_a_hint_opens_the_thinking() -> None:
+    text = "so</think><answer>b</answer>"
+    assert run("format", [text, text], hint_ratio=[0.0, 0.5]) == [0.0, 1.0]
+
+
+def test_boxed_style() -> None:
+    texts = ["<think>a</think> It is \\boxed{3}.", "<think>\\boxed{3}</think>", "\\boxed{3}"]
+    assert run("format", texts, style="think_boxed") == [1.0, 0.0, 0.0]
+    with pytest.raises(UserError, match="style"):
+        run("format", texts, style="boxed")
+
+
+def test_load_binds_arguments_names_and_weights() -> None:
+    specs = ["accuracy", {"name": "format", "weight": 0.5, "label": "form", "compat": True}]
+    functions, weights = load_rewards(specs)
+    assert [function.__name__ for function in functions] == ["accuracy", "form"]
+    assert weights == [1.0, 0.5]
+    texts = ["<think>a</think><answer>3</answer>\n"]
+    columns = {"prompts": [""], "completions": texts, "answer": ["3"], "trainer_state": None}
+    assert [function(**columns) for function in functions] == [[1.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        ([], "empty"),
+        ([{"weight": 1}], "no 'name'"),
+        (["acuracy"], "acuracy"),
+        ([{"name": "accuracy", "weight": "high"}], "weight"),
+        ([{"name": "accuracy", "tolerence": 1}], r"no argument 'tolerence'.*tolerance"),
+        ([{"name": "accuracy", "answer": "3"}], "no argument 'answer'"),
+        (["accuracy", "accuracy"], "occur twice"),
+        (["missing.py:reward"], "missing.py"),
+        ([{"name": "accuracy", "on_error": "ignore"}], "on_error"),
+    ],
+)
+def test_wrong_specs(specs: list, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_rewards(specs)
+
+
+USER_CODE = """
+import asyncio
+
+def length(completions, scale=1.0):
+    return [scale * len(text) for text in completions]
+
+async def slow(prompts, completions, **kwargs):
+    await asyncio.sleep(0)
+    return [1 for _ in completions]
+
+def odd(completions, **kwargs):
+    return [float("nan"), None]
+
+def short(completions, **kwargs):
+    return [1.0]
+
+def text(completions, **kwargs):
+    return ["good", "bad"]
+
+def broken(completions, **kwargs):
+    raise KeyError("x")
+"""
+
+
+@pytest.fixture
+def user_file(tmp_path) -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(USER_CODE)
+    return str(path)
+
+
+def test_user_function(user_file: str) -> None:
+    (function,), _ = load_rewards([{"name": f"{user_file}:length", "scale": 0.5}])
+    assert function.__name__ == "length"
+    assert function(prompts=["", ""], completions=["ab", "abcd"], answer=["", ""]) == [1.0, 2.0]
+    (slow,), _ = load_rewards([f"{user_file}:slow"])
+    assert asyncio.iscoroutinefunction(slow)
+    assert asyncio.run(slow(prompts=["", ""], completions=["ab", "abcd"])) == [1.0, 1.0]
+
+
+def test_what_user_functions_get_wrong(user_file: str, caplog) -> None:
+    def call(name: str, **spec) -> list:
+        (function,), _ = load_rewards([{"name": f"{user_file}:{name}", **spec}])
+        return function(prompts=["", ""], completions=["a", "b"])
+
+    assert call("odd") == [None, None]
+    assert "nan" in caplog.text
+    with pytest.raises(UserError, match="1 values for 2"):
+        call("short")
+    with pytest.raises(UserError, match="'good'"):
+        call("text")
+    with pytest.raises(KeyError):
+        call("broken")
+    assert call("broken", on_error="skip") == [None, None]
+    with pytest.raises(UserError, match="no function 'nothing'"):
+        call("nothing")
+
+
+def test_user_file_that_does_not_import(tmp_path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text("import nowhere_to_be_found\n")
+    with pytest.raises(UserError, match="ModuleNotFoundError"):
+        load_rewards([f"{path}:reward"])
+
+
+def test_rewards_are_finite_or_none() -> None:
+    functions, _ = load_rewards(["accuracy", "format"])
+    columns = {"prompts": ["", ""], "completions": ["", "<answer>"], "answer": ["1", "x"]}
+    for function in functions:
+        assert all(value is None or math.isfinite(value) for value in function(**columns))
