@@ -170,3 +170,25 @@ def tiny_rows(rows: int, images: tuple[int, ...] = (1,), seed: int = 0) -> Datas
             for i in range(rows)
         ]
     )
+
+
+def tiny_settings(output_dir: Any, **changes: Any) -> dict[str, Any]:
+    """Return keyword arguments of ``GRPOConfig`` for a run of a second: 2 groups of 4 a step."""
+    settings = {
+        "output_dir": str(output_dir),
+        "per_device_train_batch_size": 8,
+        "per_device_eval_batch_size": 4,
+        "num_generations": 4,
+        "gradient_accumulation_steps": 1,
+        "max_completion_length": 6,
+        "max_steps": 2,
+        "learning_rate": 1e-3,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": [],
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "seed": 3,
+    }
+    return {**settings, **changes}

@@ -24,6 +24,7 @@ The seams in TRL that this and ``views_seam`` build on are pinned in tests/train
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ from noisygrpo.errors import UserError
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
 from noisygrpo.training import progress
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.finite import require_finite
 from noisygrpo.training.metrics import (
     advantage_metrics,
     by_level,
@@ -51,7 +53,8 @@ from noisygrpo.training.rollout_log import (
     with_scores,
     write_rollouts,
 )
-from noisygrpo.training.view_ratio import IMAGE_KEYS, SCORING_KEYS, RatioByLevel, rows_with_views
+from noisygrpo.training.scoring import SCORING_KEYS, Scores, blind_chunks, score_chunks
+from noisygrpo.training.view_ratio import RatioByLevel, rows_with_views
 from noisygrpo.training.views_seam import Rows, ViewsSeam
 from noisygrpo.training.vision import (
     ban_tokens,
@@ -62,10 +65,6 @@ from noisygrpo.training.vision import (
 
 if TYPE_CHECKING:
     from peft import PeftConfig
-
-
-class NonFiniteError(RuntimeError):
-    """The loss or a gradient is not a number; raised before the step that would spoil the model."""
 
 
 class NoisyGRPOTrainer(ViewsSeam):
@@ -206,20 +205,25 @@ class NoisyGRPOTrainer(ViewsSeam):
         input_ids: Tensor,
         attention_mask: Tensor,
         logits_to_keep: int,
-        *args: Any,
-        **kwargs: Any,
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Score completions: the one place that all log-probs come from (old, current, reference).
-
-        A micro-batch without a single image must not reach the vision tower, not even with 0
-        patches.
-        """
-        pixels = kwargs.get("pixel_values")
-        if pixels is not None and len(pixels) == 0:
-            kwargs |= dict.fromkeys(IMAGE_KEYS)
-        result = super()._get_per_token_logps_and_entropies(
-            model, input_ids, attention_mask, logits_to_keep, *args, **kwargs
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        compute_aux_loss: bool = False,
+        **images: Any,
+    ) -> Scores:
+        """Score completions: all log-probs come from here, the old, current and reference ones."""
+        score = partial(
+            super()._get_per_token_logps_and_entropies,
+            model,
+            logits_to_keep=logits_to_keep,
+            compute_entropy=compute_entropy,
+            compute_aux_loss=compute_aux_loss,
         )
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
+        size = batch_size or len(input_ids)
+        if blind_chunks(images.get("num_images"), len(input_ids), size):
+            result = score_chunks(score, batch, size)
+        else:
+            result = score(**batch, batch_size=batch_size)
         self._last_log_probs = result[0].detach()
         return result
 
@@ -269,9 +273,7 @@ class NoisyGRPOTrainer(ViewsSeam):
         """Run TRL's step and refuse a loss that is not a number, on all processes together."""
         started = time.perf_counter()
         loss = super().training_step(model, inputs, num_items_in_batch)
-        finite = self.accelerator.reduce(torch.isfinite(loss).float(), reduction="sum")
-        if finite.item() < self.accelerator.num_processes:
-            raise NonFiniteError(self._not_finite("loss", loss.item()))
+        self._require_finite(self.accelerator.reduce(loss, "sum"), "loss")
         self._spent("step", started)
         if self._step % self.current_gradient_accumulation_steps == 0:
             metrics = self._clock.flush()
@@ -283,18 +285,12 @@ class NoisyGRPOTrainer(ViewsSeam):
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
         # With fp16 the gradient scaler meets overflows on purpose and skips the step itself.
-        checked = norm is not None and self.accelerator.scaler is None
-        if checked and not torch.isfinite(torch.as_tensor(norm)):
-            raise NonFiniteError(self._not_finite("gradient norm", float(norm)))
+        if norm is not None and self.accelerator.scaler is None:
+            self._require_finite(norm, "gradient norm")
         return norm
 
-    def _not_finite(self, what: str, value: float) -> str:
-        step = self.state.global_step
-        return (
-            f"step {step + 1}: the {what} is {value}; stopped before the optimizer step, so the "
-            f"parameters are still those of step {step}. A lower learning_rate or a higher "
-            f"precision may help; the step's rollouts are in {self.args.output_dir}"
-        )
+    def _require_finite(self, value: Any, what: str) -> None:
+        require_finite(float(value), what, self.state.global_step, self.args.output_dir)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does and append the whole entry to ``metrics.jsonl``."""

@@ -20,24 +20,9 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 from noisygrpo.training.metrics import BUCKETS, bucket
-
-IMAGE_KEYS = (
-    "pixel_values",
-    "image_grid_thw",
-    "num_images",
-    "pixel_attention_mask",
-    "spatial_shapes",
-    "num_tiles",
-    "image_sizes",
-    "image_position_ids",
-)
-"""What TRL's batch holds of images, under the names that its scoring function takes."""
-
-SCORING_KEYS = (*IMAGE_KEYS, "token_type_ids", "mm_token_type_ids")
-"""What TRL's batch holds besides tokens and their masks."""
+from noisygrpo.training.scoring import SCORING_KEYS, select_rows
 
 
 def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
@@ -56,12 +41,7 @@ def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) ->
             f"views have pixels of shape {tuple(pixels.shape)}, clean images "
             f"{tuple(chosen['pixel_values'].shape)}; log_view_ratio needs views of equal size"
         )
-    split = split_pixel_values_by_grid({**chosen, "pixel_values": pixels})
-    picked = {
-        key: value[rows] if isinstance(value, Tensor) else [value[row] for row in rows]
-        for key, value in split.items()
-    }
-    return unsplit_pixel_values_by_grid(picked)
+    return select_rows({**chosen, "pixel_values": pixels}, rows)
 
 
 class RatioByLevel:

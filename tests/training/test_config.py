@@ -1,0 +1,109 @@
+"""Settings: methods fill in what is left open, and everything wrong is one clear message."""
+
+import pytest
+
+from noisygrpo.errors import UserError
+from noisygrpo.training.config import METHODS, NoisyGRPOConfig, validate
+from tiny import tiny_settings
+
+
+def make(tmp_path, **changes):
+    return NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
+
+
+def test_method_fills_in_what_is_left_open(tmp_path):
+    config = make(tmp_path, method="noisygrpo")
+    assert (config.view_plan, config.advantage) == ("grid", "bayesian")
+    assert config.noise_levels == [0.0, 0.3, 0.6, 0.9]
+    assert (config.bayes_alpha, config.bayes_r) == (0.01, 0.1)
+    assert config.loss_type == "dapo"
+    assert config.noisy and config.vllm_importance_sampling_correction is False
+    assert METHODS["noisygrpo"]["noise_levels"] is not config.noise_levels
+
+
+def test_user_wins_over_method(tmp_path):
+    config = make(tmp_path, method="noisygrpo", view_plan="uniform", advantage="rloo")
+    assert (config.view_plan, config.noise_levels, config.advantage) == ("uniform", None, "rloo")
+    assert config.noisy
+
+
+def test_plain_grpo_is_trl(tmp_path):
+    config = make(tmp_path)
+    assert (config.view_plan, config.advantage, config.loss_type) == ("clean", "grpo", "dapo")
+    assert not config.noisy
+    assert config.vllm_importance_sampling_correction is True
+    assert make(tmp_path, method="dr_grpo").loss_type == "dr_grpo"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_valid(tmp_path, method):
+    validate(make(tmp_path, method=method))
+
+
+def test_all_levels_zero_is_not_noisy(tmp_path):
+    config = make(tmp_path, view_plan="grid", noise_levels=[0.0, 0.0])
+    assert not config.noisy
+
+
+WRONG = {
+    "unknown method": ({"method": "nosygrpo"}, ["method", "nosygrpo", "noisygrpo"]),
+    "unknown plan": ({"view_plan": "grit"}, ["view_plan", "grit", "grid"]),
+    "unknown kind": ({"noise_kind": "salt"}, ["noise_kind", "salt", "gaussian"]),
+    "unknown advantage": ({"advantage": "gae"}, ["advantage", "gae", "bayesian"]),
+    "unknown decay": ({"noise_decay": "cosine"}, ["noise_decay", "cosine", "sigmoid"]),
+    "level above 1": (
+        {"view_plan": "grid", "noise_levels": [0.0, 1.5]},
+        ["noise_levels", "1.5", "[0, 1]"],
+    ),
+    "levels do not divide group": (
+        {"method": "noisygrpo", "noise_levels": [0.0, 0.3, 0.6]},
+        ["noise_levels", "divide", "group of 4"],
+    ),
+    "group does not divide batch": (
+        {"num_generations": 3},
+        ["num_generations", "3", "8 rollouts", "per_device_train_batch_size 8"],
+    ),
+    "group of one": ({"num_generations": 1}, ["num_generations", "at least 2"]),
+    "more clean than rollouts": (
+        {"view_plan": "split", "noise_levels": [0.5], "clean_rollouts": 5},
+        ["clean_rollouts", "5", "4"],
+    ),
+    "bayesian without noise": ({"advantage": "bayesian"}, ["advantage", "bayesian", "clean"]),
+    "alpha": ({"method": "noisygrpo", "bayes_alpha": 0.0}, ["bayes_alpha", "0.0"]),
+    "r": ({"method": "noisygrpo", "bayes_r": -1.0}, ["bayes_r", "-1.0"]),
+    "constant groups": ({"constant_groups": "drop"}, ["constant_groups", "drop", "prior"]),
+    "scale without effect": (
+        {"advantage": "rloo", "scale_rewards": "batch"},
+        ["scale_rewards", "batch", "rloo"],
+    ),
+    "pixels": ({"max_pixels": 0}, ["max_pixels", "0"]),
+    "rollouts format": ({"rollouts_format": "csv"}, ["rollouts_format", "csv", "parquet"]),
+    "ratio of other sizes": (
+        {"method": "noisygrpo", "noise_kind": "rotation", "log_view_ratio": True},
+        ["log_view_ratio", "rotation"],
+    ),
+    "one vLLM server": (
+        {"method": "noisygrpo", "use_vllm": True, "vllm_mode": "server"},
+        ["vllm_mode", "server", "colocate"],
+    ),
+    "vLLM correction": (
+        {
+            "method": "noisygrpo",
+            "use_vllm": True,
+            "vllm_mode": "colocate",
+            "vllm_importance_sampling_correction": True,
+        },
+        ["vllm_importance_sampling_correction", "remove"],
+    ),
+    "TRL's own check": ({"steps_per_generation": 1, "generation_batch_size": 8}, ["both"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_setting_is_one_message(tmp_path, case):
+    changes, words = WRONG[case]
+    with pytest.raises(UserError) as error:
+        make(tmp_path, **changes)
+    message = str(error.value)
+    assert all(word in message for word in words), message
+    assert "\n" not in message

@@ -1,0 +1,94 @@
+"""The same noise, groups, advantages and update on one process, on two, and with loader workers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+HERE = Path(__file__).parent
+
+
+def by_row_and_rollout(example_id, rollout_index, **columns):
+    """A reward that depends on whose rollout it is and nothing else."""
+    pairs = zip(example_id, rollout_index, strict=True)
+    return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
+
+
+def train(output_dir, per_device, workers=0):
+    from noisygrpo.training.config import NoisyGRPOConfig
+    from noisygrpo.training.run import build_trainer
+    from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+
+    model, processor = tiny_qwen25vl()
+    settings = tiny_settings(
+        output_dir,
+        method="noisygrpo",
+        view_plan="uniform",
+        per_device_train_batch_size=per_device,
+        max_steps=3,
+        dataloader_num_workers=workers,
+        generation_kwargs={"do_sample": False},  # processes draw different samples, but not here
+        log_view_ratio=True,
+        optim="sgd",
+        learning_rate=0.1,
+    )
+    rows = tiny_rows(8, images=(1, 0, 2))
+    trainer = build_trainer(
+        model, processor, NoisyGRPOConfig(**settings), rows, [by_row_and_rollout]
+    )
+    trainer.train()
+    trainer.save_model(str(output_dir))
+
+
+def outcome(folder):
+    rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return rollouts, metrics, load_file(folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("one")
+    train(folder, per_device=8)
+    return outcome(folder)
+
+
+def test_loader_workers_change_nothing(tmp_path, one_process):
+    train(tmp_path, per_device=8, workers=2)
+    rollouts, _, parameters = outcome(tmp_path)
+    assert rollouts == one_process[0]
+    assert all(torch.equal(value, one_process[2][name]) for name, value in parameters.items())
+
+
+def test_two_processes_are_one(tmp_path, one_process):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    result = subprocess.run(
+        [*command, str(HERE / "test_processes.py"), str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    rollouts, metrics, parameters = outcome(tmp_path)
+    assert len(rollouts) == 3 * 8
+    assert rollouts == one_process[0]  # levels, seeds, completions, rewards, advantages
+    assert any(record["noise_level"] for record in rollouts)
+    names = [name for name in metrics[0] if name.startswith(("reward", "advantage", "view_ratio"))]
+    assert len(names) > 8
+    for entry, expected in zip(metrics, one_process[1], strict=True):
+        for name in set(names) & entry.keys():
+            assert entry[name] == pytest.approx(expected[name], abs=1e-5), name
+    for name, value in parameters.items():
+        assert torch.allclose(value, one_process[2][name], atol=1e-6), name
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), per_device=4)

@@ -1,0 +1,327 @@
+"""What a run logs, keeps, freezes, bans and refuses."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import Qwen2_5_VLForConditionalGeneration
+from trl import GRPOTrainer
+
+from noisygrpo.errors import UserError
+from noisygrpo.methods.advantages import bayesian_posterior
+from noisygrpo.methods.noise import perturb
+from noisygrpo.training import rollouts
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.finite import NonFiniteError
+from noisygrpo.training.run import build_trainer
+from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
+
+
+def by_index(rollout_index, **columns):
+    return [float(index % 2) for index in rollout_index]
+
+
+def length(completions, **columns):
+    return [len(completion[0]["content"]) / 10 for completion in completions]
+
+
+def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **changes):
+    model, processor = tiny_qwen25vl()
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
+    rows = tiny_rows(6) if rows is None else rows
+    return build_trainer(model, processor, config, rows, list(rewards), weights, lora)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_noisygrpo_run_leaves_rollouts_and_metrics(tmp_path):
+    rewards, weights = (by_index, length), [1.0, 0.5]
+    changes = {"method": "noisygrpo", "log_view_ratio": True, "max_steps": 3}
+    make(tmp_path, None, rewards, weights, None, **changes).train()
+
+    records = lines(tmp_path / "rollouts.jsonl")
+    assert len(records) == 3 * 8
+    assert [record["step"] for record in records] == [1] * 8 + [2] * 8 + [3] * 8
+    for start in range(0, 24, 4):
+        group = records[start : start + 4]
+        assert len({record["example_id"] for record in group}) == 1
+        assert [record["rollout_index"] for record in group] == [0, 1, 2, 3]
+        assert [record["noise_level"] for record in group] == [0.0, 0.3, 0.6, 0.9]
+        seeds = [seed for record in group for seed in record["noise_seed"]]
+        assert len(seeds) == len(set(seeds)) == 3
+        assert group[0]["prompt"][0]["content"].startswith("Question")
+        reward = torch.tensor([[record["reward"] for record in group]])
+        levels = torch.tensor([[record["noise_level"] for record in group]])
+        expected = bayesian_posterior(reward, levels).advantages[0].tolist()
+        assert [record["advantage"] for record in group] == pytest.approx(expected, abs=1e-6)
+        for record in group:
+            parts = record["rewards"]
+            assert parts["by_index"] == record["rollout_index"] % 2
+            assert record["reward"] == pytest.approx(parts["by_index"] + 0.5 * parts["length"])
+            assert parts["length"] == pytest.approx(len(record["completion"]) / 10)
+
+    metrics = lines(tmp_path / "metrics.jsonl")
+    assert [entry["step"] for entry in metrics] == [1, 2, 3, 3]
+    for entry in metrics[:3]:
+        for name in ["loss", "reward", "entropy", "num_tokens", "tokens_per_second", "advantage/gain", "advantage/unscorable", "advantage/prior_driven", "advantage/zero_groups", "rewards/by_index/mean", "rewards/length/mean", "completions/mean_length", "completions/clipped_ratio", "time/noise", "time/generate", "time/score", "time/reward", "time/update", "time/view_ratio", "step_time"]:
+            assert math.isfinite(entry[name]), name
+        at_level = {f"reward/level_{level}" for level in ("0.0", "0.3", "0.6", "0.9")}
+        assert {name for name in entry if name.startswith("reward/level")} == at_level
+        ratios = {f"view_ratio/token/level_{level}" for level in ("0.3", "0.6", "0.9")}
+        assert {name for name in entry if name.startswith("view_ratio/token")} == ratios
+        assert all(entry[name] != 0 for name in ratios)
+        parts = sum(entry[f"time/{name}"] for name in ["noise", "generate", "score", "reward", "update"])
+        assert parts + entry["time/view_ratio"] == pytest.approx(entry["step_time"], rel=0.2)
+
+
+def test_noise_can_be_made_again_from_the_log(tmp_path):
+    trainer = make(tmp_path, method="noisygrpo", max_steps=1)
+    trainer.train()
+    record = lines(tmp_path / "rollouts.jsonl")[3]
+    rollout = trainer._rollouts[3]
+    image = tiny_image(1)
+    again = perturb(image, record["noise_level"], torch_seed(record["noise_seed"][0]))
+    assert again.tobytes() == rollout.see([image])[0].tobytes() != image.tobytes()
+
+
+def torch_seed(text):
+    import numpy as np
+
+    return np.random.SeedSequence(int(text, 16))
+
+
+def test_prior_driven_counts_groups_without_reward_signal(tmp_path):
+    def one_group_only(example_id, rollout_index, **columns):
+        first = example_id[0]
+        return [
+            float(index == 0) if name == first else 1.0
+            for name, index in zip(example_id, rollout_index, strict=True)
+        ]
+
+    trainer = make(tmp_path, rewards=(one_group_only,), method="noisygrpo", max_steps=1)
+    trainer.train()
+    entry = trainer.state.log_history[0]
+    assert entry["advantage/prior_driven"] == 0.5
+    assert entry["advantage/gain"] == pytest.approx((0.90909 + 0.27778) / 2, abs=1e-4)
+
+
+def test_unscorable_is_counted_and_gets_no_advantage(tmp_path):
+    def sometimes(rollout_index, **columns):
+        return [None if index == 1 else float(index) for index in rollout_index]
+
+    trainer = make(tmp_path, rewards=(sometimes,), method="noisygrpo", max_steps=1)
+    trainer.train()
+    assert trainer.state.log_history[0]["advantage/unscorable"] == 0.25
+    for record in lines(tmp_path / "rollouts.jsonl"):
+        if record["rollout_index"] == 1:
+            assert record["reward"] is None and record["advantage"] == 0.0
+
+
+def test_view_ratio_is_what_scoring_the_view_itself_gives(tmp_path, monkeypatch):
+    def same_completions(trainer, prompt_ids, images, fields, *args, **kwargs):
+        return [[65 + row, 66, 67] for row in range(len(prompt_ids))], None
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", same_completions)
+    row = tiny_rows(1)[0]
+    settings = {"num_generations": 4, "per_device_train_batch_size": 4}
+    noisy = make(tmp_path, tiny_rows(1), method="noisygrpo", log_view_ratio=True, **settings)
+    batch = noisy._generate_and_score_completions([row] * 4)
+    assert torch.equal(batch["view_log_probs"][0], torch.zeros(3))
+    for index in (1, 2, 3):
+        view = noisy._rollouts[index].see(row["images"])
+        clean = make(tmp_path, tiny_rows(1), **settings)
+        other = clean._generate_and_score_completions([{**row, "images": view}] * 4)
+        expected = clean._score(other)[index]
+        assert torch.allclose(batch["view_log_probs"][index], expected, atol=1e-6)
+        assert not torch.equal(expected, noisy._score(batch)[index])
+
+
+def test_view_ratio_is_zero_where_views_show_the_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(rollouts, "perturb", lambda image, *args: image.copy())
+    changes = {"method": "noisygrpo", "log_view_ratio": True, "num_iterations": 2, "max_steps": 2}
+    trainer = make(tmp_path, tiny_rows(6, images=(1, 0, 2)), **changes)
+    trainer.train()
+    entry = trainer.state.log_history[0]
+    ratios = [value for name, value in entry.items() if name.startswith("view_ratio/token")]
+    assert ratios and all(abs(ratio) < 1e-6 for ratio in ratios)
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_text_only_rows_and_several_images_together(tmp_path, batch):
+    changes = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": 8 // batch}
+    rows = tiny_rows(6, images=(0, 1, 2))
+    trainer = make(tmp_path, rows, method="noisygrpo", max_steps=3, beta=0.0, **changes)
+    trainer.train()
+    levels = {}
+    for record in lines(tmp_path / "rollouts.jsonl"):
+        images = int(record["example_id"].split("-")[1]) % 3
+        levels.setdefault(images, set()).add(record["noise_level"])
+        assert len(record["noise_seed"]) == (images if record["noise_level"] else 0)
+    assert levels == {0: {0.0}, 1: {0.0, 0.3, 0.6, 0.9}, 2: {0.0, 0.3, 0.6, 0.9}}
+
+
+def test_micro_batches_give_the_parameters_of_one_batch(tmp_path):
+    results = []
+    for batch in (8, 2):
+        trainer = make(
+            tmp_path / str(batch),
+            method="noisygrpo",
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=8 // batch,
+        )
+        trainer.train()
+        results.append(dict(trainer.model.named_parameters()))
+    for name, value in results[0].items():
+        assert torch.allclose(value, results[1][name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("adapter", [False, True])
+def test_frozen_tower_does_not_move(tmp_path, adapter):
+    lora = LoraConfig(r=2, target_modules=["q_proj", "qkv"], init_lora_weights=False)
+    trainer = make(tmp_path, lora=lora if adapter else None, freeze_vision_tower=True)
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    trainer.train()
+    moved = {
+        n for n, value in trainer.model.named_parameters() if not torch.equal(value, before[n])
+    }
+    assert any("lora" in name for name in before if "visual" in name) == adapter
+    assert moved and not any("visual" in name for name in moved)
+
+
+def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):
+    rows = Dataset.from_list([{**tiny_rows(1)[0], "images": [tiny_image(0, 112, 112)]}])
+    changes = {"num_generations": 2, "per_device_train_batch_size": 2}
+    trainer = make(tmp_path, rows, max_pixels=56 * 56, min_pixels=28 * 28, **changes)
+    batch = trainer._generate_and_score_completions([rows[0]] * 2)
+    assert batch["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
+    assert trainer._view_fields["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
+    with pytest.raises(UserError, match="min_pixels: 9999 is above max_pixels 56"):
+        make(tmp_path, rows, max_pixels=56, min_pixels=9999, **changes)
+
+
+def test_image_tokens_are_banned_from_sampling(tmp_path):
+    model, processor = tiny_qwen25vl()
+    tokens = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
+    banned = set(processor.tokenizer.convert_tokens_to_ids([*tokens, "<|vision_pad|>"]))
+    with torch.no_grad():  # a model that would sample nothing else
+        model.model.embed_tokens_bias = None
+        model.lm_head.weight[sorted(banned)] = 50 * model.lm_head.weight[sorted(banned)].sign()
+    settings = tiny_settings(tmp_path, max_completion_length=16)
+    config = NoisyGRPOConfig(**settings)
+    trainer = build_trainer(model, processor, config, tiny_rows(4), [by_index])
+    batch = trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
+    assert not banned & set(batch["completion_ids"].flatten().tolist())
+    assert set(trainer.generation_config.suppress_tokens) == banned
+
+
+def test_sampled_image_token_is_refused_by_name(tmp_path, monkeypatch):
+    def bad(trainer, prompt_ids, *args, **kwargs):
+        return [[65, trainer._image_pad_token_id, 66] for _ in prompt_ids], None
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", bad)
+    trainer = make(tmp_path, tiny_rows(2))
+    with pytest.raises(RuntimeError, match="row 'row-0'.*image token"):
+        trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
+
+
+def test_image_token_in_the_text_is_refused_by_name(tmp_path):
+    row = {**tiny_rows(1)[0], "prompt": [{"role": "user", "content": "<|image_pad|> what?"}]}
+    trainer = make(tmp_path, tiny_rows(2))
+    with pytest.raises((UserError, ValueError)) as error:
+        trainer._generate_and_score_completions([row] * 8)
+    assert "image" in str(error.value)
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient norm"])
+def test_not_a_number_stops_before_the_step(tmp_path, monkeypatch, where):
+    trainer = make(tmp_path, max_steps=4, learning_rate=1.0)
+    if where == "loss":
+        compute = GRPOTrainer._compute_loss
+
+        def spoiled(self, model, inputs):
+            loss = compute(self, model, inputs)
+            return loss * torch.nan if self.state.global_step == 2 else loss
+
+        monkeypatch.setattr(GRPOTrainer, "_compute_loss", spoiled)
+    else:
+        weight = trainer.model.lm_head.weight
+        weight.register_hook(lambda g: g * torch.inf if trainer.state.global_step == 2 else g)
+    with pytest.raises(NonFiniteError, match=rf"step 3: the {where} is .*parameters.*step 2"):
+        trainer.train()
+    assert all(torch.isfinite(value).all() for value in trainer.model.parameters())
+    assert trainer.state.global_step == 2
+
+
+def test_infinite_reward_is_refused_by_name(tmp_path):
+    def broken(completions, **columns):
+        return [math.inf] * len(completions)
+
+    with pytest.raises(UserError, match="reward 'broken' returned infinity"):
+        make(tmp_path, rewards=(broken,)).train()
+
+
+WRONG_DATA = {
+    "empty": (tiny_rows(2).select([]), "no rows"),
+    "no prompt": (tiny_rows(2).remove_columns("prompt"), "column 'prompt' is missing"),
+    "no id": (tiny_rows(2).remove_columns("example_id"), "column 'example_id' is missing"),
+    "no images": (tiny_rows(2).remove_columns("images"), "no column 'images'"),
+    "id twice": (
+        Dataset.from_list([tiny_rows(2)[0], tiny_rows(2)[0]]),
+        "example_id 'row-0' occurs 2 times",
+    ),
+    "a list": ([tiny_rows(2)[0]], "list is not a datasets.Dataset"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_DATA)
+def test_wrong_data_is_refused_before_training(tmp_path, case):
+    rows, message = WRONG_DATA[case]
+    with pytest.raises(UserError, match=message):
+        make(tmp_path, rows, method="noisygrpo")
+
+
+def test_rewards_and_weights_must_fit(tmp_path):
+    with pytest.raises(UserError, match="at least one"):
+        make(tmp_path, rewards=())
+    with pytest.raises(UserError, match="1 for 2 reward functions"):
+        make(tmp_path, rewards=(by_index, length), weights=[1.0])
+
+
+def test_parquet_rollouts(tmp_path):
+    make(tmp_path, method="noisygrpo", rollouts_format="parquet").train()
+    files = sorted(path.name for path in (tmp_path / "rollouts").iterdir())
+    assert files == ["step-000001.parquet", "step-000002.parquet"]
+    frame = pd.read_parquet(tmp_path / "rollouts" / files[0])
+    assert frame["noise_level"].tolist() == [0.0, 0.3, 0.6, 0.9] * 2
+    assert not (tmp_path / "rollouts.jsonl").exists()
+
+
+def test_checkpoint_loads_and_resumed_run_rewrites_its_logs(tmp_path):
+    changes = {"method": "noisygrpo", "save_strategy": "steps", "save_steps": 2}
+    trainer = make(tmp_path, max_steps=3, **changes)
+    trainer.train()
+    loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(tmp_path / "checkpoint-3")
+    assert torch.equal(loaded.lm_head.weight, trainer.model.lm_head.weight)
+
+    first = lines(tmp_path / "rollouts.jsonl")
+    again = make(tmp_path, max_steps=3, **changes)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    second = lines(tmp_path / "rollouts.jsonl")
+    assert [record["step"] for record in second] == [1] * 8 + [2] * 8 + [3] * 8
+    assert second[:16] == first[:16]
+    keys = ("example_id", "rollout_index", "noise_level", "noise_seed")
+    for one, two in zip(first[16:], second[16:], strict=True):
+        assert [one[key] for key in keys] == [two[key] for key in keys]
+    assert [entry["step"] for entry in lines(tmp_path / "metrics.jsonl")] == [1, 2, 3, 3]
+
+
+def test_decay_shrinks_levels_over_the_run(tmp_path):
+    make(tmp_path, method="noisygrpo", noise_decay="linear", max_steps=4).train()
+    top = [record["noise_level"] for record in lines(tmp_path / "rollouts.jsonl")][3::8]
+    assert top == pytest.approx([0.9 * 0.75, 0.9 * 0.5, 0.9 * 0.25, 0.0])

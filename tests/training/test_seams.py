@@ -1,0 +1,104 @@
+"""What the trainer relies on inside TRL and Transformers.
+
+If this fails after an upgrade, the places named here moved: read their new version before changing
+these lines.
+"""
+
+import inspect
+from importlib.metadata import version
+
+import pytest
+import transformers
+import trl
+from packaging.version import Version
+from trl import GRPOTrainer
+from trl.models.utils import disable_gradient_checkpointing
+from trl.trainer import grpo_trainer
+from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+
+from noisygrpo.training.scoring import SCORING_KEYS
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+from noisygrpo.training.views_seam import ViewsSeam
+
+SIGNATURES = {
+    GRPOTrainer._prepare_inputs: ["self", "generation_batch"],
+    GRPOTrainer._generate_and_score_completions: ["self", "inputs"],
+    GRPOTrainer._generate: ["self", "prompts"],
+    GRPOTrainer._tokenize_prompts: ["self", "prompts"],
+    GRPOTrainer._generate_single_turn: [
+        "self",
+        "prompt_ids",
+        "images",
+        "multimodal_fields",
+        "num_generations",
+        "has_tool_images",
+    ],
+    GRPOTrainer._calculate_rewards: [
+        "self",
+        "inputs",
+        "prompts",
+        "completions",
+        "completion_ids_list",
+    ],
+    GRPOTrainer._compute_loss: ["self", "model", "inputs"],
+    GRPOTrainer.training_step: ["self", "model", "inputs", "num_items_in_batch"],
+    GRPOTrainer.log: ["self", "logs", "start_time"],
+    transformers.Trainer._get_grad_norm: ["self", "model", "grad_norm"],
+    disable_gradient_checkpointing: ["model", "gradient_checkpointing_kwargs"],
+    split_pixel_values_by_grid: ["batch"],
+    unsplit_pixel_values_by_grid: ["batch"],
+}
+
+
+def test_versions_are_the_tested_ones():
+    assert Version("1.16") <= Version(trl.__version__) < Version("1.17"), trl.__version__
+    assert Version(version("transformers")).major == 5
+
+
+@pytest.mark.parametrize("function", SIGNATURES, ids=lambda function: function.__qualname__)
+def test_signature_has_not_moved(function):
+    assert list(inspect.signature(function).parameters) == SIGNATURES[function]
+
+
+def test_scoring_takes_what_we_pass():
+    names = list(inspect.signature(GRPOTrainer._get_per_token_logps_and_entropies).parameters)
+    assert names[:5] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
+    assert names[5:8] == ["batch_size", "compute_entropy", "compute_aux_loss"]
+    assert set(names[8:]) == set(SCORING_KEYS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Order within a generation batch, and what is done with it.
+        "generation_batch = self._generate_and_score_completions(generation_batch)",
+        "generation_batch = shuffle_sequence_dict(generation_batch)",
+        "generation_batches = split_tensor_dict(generation_batch, self.args.steps_per_generation)",
+        # The sampler reads the fields, the scorer the images.
+        "prompt_ids, images, multimodal_fields = self._tokenize_prompts(prompts)",
+        "self.processing_class(images=images, text=prompts_text, padding=True",
+        # Groups are consecutive rows over all processes.
+        "rewards.view(-1, num_generations)",
+        "self.accelerator.process_index * len(prompts)",
+        # The log whose last entries we replace, and the clock that we follow.
+        'self._logs["advantages"].extend(all_process_advantages.tolist())',
+        "if self._step % self.current_gradient_accumulation_steps == 0:",
+        # Old log-probs are missing only where they equal those of the loss.
+        "if self.args.gradient_accumulation_steps % generate_every != 0 or (",
+    ],
+)
+def test_source_still_says(text):
+    assert text in inspect.getsource(grpo_trainer)
+
+
+def test_every_override_overrides_something():
+    inherited = set(dir(GRPOTrainer))
+    for layer in (ViewsSeam, NoisyGRPOTrainer):
+        methods = {name for name, value in vars(layer).items() if inspect.isfunction(value)}
+        overridden = {function.__name__ for function in [*SIGNATURES, ViewsSeam.__init__]} | {
+            "_get_per_token_logps_and_entropies"
+        }
+        assert methods & inherited <= overridden, "an override that the table does not pin"
+        # New names must not be ones that TRL uses for attributes of its instances.
+        source = inspect.getsource(grpo_trainer)
+        assert not [name for name in methods - inherited if f"self.{name}" in source]
