@@ -69,14 +69,37 @@ def test_noisygrpo_run_leaves_rollouts_and_metrics(tmp_path):
     metrics = lines(tmp_path / "metrics.jsonl")
     assert [entry["step"] for entry in metrics] == [1, 2, 3, 3]
     for entry in metrics[:3]:
-        for name in ["loss", "reward", "entropy", "num_tokens", "tokens_per_second", "advantage/gain", "advantage/unscorable", "advantage/prior_driven", "advantage/zero_groups", "rewards/by_index/mean", "rewards/length/mean", "completions/mean_length", "completions/clipped_ratio", "time/noise", "time/generate", "time/score", "time/reward", "time/update", "time/view_ratio", "step_time"]:
+        for name in [
+            "loss",
+            "reward",
+            "entropy",
+            "num_tokens",
+            "tokens_per_second",
+            "advantage/gain",
+            "advantage/unscorable",
+            "advantage/prior_driven",
+            "advantage/zero_groups",
+            "rewards/by_index/mean",
+            "rewards/length/mean",
+            "completions/mean_length",
+            "completions/clipped_ratio",
+            "time/noise",
+            "time/generate",
+            "time/score",
+            "time/reward",
+            "time/update",
+            "time/view_ratio",
+            "step_time",
+        ]:
             assert math.isfinite(entry[name]), name
         at_level = {f"reward/level_{level}" for level in ("0.0", "0.3", "0.6", "0.9")}
         assert {name for name in entry if name.startswith("reward/level")} == at_level
         ratios = {f"view_ratio/token/level_{level}" for level in ("0.3", "0.6", "0.9")}
         assert {name for name in entry if name.startswith("view_ratio/token")} == ratios
         assert all(entry[name] != 0 for name in ratios)
-        parts = sum(entry[f"time/{name}"] for name in ["noise", "generate", "score", "reward", "update"])
+        parts = sum(
+            entry[f"time/{name}"] for name in ["noise", "generate", "score", "reward", "update"]
+        )
         assert parts + entry["time/view_ratio"] == pytest.approx(entry["step_time"], rel=0.2)
 
 
@@ -226,7 +249,7 @@ def test_sampled_image_token_is_refused_by_name(tmp_path, monkeypatch):
 
     monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", bad)
     trainer = make(tmp_path, tiny_rows(2))
-    with pytest.raises(RuntimeError, match="row 'row-0'.*image token"):
+    with pytest.raises(RuntimeError, match=r"row 'row-0'.*image token"):
         trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from noisygrpo.training.rollouts import Rollout, count_images
+from noisygrpo.training.rollouts import Rollout, row_images
 
 METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
@@ -108,7 +108,7 @@ def rollout_records(
             "prompt": row["prompt"],
             "noise_level": rollout.view.level,
             "hint_ratio": rollout.view.hint_ratio,
-            "noise_seed": rollout.seeds(count_images(row)),
+            "noise_seed": rollout.seeds(len(row_images(row))),
             "completion": completion if isinstance(completion, str) else completion[0]["content"],
             "completion_tokens": len(ids),
             "truncated": ids[-1] not in end_tokens,

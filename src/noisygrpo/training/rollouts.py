@@ -75,9 +75,10 @@ class Rollout:
         ]
 
 
-def count_images(row: Mapping[str, Any]) -> int:
-    """Return how many images a row has."""
-    return len(row.get("images") or []) or int(row.get("image") is not None)
+def row_images(row: Mapping[str, Any]) -> list[Image.Image]:
+    """Return a row's clean images."""
+    single = row.get("image")
+    return list(row.get("images") or ([] if single is None else [single]))
 
 
 def plan_batch(
@@ -106,7 +107,7 @@ def plan_batch(
     for offset, row in enumerate(rows):
         example_id, index = str(row["example_id"]), (first + offset) % group
         if example_id not in plans:
-            blind = clean or count_images(row) == 0
+            blind = clean or not row_images(row)
             plans[example_id] = (
                 [CLEAN] * group if blind else _views(config, group, step, example_id, scale)
             )

@@ -18,6 +18,7 @@ an empty list.
 import time
 from typing import Any
 
+from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
 from noisygrpo.methods.schedules import noise_scale
@@ -30,6 +31,7 @@ from noisygrpo.training.rollouts import (
     plan_batch,
     prompt_images,
     replace_images,
+    row_images,
 )
 from noisygrpo.training.vision import check_image_tokens
 
@@ -51,6 +53,8 @@ class ViewsSeam(GRPOTrainer):
         self._view_fields: dict[str, Any] = {}
         self._scoring_prompt_ids: list[list[int]] | None = None
         super().__init__(*args, **kwargs)
+        # TRL gathers images only where a process has some, which would hang the others.
+        self.log_multimodal = False
 
     def _spent(self, name: str, started: float) -> None:
         if self.model.training:
@@ -59,7 +63,18 @@ class ViewsSeam(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: Rows) -> dict[str, Any]:
         self._rollouts = self._plan(inputs)
         with once_per_image(self.processing_class):
-            return super()._generate_and_score_completions(annotate(inputs, self._rollouts))
+            output = super()._generate_and_score_completions(annotate(inputs, self._rollouts))
+        if self.args.log_completions and self.args.log_multimodal:
+            self._logs["images"].extend(gather_object(self._shown_images(inputs)))
+        return output
+
+    def _shown_images(self, inputs: Rows) -> Images:
+        """Return, for the completions table, each row's images and then its noisy views."""
+        shown = []
+        for number, (row, rollout) in enumerate(zip(inputs, self._rollouts, strict=True)):
+            views = self._view_images[number] if rollout.noisy else []
+            shown.append([*row_images(row), *views])
+        return shown
 
     def _plan(self, inputs: Rows) -> list[Rollout]:
         training, step = self.model.training, self.state.global_step + 1
