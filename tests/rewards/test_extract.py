@@ -1,4 +1,5 @@
 import pytest
+
 from noisygrpo.rewards import completion_text, extract_answer
 from noisygrpo.rewards.extract import extract_letter, last_boxed, last_tag
 

@@ -2,6 +2,7 @@ import asyncio
 import math
 
 import pytest
+
 from noisygrpo.errors import UserError
 from noisygrpo.rewards import REWARDS, load_rewards
 from noisygrpo.rewards.judge import Verdict

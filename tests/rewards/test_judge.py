@@ -1,4 +1,5 @@
 import pytest
+
 from noisygrpo.errors import UserError
 from noisygrpo.rewards import is_correct
 from noisygrpo.rewards.choices import options_of

@@ -53,7 +53,7 @@ def validate_examples(data: datasets.Dataset, name: str = "examples") -> None:
     require(not missing, f"{name}: missing columns {missing}; an example has {list(KEYS)}")
     require(len(data) > 0, f"{name}: the data set has no rows")
     seen: dict[str, int] = {}
-    for index, row in enumerate(data.with_format(None).remove_columns("images")):
+    for index, row in enumerate(data.remove_columns("images")):
         where = f"{name} row {index}"
         for key in ("answer", "example_id", "cluster"):
             text = row[key]

@@ -27,14 +27,29 @@ from typing import Any
 import datasets
 from PIL import Image as PILImage
 
+from noisygrpo.data.images import to_rgb
 from noisygrpo.errors import UserError, require
+
+
+class RgbImage(datasets.Image):
+    """An image column that decodes to RGB, with transparent parts white (``images.to_rgb``).
+
+    Stored as the plain ``Image(mode="RGB")`` of the datasets library.
+    """
+
+    def decode_example(
+        self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None
+    ) -> PILImage.Image:
+        """Decode one ``{"bytes", "path"}`` struct."""
+        return to_rgb(datasets.Image().decode_example(value, token_per_repo_id))
+
 
 FEATURES = datasets.Features(
     {
         "prompt": datasets.List(
             {"role": datasets.Value("string"), "content": datasets.Value("string")}
         ),
-        "images": datasets.List(datasets.Image()),
+        "images": datasets.List(RgbImage(mode="RGB")),
         "answer": datasets.Value("string"),
         "reasoning": datasets.Value("string"),
         "example_id": datasets.Value("string"),
@@ -43,7 +58,7 @@ FEATURES = datasets.Features(
         "question": datasets.Value("string"),
     }
 )
-"""Arrow types of an example; images decode to PIL on access."""
+"""Arrow types of an example; images decode to PIL, in RGB, on access."""
 
 KEYS: tuple[str, ...] = tuple(FEATURES)
 """The keys of an example, in order."""

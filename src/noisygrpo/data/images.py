@@ -7,6 +7,7 @@ what looks odd is decoded. So a whole data set is checked before training.
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -99,6 +100,12 @@ def _check_bytes(data: bytes) -> None:
     """Raise one of PIL's errors if ``data`` is not a complete image of reasonable size."""
     if not data:
         raise OSError("the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PIL warns where we raise, and about odd EXIF data
+        _check_opened(data)
+
+
+def _check_opened(data: bytes) -> None:
     with Image.open(BytesIO(data)) as image:
         width, height = image.size
         if width * height > MAX_IMAGE_PIXELS:

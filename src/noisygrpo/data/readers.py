@@ -108,7 +108,8 @@ def read_rows(source: str, split: str, config: str = "", image_root: str = "") -
         f"data.source: {source!r} does not exist",
     )
     root = Path(image_root).expanduser() if image_root else path
-    with _loading(f"{source}, split {split!r}"):
+    known = "" if path.is_dir() else " (not a file or folder here)"
+    with _loading(f"{source}, split {split!r}{known}"):
         data = _load_folder_or_hub(source, path, split, config)
     name = path.name if path.is_dir() else source
     return _from_dataset(data, f"{name}-{split}", f"{name} ({split})", root)

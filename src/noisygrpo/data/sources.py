@@ -19,7 +19,6 @@ import pyarrow as pa
 from noisygrpo.data.adapters import ADAPTERS, make_adapter
 from noisygrpo.data.checks import check_all_images
 from noisygrpo.data.example import FEATURES, check_prompt, make_prompt
-from noisygrpo.data.images import to_rgb
 from noisygrpo.data.prompts import resolve_prompt, resolve_system
 from noisygrpo.data.readers import RawRows, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem, finish, from_columns
@@ -101,10 +100,11 @@ def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset
     columns = {key: [example[key] for example in examples] for key in FEATURES if key != "images"}
     columns["images"] = raw.images(image_column, rows)
     table = pa.table({key: columns[key] for key in FEATURES}, schema=FEATURES.arrow_schema)
-    data = datasets.Dataset(table, fingerprint=_fingerprint(spec, raw))
+    info = datasets.DatasetInfo(features=FEATURES)
+    data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw))
     if check_images:
         check_all_images(data, lambda index: raw.where(rows[index]))
-    return data.with_transform(_images_to_rgb)
+    return data
 
 
 def _adapter(spec: DataSpec) -> Adapter:
@@ -166,13 +166,6 @@ def _convert(
         except RowProblem as problem:
             raise UserError(f"{raw.where(row)}: {problem}") from problem
     return examples, rows
-
-
-def _images_to_rgb(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Transform of the data set: what the images feature decoded becomes RGB."""
-    if "images" in batch:
-        batch["images"] = [[to_rgb(image) for image in images] for images in batch["images"]]
-    return batch
 
 
 def _fingerprint(spec: DataSpec, raw: RawRows) -> str:

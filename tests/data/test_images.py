@@ -1,0 +1,131 @@
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from noisygrpo.data.images import ImageProblem, check_image, resolve_path, to_rgb
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(mode: str = "RGB", size: tuple[int, int] = (64, 48)) -> Image.Image:
+    values = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(values).convert(mode)
+
+
+def reopened(image: Image.Image, kind: str = "PNG", **options) -> Image.Image:
+    opened = Image.open(BytesIO(encoded(image, kind, **options)))
+    opened.load()
+    return opened
+
+
+def test_rgb_is_the_same_object() -> None:
+    image = noise()
+    assert to_rgb(image) is image
+
+
+def test_transparent_parts_become_white() -> None:
+    image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    image.putpixel((1, 0), (10, 20, 30, 255))
+    assert list(np.asarray(to_rgb(image))[0].tolist()) == [[255, 255, 255], [10, 20, 30]]
+
+
+def test_opaque_alpha_keeps_every_value() -> None:
+    rgb = noise()
+    assert np.array_equal(np.asarray(to_rgb(rgb.convert("RGBA"))), np.asarray(rgb))
+
+
+def test_palette_with_transparency() -> None:
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([0, 0, 0, 200, 0, 0])
+    palette.putpixel((1, 0), 1)
+    image = reopened(palette, transparency=0)
+    assert image.mode == "P"
+    assert np.asarray(to_rgb(image))[0].tolist() == [[255, 255, 255], [200, 0, 0]]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr", "HSV", "I", "F", "RGBA"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    result = to_rgb(noise("L").convert(mode) if mode == "LA" else noise(mode))
+    assert (result.mode, result.size) == ("RGB", (64, 48))
+    spread = np.asarray(result).std()
+    assert spread > 30  # the picture is still there
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    values = np.array([[0, 257 * 128, 65535]], dtype=np.uint16)
+    image = reopened(Image.fromarray(values))
+    assert image.mode.startswith("I")
+    assert np.asarray(to_rgb(image))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_cmyk_jpeg_and_one_pixel() -> None:
+    result = to_rgb(reopened(Image.new("CMYK", (1, 1), (0, 255, 255, 0)), "JPEG"))
+    assert result.size == (1, 1)
+    red, green, blue = result.getpixel((0, 0))
+    assert red > 200 and green < 60 and blue < 60
+
+
+def test_animation_gives_its_first_frame() -> None:
+    frames = [Image.new("L", (4, 4), value) for value in (0, 255)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with Image.open(BytesIO(data)) as image:
+        assert np.asarray(to_rgb(image)).max() == 0
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_whole_and_cut_files(kind: str) -> None:
+    data = encoded(noise(), kind)
+    check_image({"bytes": data, "path": None})
+    for length in (0, 10, len(data) // 2, len(data) * 9 // 10):
+        with pytest.raises(ImageProblem, match="broken image"):
+            check_image({"bytes": data[:length], "path": None})
+
+
+def test_damaged_png_and_text() -> None:
+    data = bytearray(encoded(noise()))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(ImageProblem, match=r"broken image \(a.png\)"):
+        check_image({"bytes": bytes(data), "path": "folder/a.png"})
+    with pytest.raises(ImageProblem, match="cannot identify"):
+        check_image({"bytes": b"<html>not found</html>", "path": None})
+
+
+def test_jpeg_padded_after_its_end_is_fine() -> None:
+    check_image({"bytes": encoded(noise(), "JPEG") + b"\0" * 500, "path": None})
+
+
+def claiming(size: int) -> bytes:
+    """A small PNG whose header claims ``size`` by ``size`` pixels."""
+    data = bytearray(encoded(Image.new("1", (1, 1))))
+    data[16:24] = struct.pack(">II", size, size)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("size", [9_500, 30_000])
+def test_decompression_bombs(size: int) -> None:
+    with pytest.raises(ImageProblem, match=r"image too large: .*pixels"):
+        check_image({"bytes": claiming(size), "path": None})
+    check_image({"bytes": claiming(9_000), "path": None})
+
+
+def test_paths_stay_inside(tmp_path) -> None:
+    root = tmp_path / "data"
+    (root / "sub").mkdir(parents=True)
+    (root / "sub" / "a.png").write_bytes(encoded(noise()))
+    (tmp_path / "secret.png").write_bytes(encoded(noise()))
+    assert resolve_path("sub/a.png", root) == str(root / "sub" / "a.png")
+    assert resolve_path(str(root / "sub" / "a.png"), root) == str(root / "sub" / "a.png")
+    for path in ("../secret.png", str(tmp_path / "secret.png"), "sub/../../secret.png", "", "."):
+        with pytest.raises(ImageProblem, match="outside"):
+            resolve_path(path, root)
+    with pytest.raises(ImageProblem, match="not found"):
+        resolve_path("sub/b.png", root)
