@@ -28,7 +28,7 @@ from noisygrpo.evaluation.rows import BrokenRow, Rows
 from noisygrpo.evaluation.samples import Sample, SampleStore
 from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
 from noisygrpo.rewards.extract import extract_answer
-from noisygrpo.rewards.judge import is_correct
+from noisygrpo.rewards.judge import KINDS, is_correct
 
 Dataset: TypeAlias = datasets.Dataset | Sequence[Mapping[str, Any]]
 
@@ -40,7 +40,7 @@ class Verdict:
     """
 
     extracted: str | None
-    correct: bool
+    correct: bool | None
     why: str
 
 
@@ -55,10 +55,11 @@ Metrics = Callable[[Sequence[Sample]], dict[str, Any]]
 def judge_by_rules(completion: str, row: Row) -> Verdict:
     """The default judge: the rules of `noisygrpo.rewards`, as in training."""
     extracted = extract_answer(completion)
-    if extracted is None:
-        return Verdict(None, False, "no answer found")
-    correct, why = is_correct(extracted, row["answer"], question=row.get("question", ""))
-    return Verdict(extracted, bool(correct), why)
+    if not row["answer"].strip():
+        return Verdict(extracted, None, "the row has no target answer")
+    kind = row.get("kind", "")
+    rule = kind if kind in KINDS else "auto"
+    return Verdict(extracted, *is_correct(extracted, row["answer"], rule, row.get("question", "")))
 
 
 def evaluate_rows(
@@ -178,9 +179,11 @@ def _answer_rows(
 
 def _sample(row: Row, completion: Completion | None, failure: str | None, judge: Judge) -> Sample:
     if completion is None:
-        verdict, completion = Verdict(None, False, f"failed: {failure}"), Completion("", 0, False)
+        verdict, completion = Verdict(None, False, "not answered"), Completion("", 0, False)
     else:
         verdict = judge(completion.text, row)
+        # No verdict is no reason to leave the row out: it counts as wrong and is listed.
+        failure = f"not scorable: {verdict.why}" if verdict.correct is None else None
     return {
         "example_id": str(row["example_id"]),
         "cluster": str(row.get("cluster") or row["example_id"]),
@@ -189,10 +192,13 @@ def _sample(row: Row, completion: Completion | None, failure: str | None, judge:
         "question": row.get("question", ""),
         "answer": row["answer"],
         "output": completion.text,
-        **asdict(verdict),
+        "extracted": verdict.extracted,
+        "correct": bool(verdict.correct),
+        "why": verdict.why,
         "tokens": completion.tokens,
         "truncated": completion.truncated,
         "failure": failure,
+        **({"meta": row["meta"]} if "meta" in row else {}),
     }
 
 
@@ -208,7 +214,7 @@ def _finish(
         **result.to_dict(),
         "by_kind": by_kind(samples),
         "metrics": {} if metrics is None else metrics(samples),
-        "without_answer": sum(s["extracted"] is None for s in samples) - len(failed),
+        "without_answer": sum(s["extracted"] is None and s["failure"] is None for s in samples),
         "truncated": sum(s["truncated"] for s in samples),
         "mean_tokens": sum(s["tokens"] for s in samples) / len(samples),
         "failed": [{"example_id": s["example_id"], "why": s["failure"]} for s in failed],

@@ -5,6 +5,7 @@ A broken image is a fact about its row, never the end of an evaluation: `Rows.op
 stays the number of rows.
 """
 
+import base64
 import hashlib
 import io
 import json
@@ -85,7 +86,8 @@ class Rows:
 
 
 def open_image(cell: Any, position: int = 0) -> Image.Image:
-    """An image cell (PIL image, path, or ``{bytes, path}``) as an RGB image.
+    """An image cell as an RGB image: a PIL image, a path, ``{bytes, path}``, ``{base64}`` or
+    ``{problem}``.
 
     Raises `BrokenRow` where it cannot be read.
     """
@@ -101,6 +103,10 @@ def open_image(cell: Any, position: int = 0) -> Image.Image:
 
 def _opened(cell: Any) -> Image.Image:
     if isinstance(cell, Mapping):
+        if "problem" in cell:
+            raise OSError(cell["problem"])
+        if "base64" in cell:
+            return Image.open(io.BytesIO(base64.b64decode(cell["base64"])))
         return Image.open(
             io.BytesIO(cell["bytes"]) if cell.get("bytes") is not None else str(cell.get("path"))
         )

@@ -1,0 +1,146 @@
+"""AMBER: what a model says is in an image that is not; descriptions, and yes/no questions."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.evaluation.amber_metrics import AmberWords, amber_generative_metrics
+from noisygrpo.evaluation.benchmarks.base import (
+    Benchmark,
+    BenchmarkRows,
+    Item,
+    LoadOptions,
+    inside,
+    rows_from_items,
+)
+from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.metrics import amber_discriminative_metrics
+from noisygrpo.evaluation.scoring import final_part, yes_or_no
+
+_KINDS = {
+    "discriminative-hallucination": "existence",
+    "discriminative-attribute-state": "state",
+    "discriminative-attribute-number": "number",
+    "discriminative-attribute-action": "action",
+    "discriminative-relation": "relation",
+    "relation": "relation",  # 689 rows of the annotations are spelled so
+}
+
+
+def load(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
+    """Rows from a clone of the AMBER repository and the folder of its images."""
+    require(bool(options.data), f"{benchmark.name}: --data is needed: {benchmark.note}")
+    folder = Path(options.data).expanduser()
+    queries = _read(folder, "query/query_all.json")
+    truths = {entry["id"]: entry for entry in _read(folder, "annotations.json")}
+    root = _image_root(folder, options)
+    generative = benchmark.name == BENCHMARK_GENERATIVE.name
+    items, cells = [], []
+    for query in queries:
+        truth = truths[query["id"]]
+        if (truth["type"] == "generative") == generative:
+            items.append(_item(query, truth))
+            cells.append([inside(root, query["image"])])
+    return rows_from_items(items, cells, benchmark, options)
+
+
+def judge_yes_no(completion: str, row: Row) -> Verdict:
+    """Right if the answer is; neither yes nor no is wrong."""
+    answer = yes_or_no(final_part(completion))
+    why = "neither yes nor no" if answer is None else f"answers {answer}"
+    return Verdict(answer, answer == row["answer"], why)
+
+
+def bind_words(benchmark: Benchmark, folder: Path) -> Benchmark:
+    """Judge and metrics of descriptions, with the word lists of the data folder."""
+    words = AmberWords(
+        _read(folder, "relation.json"),
+        frozenset(_find(folder, "safe_words.txt").read_text(encoding="utf-8").split("\n")) - {""},
+    )
+
+    def judge(completion: str, row: Row) -> Verdict:
+        sample = {"output": final_part(completion), "meta": row["meta"]}
+        share = amber_generative_metrics([sample], words)["CHAIR"]
+        why = (
+            "no object named"
+            if share is None
+            else f"{share:.0%} of the objects named are not there"
+        )
+        return Verdict(final_part(completion), not share, why)
+
+    return dataclasses.replace(
+        benchmark, judge=judge, metrics=lambda samples: amber_generative_metrics(samples, words)
+    )
+
+
+def _item(query: Mapping[str, Any], truth: Mapping[str, Any]) -> Item:
+    name = f"amber-{query['id']}"
+    if truth["type"] == "generative":
+        meta = {"truth": truth["truth"], "hallu": truth["hallu"]}
+        # No target text: the annotated objects stand in, for whoever reads the samples.
+        return Item(query["query"], ", ".join(truth["truth"]), name, meta=meta)
+    return Item(query["query"], truth["truth"], name, query["image"], _KINDS[truth["type"]])
+
+
+def _image_root(folder: Path, options: LoadOptions) -> Path:
+    if options.image_root:
+        return Path(options.image_root).expanduser()
+    candidates = [folder / name for name in ("image", "images", "data/image", "data/images")]
+    return next((path for path in candidates if path.is_dir()), folder)
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / "data" / name, folder / name):
+        if path.is_file():
+            return path
+    raise UserError(f"amber: {folder} holds neither data/{name} nor {name}")
+
+
+def _read(folder: Path, name: str) -> Any:
+    path = _find(folder, name)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from error
+
+
+_SOURCE = "Wang et al., 2023 (arXiv 2311.07397); junyangwang0410/AMBER at 534babf, inference.py"
+_DATA = (
+    "a clone of the AMBER repository; its images go into a folder 'image' there, or --image-root"
+)
+
+BENCHMARK_DISCRIMINATIVE = Benchmark(
+    name="amber-discriminative",
+    title="AMBER, discriminative",
+    source=_SOURCE,
+    licence="Apache-2.0",
+    rows=14_216,
+    load=load,
+    prompt="{question}\nPlease answer yes or no.",
+    max_new_tokens=1024,
+    judge=judge_yes_no,
+    metrics=amber_discriminative_metrics,
+    metric="accuracy; precision, recall and F1 of answering no",
+    note=_DATA,
+)
+
+BENCHMARK_GENERATIVE = Benchmark(
+    name="amber-generative",
+    title="AMBER, generative",
+    source=_SOURCE,
+    licence="Apache-2.0",
+    rows=1004,
+    load=load,
+    prompt="{question}",
+    max_new_tokens=1024,
+    judge=judge_yes_no,
+    bind=bind_words,
+    metric="CHAIR, Cover, Hal, Cog",
+    note=_DATA
+    + ". Words match by equality; the published numbers need spaCy's en_core_web_lg and NLTK "
+    "(noisygrpo.evaluation.amber_metrics). 'accuracy' is the share of descriptions without "
+    "hallucination.",
+)

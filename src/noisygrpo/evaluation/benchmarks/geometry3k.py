@@ -1,0 +1,51 @@
+"""Geometry3K: 601 test problems of school geometry, answered by a number or a formula."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
+from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.scoring import final_part, short_answer
+from noisygrpo.rewards.extract import extract_answer
+from noisygrpo.rewards.judge import is_correct
+
+
+def convert(row: Mapping[str, Any]) -> Item:
+    """A row of the hub copy that NoisyRollout and EasyR1 use; the value is the answer, not a
+    letter.
+    """
+    return Item(
+        question=row["problem"], answer=str(row["answer"]), example_id=f"geometry3k-{row['id']}"
+    )
+
+
+def judge_math(completion: str, row: Row) -> Verdict:
+    """Equality of numbers or formulas: of the tagged or boxed answer, else of what "the answer
+    is".
+    """
+    extracted = extract_answer(completion)
+    if extracted is None:
+        extracted = short_answer(final_part(completion))
+    if not extracted:
+        return Verdict(None, False, "no answer found")
+    verdict, why = is_correct(extracted, row["answer"], question=row["question"])
+    return Verdict(extracted, verdict, why)
+
+
+BENCHMARK = Benchmark(
+    name="geometry3k",
+    title="Geometry3K test",
+    source=(
+        "Lu et al., ACL 2021 (arXiv 2105.04165); hub copy by hiyouga; scoring as in NoisyRollout"
+    ),
+    licence="MIT",
+    rows=601,
+    data="hiyouga/geometry3k",
+    split="test",
+    columns=("problem", "answer", "id"),
+    image="images",
+    convert=convert,
+    prompt="{question}\nReason step by step, and put the final answer in \\boxed{}.",
+    judge=judge_math,
+    note="Inter-GPS scored the choice among four; the numbers of RL papers score the value.",
+)

@@ -1,0 +1,63 @@
+"""HallusionBench: yes/no questions on images and edited images, in sets that belong together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
+from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.metrics import hallusionbench_metrics
+from noisygrpo.evaluation.scoring import final_part, yes_or_no
+
+_PLACE = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
+
+
+def convert(row: Mapping[str, Any]) -> Item:
+    """A row; questions about the same set share a cluster."""
+    meta = {name: str(row[name]) for name in _PLACE}
+    place = [meta[name] for name in _PLACE[:5]]
+    return Item(
+        question=row["question"],
+        answer="yes" if str(row["gt_answer"]) == "1" else "no",
+        example_id="-".join(place),
+        cluster="-".join(place[:3]),
+        kind=meta["category"],
+        meta=meta,
+    )
+
+
+def judge(completion: str, row: Row) -> Verdict:
+    """Right if yes or no is; "I do not know" is right too where the image was left out (VS, figure
+    0).
+    """
+    answer = yes_or_no(final_part(completion))
+    if answer is None:
+        meta = row["meta"]
+        unsure_is_right = meta["category"] == "VS" and meta["figure_id"] == "0"
+        why = "neither yes nor no" + (", right without an image" if unsure_is_right else "")
+        return Verdict(None, unsure_is_right and bool(completion.strip()), why)
+    return Verdict(answer, answer == row["answer"], f"answers {answer}")
+
+
+BENCHMARK = Benchmark(
+    name="hallusionbench",
+    title="HallusionBench",
+    source="Guan et al., CVPR 2024 (arXiv 2310.14566); tianyi-lab/HallusionBench at 744007c",
+    licence="BSD-3-Clause",
+    rows=1129,
+    data="lmms-lab/HallusionBench",
+    split="image",
+    columns=(*_PLACE, "question", "gt_answer"),
+    image="image",
+    convert=convert,
+    prompt="{question}\nPlease answer yes or no.",
+    max_new_tokens=1024,
+    judge=judge,
+    metrics=hallusionbench_metrics,
+    metric="aAcc (questions), qAcc (question pairs), fAcc (figures)",
+    note=(
+        "The official judge is GPT-4; here a rule reads yes or no. The hub splits 'image' (951 "
+        "rows) and 'non_image' (178) together are the 1,129 of the paper; qAcc of one split is "
+        "not the paper's. Papers that report one number mean aAcc, some (NoisyRollout) of the "
+        "image rows only."
+    ),
+)

@@ -1,0 +1,57 @@
+"""MMStar: 1,500 questions that cannot be answered without the image, six categories of 250."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
+from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.metrics import accuracy_by
+from noisygrpo.evaluation.samples import Sample
+from noisygrpo.evaluation.scoring import choice_letter, final_part
+
+_OPTIONS = ("",) * 4
+
+
+def convert(row: Mapping[str, Any]) -> Item:
+    """A row of the hub data set; the options are part of the question."""
+    return Item(
+        question=row["question"],
+        answer=row["answer"],
+        example_id=f"mmstar-{row['index']}",
+        kind=row["category"],
+        meta={"l2_category": row["l2_category"]},
+    )
+
+
+def judge(completion: str, row: Row) -> Verdict:
+    """Right if the chosen letter is the answer's."""
+    letter = choice_letter(final_part(completion), _OPTIONS)
+    why = "no option letter found" if letter is None else f"chooses {letter}"
+    return Verdict(letter, letter == row["answer"].strip().upper(), why)
+
+
+def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Accuracy by the 18 second-level categories; the six first-level ones are ``by_kind``."""
+    by_detail = accuracy_by(samples, lambda s: f"{s['kind']} / {s['meta']['l2_category']}")
+    return {"by_l2_category": by_detail}
+
+
+BENCHMARK = Benchmark(
+    name="mmstar",
+    title="MMStar",
+    source="Chen et al., 2024 (arXiv 2403.20330); MMStar-Benchmark/MMStar, eval/vlmeval/evaluate",
+    licence="see the data set card",
+    rows=1500,
+    data="Lin-Chen/MMStar",
+    split="val",
+    columns=("index", "question", "answer", "category", "l2_category"),
+    image="image",
+    convert=convert,
+    prompt="{question}\nAnswer with the option's letter from the given choices directly.",
+    max_new_tokens=1024,
+    judge=judge,
+    metrics=metrics,
+    metric="accuracy, overall and for each of six categories",
+    note="The official rule compares the first letter of the output; here the letter has to stand "
+    "alone or be announced, so that 'Because' is not B.",
+)

@@ -1,0 +1,43 @@
+"""NLVR: statements written by people about three boxes of objects, true or false."""
+
+from typing import Any
+
+from noisygrpo.data import DataSpec, load_examples
+from noisygrpo.errors import require
+from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions
+from noisygrpo.evaluation.evaluate import judge_by_rules
+from noisygrpo.evaluation.metrics import nlvr_metrics
+
+
+def load(benchmark: Benchmark, options: LoadOptions) -> Any:
+    """Rows through the same adapter as in training."""
+    require(bool(options.data), f"{benchmark.name}: --data is needed: {benchmark.note}")
+    spec = DataSpec(
+        source=options.data,
+        split=options.split or benchmark.split,
+        adapter="nlvr",
+        prompt="think_answer" if options.prompt == OFFICIAL else options.prompt,
+        system=options.system,
+        limit=options.limit,
+        image_root=options.image_root,
+    )
+    return load_examples(spec, check_images=False)
+
+
+BENCHMARK = Benchmark(
+    name="nlvr",
+    title="Cornell NLVR",
+    source="Suhr et al., ACL 2017",
+    licence="CC-BY-4.0",
+    rows=5940,
+    load=load,
+    max_new_tokens=256,
+    judge=judge_by_rules,
+    metrics=nlvr_metrics,
+    metric="accuracy (standard error by statement), consistency",
+    note=(
+        "a parquet file with identifier, statement, label and image; six box permutations of an "
+        "image are rows of one statement, which is the cluster. No official prompt: ours is "
+        "think_answer."
+    ),
+)

@@ -1,0 +1,45 @@
+"""The splits of the built-in world; no data needed."""
+
+from typing import Any
+
+from noisygrpo.data import DataSpec, load_examples
+from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions
+from noisygrpo.evaluation.evaluate import judge_by_rules
+
+SPLITS = ("test", "more", "corrupt", "prior", "absent")
+_ABOUT = {
+    "test": "like the training data",
+    "more": "more objects",
+    "corrupt": "blurred, compressed, covered or pale images",
+    "prior": "answers that are rare in training",
+    "absent": "questions about objects that are not there",
+}
+_ROWS = 512
+
+
+def load(benchmark: Benchmark, options: LoadOptions) -> Any:
+    """Rows drawn by (split, seed)."""
+    spec = DataSpec(
+        source="playground",
+        split=options.split or benchmark.split,
+        limit=options.limit or benchmark.rows,
+        seed=options.seed,
+        prompt=DataSpec.prompt if options.prompt == OFFICIAL else options.prompt,
+    )
+    return load_examples(spec)
+
+
+BENCHMARKS = tuple(
+    Benchmark(
+        name=f"playground-{split}",
+        title=f"Playground, {_ABOUT[split]}",
+        source="built in",
+        licence="Apache-2.0",
+        rows=_ROWS,
+        split=split,
+        load=load,
+        max_new_tokens=128,
+        judge=judge_by_rules,
+    )
+    for split in SPLITS
+)
