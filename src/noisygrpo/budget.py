@@ -1,7 +1,8 @@
 """What a run will cost, worked out before it starts: rollouts, updates, and memory on one device.
 
 Batch, with b = ``per_device_train_batch_size`` (rollouts), P processes, s =
-``steps_per_generation``, a = ``gradient_accumulation_steps``, G = ``num_generations``, mu = ``num_iterations``::
+``steps_per_generation``, a = ``gradient_accumulation_steps``, G = ``num_generations``,
+mu = ``num_iterations``::
 
     rollouts per generation = b * P * s         prompts per generation = b * P * s / G
     rollouts per update     = b * P * a         updates per generation = s * mu / a
@@ -130,7 +131,9 @@ class Memory:
 
 def gigabytes(size: float) -> str:
     """Bytes as ``1.2 GB``, or ``34 MB`` below a tenth."""
-    return f"{size / GB:.1f} GB" if size >= 0.1 * GB else f"{size / 1e6:.0f} MB"
+    if size >= 0.1 * GB:
+        return f"{size / GB:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 or not size else "under 1 MB"
 
 
 def estimate_memory(

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.playground.model import is_playground, load_processor, model_path
+from noisygrpo.playground import (
+    batch_vision_windows,
+    is_playground,
+    load_processor,
+    model_path,
+)
 from noisygrpo.recipe import PLAYGROUND, ModelSpec
 from noisygrpo.schema import checked, hints_of
 
@@ -56,7 +60,10 @@ def load_model(spec: ModelSpec) -> Any:
     options: dict[str, Any] = {"dtype": DTYPES.get(spec.dtype, "auto"), "use_safetensors": True}
     if spec.attn_implementation is not None:
         options["attn_implementation"] = spec.attn_implementation
-    return _load(AutoModelForImageTextToText, spec, **options)
+    model = _load(AutoModelForImageTextToText, spec, **options)
+    if is_playground(location(spec)):
+        batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
+    return model
 
 
 def load_any_processor(spec: ModelSpec) -> Any:
@@ -81,13 +88,22 @@ def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
         raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
 
 
+def default_device() -> str:
+    """The first GPU if there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def lora_config(spec: ModelSpec) -> Any | None:
     """``peft.LoraConfig`` of the recipe, or None without one.
 
     Raises:
-        UserError: an argument that PEFT does not know, or of the wrong type.
+        UserError: PEFT is not installed, or an argument that it does not know.
     """
     if spec.lora is None:
         return None
+    try:
+        from peft import LoraConfig
+    except ImportError:
+        raise UserError("model.lora needs PEFT: pip install 'noisygrpo[peft]'") from None
     arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
     return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})

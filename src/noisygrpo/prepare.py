@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,18 +9,16 @@ import datasets
 import torch
 
 from noisygrpo.budget import BatchPlan, plan_batches
-from noisygrpo.data.sources import DataSpec, load_examples
+from noisygrpo.data.sources import load_examples
 from noisygrpo.errors import UserError, require
-from noisygrpo.recipe import Recipe
-from noisygrpo.rewards.functions import load_rewards
+from noisygrpo.recipe import PLAYGROUND, Recipe
+from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 from noisygrpo.training.run import check_dataset
 
-DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1, "disable_tqdm": True}
+DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
 """Training fields that a recipe need not name: everything is written to the run's own folder."""
-
-Reward = Callable[..., list[float | None]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Prepared:
 
     recipe: Recipe
     config: NoisyGRPOConfig
-    rewards: list[Reward]
+    rewards: list[RewardFunction]
     weights: list[float]
     train: datasets.Dataset
     splits: dict[str, datasets.Dataset]
@@ -54,7 +51,7 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         rewards=rewards,
         weights=weights,
         train=train,
-        splits={name: load_examples(spec) for name, spec in evaluation_specs(recipe).items()},
+        splits=load_splits(recipe),
         batch=plan_batches(config, len(train)),
     )
 
@@ -77,6 +74,7 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
         "training.reward_weights: give each reward its weight under rewards",
     )
     values = {**DEFAULTS, **given, "method": recipe.method, "output_dir": output_dir}
+    values.setdefault("dataloader_pin_memory", torch.cuda.is_available())
     if "bf16" not in given and "fp16" not in given:
         values["bf16"] = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     try:
@@ -85,24 +83,23 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
         raise UserError(f"training.{str(error).removeprefix('training: ')}") from error
 
 
-def evaluation_specs(recipe: Recipe) -> dict[str, DataSpec]:
-    """Split name to what is loaded for it; {} without an evaluation section.
+def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:
+    """Split name to its rows; {} without an evaluation section.
 
     Columns and prompt are those of the training data. The seed is 0 whatever ``data.seed`` is, so
     that runs with different seeds are measured on the same rows.
+
+    Raises:
+        UserError: no such split or file, or a row that is wrong.
     """
     evaluation = recipe.evaluation
     if evaluation is None:
         return {}
-    source = evaluation.source or recipe.data.source
-    return {
-        name: replace(
-            recipe.data,
-            source=source,
-            split=name,
-            limit=evaluation.rows,
-            shuffle=evaluation.rows is not None,
-            seed=0,
-        )
-        for name in evaluation.splits
-    }
+    spec = replace(
+        recipe.data,
+        source=evaluation.source or recipe.data.source,
+        limit=evaluation.rows,
+        shuffle=evaluation.rows is not None and recipe.data.source != PLAYGROUND,
+        seed=0,
+    )
+    return {name: load_examples(replace(spec, split=name)) for name in evaluation.splits}

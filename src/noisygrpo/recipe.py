@@ -1,6 +1,6 @@
 """Recipes: one YAML file that says everything about a run.
 
-Sections: ``model`` (a path, or a mapping), ``method``, ``data`` (a source, or a mapping),
+Sections: ``name``, ``model`` (a path, or a mapping), ``method``, ``data`` (a source, or a mapping),
 ``rewards``, ``training``, ``evaluation``; and ``base``, another recipe that this one starts
 from. Any field can be overridden on the command line by its dotted name:
 ``--training.learning_rate 1e-5``. Mappings are merged, lists and values replaced.
@@ -14,17 +14,19 @@ is relative to its file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
+
+import yaml
 
 from noisygrpo.data.sources import DataSpec
 from noisygrpo.errors import UserError, require
 from noisygrpo.schema import Raw, checked, hints_of, nearest, read_yaml
 
 PLAYGROUND = "playground"
-SECTIONS = ("base", "model", "method", "data", "rewards", "training", "evaluation")
+SECTIONS = ("name", "base", "model", "method", "data", "rewards", "training", "evaluation")
 SHORT = {"model": "path", "data": "source"}
 """Sections that may be given as plain text, with the field that the text then means."""
 
@@ -68,13 +70,13 @@ class Recipe:
     """A recipe whose keys and types are right."""
 
     name: str
-    """Name of the shipped recipe or of the file, without its suffix."""
+    """What the run is called; default: the recipe's file, without its suffix."""
     model: ModelSpec
     method: str
     """A name in ``noisygrpo.training.config.METHODS``."""
     data: DataSpec
     rewards: list[dict[str, Any]]
-    """``{"name": …, "weight": …, **arguments}`` each, as ``rewards.load_rewards`` takes them."""
+    """``{"name": …, "weight": …, **arguments}`` each; checked by ``rewards.load_rewards``."""
     training: dict[str, Any]
     """Fields of ``NoisyGRPOConfig``."""
     evaluation: EvaluationSpec | None
@@ -95,6 +97,11 @@ def recipe_text(name: str) -> str:
     names = recipe_names()
     require(name in names, f"{name!r} is not a shipped recipe{nearest(name, names)}")
     return (resources.files("noisygrpo") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe."""
+    return str(yaml.safe_dump(asdict(recipe), sort_keys=False, allow_unicode=True, width=100))
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()) -> Recipe:
@@ -123,16 +130,16 @@ def parse_recipe(document: Mapping[str, Any], name: str = "recipe") -> Recipe:
         require(key in SECTIONS, f"{key} is not a section of a recipe{nearest(key, SECTIONS)}")
     method, rewards, evaluation = (document.get(key) for key in ("method", "rewards", "evaluation"))
     require(isinstance(method, str), f"method: {method!r} is not a method's name")
-    listed = isinstance(rewards, list) and bool(rewards)
-    require(
-        listed, f"rewards: {rewards!r} is not a list of at least one reward, such as [accuracy]"
-    )
+    name = document.get("name", name)
+    require(isinstance(name, str) and bool(name), f"name: {name!r} is not text")
+    listed = isinstance(rewards, list) and all(isinstance(item, (str, dict)) for item in rewards)
+    require(listed, f"rewards: {rewards!r} is not a list of rewards, such as [accuracy, format]")
     return Recipe(
         name=name,
         model=ModelSpec(**_section(document, "model", hints_of(ModelSpec))),
         method=str(method),
         data=_data_spec(document),
-        rewards=[_reward(entry, f"rewards[{index}]") for index, entry in enumerate(rewards or [])],
+        rewards=[{"name": item} if isinstance(item, str) else item for item in rewards or []],
         training=checked(document.get("training"), _training_hints(), "training"),
         evaluation=None if evaluation is None else _evaluation_spec(evaluation),
     )
@@ -166,20 +173,6 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
     ):
         require(value is None or value > 0, f"evaluation.{name}: {value} is not positive")
     return spec
-
-
-def _reward(entry: Any, name: str) -> dict[str, Any]:
-    if isinstance(entry, str):
-        return {"name": entry, "weight": 1.0}
-    require(
-        isinstance(entry, Mapping),
-        f"{name}: {entry!r} is neither a reward's name nor a mapping with a name",
-    )
-    require(isinstance(entry.get("name"), str), f"{name}: the field 'name' is missing or not text")
-    weight = entry.get("weight", 1.0)
-    number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-    require(number, f"{name}.weight: {weight!r} is not a number")
-    return {**entry, "weight": float(weight)}
 
 
 def _training_hints() -> dict[str, Any]:

@@ -3,7 +3,8 @@
 What a run's folder holds:
 
 ===========================  ===================================================================
-``run.json``                 the recipe with all overrides, versions, and the command's arguments
+``recipe.yaml``              the recipe with all overrides and defaults; it trains as it is
+``environment.json``         versions, devices, and the command's arguments
 ``metrics.jsonl``            one line per logged step
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
@@ -16,32 +17,32 @@ What a run's folder holds:
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.commands.env import environment
-from noisygrpo.console import StepLine, describe
+from noisygrpo.console import describe
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.samples import read_samples, write_json
+from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.loading import load_any_processor, load_model, lora_config
 from noisygrpo.prepare import Prepared, prepare
-from noisygrpo.recipe import Recipe
+from noisygrpo.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
 from noisygrpo.training.run import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
-RUN_FILE = "run.json"
+RECIPE_FILE = "recipe.yaml"
+ENVIRONMENT_FILE = "environment.json"
 Results = dict[str, dict[str, Any]]
 
 
@@ -60,9 +61,11 @@ def train(
         UserError: anything wrong with recipe, data or folder, before a model is loaded.
     """
     folder = Path(output_dir or recipe.training.get("output_dir") or f"runs/{recipe.name}")
-    checkpoint = claim_folder(folder, overwrite=overwrite, resume=resume)
+    main = os.environ.get("RANK", "0") == "0"  # of several processes one looks after the folder
+    if main:
+        claim_folder(folder, overwrite=overwrite, resume=resume)
+    checkpoint = get_last_checkpoint(str(folder)) if resume else None
     prepared = prepare(recipe, str(folder))
-    main = prepared.config.process_index == 0
     if main:
         print("\n".join(describe(prepared)), flush=True)
         open_folder(folder, recipe, fresh=not resume)
@@ -75,45 +78,45 @@ def train(
     return finish(folder, before, after) if main else {}
 
 
-def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> str | None:
-    """Decide on what the folder holds; returns the checkpoint to resume from.
+def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
+    """See that the folder may be used.
 
     Raises:
-        UserError: it holds a run and nothing was said about that, or something that is no run.
+        UserError: it holds a run and nothing was said about that, or something that is no run, or
+            nothing to resume from.
     """
     require(not (overwrite and resume), "--overwrite and --resume exclude each other")
     require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
     holds = folder.is_dir() and any(folder.iterdir())
-    ours = (folder / RUN_FILE).is_file()
+    ours = (folder / RECIPE_FILE).is_file()
     if resume:
         found = get_last_checkpoint(str(folder)) if holds else None
         require(found is not None, f"--resume: {folder} holds no checkpoint-* to continue from")
-        return str(found)
+        return
     require(
         not holds or (overwrite and ours),
         f"--output-dir: {folder} is not empty; "
         + (
             "it holds an earlier run: choose another folder, or give --overwrite or --resume"
             if ours
-            else f"it holds no {RUN_FILE}, so no run, and is left alone: choose another folder"
+            else f"it holds no {RECIPE_FILE}, so no run, and is left alone: choose another folder"
         ),
     )
-    return None
 
 
 def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
-    """Empty the folder if the run starts anew, and say in ``run.json`` what it is."""
+    """Empty the folder if the run starts anew, and write into it what the run is."""
     if fresh and folder.is_dir():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"recipe": asdict(recipe), "environment": environment(), "arguments": sys.argv[1:]}
-    write_json(folder / RUN_FILE, about)
+    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
+    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
 
 
 def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
-    """Load model and processor, and build the trainer with one line of output per step."""
+    """Load model and processor, and build the trainer."""
     spec = prepared.recipe.model
-    trainer = build_trainer(
+    return build_trainer(
         load_model(spec),
         load_any_processor(spec),
         prepared.config,
@@ -122,10 +125,6 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
         prepared.weights,
         peft_config=lora_config(spec),
     )
-    if prepared.config.disable_tqdm:
-        trainer.remove_callback(PrinterCallback)
-        trainer.add_callback(StepLine())
-    return trainer
 
 
 def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
@@ -193,7 +192,8 @@ CONTENTS = {
     "learning_curve.png": "reward and accuracy over the steps",
     "evaluation": "every evaluated sample and its verdict, before and after",
     "summary.json": "the table above",
-    RUN_FILE: "recipe, versions, arguments",
+    RECIPE_FILE: "the recipe with all overrides; it trains as it is",
+    ENVIRONMENT_FILE: "versions, devices, arguments",
 }
 
 

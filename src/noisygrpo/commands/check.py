@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from noisygrpo.check import check
+    from noisygrpo.console import quiet_libraries
     from noisygrpo.recipe import load_recipe
 
+    quiet_libraries()
     return check(
         load_recipe(args.recipe, args.overrides), rows=args.rows, rollout=not args.no_rollout
     )

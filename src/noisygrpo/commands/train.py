@@ -27,9 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from noisygrpo.console import quiet_libraries
     from noisygrpo.recipe import load_recipe
     from noisygrpo.run import train
 
+    quiet_libraries()
     overrides = list(args.overrides)
     if args.no_evaluation:
         overrides.append(("evaluation", "null"))

@@ -1,0 +1,90 @@
+"""``noisygrpo generate``: ask a model one question about images of your own."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from noisygrpo.errors import UserError, require
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUMMARY = "Ask a model a question about images."
+TAKES_RECIPE = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument("--model", default="playground", help="a folder, a hub id, or playground")
+    parser.add_argument("--image", nargs="+", default=[], help="image files, in order")
+    parser.add_argument("--question", required=True)
+    parser.add_argument("--prompt", help="a prompt's name or a text with {question}")
+    parser.add_argument(
+        "--noise-level", type=float, default=0.0, help="noise on the images, 0 to 1"
+    )
+    parser.add_argument("--noise-kind", default="gaussian")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0 (default) is greedy")
+    parser.add_argument("--samples", type=int, default=1, help="how many answers")
+    parser.add_argument("--max-new-tokens", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=0, help="of the noise and of sampling")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from noisygrpo.console import quiet_libraries
+    from noisygrpo.evaluation.generate import Generation, generate_batch
+    from noisygrpo.loading import default_device, load_any_processor, load_model
+    from noisygrpo.recipe import ModelSpec
+
+    quiet_libraries()
+    require(args.samples >= 1, f"--samples: {args.samples} is not positive")
+    spec = ModelSpec(path=args.model)
+    row = {
+        "prompt": [
+            {"role": "user", "content": _template(args, spec).replace("{question}", args.question)}
+        ],
+        "images": [_see(_open(path), number, args) for number, path in enumerate(args.image)],
+        "example_id": "generate",
+    }
+    model, processor = load_model(spec).to(default_device()), load_any_processor(spec)
+    for sample in range(args.samples):
+        settings = Generation(
+            batch_size=1,
+            max_new_tokens=args.max_new_tokens,
+            temperature=args.temperature,
+            seed=args.seed + sample,
+        )
+        print(generate_batch(model, processor, [row], settings)[0].text, flush=True)
+    return 0
+
+
+def _template(args: argparse.Namespace, spec: Any) -> str:
+    from noisygrpo.data.prompts import resolve_prompt
+    from noisygrpo.loading import location
+    from noisygrpo.playground import PROMPT, is_playground
+
+    if args.prompt is not None:
+        return resolve_prompt(args.prompt)
+    return PROMPT if is_playground(location(spec)) else resolve_prompt("think_answer")
+
+
+def _open(path: str) -> Image.Image:
+    from PIL import Image
+
+    from noisygrpo.data.images import ImageProblem, check_image, to_rgb
+
+    try:
+        check_image({"bytes": None, "path": path})
+    except ImageProblem as error:
+        raise UserError(f"--image {path}: {error}") from error
+    return to_rgb(Image.open(path))
+
+
+def _see(image: Image.Image, number: int, args: argparse.Namespace) -> Image.Image:
+    from noisygrpo.methods.noise import NOISE_KINDS, noise_seed, perturb
+
+    level, kind = args.noise_level, args.noise_kind
+    require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
+    require(kind in NOISE_KINDS, f"--noise-kind: {kind!r} is not one of {', '.join(NOISE_KINDS)}")
+    return perturb(image, level, noise_seed(args.seed, 0, "generate", 0, number), kind)

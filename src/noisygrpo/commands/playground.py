@@ -1,0 +1,55 @@
+"""``noisygrpo playground show | warmstart``: the built-in world and its model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "Look at the built-in world, or train its model's first weights again."
+TAKES_RECIPE = False
+
+STEPS = ("seed", "careful_steps", "hasty_steps", "batch")
+"""Fields of ``WarmStart`` that are options."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="write examples of a split as pictures and text")
+    show.add_argument("--split", default="test")
+    show.add_argument("--rows", type=int, default=8)
+    show.add_argument("--seed", type=int, default=0)
+    show.add_argument("--output-dir", default="runs/playground")
+    warm = actions.add_parser("warmstart", help="supervised training from random weights")
+    warm.add_argument("--output-dir", default="runs/warmstart")
+    for name in STEPS:
+        warm.add_argument(
+            f"--{name.replace('_', '-')}", type=int, help="default: the shipped weights'"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    return _show(args) if args.action == "show" else _warmstart(args)
+
+
+def _show(args: argparse.Namespace) -> int:
+    from noisygrpo.playground import make_split
+
+    folder = Path(args.output_dir)
+    rows = make_split(args.split, args.rows, args.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        path = folder / f"{row['example_id']}.png"
+        row["images"][0].save(path)
+        print(f"{path}\n  {row['question']}\n  {row['reasoning']}\n  answer: {row['answer']}")
+    return 0
+
+
+def _warmstart(args: argparse.Namespace) -> int:
+    from noisygrpo.playground.warmstart import WarmStart, train
+
+    given = {name: vars(args)[name] for name in STEPS if vars(args)[name] is not None}
+    train(WarmStart(**given), Path(args.output_dir))
+    print(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
+    return 0

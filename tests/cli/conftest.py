@@ -1,0 +1,90 @@
+"""A tiny model folder, recipes and data files for the command line's tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from noisygrpo.cli import main
+from noisygrpo.playground.model import PlaygroundProcessor
+from tiny import CHAT_TEMPLATE, tiny_image, tiny_qwen25vl, tiny_tokenizer
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random Qwen2.5-VL on disk with the playground's processor, which needs no torchvision."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    tiny_qwen25vl()[0].save_pretrained(folder)
+    images = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28 * 16)
+    PlaygroundProcessor(images, tiny_tokenizer(), chat_template=CHAT_TEMPLATE).save_pretrained(
+        folder
+    )
+    return str(folder)
+
+
+@pytest.fixture
+def data_file(tmp_path: Path) -> Path:
+    """Six rows of json lines with images beside them; true and false in turn."""
+    for index in range(6):
+        tiny_image(index).save(tmp_path / f"{index}.png")
+    rows = [
+        {
+            "question": f"Is there a shape number {index}?",
+            "image": f"{index}.png",
+            "answer": ["true", "false"][index % 2],
+        }
+        for index in range(6)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path, model_folder: str, data_file: Path) -> Callable[..., str]:
+    """Writes a recipe that works, with sections changed as asked, and returns its path."""
+
+    def write(**changes: Any) -> str:
+        document: dict[str, Any] = {
+            "model": model_folder,
+            "method": "noisygrpo",
+            "data": {"source": str(data_file)},
+            "rewards": ["accuracy", "format"],
+            "training": {
+                "num_generations": 4,
+                "per_device_train_batch_size": 8,
+                "max_steps": 1,
+                "max_completion_length": 4,
+                "gradient_checkpointing": False,
+                "use_cpu": True,
+                "save_strategy": "no",
+            },
+            "evaluation": {"splits": ["test"], "rows": 2, "batch_size": 2, "max_new_tokens": 4},
+        }
+        for section, change in changes.items():
+            both = isinstance(change, dict) and isinstance(document.get(section), dict)
+            document[section] = {**document[section], **change} if both else change
+        path = tmp_path / "tiny.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def run_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process; returns (exit status, stdout, stderr)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = main(list(words))
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

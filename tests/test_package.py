@@ -1,0 +1,112 @@
+"""What the package promises: its files, its dependencies, the direction of its imports."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib import metadata, resources
+from pathlib import Path
+
+import pytest
+
+import noisygrpo
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "noisygrpo"
+MODULES = sorted(SOURCE.rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+# Which packages of ours each may import; imports go one way.
+ALLOWED = {
+    "methods": {"methods"},
+    "rewards": {"rewards", "methods", "errors"},
+    "data": {"data", "methods", "errors", "playground"},
+    "playground": {"playground", "data", "errors"},
+    "training": {"training", "methods", "rewards", "data", "errors", "evaluation"},
+    "evaluation": {"evaluation", "methods", "rewards", "data", "errors", "training", "playground"},
+    "report": {"report", "evaluation", "training", "methods", "rewards", "data", "errors"},
+}
+METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of everything that a module imports, wherever the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # Level 1 is the module's own package: ``from . import x``, ``from .x import y``.
+            package = ".".join(path.relative_to(ROOT / "src").parts[: -node.level or None])
+            names.add(node.module if node.level == 0 else f"{package}.{node.module or ''}")
+    return names
+
+
+@pytest.mark.parametrize("area", sorted(ALLOWED))
+def test_imports_go_one_way(area):
+    for path in sorted((SOURCE / area).rglob("*.py")):
+        for name in imports(path):
+            if name.startswith("noisygrpo."):
+                assert name.split(".")[1] in ALLOWED[area], f"{path.name} imports {name}"
+
+
+def test_methods_can_be_copied_into_any_trainer():
+    for path in sorted((SOURCE / "methods").rglob("*.py")):
+        outside = {name.split(".")[0] for name in imports(path)} - {"noisygrpo"}
+        assert outside <= METHODS_NEED | set(sys.stdlib_module_names), path.name
+
+
+def test_nothing_imports_torchvision_or_a_pickle():
+    for path in MODULES:
+        tops = {name.split(".")[0] for name in imports(path)}
+        assert not tops & {"torchvision", "pickle", "dill", "joblib", "cloudpickle"}, path
+        assert "torch.load(" not in path.read_text(), path
+
+
+def test_remote_code_is_never_trusted_by_default():
+    for path in MODULES:
+        assert not re.search(r"trust_remote_code\s*[=:]\s*True", path.read_text()), path
+
+
+def test_the_command_and_the_version():
+    assert metadata.version("noisygrpo") == noisygrpo.__version__
+    (script,) = metadata.entry_points(group="console_scripts", name="noisygrpo")
+    assert script.value == PROJECT["scripts"]["noisygrpo"]
+
+
+def test_trl_is_held_to_the_minor_release_that_is_tested():
+    (trl,) = [item for item in PROJECT["dependencies"] if item.startswith("trl")]
+    assert trl == "trl>=1.16,<1.17"
+    assert metadata.version("trl").startswith("1.16."), "the trainer overrides parts of TRL 1.16"
+
+
+def test_constraints_hold_every_dependency_and_no_torchvision():
+    lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
+    pinned = {line.split("==")[0] for line in lines if not line.startswith("#")}
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["peft"]]
+    names = {re.match(r"[\w-]+", item).group() for item in wanted}
+    assert names <= pinned
+    assert "torchvision" not in pinned
+    extras = PROJECT["optional-dependencies"].values()
+    everything = [*wanted, *(item for extra in extras for item in extra)]
+    assert not any("torchvision" in item for item in everything)
+
+
+def test_package_data_is_there():
+    files = resources.files("noisygrpo")
+    assert (files / "py.typed").is_file()
+    assert (files / "recipes" / "playground.yaml").is_file()
+
+
+def test_the_shipped_weights_are_small_and_safe():
+    folder = SOURCE / "playground" / "weights"
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(sizes)
+    assert sum(sizes.values()) <= 12 * 2**20
+    assert not any(name.endswith((".bin", ".pt", ".pth", ".pkl")) for name in sizes)
+
+
+def test_readme_shows_the_two_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert "make demo" in readme and "make test" in readme
+    assert len(readme.splitlines()) <= 150
