@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from noisygrpo.errors import require
 from noisygrpo.rewards.choices import (
+    POLARITIES,
     chosen_letter,
     options_of,
     polarity_pair,
@@ -29,7 +30,8 @@ from noisygrpo.rewards.math_check import math_equal
 from noisygrpo.rewards.numeric import Number, equal, numbers_in, parse_number
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
-"""Question kinds that fix the rule; any other kind in data means ``auto``."""
+"""Question kinds that narrow the rules; any other kind in data means ``auto``. A kind that does not
+fit its target is no error: the remaining rules decide."""
 
 TOLERANCE = 1e-6
 """Relative difference of numbers that still counts as equal; covers rounding of binary floats."""
@@ -75,11 +77,11 @@ def is_correct(
         return Verdict(False, "the answer is empty")
     if normalize(prediction) == normalize(target):
         return Verdict(True, "same text")
-    pair = polarity_pair(target)
-    if kind in ("yes_no", "true_false") or (kind == "auto" and pair):
+    pair = _polarity_of_target(target, kind)
+    if pair and kind in ("auto", "yes_no", "true_false"):
         return _judge_polarity(prediction, target, pair)
     options = options_of(question) if kind in ("auto", "multiple_choice") else {}
-    letter = target_letter(target)
+    letter = chosen_letter(target) if kind == "multiple_choice" else target_letter(target)
     if kind == "multiple_choice" or options or (kind == "auto" and letter):
         verdict = _judge_choice(prediction, target, letter, options)
         if verdict is not None:
@@ -88,7 +90,7 @@ def is_correct(
         verdict = _judge_number(prediction, target, tolerance)
         if verdict is not None:
             return verdict
-    if kind == "math" or (kind in ("auto", "numeric") and _FORMULA.search(target)):
+    if kind in ("auto", "numeric", "math", "yes_no", "true_false") and _FORMULA.search(target):
         return _judge_formula(prediction, target, time_limit)
     return Verdict(False, "the texts differ")
 
@@ -102,13 +104,20 @@ def normalize(text: str) -> str:
     return re.sub(r"^(?:the|a|an)\s+(?=\w{2})", "", text)
 
 
-def _judge_polarity(prediction: str, target: str, pair: tuple[str, str] | None) -> Verdict:
-    require(pair is not None, f"the target {target!r} is not yes, no, true or false")
-    assert pair is not None
+def _judge_polarity(prediction: str, target: str, pair: tuple[str, str]) -> Verdict:
     answer = read_polarity(prediction, pair)
     if answer is None:
         return Verdict(False, f"neither {pair[0]} nor {pair[1]}, or both")
-    return Verdict(answer == target.strip().strip(".!").lower(), f"answers {answer}")
+    return Verdict(answer == read_polarity(target, pair), f"answers {answer}")
+
+
+def _polarity_of_target(target: str, kind: str) -> tuple[str, str] | None:
+    """The pair of a bare yes, no, true or false; of a sentence only where ``kind`` says so."""
+    pair = polarity_pair(target)
+    if pair is not None or kind not in ("yes_no", "true_false"):
+        return pair
+    pair = POLARITIES[kind == "true_false"]
+    return pair if read_polarity(target, pair) else None
 
 
 def _judge_choice(

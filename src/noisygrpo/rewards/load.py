@@ -18,14 +18,25 @@ from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
+from noisygrpo.rewards.papers import check_noisyrollout, hint_accuracy, noisyrollout
+from noisygrpo.rewards.semantic import check_semantic, semantic
 
 logger = logging.getLogger(__name__)
 
 REWARDS: dict[str, RewardFunction] = {
     "accuracy": accuracy,
     "format": format_reward,
+    "semantic": semantic,
+    "noisyrollout": noisyrollout,
+    "hint_accuracy": hint_accuracy,
 }
 """Name -> reward function; its keyword-only parameters are the arguments of a recipe."""
+
+CHECKS: dict[str, Callable[..., None]] = {
+    "semantic": check_semantic,
+    "noisyrollout": check_noisyrollout,
+}
+"""Name -> check of the arguments (packages, models) before a run starts."""
 
 RESERVED = ("name", "weight", "label", "on_error")
 
@@ -73,6 +84,8 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
         function = load_user_function(name)
     arguments = {key: value for key, value in entry.items() if key not in RESERVED}
     _check_arguments(f"rewards[{index}] ({name})", function, arguments)
+    if name in CHECKS:
+        CHECKS[name](**arguments)
     label = str(entry.get("label") or name.rpartition(":")[2])
     return _guarded(function, label, arguments, entry.get("on_error", "raise") == "skip")
 

@@ -27,6 +27,9 @@ MEMORY_LIMIT = 4 << 30
 EXTRA_SECONDS = 5
 """Processor time on top of a request's own limit before the system ends the process."""
 
+WARM_UP = {"op": "equal", "gold": "x^{2}+\\frac{1}{2}", "prediction": "\\frac{1}{2}+x^2"}
+"""Compared before the first request, so that imports and parser tables are not on its clock."""
+
 
 def limit_memory() -> None:
     """Cap the address space, where the system can."""
@@ -80,7 +83,7 @@ def serve() -> None:
     out = sys.stdout
     sys.stdout = sys.stderr  # whatever a library prints must not look like a reply
     try:
-        import math_verify  # noqa: F401
+        compare(WARM_UP)
     except ImportError as error:
         print(json.dumps({"failed": str(error)}), file=out, flush=True)
         return
