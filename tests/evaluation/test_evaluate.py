@@ -21,7 +21,7 @@ class Killed(BaseException):
 def oracle(rows):
     """Right on even rows; what it says depends on the whole batch, as float rounding does."""
     batch = ",".join(row["example_id"] for row in rows)
-    said = [row["answer"] if int(row["answer"]) % 2 == 0 else "x" for row in rows]
+    said = [row["answer"] if int(row["answer"]) % 2 == 0 else "-1" for row in rows]
     return [Completion(f"<think>{batch}</think><answer>{text}</answer>", 9, False) for text in said]
 
 
@@ -31,7 +31,7 @@ def test_every_sample_is_kept_and_counted(tmp_path):
     samples = read_samples(tmp_path / "samples.jsonl")
     assert [sample["example_id"] for sample in samples] == [f"row-{i}" for i in range(10)]
     assert [sample["correct"] for sample in samples] == [True, False] * 5
-    assert samples[1]["extracted"] == "x"
+    assert samples[1]["extracted"] == "-1"
     assert samples[1]["prompt"][0]["content"] == "Question 1: how many?"
     assert all(sample["why"] for sample in samples)
     summary = json.loads((tmp_path / "result.json").read_text())

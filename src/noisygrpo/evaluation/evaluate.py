@@ -27,6 +27,7 @@ from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.rows import BrokenRow, Rows
 from noisygrpo.evaluation.samples import Sample, SampleStore
 from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
+from noisygrpo.evaluation.view import View
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.judge import KINDS, is_correct
 
@@ -71,6 +72,7 @@ def evaluate_rows(
     generation: Generation | None = None,
     judge: Judge = judge_by_rules,
     metrics: Metrics | None = None,
+    view: View | None = None,
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -78,7 +80,8 @@ def evaluate_rows(
     """Answer every row of ``dataset`` with ``model`` and judge it; see `evaluate_answers` for what
     is written.
 
-    ``dataset``: rows in the example format. ``generation``: greedy, 256 tokens, batches of 32 by
+    ``dataset``: rows in the example format. ``view``: noise or a corruption on its images, or none
+    at all; the clean images by default. ``generation``: greedy, 256 tokens, batches of 32 by
     default. ``settings``: JSON values that identify the question (model path, benchmark ...); an
     ``out_dir`` that holds an evaluation with other settings is refused.
     """
@@ -94,6 +97,7 @@ def evaluate_rows(
         generation=chosen,
         judge=judge,
         metrics=metrics,
+        view=view,
         name=name,
         settings=settings,
         progress=progress,
@@ -108,6 +112,7 @@ def evaluate_answers(
     generation: Generation,
     judge: Judge = judge_by_rules,
     metrics: Metrics | None = None,
+    view: View | None = None,
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -119,8 +124,10 @@ def evaluate_answers(
     accuracy with its standard error by ``cluster``. ``answer`` raises `RefusedInput` for rows that
     the model's processor refuses.
     """
-    rows = Rows(dataset)
+    rows = Rows(dataset, view)
+    seen = {} if view is None else {"view": asdict(view)}
     asked = {
+        **seen,
         **(settings or {}),
         "name": name,
         "generation": asdict(generation),
@@ -131,15 +138,10 @@ def evaluate_answers(
     done = store.resume([[rows.ids[index] for index in batch] for batch in plan])
     bar = Progress(name, len(rows), len(done)) if progress and len(done) < len(rows) else None
     for batch in plan:
-        if rows.ids[batch[0]] in done:
-            continue
-        samples = _answer_batch(answer, judge, rows, batch)
-        store.append(samples)
-        if bar is not None:
-            so_far = store.samples()
-            bar.advance(
-                len(samples), f"accuracy {sum(s['correct'] for s in so_far) / len(so_far):.3f}"
-            )
+        if rows.ids[batch[0]] not in done:
+            store.append(_answer_batch(answer, judge, rows, batch))
+            if bar is not None:
+                bar.advance(len(batch), f"accuracy {store.accuracy():.3f}")
     return _finish(store, rows, metrics, asked)
 
 

@@ -26,6 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from noisygrpo.errors import require
+from noisygrpo.methods.calibration import calibrated_generate
 from noisygrpo.training.vision import vision_token_ids
 
 Row = Mapping[str, Any]
@@ -48,6 +49,8 @@ class Generation:
     """Nucleus mass when sampling; 1 keeps the whole distribution."""
     seed: int = 0
     """Seed of sampling: a batch's draw depends on it and on the ids of its rows only."""
+    text_bias_scale: float = 0.0
+    """Strength of text-bias calibration (Hint-GRPO publishes 0.8); 0 is plain decoding."""
 
     def __post_init__(self) -> None:
         require(self.batch_size >= 1, f"batch_size: {self.batch_size}, allowed is 1 or more")
@@ -56,6 +59,10 @@ class Generation:
         )
         require(
             self.temperature >= 0, f"temperature: {self.temperature}, allowed is 0 (greedy) or more"
+        )
+        require(
+            self.text_bias_scale >= 0,
+            f"text_bias_scale: {self.text_bias_scale}, allowed is 0 (off) or more",
         )
         require(0 < self.top_p <= 1, f"top_p: {self.top_p}, allowed is above 0 and at most 1")
 
@@ -110,14 +117,19 @@ def generate_batch(
 
     ``generate_options`` go to ``model.generate``, e.g. a ``logits_processor``.
     """
-    inputs = build_inputs(processor, rows)
-    moved = {key: _to_model(value, model) for key, value in inputs.items()}
+    moved = _to_model(build_inputs(processor, rows), model)
+    scale = settings.text_bias_scale if any(row["images"] for row in rows) else 0.0
+    text_only = [{**row, "images": []} for row in rows] if scale else []
+    text = _to_model(build_inputs(processor, text_only), model) if scale else {}
     tokenizer = processor.tokenizer
     ends = _end_tokens(model, tokenizer)
     options = {**_decoding_options(settings), **generate_options}
     with _evaluating(model), _addressed_randomness(model, settings, rows):
-        output = model.generate(
-            **moved,
+        output = calibrated_generate(
+            model,
+            moved,
+            text,
+            scale,
             max_new_tokens=settings.max_new_tokens,
             suppress_tokens=vision_token_ids(model.config.to_dict(), tokenizer) or None,
             eos_token_id=ends,
@@ -235,10 +247,11 @@ def _completion(text: str, ids: Tensor, ends: list[int]) -> Completion:
     return Completion(text, tokens, truncated=not len(stops))
 
 
-def _to_model(value: Tensor, model: Any) -> Tensor:
-    return (
-        value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
-    )
+def _to_model(inputs: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
+    return {
+        name: value.to(model.device, model.dtype if value.is_floating_point() else None)
+        for name, value in inputs.items()
+    }
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from PIL import Image
 from noisygrpo.data.images import to_rgb
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import row_length
+from noisygrpo.evaluation.view import View
 
 _COLUMNS = ("prompt", "images", "answer", "example_id")
 
@@ -34,11 +35,16 @@ class BrokenRow(Exception):
 class Rows:
     """Random access to a ``datasets.Dataset`` or a sequence of dicts in the example format.
 
+    ``view``: what the model sees instead of the clean images.
+
     Raises ``UserError`` for an empty dataset, a missing column or an ``example_id`` that occurs
     twice (samples are found again, and paired with those of other runs, by their id).
     """
 
-    def __init__(self, dataset: datasets.Dataset | Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, dataset: datasets.Dataset | Sequence[Mapping[str, Any]], view: View | None = None
+    ) -> None:
+        self._view = View() if view is None else view
         require(len(dataset) > 0, "evaluation: the dataset has no rows")
         self._rows: Any = _undecoded(dataset) if isinstance(dataset, datasets.Dataset) else dataset
         first = self._rows[0]
@@ -64,15 +70,20 @@ class Rows:
         return {key: value for key, value in self._rows[index].items() if key != "images"}
 
     def open(self, index: int) -> dict[str, Any]:
-        """A row with its images as RGB PIL images. Raises `BrokenRow` if one cannot be read."""
+        """A row with the view of its images, RGB. Raises `BrokenRow` if one cannot be read."""
         row = dict(self._rows[index])
-        row["images"] = [open_image(cell, position) for position, cell in enumerate(row["images"])]
+        cells = [] if self._view.text_only else row["images"]
+        row["images"] = [
+            self._view.apply(open_image(cell, position), self.ids[index], position)
+            for position, cell in enumerate(cells)
+        ]
         return row
 
     def length(self, index: int) -> tuple[bool, int]:
         """(has images, rough number of tokens): reads image headers, decodes nothing."""
         row = self._rows[index]
-        return row_length(row["prompt"], [_header_size(cell) for cell in row["images"]])
+        cells = [] if self._view.text_only else row["images"]
+        return row_length(row["prompt"], [_header_size(cell) for cell in cells])
 
     def fingerprint(self) -> str:
         """A hash of ids, prompts and answers: two evaluations are comparable sample by sample if

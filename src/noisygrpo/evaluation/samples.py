@@ -94,6 +94,12 @@ class SampleStore:
         """The samples so far, in the order in which their batches finished."""
         return list(self._samples.values())
 
+    def accuracy(self) -> float:
+        """The share of right samples so far; at least one has to be there."""
+        return sum(bool(sample["correct"]) for sample in self._samples.values()) / len(
+            self._samples
+        )
+
     def finish(self, order: Sequence[str], result: Mapping[str, Any]) -> None:
         """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last."""
         write_atomic(self._path, _lines([self._samples[key] for key in order]))

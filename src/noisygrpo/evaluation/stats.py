@@ -143,18 +143,8 @@ def paired_difference(
         test, p_value = "mcnemar-exact", mcnemar_exact(wins, losses)
     else:
         test, p_value = _sign_flip(sums, resamples, seed)
-    return PairedDifference(
-        float(delta.mean()),
-        low,
-        high,
-        p_value,
-        test,
-        int(first.size),
-        count,
-        wins,
-        losses,
-        confidence,
-    )
+    n, mean = int(first.size), float(delta.mean())
+    return PairedDifference(mean, low, high, p_value, test, n, count, wins, losses, confidence)
 
 
 def mcnemar_exact(wins: int, losses: int) -> float:

@@ -1,0 +1,97 @@
+"""Accuracy against the strength of a disturbance, and without the image at all.
+
+A model that was trained on noisy views should lose less as the image degrades; one whose accuracy
+without the image is close to its accuracy with it does not look. Every point is a full evaluation
+of the same rows in a folder of its own (resumable); the clean one is shared by all kinds.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.errors import require
+from noisygrpo.evaluation.evaluate import Dataset, Judge, evaluate_rows, judge_by_rules
+from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.samples import read_samples, write_json
+from noisygrpo.evaluation.stats import Result, paired_difference
+from noisygrpo.evaluation.view import View
+
+LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+CURVE_FILE = "robustness.json"
+
+
+@dataclass(frozen=True)
+class RobustnessPlan:
+    """Which disturbances at which levels. Level 0 is always measured, once."""
+
+    kinds: tuple[str, ...] = ("gaussian",)
+    levels: tuple[float, ...] = LEVELS
+    text_only: bool = True
+    seed: int = 0
+
+    def views(self) -> dict[str, View]:
+        """Folder name -> view; the clean one first."""
+        views = {"clean": View(seed=self.seed)}
+        for kind in self.kinds:
+            for level in sorted({*self.levels} - {0.0}):
+                views[f"{kind}-{level:g}"] = View(kind, level, seed=self.seed)
+        if self.text_only:
+            views["text-only"] = View(text_only=True, seed=self.seed)
+        return views
+
+
+def robustness_curve(
+    model: Any,
+    processor: Any,
+    dataset: Dataset,
+    out_dir: str | Path,
+    plan: RobustnessPlan | None = None,
+    *,
+    generation: Generation | None = None,
+    judge: Judge = judge_by_rules,
+    settings: dict[str, Any] | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Evaluate every view of ``plan``; writes and returns ``robustness.json``.
+
+    ``{"curves": {kind: [{level, accuracy, stderr, n}]}, "text_only": {...}, "looking": {...}}``
+    where ``looking`` is the paired gain of the clean image over none.
+    """
+    chosen, folder = plan or RobustnessPlan(), Path(out_dir)
+    require(bool(chosen.kinds) or chosen.text_only, "robustness: no kinds and no text-only run")
+    results: dict[str, Result] = {}
+    for name, view in chosen.views().items():
+        results[name] = evaluate_rows(
+            model, processor, dataset, folder / name, generation=generation, judge=judge, view=view,
+            name=name, settings=settings, progress=progress,
+        )  # fmt: skip
+    curve: dict[str, Any] = {
+        "curves": {kind: _points(kind, chosen, results) for kind in chosen.kinds}
+    }
+    if chosen.text_only:
+        curve["text_only"] = results["text-only"].to_dict()
+        curve["looking"] = _gain(folder / "text-only", folder / "clean")
+    write_json(folder / CURVE_FILE, curve)
+    return curve
+
+
+def read_curve(folder: str | Path) -> dict[str, Any]:
+    """What `robustness_curve` wrote into ``folder``."""
+    path = Path(folder) / CURVE_FILE
+    require(path.is_file(), f"{path}: there is no such file")
+    curve: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return curve
+
+
+def _points(kind: str, plan: RobustnessPlan, results: dict[str, Result]) -> list[dict[str, Any]]:
+    names = {0.0: "clean"} | {level: f"{kind}-{level:g}" for level in plan.levels if level}
+    return [{"level": level, **results[names[level]].to_dict()} for level in sorted(names)]
+
+
+def _gain(without: Path, with_image: Path) -> dict[str, Any]:
+    first, second = (read_samples(path / "samples.jsonl") for path in (without, with_image))
+    clusters: Sequence[str] = [sample["cluster"] for sample in first]
+    scores = [[bool(s["correct"]) for s in samples] for samples in (first, second)]
+    return paired_difference(scores[0], scores[1], clusters).to_dict()

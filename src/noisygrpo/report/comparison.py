@@ -1,0 +1,89 @@
+"""A comparison of runs as a table and as a plot."""
+
+from pathlib import Path
+
+from noisygrpo.evaluation.compare import Comparison, Difference
+from noisygrpo.report.plots import GRID, INK, PALETTE, new_axes, new_figure, save
+from noisygrpo.report.table import percent, table
+
+
+def comparison_table(comparison: Comparison, style: str = "text") -> str:
+    """Two tables: the accuracy of every method by task, and the differences from the baseline.
+
+    Accuracies and differences are in percent and points; a method of several seeds shows their
+    number. ``style``: ``text`` or ``markdown``.
+    """
+    accuracies = [
+        [
+            task,
+            method.label,
+            str(len(method.runs)),
+            str(method.n),
+            percent({"accuracy": method.accuracy, "stderr": method.stderr}),
+        ]
+        for task, methods in comparison.tasks.items()
+        for method in methods
+    ]
+    differences = [
+        [
+            item.task,
+            f"{item.method} - {item.baseline}",
+            points(item),
+            p_text(item.p_value),
+            p_text(item.p_holm),
+            item.test,
+        ]
+        for item in comparison.differences
+    ]
+    level = f"{100 * comparison.differences[0].confidence:g} %"
+    first = table(["task", "method", "seeds", "n", "accuracy"], accuracies, style)
+    header = ["task", "difference", f"points [{level}]", "p", "p (Holm)", "test"]
+    return f"{first}\n\n{table(header, differences, style)}"
+
+
+def points(item: Difference) -> str:
+    """``+3.1 [+0.4, +5.9]`` in percentage points."""
+    return f"{100 * item.difference:+.1f} [{100 * item.low:+.1f}, {100 * item.high:+.1f}]"
+
+
+def p_text(p_value: float) -> str:
+    """A p-value in three digits."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def comparison_plot(comparison: Comparison, path: str | Path) -> Path:
+    """Differences from the baseline with their intervals, one line for each task and method; a PNG.
+
+    An interval that leaves zero out is drawn in full colour, the others are pale.
+    """
+    items = list(reversed(comparison.differences))
+    methods = list(dict.fromkeys(item.method for item in comparison.differences))
+    figure = new_figure(width=6.4, height=1.1 + 0.36 * len(items))
+    axes = new_axes(figure)
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
+    axes.axvline(0, color=INK, linewidth=1)
+    for row, item in enumerate(items):
+        color = PALETTE[methods.index(item.method) % len(PALETTE)]
+        alpha = 1.0 if item.low > 0 or item.high < 0 else 0.4
+        low, mean, high = (100 * value for value in (item.low, item.difference, item.high))
+        axes.plot(
+            [low, high], [row, row], color=color, alpha=alpha, linewidth=3, solid_capstyle="round"
+        )
+        axes.plot(
+            [mean],
+            [row],
+            color=color,
+            alpha=alpha,
+            marker="o",
+            markersize=7,
+            markeredgecolor="white",
+        )
+    names = [item.task if len(methods) == 1 else f"{item.task} · {item.method}" for item in items]
+    axes.set_yticks(range(len(items)), names)
+    axes.set_ylim(-0.6, len(items) - 0.4)
+    baseline = comparison.differences[0].baseline
+    title = f"{methods[0]} against {baseline}" if len(methods) == 1 else f"against {baseline}"
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.set_xlabel("difference in accuracy, percentage points")
+    return save(figure, Path(path))

@@ -1,0 +1,67 @@
+"""Robustness curves as a plot and a table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from noisygrpo.errors import require
+from noisygrpo.report.plots import INK, PALETTE, new_axes, new_figure, save
+from noisygrpo.report.table import percent, table
+
+Curve = Mapping[str, Any]
+"""What `noisygrpo.evaluation.robustness.robustness_curve` returns."""
+
+
+def robustness_plot(curves: Mapping[str, Curve], path: str | Path) -> Path:
+    """Accuracy against the level of each disturbance, one panel for each kind, one line for each
+    model.
+
+    ``curves``: model name -> its curve. Error bars are one standard error; a dashed line is the
+    accuracy without the image. Writes a PNG and returns its path.
+    """
+    require(bool(curves), "robustness plot: no curves")
+    kinds = list(dict.fromkeys(kind for curve in curves.values() for kind in curve["curves"]))
+    figure = new_figure(width=1.2 + 3.6 * len(kinds), height=3.4)
+    axes: Axes | None = None
+    for number, kind in enumerate(kinds, start=1):
+        axes = new_axes(figure, 1, len(kinds), number)
+        for color, (name, curve) in zip(PALETTE * 9, curves.items(), strict=False):
+            _draw(axes, name, kind, curve, color)
+        axes.set_title(kind.replace("_", " "), loc="left", fontsize=11, color=INK)
+        axes.set_xlabel("level")
+        axes.set_ylim(0, 100)
+        if number == 1:
+            axes.set_ylabel("accuracy, %")
+    if axes is not None:
+        axes.legend(frameon=False, fontsize=8, loc="lower left")
+    return save(figure, Path(path))
+
+
+def robustness_table(curve: Curve, style: str = "text") -> str:
+    """One line for each kind, one column for each level, and the text-only accuracy."""
+    levels = sorted({point["level"] for points in curve["curves"].values() for point in points})
+    rows = [
+        [kind, *(next((percent(p) for p in points if p["level"] == level), "") for level in levels)]
+        for kind, points in curve["curves"].items()
+    ]
+    text_only = curve.get("text_only")
+    if text_only is not None:
+        rows.append(["text only", percent(text_only), *[""] * (len(levels) - 1)])
+    return table(["accuracy at level", *(f"{level:g}" for level in levels)], rows, style)
+
+
+def _draw(axes: Axes, name: str, kind: str, curve: Curve, color: str) -> None:
+    points = curve["curves"].get(kind, [])
+    axes.errorbar(
+        [p["level"] for p in points],
+        [100 * p["accuracy"] for p in points],
+        [100 * (p["stderr"] or 0.0) for p in points],
+        color=color, linewidth=2, marker="o", markersize=4, label=name, capsize=0,
+    )  # fmt: skip
+    if "text_only" in curve:
+        axes.axhline(
+            100 * curve["text_only"]["accuracy"], color=color, linewidth=1.2, linestyle=(0, (4, 3)),
+            label=f"{name}, no image",
+        )  # fmt: skip
