@@ -33,6 +33,8 @@ class Adapter:
     """Names of the image column; the first one that is there is taken."""
     image_required: bool = True
     """False for sources that may be text only."""
+    image_in_row: bool = False
+    """Whether ``convert`` sees the image column: only where it holds paths."""
 
 
 def as_text(row: Mapping[str, Any], column: str) -> str:

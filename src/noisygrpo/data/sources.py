@@ -8,6 +8,7 @@ names the file, the row and what is wrong.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ from noisygrpo.data.prompts import resolve_prompt, resolve_system
 from noisygrpo.data.readers import RawRows, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem, finish, from_columns
 from noisygrpo.errors import UserError, require
+
+logger = logging.getLogger(__name__)
 
 PLAYGROUND = "playground"
 PLAYGROUND_ROWS = 2000
@@ -102,6 +105,7 @@ def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset
     table = pa.table({key: columns[key] for key in FEATURES}, schema=FEATURES.arrow_schema)
     info = datasets.DatasetInfo(features=FEATURES)
     data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw))
+    logger.info("%s: %d examples from %d rows", raw.label, len(examples), len(raw))
     if check_images:
         check_all_images(data, lambda index: raw.where(rows[index]))
     return data
@@ -147,7 +151,8 @@ def _convert(
     examples: list[dict[str, Any]] = []
     rows: list[int] = []
     first_with_id: dict[str, int] = {}
-    for row, values in raw.iterate([int(index) for index in order], skip=image_column):
+    skip = None if adapter.image_in_row else image_column
+    for row, values in raw.iterate([int(index) for index in order], skip=skip):
         try:
             for number, fields in enumerate(adapter.convert(values)):
                 default = f"{raw.name}-{row}" + (f"-{number}" if number else "")

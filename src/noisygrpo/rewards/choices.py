@@ -56,25 +56,29 @@ def read_polarity(text: str, pair: tuple[str, str]) -> str | None:
 
 
 def options_of(question: str) -> dict[str, str]:
-    """Return {letter: text} of the choices listed in a question, {} if there are none.
+    """Return {letter: text} of the choices listed in a question, {} if there are none."""
+    return split_options(question)[1]
+
+
+def split_options(question: str) -> tuple[str, dict[str, str]]:
+    """Return the question before its choices, and the choices as {letter: text}.
 
     Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, in lines or in a row, from A on
-    without gaps, at least two.
+    without gaps, at least two. Without choices the whole question comes back.
     """
     markers = list(_MARKER.finditer(question))
     starts = [index for index, marker in enumerate(markers) if marker.group(1) == "A"]
     for start in reversed(starts):
         run = [markers[start]]
         for marker in markers[start + 1 :]:
-            if marker.group(1) == LETTERS[len(run)]:
+            if len(run) < len(LETTERS) and marker.group(1) == LETTERS[len(run)]:
                 run.append(marker)
-            if len(run) == len(LETTERS):
-                break
         if len(run) >= 2:
             ends = [marker.start() for marker in run[1:]] + [len(question)]
             texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
-            return {marker.group(1): text for marker, text in zip(run, texts, strict=True)}
-    return {}
+            options = {marker.group(1): text for marker, text in zip(run, texts, strict=True)}
+            return question[: run[0].start()].rstrip(), options
+    return question, {}
 
 
 def target_letter(target: str) -> str | None:
