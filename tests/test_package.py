@@ -23,7 +23,9 @@ ALLOWED = {
     "data": {"data", "methods", "errors", "playground"},
     "playground": {"playground", "data", "errors"},
     "training": {"training", "methods", "rewards", "data", "errors", "evaluation"},
-    "evaluation": {"evaluation", "methods", "rewards", "data", "errors", "training", "playground"},
+    # The runner of evaluations loads a model, and a model is described as recipes describe it.
+    "evaluation": {"evaluation", "methods", "rewards", "data", "errors", "training", "playground"}
+    | {"loading", "recipe"},
     "report": {"report", "evaluation", "training", "methods", "rewards", "data", "errors"},
 }
 METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}

@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.prepare import load_splits
     from noisygrpo.recipe import EvaluationSpec
     from noisygrpo.report.table import results_table
+    from noisygrpo.training.vision import set_pixel_limits
 
     quiet_libraries()
     recipe = _recipe(args)
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.output_dir or f"runs/evaluation/{name}")
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)
+    limits = (recipe.training.get(name) for name in ("min_pixels", "max_pixels"))
+    set_pixel_limits(processor, *limits)
     generation = Generation(batch_size=spec.batch_size, max_new_tokens=spec.max_new_tokens)
     results = {
         split: evaluate_rows(
