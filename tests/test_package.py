@@ -1,6 +1,7 @@
 """What the package promises: its files, its dependencies, the direction of its imports."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -20,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ALLOWED = {
     "methods": {"methods"},
     "rewards": {"rewards", "methods", "errors"},
-    "data": {"data", "methods", "errors", "playground"},
+    "data": {"data", "rewards", "methods", "errors", "playground"},
     "playground": {"playground", "data", "errors"},
     "training": {"training", "methods", "rewards", "data", "errors", "evaluation"},
     # The runner of evaluations loads a model, and a model is described as recipes describe it.
@@ -31,7 +32,8 @@ ALLOWED = {
 METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}
 
 
-def imports(path: Path) -> set[str]:
+@functools.cache
+def imports(path: Path) -> frozenset[str]:
     """Dotted names of everything that a module imports, wherever the import stands."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -41,7 +43,7 @@ def imports(path: Path) -> set[str]:
             # Level 1 is the module's own package: ``from . import x``, ``from .x import y``.
             package = ".".join(path.relative_to(ROOT / "src").parts[: -node.level or None])
             names.add(node.module if node.level == 0 else f"{package}.{node.module or ''}")
-    return names
+    return frozenset(names)
 
 
 @pytest.mark.parametrize("area", sorted(ALLOWED))

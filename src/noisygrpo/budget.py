@@ -32,6 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -137,7 +138,7 @@ def gigabytes(size: float) -> str:
 
 
 def estimate_memory(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     config: NoisyGRPOConfig,
     *,
     prompt_tokens: int,

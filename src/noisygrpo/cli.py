@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        overrides = []
+        overrides: list[tuple[str, str]] = []
         if words and words[0] in COMMANDS and COMMANDS[words[0]].TAKES_RECIPE:
             words, overrides = split_overrides(words)
         args = build_parser().parse_args(words)

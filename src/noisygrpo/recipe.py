@@ -223,8 +223,9 @@ def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             below, value = (
                 {SHORT[key]: side} if isinstance(side, str) else side for side in (below, value)
             )
-        both = isinstance(below, dict) and isinstance(value, Mapping)
-        result[key] = _merge(below, value) if both else value
+        if isinstance(below, dict) and isinstance(value, Mapping):
+            value = _merge(below, value)
+        result[key] = value
     return result
 
 
