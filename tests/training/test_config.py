@@ -76,6 +76,9 @@ WRONG = {
         {"advantage": "rloo", "scale_rewards": "batch"},
         ["scale_rewards", "batch", "rloo"],
     ),
+    "loss": ({"loss_type": "ppo"}, ["loss_type", "ppo", "dapo"]),
+    "temperature": ({"temperature": 0.0}, ["temperature", "0.0", "above 0"]),
+    "length": ({"max_completion_length": 0}, ["max_completion_length", "0", "at least 1"]),
     "pixels": ({"max_pixels": 0}, ["max_pixels", "0"]),
     "rollouts format": ({"rollouts_format": "csv"}, ["rollouts_format", "csv", "parquet"]),
     "ratio of other sizes": (

@@ -317,7 +317,9 @@ def test_rewards_and_weights_must_fit(tmp_path):
 
 
 def test_parquet_rollouts(tmp_path):
-    make(tmp_path, method="noisygrpo", rollouts_format="parquet").train()
+    changes = {"method": "noisygrpo", "rollouts_format": "parquet"}
+    make(tmp_path, max_steps=3, **changes).train()
+    make(tmp_path, max_steps=2, **changes).train()
     files = sorted(path.name for path in (tmp_path / "rollouts").iterdir())
     assert files == ["step-000001.parquet", "step-000002.parquet"]
     frame = pd.read_parquet(tmp_path / "rollouts" / files[0])

@@ -16,6 +16,7 @@ from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import grpo_trainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
+from noisygrpo.training.config import CHOICES
 from noisygrpo.training.scoring import SCORING_KEYS
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.training.views_seam import ViewsSeam
@@ -65,6 +66,13 @@ def test_scoring_takes_what_we_pass():
     assert names[:5] == ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
     assert names[5:8] == ["batch_size", "compute_entropy", "compute_aux_loss"]
     assert set(names[8:]) == set(SCORING_KEYS)
+
+
+def test_choices_are_trls():
+    source = inspect.getsource(grpo_trainer)
+    ours = {"noise_kind", "advantage", "constant_groups", "rollouts_format"}
+    for name in CHOICES.keys() - ours:
+        assert all(f'"{choice}"' in source for choice in CHOICES[name]), name
 
 
 @pytest.mark.parametrize(

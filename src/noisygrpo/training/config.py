@@ -35,7 +35,28 @@ METHODS: dict[str, dict[str, Any]] = {
 _DEFAULTS: dict[str, Any] = {"view_plan": "clean", "advantage": "grpo", "loss_type": "dapo"}
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
 
-ROLLOUT_FORMATS = ("jsonl", "parquet", "none")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "noise_kind": tuple(NOISE_KINDS),
+    "advantage": tuple(ADVANTAGES),
+    "constant_groups": CONSTANT_GROUPS,
+    "rollouts_format": ("jsonl", "parquet", "none"),
+    # TRL's own, which it would only miss in the first step.
+    "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
+    "importance_sampling_level": ("token", "sequence"),
+    "scale_rewards": ("group", "batch", "none"),
+    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
+}
+"""Fields that hold one of a few names."""
+
+LEAST: dict[str, float] = {
+    "beta": 0.0,
+    "bayes_r": 0.0,
+    "num_iterations": 1,
+    "max_completion_length": 1,
+    "max_pixels": 1,
+    "min_pixels": 1,
+}
+"""Fields with a smallest value; ``None`` is fine where the field allows it."""
 
 
 @dataclass
@@ -128,7 +149,7 @@ class NoisyGRPOConfig(GRPOConfig):
         if self.view_plan not in (None, values["view_plan"]):
             values.pop("noise_levels", None)  # levels of one plan mean nothing to another
         for name, value in values.items():
-            if self.__dict__[name] is None:
+            if vars(self)[name] is None:
                 self.__dict__[name] = list(value) if isinstance(value, list) else value
         if self.vllm_importance_sampling_correction is None:
             self.vllm_importance_sampling_correction = not self.noisy
@@ -166,29 +187,25 @@ def validate(config: NoisyGRPOConfig) -> None:
     Raises:
         UserError: naming the field, its value and what is allowed.
     """
+    values = vars(config)
+    for name, allowed in CHOICES.items():
+        listed = ", ".join(allowed)
+        require(values[name] in allowed, f"{name}: {values[name]!r} is not one of {listed}")
+    for name, least in LEAST.items():
+        enough = values[name] is None or values[name] >= least
+        require(enough, f"{name}: {values[name]!r} must be at least {least}")
+    for name in ("temperature", "bayes_alpha"):
+        require(values[name] > 0, f"{name}: {values[name]!r} must be above 0")
     _check_views(config)
     _check_advantage(config)
     _check_engine(config)
-    for name in ("max_pixels", "min_pixels"):
-        pixels = config.__dict__[name]
-        require(
-            pixels is None or pixels > 0, f"{name}: {pixels!r} must be a positive number of pixels"
-        )
     require(
         not (config.log_view_ratio and config.noise_kind == "rotation"),
         "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
     )
-    require(
-        config.rollouts_format in ROLLOUT_FORMATS,
-        f"rollouts_format: {config.rollouts_format!r} is not one of {', '.join(ROLLOUT_FORMATS)}",
-    )
 
 
 def _check_views(config: NoisyGRPOConfig) -> None:
-    require(
-        config.noise_kind in NOISE_KINDS,
-        f"noise_kind: {config.noise_kind!r} is not one of {', '.join(NOISE_KINDS)}",
-    )
     try:
         check_plan(
             config.view_plan or "",
@@ -210,13 +227,6 @@ def _check_views(config: NoisyGRPOConfig) -> None:
 
 def _check_advantage(config: NoisyGRPOConfig) -> None:
     name = config.advantage
-    require(name in ADVANTAGES, f"advantage: {name!r} is not one of {', '.join(ADVANTAGES)}")
-    require(config.bayes_alpha > 0, f"bayes_alpha: {config.bayes_alpha!r} must be above 0")
-    require(config.bayes_r >= 0, f"bayes_r: {config.bayes_r!r} must be at least 0")
-    require(
-        config.constant_groups in CONSTANT_GROUPS,
-        f"constant_groups: {config.constant_groups!r} is not one of {', '.join(CONSTANT_GROUPS)}",
-    )
     if name == "bayesian":
         require(
             config.noisy,
@@ -229,7 +239,7 @@ def _check_advantage(config: NoisyGRPOConfig) -> None:
             ("scale_rewards", "group"),
             ("multi_objective_aggregation", "sum_then_normalize"),
         ):
-            value = config.__dict__[field]
+            value = vars(config)[field]
             require(
                 value == default,
                 f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",

@@ -20,7 +20,13 @@ from transformers import (
     TrainingArguments,
 )
 
-from noisygrpo.training.rollout_log import METRICS_FILE, ROLLOUTS_FILE, drop_steps_after
+from noisygrpo.training.rollout_log import (
+    METRICS_FILE,
+    ROLLOUTS_FILE,
+    ROLLOUTS_FOLDER,
+    drop_files_after,
+    drop_steps_after,
+)
 
 SHOWN = {
     "reward": "reward",
@@ -105,8 +111,10 @@ class FreshLogs(TrainerCallback):
     ) -> None:
         """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
         if state.is_world_process_zero:
+            folder = Path(args.output_dir or ".")
             for name in (METRICS_FILE, ROLLOUTS_FILE):
-                drop_steps_after(Path(args.output_dir or ".") / name, state.global_step)
+                drop_steps_after(folder / name, state.global_step)
+            drop_files_after(folder / ROLLOUTS_FOLDER, state.global_step)
 
 
 def install(trainer: Trainer) -> None:

@@ -21,6 +21,9 @@ METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
 ROLLOUTS_FOLDER = "rollouts"
 
+LINE_BREAKS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Characters that JSON does not escape but ``str.splitlines`` breaks at; models do write them."""
+
 
 def jsonable(value: Any) -> Any:
     """Return the value with NaN and infinities as ``None``, inside lists and mappings too."""
@@ -36,9 +39,9 @@ def jsonable(value: Any) -> Any:
 def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Append one JSON line per record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(jsonable(record), ensure_ascii=False) + "\n" for record in records)
+    lines = (json.dumps(jsonable(record), ensure_ascii=False) for record in records)
     with path.open("a", encoding="utf-8") as file:
-        file.write(text)
+        file.writelines(line.translate(LINE_BREAKS) + "\n" for line in lines)
 
 
 def drop_steps_after(path: Path, step: int) -> None:
@@ -50,18 +53,26 @@ def drop_steps_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except json.JSONDecodeError:
-            continue
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except json.JSONDecodeError:
+                continue
     temporary = path.with_suffix(".tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def drop_files_after(folder: Path, step: int) -> None:
+    """Delete parquet files of later steps."""
+    for path in folder.glob("step-*.parquet"):
+        if int(path.stem.split("-")[1]) > step:
+            path.unlink()
 
 
 def write_rollouts(

@@ -151,8 +151,10 @@ def annotate(rows: Sequence[dict[str, Any]], rollouts: Sequence[Rollout]) -> lis
     return result
 
 
-def prompt_images(prompt: Sequence[Mapping[str, Any]]) -> list[Image.Image]:
-    """Return the images in a structured conversational prompt, in order."""
+def prompt_images(prompt: str | Sequence[Mapping[str, Any]]) -> list[Image.Image]:
+    """Return the images in a structured conversational prompt, in order; a text has none."""
+    if isinstance(prompt, str):
+        return []
     return [
         part["image"]
         for message in prompt
