@@ -301,8 +301,8 @@ def test_playground_is_asked_for(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "noisygrpo.playground", fake)
     assert load_examples(DataSpec("playground", split="test", limit=7, seed=3)) is made
     assert calls == [("test", 7, 3)]
-    with pytest.raises(UserError, match="playground takes no columns"):
-        load_examples(DataSpec("playground", columns={"id": "x"}))
+    with pytest.raises(UserError, match="playground takes no columns, prompt"):
+        load_examples(DataSpec("playground", columns={"id": "x"}, prompt="plain"))
 
 
 def test_validate_rows_made_elsewhere() -> None:

@@ -68,8 +68,8 @@ def test_hint_accuracy_and_its_released_defects() -> None:
         "</think><answer>red</answer>",
     ]
     answers = ["7", "7", "red", "red"]
-    assert call(hint_accuracy, texts, answers, time_limit=60) == [1.0, 0.0, 1.0, 1.0]
-    released = call(hint_accuracy, texts, answers, time_limit=60, compat=True)
+    assert call(hint_accuracy, texts, answers, time_limit=600) == [1.0, 0.0, 1.0, 1.0]
+    released = call(hint_accuracy, texts, answers, time_limit=600, compat=True)
     assert released[0] == 1.0
     assert released[2:] == [0.0, 1.0]  # the tag is read on one line only
 
@@ -179,7 +179,7 @@ def test_real_released_grader() -> None:
     pytest.importorskip("mathruler.grader", reason="compat's grader is the package mathruler")
     texts = [GOOD, "<think></think>\\boxed{\\frac{2}{4}}", "\\boxed{50\\%}"]
     answers = ["3", "\\frac{1}{2}", "50"]
-    knobs = {"compat": True, "time_limit": 60}
+    knobs = {"compat": True, "time_limit": 600}
     assert call(noisyrollout, texts, answers, **knobs) == pytest.approx([1.0, 0.1, 0.9])
 
 

@@ -28,6 +28,9 @@ PROMPTS: dict[str, str] = {
 }
 """Templates of the user turn by name."""
 
+DEFAULT = "think_answer"
+"""The template where a recipe names none."""
+
 SYSTEMS: dict[str, str] = {
     "think_boxed": (
         "First reason about the problem inside <think> </think> tags, as an inner monologue. Then "
@@ -42,8 +45,11 @@ SYSTEMS: dict[str, str] = {
 
 
 def resolve_prompt(prompt: str) -> str:
-    """Return the template with that name, or ``prompt`` itself if it holds ``{question}``."""
-    template = PROMPTS.get(prompt, prompt)
+    """Return the template with that name, or ``prompt`` itself if it holds ``{question}``.
+
+    "" is ``DEFAULT``. Raises ``UserError`` for anything else.
+    """
+    template = PROMPTS.get(prompt or DEFAULT, prompt)
     require(
         "{question}" in template,
         f"data.prompt: {prompt!r} is neither one of {sorted(PROMPTS)} nor a text with {{question}}",

@@ -28,6 +28,16 @@ from noisygrpo.errors import UserError, require
 logger = logging.getLogger(__name__)
 
 PLAYGROUND = "playground"
+PLAYGROUND_HAS_NO = (
+    "adapter",
+    "columns",
+    "cluster_pattern",
+    "image_root",
+    "options",
+    "prompt",
+    "system",
+)
+"""Fields that mean nothing for the playground, which has its own prompt."""
 PLAYGROUND_ROWS = 2000
 """Rows of a playground split where ``limit`` does not say."""
 
@@ -48,8 +58,8 @@ class DataSpec:
     """Column map: question, image, answer, reasoning, id, cluster, kind -> the source's name."""
     cluster_pattern: str = ""
     """Regular expression on the id; its first group (or the match) names the cluster."""
-    prompt: str = "think_answer"
-    """Name in ``PROMPTS`` or a text with ``{question}``."""
+    prompt: str = ""
+    """Name in ``PROMPTS`` or a text with ``{question}``; "" is ``think_answer``."""
     system: str = ""
     """Name in ``SYSTEMS``, a text, or "" for no system turn."""
     limit: int | None = None
@@ -120,8 +130,7 @@ def _adapter(spec: DataSpec) -> Adapter:
 
 def _playground(spec: DataSpec) -> datasets.Dataset:
     """Make a split of the built-in world."""
-    given = [name for name in ("adapter", "columns", "cluster_pattern", "image_root", "options")]
-    given = [name for name in given if getattr(spec, name)]
+    given = [name for name in PLAYGROUND_HAS_NO if getattr(spec, name)]
     require(not given, f"data: the playground takes no {', '.join(given)}")
     from noisygrpo.playground import make_split
 

@@ -37,7 +37,7 @@ TOLERANCE = 1e-6
 """Relative difference of numbers that still counts as equal; covers rounding of binary floats."""
 
 TIME_LIMIT = 5.0
-"""Seconds of wall-clock time for one formula."""
+"""Seconds of processor time for one formula (see ``math_check``)."""
 
 MAX_FORMULA = 400
 """A longer prediction is not compared as a formula."""

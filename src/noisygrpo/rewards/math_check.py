@@ -1,10 +1,13 @@
-"""math-verify outside this process, with a wall-clock limit.
+"""math-verify outside this process, with a time limit.
 
 math-verify limits its time with ``signal.alarm``, which works in the main thread only and fails
 silently elsewhere, and sympy can hang in code that no signal interrupts. So formulas are compared
 in a worker process, started when first needed (a fresh interpreter, not a fork: forking a process
 with threads or CUDA is unsafe), reused, and killed when its time is over. A time-out or an
 exception gives None, unscorable, never zero.
+
+The limit counts the worker's processor time, so that a verdict does not depend on how busy the
+machine is; the wall clock ends what waits longer than ``WALL_FACTOR`` times that.
 """
 
 from __future__ import annotations
@@ -21,8 +24,12 @@ from typing import Any
 
 from noisygrpo.errors import UserError
 
-START_LIMIT = 120.0
-"""Seconds for the worker to start; importing sympy takes one, on a busy machine many more."""
+START_LIMIT = 600.0
+"""Seconds for the worker to start; importing sympy takes one, on a busy machine many more. A worker
+that fails to start says so at once."""
+
+WALL_FACTOR = 10.0 if sys.platform != "win32" else 1.0
+"""Wall-clock seconds per second of processor time (which Windows does not limit)."""
 
 CACHE_SIZE = 10_000
 """Pairs whose verdict is kept; rollouts of a group often give the same answer."""
@@ -40,7 +47,8 @@ class MathWorker:
     def ask(self, request: dict[str, Any], time_limit: float) -> tuple[bool | None, str]:
         """Send a request (see ``math_worker``); (None, why) if it fails or takes too long.
 
-        Raises ``UserError`` if the worker cannot start.
+        ``time_limit``: seconds of the worker's processor time, ``WALL_FACTOR`` times as many on the
+        wall clock. Raises ``UserError`` if the worker cannot start.
         """
         if os.getpid() != self._owner:  # a fork: the pipes belong to the parent
             self.__init__()  # type: ignore[misc]
@@ -50,15 +58,16 @@ class MathWorker:
             try:
                 process.stdin.write(json.dumps({**request, "seconds": time_limit}) + "\n")
                 process.stdin.flush()
-                reply = self._replies.get(timeout=time_limit)
+                reply = self._replies.get(timeout=time_limit * WALL_FACTOR)
             except queue.Empty:
                 self._kill()
                 return None, f"math-verify took more than {time_limit:g} s"
             except BrokenPipeError:
                 reply = None
             if reply is None:
-                self._kill()
-                return None, "math-verify's process ended (out of memory or time)"
+                timed_out = self._kill() == -SIGXCPU
+                reason = f"took more than {time_limit:g} s" if timed_out else "ended its process"
+                return None, f"math-verify {reason}"
             answer = json.loads(reply)
             return answer["result"], answer["why"]
 
@@ -96,14 +105,16 @@ class MathWorker:
             raise UserError(f"the math-verify process does not start: {hello['failed']}")
         return process
 
-    def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                if stream is not None and stream is self._process.stdin:
-                    _close_quietly(stream)
-            self._process = None
+    def _kill(self) -> int | None:
+        """End the process; returns how it ended, if it had ended by itself."""
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        process.kill()
+        status = process.wait()
+        if process.stdin is not None:
+            _close_quietly(process.stdin)
+        return status
 
 
 def _pump(process: subprocess.Popen[str], replies: queue.Queue[str | None]) -> None:
@@ -121,6 +132,9 @@ def _close_quietly(stream: Any) -> None:
     except BrokenPipeError:
         return  # unsent text of a request to a killed process
 
+
+SIGXCPU = 24
+"""The signal of a process that had its processor time, by the same number on Linux and macOS."""
 
 WORKER = MathWorker()
 """The worker of this process."""

@@ -1,8 +1,9 @@
 """The process in which math-verify runs; started by ``math_check`` as a script, not imported.
 
 It reads one JSON object per line and writes one per line. Nothing of the package is imported, so it
-starts in about a second and holds no GPU memory. Limits that the system enforces stop what its
-parent can no longer stop: memory, and processor time per request.
+starts in about a second and holds no GPU memory. The system enforces its limits, memory and the
+processor time of each request, in code that no signal handler interrupts and even when its parent
+is gone.
 
 Requests: ``{"op", "gold", "prediction", "seconds"}``; replies: ``{"result", "why"}`` with the
 result true, false or null (unscorable).
@@ -18,35 +19,46 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import math
 import sys
 from typing import Any
 
 MEMORY_LIMIT = 4 << 30
 """Bytes of address space; a formula such as 9**9**9 would take everything."""
 
-EXTRA_SECONDS = 5
-"""Processor time on top of a request's own limit before the system ends the process."""
-
 WARM_UP = {"op": "equal", "gold": "x^{2}+\\frac{1}{2}", "prediction": "\\frac{1}{2}+x^2"}
 """Compared before the first request, so that imports and parser tables are not on its clock."""
 
 
-def limit_memory() -> None:
-    """Cap the address space, where the system can."""
+def limit_process() -> None:
+    """Cap the address space and write no core files, where the system can."""
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        lower_limit(resource.RLIMIT_AS, MEMORY_LIMIT)
+        lower_limit(resource.RLIMIT_CORE, 0)
 
 
 def limit_seconds(seconds: float) -> None:
-    """Let the system end this process if one request burns much more than its time."""
+    """Let the system end this process (SIGXCPU) when a request has had its processor time.
+
+    The system counts whole seconds, so a request may get up to one more.
+    """
     if sys.platform != "win32":
         import resource
 
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        soft = int(usage.ru_utime + usage.ru_stime + seconds) + EXTRA_SECONDS
-        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        used = usage.ru_utime + usage.ru_stime
+        lower_limit(resource.RLIMIT_CPU, math.ceil(used + seconds))
+
+
+def lower_limit(which: int, value: int) -> None:
+    """Set a soft limit to ``value``, or to the hard limit if that is lower."""
+    import resource
+
+    hard = resource.getrlimit(which)[1]
+    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (soft, hard))
 
 
 def delimit(text: str) -> str:
@@ -78,7 +90,7 @@ def compare(request: dict[str, Any]) -> tuple[bool | None, str]:
 
 def serve() -> None:
     """Answer requests until the input ends."""
-    limit_memory()
+    limit_process()
     logging.disable(logging.CRITICAL)
     out = sys.stdout
     sys.stdout = sys.stderr  # whatever a library prints must not look like a reply
