@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForImageTextToText
 
-from noisygrpo.budget import estimate_memory, plan_batches
-from noisygrpo.console import views_line
-from noisygrpo.data.sources import load_examples
+from noisygrpo.budget import estimate_memory
+from noisygrpo.console import describe
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import Generation, build_inputs, generate_batch
 from noisygrpo.loading import (
@@ -26,15 +25,13 @@ from noisygrpo.loading import (
     load_any_processor,
     load_config,
     load_model,
-    lora_config,
 )
-from noisygrpo.prepare import make_config
+from noisygrpo.prepare import Prepared, prepare
 from noisygrpo.recipe import Recipe
 from noisygrpo.report.table import table
-from noisygrpo.rewards import RewardFunction, extract_answer, judge_completion, load_rewards
+from noisygrpo.rewards import RewardFunction, extract_answer, judge_completion
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.rollouts import plan_batch
-from noisygrpo.training.run import check_dataset
 from noisygrpo.training.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
 
 Row = Mapping[str, Any]
@@ -48,18 +45,15 @@ def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
         UserError: anything that would stop the run.
     """
     require(rows > 0, f"--rows: {rows} is not positive")
-    config = make_config(recipe, "unused")
-    rewards, weights = load_rewards(recipe.rewards)
-    everything = load_examples(recipe.data)
-    check_dataset(everything, config, "data")
-    examples = [everything[index] for index in range(min(rows, len(everything)))]
-    heading(f"recipe {recipe.name}: method {recipe.method}", views_line(config))
-    trouble = report_rewards(rewards, weights, examples)
-    heading(f"batch, for {len(everything)} rows", *plan_batches(config, len(everything)).lines())
+    prepared = prepare(recipe, f"runs/{recipe.name}")
+    config, rewards = prepared.config, prepared.rewards
+    examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
+    heading("recipe", *describe(prepared))
+    trouble = report_rewards(rewards, prepared.weights, examples)
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     longest = report_tokens(processor, load_config(recipe.model), examples)
-    report_memory(recipe, config, longest)
+    report_memory(prepared, longest)
     if rollout:
         report_rollout(recipe, config, processor, rewards, examples[0])
     heading("result", *(trouble or ["nothing wrong was found"]))
@@ -186,8 +180,9 @@ def spread(counts: Sequence[int]) -> str:
     return f"{min(counts)} to {max(counts)}, {mean(counts):.0f} on average"
 
 
-def report_memory(recipe: Recipe, config: NoisyGRPOConfig, prompt_tokens: int) -> None:
+def report_memory(prepared: Prepared, prompt_tokens: int) -> None:
     """Print the estimate, from the model's shapes alone."""
+    recipe, config, lora = prepared.recipe, prepared.config, prepared.lora
     model_config = load_config(recipe.model)
     dtype = DTYPES.get(recipe.model.dtype) or model_config.dtype or torch.float32
     with torch.device("meta"):
@@ -196,7 +191,6 @@ def report_memory(recipe: Recipe, config: NoisyGRPOConfig, prompt_tokens: int) -
         )
         if config.freeze_vision_tower:
             freeze_vision_tower(model)
-        lora = lora_config(recipe.model)
         if lora is not None:
             from peft import get_peft_model
 

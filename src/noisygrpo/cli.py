@@ -1,4 +1,4 @@
-"""The command line: ``noisygrpo train | evaluate | check | generate | playground | recipes | env``.
+"""The command line ``noisygrpo``, one command per module of ``noisygrpo.commands``.
 
 Fields of a recipe are overridden by their dotted names on the commands that take a recipe, either
 ``--training.seed 3`` or ``--training.seed=3``; a whole section goes by its name (``--method grpo``,
@@ -16,12 +16,13 @@ import sys
 from collections.abc import Sequence
 
 from noisygrpo import __version__
-from noisygrpo.commands import check, env, evaluate, generate, playground, recipes, train
+from noisygrpo.commands import check, compare, env, evaluate, generate, playground, recipes, train
 from noisygrpo.errors import UserError, require
 
 COMMANDS = {
     "train": train,
     "evaluate": evaluate,
+    "compare": compare,
     "check": check,
     "generate": generate,
     "playground": playground,

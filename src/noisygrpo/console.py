@@ -32,7 +32,8 @@ def describe(prepared: Prepared) -> list[str]:
     lines += [
         ("batch" if number == 0 else "", line) for number, line in enumerate(prepared.batch.lines())
     ]
-    lines.append(("output", str(config.output_dir)))
+    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in prepared.splits.items())
+    lines += [("measured", f"{sizes} rows" if sizes else "no"), ("output", str(config.output_dir))]
     return [f"{name:8} {value}" for name, value in lines]
 
 

@@ -11,6 +11,7 @@ import torch
 from noisygrpo.budget import BatchPlan, plan_batches
 from noisygrpo.data.sources import load_examples
 from noisygrpo.errors import UserError, require
+from noisygrpo.loading import lora_config
 from noisygrpo.recipe import PLAYGROUND, Recipe
 from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
@@ -33,6 +34,8 @@ class Prepared:
     splits: dict[str, datasets.Dataset]
     """Rows to evaluate on, by name."""
     batch: BatchPlan
+    lora: Any | None
+    """``peft.LoraConfig``, or None."""
 
 
 def prepare(recipe: Recipe, output_dir: str) -> Prepared:
@@ -43,6 +46,7 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
     """
     config = make_config(recipe, output_dir)
     rewards, weights = load_rewards(recipe.rewards)
+    lora = lora_config(recipe.model)
     train = load_examples(recipe.data)
     check_dataset(train, config, "data")
     return Prepared(
@@ -53,6 +57,7 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         train=train,
         splits=load_splits(recipe),
         batch=plan_batches(config, len(train)),
+        lora=lora,
     )
 
 

@@ -28,12 +28,12 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.commands.env import environment
 from noisygrpo.console import describe
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.loading import load_any_processor, load_model, lora_config
+from noisygrpo.loading import load_any_processor, load_model
 from noisygrpo.prepare import Prepared, prepare
 from noisygrpo.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
@@ -105,9 +105,19 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
 
 
 def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
-    """Empty the folder if the run starts anew, and write into it what the run is."""
-    if fresh and folder.is_dir():
-        shutil.rmtree(folder)
+    """Remove what an earlier run left, and write what this run is.
+
+    Only what a run writes is removed. On a resume that is the evaluation after training, which
+    belongs to other weights by the end of the run.
+    """
+    stale = [folder / "evaluation" / "after"]
+    if fresh:
+        stale = [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*"))
+    for path in stale:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
@@ -123,7 +133,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
         prepared.train,
         prepared.rewards,
         prepared.weights,
-        peft_config=lora_config(spec),
+        peft_config=prepared.lora,
     )
 
 
@@ -140,6 +150,7 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
         print("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`", flush=True)
         return {}
     generation = Generation(batch_size=spec.batch_size, max_new_tokens=spec.max_new_tokens)
+    print(f"evaluation {moment} training", flush=True)
     folders = {}
     for name, rows in prepared.splits.items():
         folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
@@ -149,7 +160,7 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
             rows,
             folders[name],
             generation=generation,
-            name=f"{moment} {name}",
+            name=name,
             settings={"model": prepared.recipe.model.path, "moment": moment},
         )
     return folders
@@ -176,7 +187,10 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     if summary:
         write_json(folder / "summary.json", summary)
         print(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
-    learning_curve(folder)
+    try:
+        learning_curve(folder)
+    except UserError as error:  # nothing was logged; everything else is there
+        print(f"no learning curve: {error}")
     print(f"\neverything is in {folder}:")
     for name, text in CONTENTS.items():
         if (folder / name).exists():
@@ -189,6 +203,7 @@ CONTENTS = {
     "checkpoint": "the trained model and its processor",
     "metrics.jsonl": "one line per step",
     "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
+    "rollouts": "every rollout, one parquet file per step",
     "learning_curve.png": "reward and accuracy over the steps",
     "evaluation": "every evaluated sample and its verdict, before and after",
     "summary.json": "the table above",

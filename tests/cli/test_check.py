@@ -17,7 +17,7 @@ def config(**changes):
 def test_check_prints_every_part(recipe_file, run_cli):
     status, text, _ = run_cli("check", recipe_file(), "--rows", "4")
     assert status == 0
-    for part in ("targets", "mean rewards", "batch", "tokens", "memory", "one group of rollouts"):
+    for part in ("recipe", "targets", "mean rewards", "tokens", "memory", "one group of rollouts"):
         assert f"\n{part}" in text
     assert "2 prompts x 4 rollouts = 8 per generation" in text
     assert "nothing wrong was found" in text

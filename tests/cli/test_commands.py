@@ -84,3 +84,28 @@ def test_playground_show_writes_pictures(run_cli, tmp_path):
 def test_evaluate_needs_a_model(run_cli):
     status, _, error = run_cli("evaluate")
     assert status == 2 and "--model" in error
+
+
+def test_evaluate_on_a_benchmark_and_compare(run_cli, model_folder, tmp_path):
+    words = ("evaluate", "--model", model_folder, "--benchmark", "playground-test", "--rows", "3")
+    short = ("--max-new-tokens", "3")
+    for name, noise in (("clean", "0"), ("noisy", "0.9")):
+        folder = ("--output-dir", str(tmp_path / name), "--noise-level", noise)
+        status, text, _ = run_cli(*words, *short, *folder)
+        assert status == 0 and "n = 3" in text
+    runs = (f"clean={tmp_path / 'clean'}", f"noisy={tmp_path / 'noisy'}")
+    status, text, _ = run_cli("compare", *runs, "--plot", str(tmp_path / "plot.png"))
+    assert status == 0 and "noisy - clean" in text
+    assert (tmp_path / "plot.png").is_file()
+
+
+def test_a_benchmark_has_no_recipe_to_override(run_cli):
+    words = ("evaluate", "--model", "playground", "--benchmark", "nlvr", "--training.seed", "1")
+    status, _, error = run_cli(*words)
+    assert status == 2 and "--training.seed" in error
+
+
+def test_an_unknown_benchmark_lists_them(run_cli):
+    words = ("evaluate", "--model", "playground", "--benchmark", "nlvr3")
+    status, _, error = run_cli(*words)
+    assert status == 2 and "nlvr" in error and "mathvision" in error

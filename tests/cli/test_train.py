@@ -66,3 +66,19 @@ def test_resume_without_a_checkpoint_says_so(recipe_file, run_cli, tmp_path):
     )
     assert status == 2
     assert "holds no checkpoint" in error
+
+
+def test_resume_goes_on_from_the_last_checkpoint(recipe_file, run_cli, tmp_path):
+    out = tmp_path / "run"
+    recipe = recipe_file(training={"save_strategy": "steps", "save_steps": 1})
+    assert run_cli("train", recipe, "--output-dir", str(out))[0] == 0
+    (out / "notes.txt").write_text("mine")
+    words = ("--output-dir", str(out), "--training.max_steps", "2")
+    status, _, _ = run_cli("train", recipe, *words, "--resume")
+    assert status == 0
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert sorted(set(steps)) == [1, 2]
+    status, _, _ = run_cli("train", recipe, *words, "--overwrite", "--no-evaluation")
+    assert status == 0
+    assert not (out / "evaluation").exists() and not (out / "summary.json").exists()
+    assert (out / "notes.txt").read_text() == "mine"  # only what a run writes is removed

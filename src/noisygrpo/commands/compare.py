@@ -1,0 +1,33 @@
+"""``noisygrpo compare RUN…``: paired differences between runs on the same samples."""
+
+from __future__ import annotations
+
+import argparse
+
+SUMMARY = "Compare runs on the same samples: differences with intervals and tests, over seeds."
+TAKES_RECIPE = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's own options."""
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="folders of runs or evaluations, also as label=folder; the first is the baseline, and "
+        "runs whose names differ only in a seed count as one method",
+    )
+    parser.add_argument("--plot", metavar="FILE", help="draw the differences into a PNG file")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from noisygrpo.evaluation.compare import compare_runs
+    from noisygrpo.report.comparison import comparison_plot, comparison_table
+
+    comparison = compare_runs(args.runs)
+    print(comparison_table(comparison, "markdown" if args.markdown else "text"))
+    if args.plot is not None:
+        print(f"\nplot: {comparison_plot(comparison, args.plot)}")
+    return 0
