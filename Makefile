@@ -19,11 +19,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found; noisygrpo needs Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: noisygrpo needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name another with make PYTHON=..." % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: '$(PYTHON) -m venv' failed (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo 'installing into $(VENV); this takes a few minutes'
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: setup
-	$(BIN)/noisygrpo train playground --output-dir $(DEMO_DIR)
+	$(BIN)/noisygrpo train playground --output-dir $(DEMO_DIR) --overwrite
 
 test: setup
 	$(BIN)/python -m pytest
