@@ -69,9 +69,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer: its text without special tokens, its length in tokens, and whether the limit cut
-    it.
-    """
+    """One answer: text without special tokens, length in tokens, whether the limit cut it."""
 
     text: str
     tokens: int
@@ -109,7 +107,8 @@ def generate_answers(
     return texts
 
 
-@torch.inference_mode()
+# Not inference_mode: models keep tensors of a forward, and may go on training.
+@torch.no_grad()
 def generate_batch(
     model: Any, processor: Any, rows: Sequence[Row], settings: Generation, **generate_options: Any
 ) -> list[Completion]:

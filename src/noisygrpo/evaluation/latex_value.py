@@ -83,6 +83,10 @@ def latex_value(text: str) -> float | None:
         return None
 
 
+def _is_digits(token: str) -> bool:
+    return token[0].isdigit() or token[0] == "."
+
+
 def _raise(base: float, exponent: float) -> float:
     """A power; exact of whole numbers, so that ``(3^{1008} - 1) / 3^{1009}`` has a value."""
     if isinstance(base, int) and isinstance(exponent, int):
@@ -181,7 +185,10 @@ class _Parser:
         return value
 
     def _starts_atom(self, token: str) -> bool:
-        return bool(token) and (token[0].isalnum() or token[0] in "\\.([{")
+        if not token or not (token[0].isalnum() or token[0] in "\\.([{"):
+            return False
+        before = self._tokens[self._at - 1]
+        return not (_is_digits(token) and _is_digits(before))  # 1..2 is no product
 
     def _next(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""

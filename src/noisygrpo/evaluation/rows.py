@@ -46,14 +46,12 @@ class Rows:
     ) -> None:
         self._view = View() if view is None else view
         require(len(dataset) > 0, "evaluation: the dataset has no rows")
-        self._rows: Any = _undecoded(dataset) if isinstance(dataset, datasets.Dataset) else dataset
-        first = self._rows[0]
+        first = dataset[0] if not isinstance(dataset, datasets.Dataset) else dataset.column_names
         for column in _COLUMNS:
-            require(
-                column in first,
-                f"evaluation: column {column!r} is missing, found: {', '.join(sorted(first))}",
-            )
-        self.ids = [str(self._rows[index]["example_id"]) for index in range(len(self))]
+            found = ", ".join(sorted(first))
+            require(column in first, f"evaluation: column {column!r} is missing, found: {found}")
+        self._rows, self._texts = _columns(dataset)
+        self.ids = [str(row["example_id"]) for row in self._texts]
         seen: set[str] = set()
         for index, example_id in enumerate(self.ids):
             require(
@@ -67,7 +65,7 @@ class Rows:
 
     def text(self, index: int) -> dict[str, Any]:
         """All columns of a row except its images."""
-        return {key: value for key, value in self._rows[index].items() if key != "images"}
+        return {key: value for key, value in self._texts[index].items() if key != "images"}
 
     def open(self, index: int) -> dict[str, Any]:
         """A row with the view of its images, RGB. Raises `BrokenRow` if one cannot be read."""
@@ -90,8 +88,7 @@ class Rows:
         it is the same.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for index in range(len(self)):
-            row = self._rows[index]
+        for row in self._texts:
             digest.update(json.dumps([row["example_id"], row["prompt"], row["answer"]]).encode())
         return digest.hexdigest()
 
@@ -134,14 +131,16 @@ def _header_size(cell: Any) -> tuple[int, int]:
         return (0, 0)  # `open` will say what is wrong
 
 
-def _undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
-    """The dataset with image cells left as bytes, so that one broken image cannot break the access
-    to its row.
+def _columns(dataset: datasets.Dataset | Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+    """The rows with undecoded images, and without images: texts are read without touching images.
+
+    Undecoded, because one broken image must not break the access to its row.
     """
-    feature = dataset.features.get("images")
+    if not isinstance(dataset, datasets.Dataset):
+        return dataset, dataset
+    plain = dataset.with_format(None)  # a transform would decode on every access
+    feature = plain.features["images"]
     if isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
-        # Without its format: a transform would decode on every access.
-        return dataset.with_format(None).cast_column(
-            "images", datasets.List(datasets.Image(decode=False))
-        )
-    return dataset
+        cells = datasets.List(datasets.Image(decode=False))
+        return plain.cast_column("images", cells), plain.remove_columns("images")
+    return plain, plain

@@ -141,9 +141,10 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
         f"it has {', '.join(raw.columns)}",
     )
     count = len(raw) if options.limit is None else min(len(raw), options.limit)
+    skip = None if benchmark.image in benchmark.columns else benchmark.image
     examples = [
         _example(benchmark, options, row, raw.where(index))
-        for index, row in raw.iterate(range(count), skip=benchmark.image)
+        for index, row in raw.iterate(range(count), skip=skip)
     ]
     return BenchmarkRows(examples, lambda index: _cells(benchmark, raw, index))
 

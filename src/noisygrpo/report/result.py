@@ -1,0 +1,46 @@
+"""The result of one evaluation as text."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from noisygrpo.report.table import percent, results_table
+
+_SHOWN_FAILURES = 5
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """What ``result.json`` holds, for a terminal: accuracy, metrics, kinds, judge, failures.
+
+    Shares are in percent; standard errors are as in the file.
+    """
+    lines = [f"{result['name']}: {percent(result)} % right of {result['n']}"]
+    lines += [f"  {name:28} {value}" for name, value in _flat(result["metrics"])]
+    if result["by_kind"]:
+        lines += ["", results_table(result["by_kind"])]
+    judge = result.get("judge")
+    if judge is not None:
+        lines += ["", f"judge {judge['judge']}: {percent(judge)} %, {judge['unjudged']} not judged"]
+    notes = {"without_answer": "without an answer", "truncated": "cut at the length limit"}
+    lines += [f"{result[key]} {text}" for key, text in notes.items() if result[key]]
+    failed = result["failed"]
+    if failed:
+        lines.append(f"{len(failed)} failed, counted as wrong:")
+        lines += [f"  {item['example_id']}: {item['why']}" for item in failed[:_SHOWN_FAILURES]]
+        if len(failed) > _SHOWN_FAILURES:
+            lines.append("  ... all of them are in result.json")
+    return "\n".join(lines)
+
+
+def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values of metrics; a nested result becomes one entry."""
+    for name, value in metrics.items():
+        label = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            if "accuracy" in value and "stderr" in value:
+                yield label, percent(value)
+            else:
+                yield from _flat(value, f"{label} / ")
+        elif isinstance(value, float):
+            yield label, f"{100 * value:.1f}"
+        elif value is not None:
+            yield label, str(value)
