@@ -126,6 +126,11 @@ class NoisyGRPOConfig(GRPOConfig):
     """Log by level how far sampling on the view is from scoring on the clean image. Costs one
     forward without gradient over the noisy rollouts of a step; free with vLLM."""
 
+    shared_prefix: bool = False
+    """Score and update the completions of a prompt with one forward per group, which reads prompt
+    and images once; the same numbers up to rounding. Where a model or setting does not allow it,
+    rows are scored one by one and one warning says why."""
+
     rollouts_format: str = "jsonl"
     """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""
 

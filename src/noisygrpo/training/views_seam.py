@@ -19,7 +19,6 @@ import time
 from typing import Any
 
 from accelerate.utils import gather_object
-from trl import GRPOTrainer
 
 from noisygrpo.methods.schedules import noise_scale
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -33,13 +32,14 @@ from noisygrpo.training.rollouts import (
     replace_images,
     row_images,
 )
+from noisygrpo.training.shared_prefix_seam import SharedPrefixSeam
 from noisygrpo.training.vision import check_image_tokens
 
 Rows = list[dict[str, Any]]
 Images = list[list[Any]]
 
 
-class ViewsSeam(GRPOTrainer):
+class ViewsSeam(SharedPrefixSeam):
     """``trl.GRPOTrainer`` that samples on views and scores on clean images; otherwise unchanged."""
 
     args: NoisyGRPOConfig

@@ -1,0 +1,237 @@
+"""One forward per group gives what one row per completion gives, in every family."""
+
+import copy
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from trl.trainer.utils import add_fused_lm_head
+
+from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
+from noisygrpo.training.shared_prefix import (
+    FAMILIES,
+    CompletionStates,
+    Prompts,
+    find_groups,
+    image_token_ends,
+    obstacle,
+    score_groups,
+)
+from tiny_families import IMAGE, tiny_batch, tiny_family
+
+TEMPERATURE = 0.7
+VISION = [name for name in FAMILIES if name not in ("qwen2", "qwen3", "llama")]
+
+
+def head(model):
+    add_fused_lm_head(model, temperature=TEMPERATURE, outputs=("log_probs", "entropy"))
+
+
+def cut(batch):
+    ids, mask, keep = batch["input_ids"], batch["attention_mask"], batch["logits_to_keep"]
+    prompts = Prompts(ids[:, :-keep], mask[:, :-keep], ids[:, -keep:], mask[:, -keep:])
+    tokens = ("input_ids", "attention_mask", "logits_to_keep")
+    return prompts, {key: value for key, value in batch.items() if key not in tokens}
+
+
+def by_rows(model, batch):
+    """Score as TRL does: every row with its own prompt and images."""
+    keep = batch["logits_to_keep"]
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    labels[:, :-keep] = -100
+    inputs = {k: v for k, v in batch.items() if k not in ("logits_to_keep", "num_images")}
+    out = model(**inputs, labels=labels, fused_lm_head=True)
+    return out.log_probs[:, -keep:], out.entropy[:, -keep:]
+
+
+def loss(log_probs, entropies):
+    """Any function of both in which every token weighs differently."""
+    weights = torch.linspace(-1, 1, log_probs.numel()).view_as(log_probs)
+    return (log_probs * weights).sum() + 0.1 * (entropies * weights.flip(0)).sum()
+
+
+def gradients(model, scores):
+    model.zero_grad(set_to_none=True)
+    loss(*scores).backward()
+    return {
+        name: value.grad.clone()
+        for name, value in model.named_parameters()
+        if value.grad is not None
+    }
+
+
+def relative(one, other):
+    """Largest difference relative to the largest value."""
+    one, other = one.detach(), other.detach()
+    return float((one - other).abs().max() / other.abs().max().clamp(min=1e-12))
+
+
+def assert_same_gradients(got, wanted, share=1e-4):
+    assert got.keys() == wanted.keys() and len(wanted) > 3
+    # Softmax does not see a key's bias, so what is there is rounding, judged by the whole.
+    scale = max(float(value.abs().max()) for value in wanted.values())
+    for name, value in wanted.items():
+        difference = float((got[name] - value).abs().max())
+        assert difference <= share * max(float(value.abs().max()), 1e-2 * scale), name
+
+
+BATCHES = {
+    "one group": ([1], [[3, 5, 4, 5]]),
+    "two groups, several images, different lengths": ([1, 2], [[3, 5, 1], [4, 2, 6]]),
+    "a masked completion and a part of a group": ([2, 1], [[3, 0, 5], [4]]),
+}
+
+
+@pytest.mark.parametrize("case", BATCHES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_scores_and_gradients_equal_those_of_rows(name, case):
+    model = tiny_family(name)
+    rows = copy.deepcopy(model)
+    head(model)
+    head(rows)
+    batch = tiny_batch(name, *BATCHES[case])
+    expected = by_rows(rows, batch)
+    states = CompletionStates(model)
+    got = score_groups(model, states, *cut(batch), None)
+    assert expected[0].min() < -5.0  # sharp: an error in what is seen would show
+    assert relative(got[0], expected[0]) < 1e-4
+    assert relative(got[1], expected[1]) < 1e-4
+    assert torch.equal(got[0] == 0, expected[0] == 0)
+    assert_same_gradients(gradients(model, got), gradients(rows, expected))
+    # Row by row the prepared model computes what it did before.
+    assert torch.equal(by_rows(model, batch)[0], expected[0])
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "idefics3"])
+def test_rows_with_and_without_images_and_the_same_text(name):
+    """Two prompts of equal tokens and different pictures are two groups; text-only rows fit in."""
+    model = tiny_family(name)
+    head(model)
+    one = tiny_batch(name, [1, 1, 0], [[3, 5], [4, 2], [2, 3]])
+    keep = one["logits_to_keep"]
+    width = one["input_ids"].size(1) - keep
+    for key in ("input_ids", "attention_mask", "mm_token_type_ids"):
+        if key in one:
+            one[key][2:4, :width] = one[key][:2, :width]
+    if name == "qwen2_5_vl":
+        one["image_grid_thw"][:] = one["image_grid_thw"][0]
+    expected = by_rows(model, one)
+    batch, images = cut(one)
+    assert find_groups(batch, images) == [[0, 1], [2, 3], [4, 5]]
+    got = score_groups(model, CompletionStates(model), batch, images, None)
+    assert relative(got[0], expected[0]) < 1e-4
+
+
+def test_groups_are_found_in_any_order():
+    batch = tiny_batch("qwen2_5_vl", [1, 2], [[3, 5], [4, 2]])
+    prompts, images = cut(batch)
+    assert find_groups(prompts, images) == [[0, 1], [2, 3]]
+    text = {"mm_token_type_ids": images["mm_token_type_ids"][[0, 2, 1, 3]]}
+    mixed = Prompts(*(value[[0, 2, 1, 3]] for value in vars(prompts).values()))
+    assert find_groups(mixed, text) == [[0, 2], [1, 3]]
+
+
+@pytest.mark.parametrize("name", ["qwen2_5_vl", "llava_onevision"])
+def test_gradient_checkpointing_gives_the_same_gradients(name):
+    model = tiny_family(name)
+    rows = copy.deepcopy(model)
+    head(model)
+    head(rows)
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    batch = tiny_batch(name, [1, 2], [[3, 5, 1], [4, 2, 6]])
+    got = score_groups(model, CompletionStates(model), *cut(batch), None)
+    assert_same_gradients(gradients(model, got), gradients(rows, by_rows(rows, batch)))
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "idefics3"])
+def test_lora_gives_the_same_gradients(name):
+    base = tiny_family(name)
+    rows = copy.deepcopy(base)
+    head(base)
+    head(rows)
+    torch.manual_seed(1)
+    lora = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    model = get_peft_model(base, lora)
+    plain = get_peft_model(rows, lora)
+    plain.load_state_dict(model.state_dict())
+    batch = tiny_batch(name, [1, 2], [[3, 5, 1], [4, 2, 6]])
+    expected = by_rows(plain, batch)
+    got = score_groups(model, CompletionStates(base), *cut(batch), None)
+    assert relative(got[0], expected[0]) < 1e-4
+    assert_same_gradients(gradients(model, got), gradients(plain, expected))
+    with model.disable_adapter(), plain.disable_adapter(), torch.no_grad():
+        reference = score_groups(model, CompletionStates(base), *cut(batch), None)
+        assert relative(reference[0], by_rows(plain, batch)[0]) < 1e-4
+        assert relative(reference[0], got[0]) > 1e-2
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
+def test_a_frozen_towers_features_are_computed_once(name):
+    model = tiny_family(name)
+    model.get_encoder(modality="image").requires_grad_(False)
+    rows = copy.deepcopy(model)
+    head(model)
+    head(rows)
+    assert is_frozen(model) and not is_frozen(tiny_family(name))
+    batch = tiny_batch(name, [1, 2], [[3, 5, 1], [4, 2, 6]])
+    expected = by_rows(rows, batch)
+    states, frozen = CompletionStates(model), FrozenImages()
+    frozen.start(room=3)
+    for _ in range(2):
+        got = score_groups(model, states, *cut(batch), frozen)
+        assert relative(got[0], expected[0]) < 1e-4
+    assert_same_gradients(gradients(model, got), gradients(rows, expected))
+    assert frozen.computed == 3
+    frozen.start(room=1)  # full after the first image
+    for _ in range(2):
+        again = score_groups(model, states, *cut(batch), frozen)
+        assert torch.equal(again[0], got[0])
+    assert frozen.computed == 3 + 3 + 2
+    other = tiny_family(name, seed=1)
+    assert same_tower(model, rows) and not same_tower(model, other)
+
+
+def test_an_adapted_tower_is_not_frozen():
+    model = tiny_family("qwen2_5_vl")
+    get_peft_model(model, LoraConfig(r=2, target_modules=["qkv", "q_proj"]))
+    model.get_encoder(modality="image").requires_grad_(False)
+    assert not is_frozen(model)
+
+
+def test_scores_in_bfloat16_autocast_are_close():
+    model = tiny_family("qwen2_5_vl")
+    head(model)
+    batch = tiny_batch("qwen2_5_vl", [1], [[3, 5, 4, 5]])
+    states = CompletionStates(model)
+    exact = score_groups(model, states, *cut(batch), None)[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = score_groups(model, states, *cut(batch), None)[0]
+        rows = by_rows(model, batch)[0]
+    assert (rough - exact).abs().mean() < 2 * (rows - exact).abs().mean() + 1e-3
+
+
+def test_no_completion_token_at_all_is_a_differentiable_zero():
+    model = tiny_family("qwen2_5_vl")
+    head(model)
+    batch = tiny_batch("qwen2_5_vl", [1], [[3, 5]])
+    batch["attention_mask"][:, -batch["logits_to_keep"] :] = 0
+    log_probs, entropies = score_groups(model, CompletionStates(model), *cut(batch), None)
+    assert not log_probs.any() and not entropies.any()
+    log_probs.sum().backward()
+    assert all(not value.grad.any() for value in model.parameters() if value.grad is not None)
+
+
+def test_obstacles_are_named():
+    model = tiny_family("qwen2_5_vl")
+    assert obstacle(model) is None
+    batch, _ = cut(tiny_batch("qwen2_5_vl", [1], [[3]]))
+    assert not image_token_ends(batch, model)
+    batch.ids[:, -1] = IMAGE
+    assert image_token_ends(batch, model)
+    model.set_attn_implementation("eager")
+    assert "eager" in obstacle(model)
+    model = tiny_family("qwen2")
+    model.config.layer_types = ["full_attention", "sliding_attention"]
+    assert "without full attention" in obstacle(model)
+    model.config.model_type = "gpt2"
+    assert "gpt2" in obstacle(model)
