@@ -1,15 +1,13 @@
 import json
 import sys
 import types
-from io import BytesIO
-from pathlib import Path
 
 import datasets
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.data.files import STRUCT, png, rows_of, write_jsonl, write_parquet
 
 from noisygrpo.data import (
     FEATURES,
@@ -18,41 +16,13 @@ from noisygrpo.data import (
     check_example,
     load_examples,
     make_example,
-    validate_examples,
 )
 from noisygrpo.errors import UserError
-
-
-def png(value: int = 0, size: tuple[int, int] = (8, 6), mode: str = "RGB") -> bytes:
-    buffer = BytesIO()
-    Image.new("L", size, value).convert(mode).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def value_of(image: Image.Image) -> int:
     assert image.mode == "RGB"
     return int(np.asarray(image)[0, 0, 0])
-
-
-def write_jsonl(folder: Path, rows: list, name: str = "train.jsonl") -> str:
-    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-    path = folder / name
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return str(path)
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    (tmp_path / "images").mkdir()
-    for value in range(3):
-        (tmp_path / "images" / f"{value}.png").write_bytes(png(value))
-    return tmp_path
-
-
-def rows_of(count: int = 3) -> list[dict]:
-    return [
-        {"question": f"q{i}", "answer": i, "image": f"images/{i % 3}.png"} for i in range(count)
-    ]
 
 
 def test_jsonl_with_relative_paths(folder) -> None:
@@ -87,17 +57,6 @@ def test_json_list_columns_and_text_only_rows(folder) -> None:
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "a b"},
     ]
-
-
-def write_parquet(path: Path, images: list, kind: pa.DataType | None = None, **more) -> str:
-    count = len(images)
-    columns = {"question": [f"q{i}" for i in range(count)], "answer": ["x"] * count, **more}
-    table = pa.table({**columns, "image": pa.array(images, type=kind)})
-    pq.write_table(table, path, row_group_size=2)
-    return str(path)
-
-
-STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
 
 @pytest.mark.parametrize(
@@ -205,90 +164,6 @@ def test_ids_and_clusters(folder) -> None:
         load_examples(DataSpec(source, columns={"id": "id"}, cluster_pattern="^x"))
 
 
-GOOD = {"question": "q", "answer": "a", "image": "images/0.png"}
-
-
-@pytest.mark.parametrize(
-    ("rows", "options", "message"),
-    [
-        ([], {}, r"train\.jsonl: the data set has no rows"),
-        ([GOOD], {"columns": {"question": "query"}}, r"no column 'query'.*'question'"),
-        ([GOOD], {"columns": {"image": "picture"}}, r"no image column 'picture'"),
-        ([{"question": "q", "answer": "a"}], {}, r"no image column 'images' or 'image'"),
-        ([GOOD], {"columns": {"questions": "q"}}, r"'questions' is not a field"),
-        ([GOOD, "", {"question": "q", "image": None}], {}, r"line 3: column 'answer' is missing"),
-        ([{**GOOD, "answer": " "}], {}, r"line 1: the answer is empty"),
-        ([{**GOOD, "question": "<image>"}], {}, r"line 1: the question is empty"),
-        ([{**GOOD, "answer": ["a"]}], {}, r"line 1: column 'answer' is \['a'\]"),
-        ([GOOD, {**GOOD, "image": "images/9.png"}], {}, r"line 2: image file 'images/9.png' not"),
-        ([{**GOOD, "image": "../x.png"}], {}, r"line 1: image path '../x.png' leads outside"),
-        ([{**GOOD, "image": 3}], {}, r"line 1: image is 3"),
-        ([{**GOOD, "image": {"bytes": "abc"}}], {}, r"line 1: image bytes are not binary"),
-        ([GOOD, "{"], {}, r"line 2: not valid JSON"),
-        ([GOOD, "[1]"], {}, r"line 2: \[1\] is not an object"),
-        ([{**GOOD, "question": "a <|image_pad|>"}], {}, r"line 1: the user turn contains <\|im"),
-        ([{**GOOD, "id": "a"}] * 2, {"columns": {"id": "id"}}, r"line 2: id 'a' is also.* line 1"),
-        ([GOOD], {"prompt": "Answer!"}, r"data\.prompt: 'Answer!'"),
-        ([GOOD], {"cluster_pattern": "("}, r"data\.cluster_pattern"),
-        ([GOOD], {"limit": 0}, r"data\.limit: 0"),
-        ([GOOD], {"adapter": "nlvrs"}, r"data\.adapter: 'nlvrs'"),
-        ([GOOD], {"adapter": "nlvr"}, r"no column 'identifier'"),
-        ([GOOD], {"adapter": "nlvr", "columns": {"id": "x"}}, r"data\.columns: the adapter"),
-        ([GOOD], {"options": {"x": 1}}, r"data\.options"),
-    ],
-)
-def test_row_level_errors(folder, rows, options, message) -> None:
-    with pytest.raises(UserError, match=message):
-        load_examples(DataSpec(write_jsonl(folder, rows), **options))
-
-
-def test_broken_images_are_named_before_training(folder) -> None:
-    (folder / "images" / "1.png").write_bytes(png(1)[:-20])
-    (folder / "images" / "2.png").write_bytes(b"")
-    with pytest.raises(UserError) as caught:
-        load_examples(DataSpec(write_jsonl(folder, rows_of(12))))
-    lines = str(caught.value).splitlines()
-    assert lines[0].startswith("train.jsonl line 2: broken image (1.png): ")
-    assert lines[1] == "train.jsonl line 3: broken image (2.png): the file is empty"
-    assert lines[-1] == "... and 3 more rows"
-    assert len(load_examples(DataSpec(write_jsonl(folder, rows_of(3))), check_images=False)) == 3
-
-
-def test_broken_embedded_image_is_named_after_shuffling(tmp_path) -> None:
-    images = [{"bytes": png(i), "path": None} for i in range(6)]
-    images[4]["bytes"] = b"no image"
-    source = write_parquet(tmp_path / "a.parquet", images, STRUCT)
-    with pytest.raises(UserError, match=r"a\.parquet row 4: broken image"):
-        load_examples(DataSpec(source, shuffle=True))
-
-
-@pytest.mark.parametrize("source", ["missing.jsonl", "no/such/folder", "white space"])
-def test_missing_sources(source) -> None:
-    with pytest.raises(UserError, match=f"^data.source: '{source}' does not exist"):
-        load_examples(DataSpec(source))
-
-
-def test_files_that_are_not_what_they_say(tmp_path) -> None:
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
-    (tmp_path / "a.csv").write_text("x")
-    with pytest.raises(UserError, match="cannot load"):
-        load_examples(DataSpec(str(tmp_path / "a.parquet")))
-    with pytest.raises(UserError, match="not one of"):
-        load_examples(DataSpec(str(tmp_path / "a.csv")))
-
-
-def test_hub_id_without_network_is_one_message(monkeypatch) -> None:
-    def unreachable(*args, **kwargs):
-        raise ConnectionError("Couldn't reach 'some/data' on the Hub\nlong traceback")
-
-    monkeypatch.setattr(datasets, "load_dataset", unreachable)
-    with pytest.raises(
-        UserError,
-        match=r"^data\.source: cannot load some/data, split 'train' .*here.: C",
-    ):
-        load_examples(DataSpec("some/data"))
-
-
 def test_playground_is_asked_for(monkeypatch) -> None:
     calls = []
     made = datasets.Dataset.from_list([make_example("q", "a", example_id="1")], features=FEATURES)
@@ -303,34 +178,3 @@ def test_playground_is_asked_for(monkeypatch) -> None:
     assert calls == [("test", 7, 3)]
     with pytest.raises(UserError, match="playground takes no columns, prompt"):
         load_examples(DataSpec("playground", columns={"id": "x"}, prompt="plain"))
-
-
-def test_validate_rows_made_elsewhere() -> None:
-    image = {"bytes": png(), "path": None}
-    rows = [make_example(f"q{i}", "a", [image], example_id=str(i)) for i in range(3)]
-    validate_examples(datasets.Dataset.from_list(rows, features=FEATURES))
-    rows[2]["example_id"] = "0"
-    with pytest.raises(UserError, match=r"mine row 2: example_id '0' is also row 0's"):
-        validate_examples(datasets.Dataset.from_list(rows, features=FEATURES), "mine")
-    rows[2]["images"] = [{"bytes": b"x", "path": None}]
-    rows[2]["example_id"] = "2"
-    with pytest.raises(UserError, match="mine row 2: broken image"):
-        validate_examples(datasets.Dataset.from_list(rows, features=FEATURES), "mine")
-    with pytest.raises(UserError, match="missing columns"):
-        validate_examples(datasets.Dataset.from_list([{"a": 1}]))
-
-
-def test_check_example_names_what_is_wrong() -> None:
-    good = make_example("q", "a", [Image.new("RGB", (2, 2))], example_id="1")
-    check_example(good)
-    for change, message in [
-        ({"images": [Image.new("L", (2, 2))]}, "image 0 is L"),
-        ({"images": ["a.png"]}, "image 0 is str"),
-        ({"answer": 3}, "answer is 3"),
-        ({"prompt": []}, "non-empty list"),
-        ({"prompt": [{"role": "assistant", "content": "x"}]}, "last turn"),
-        ({"prompt": [{"role": "user", "content": [{"type": "image"}]}]}, "not plain text"),
-        ({"prompt": [{"role": "bot", "content": "x"}]}, "role 'bot'"),
-    ]:
-        with pytest.raises(UserError, match=message):
-            check_example({**good, **change})

@@ -63,12 +63,10 @@ def noisyrollout(
         else:
             verdict = judge_completion(text, target, rule, asked, time_limit=time_limit)
             right, formed = verdict.correct, STYLES["think_boxed"].fullmatch(text) is not None
-        if right is None:
-            rewards.append(None)
-        elif form == "all_or_nothing":
-            rewards.append(float(right and formed))
-        else:
-            rewards.append((1 - format_weight) * right + format_weight * formed)
+        whole = float(bool(right) and formed)
+        mixed = (1 - format_weight) * bool(right) + format_weight * formed
+        score = whole if form == "all_or_nothing" else mixed
+        rewards.append(None if right is None else score)
     return rewards
 
 
