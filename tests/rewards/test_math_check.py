@@ -86,7 +86,7 @@ def test_worker_needs_no_main_module() -> None:
 
 
 def test_worker_reports_what_math_verify_raises() -> None:
-    request = {"op": "mathruler", "gold": "1", "prediction": "1", "seconds": 20}
+    request = {"op": "equal", "prediction": "1", "seconds": 20}
     script = math_check.Path(math_check.__file__).with_name("math_worker.py")
     done = subprocess.run(
         [sys.executable, "-P", str(script)],
