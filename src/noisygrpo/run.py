@@ -64,6 +64,11 @@ def train(
     main = os.environ.get("RANK", "0") == "0"  # of several processes one looks after the folder
     if main:
         claim_folder(folder, overwrite=overwrite, resume=resume)
+        model = Path(recipe.model.path).resolve()
+        require(
+            resume or not model.is_relative_to(folder.resolve()),
+            f"--output-dir: {folder} holds the model {recipe.model.path}; choose another folder",
+        )
     checkpoint = get_last_checkpoint(str(folder)) if resume else None
     prepared = prepare(recipe, str(folder))
     if main:

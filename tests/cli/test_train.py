@@ -6,7 +6,9 @@ from pathlib import Path
 import yaml
 from transformers import AutoModelForImageTextToText
 
+import noisygrpo.run
 from noisygrpo.playground import load_processor
+from noisygrpo.training.finite import NonFiniteError
 
 
 def test_train_leaves_everything_in_its_folder(recipe_file, run_cli, tmp_path):
@@ -82,3 +84,24 @@ def test_resume_goes_on_from_the_last_checkpoint(recipe_file, run_cli, tmp_path)
     assert status == 0
     assert not (out / "evaluation").exists() and not (out / "summary.json").exists()
     assert (out / "notes.txt").read_text() == "mine"  # only what a run writes is removed
+
+
+def test_the_model_is_never_overwritten_by_its_own_run(recipe_file, run_cli, model_folder):
+    (Path(model_folder) / "recipe.yaml").write_text("name: looks like a run\n")
+    try:
+        status, _, error = run_cli(
+            "train", recipe_file(), "--output-dir", model_folder, "--overwrite"
+        )
+    finally:
+        (Path(model_folder) / "recipe.yaml").unlink()
+    assert status == 2 and "holds the model" in error
+    assert (Path(model_folder) / "model.safetensors").is_file()
+
+
+def test_a_loss_that_is_not_a_number_ends_without_a_traceback(recipe_file, run_cli, monkeypatch):
+    def diverge(*args, **kwargs):
+        raise NonFiniteError("step 2: the loss is nan")
+
+    monkeypatch.setattr(noisygrpo.run, "train", diverge)
+    status, _, error = run_cli("train", recipe_file())
+    assert (status, error) == (1, "stopped: step 2: the loss is nan\n")

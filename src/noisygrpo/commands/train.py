@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 SUMMARY = "Train as a recipe says, and measure before and after."
 TAKES_RECIPE = True
@@ -30,15 +31,16 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.console import quiet_libraries
     from noisygrpo.recipe import load_recipe
     from noisygrpo.run import train
+    from noisygrpo.training.finite import NonFiniteError
 
     quiet_libraries()
     overrides = list(args.overrides)
     if args.no_evaluation:
         overrides.append(("evaluation", "null"))
-    train(
-        load_recipe(args.recipe, overrides),
-        args.output_dir,
-        overwrite=args.overwrite,
-        resume=args.resume,
-    )
+    recipe = load_recipe(args.recipe, overrides)
+    try:
+        train(recipe, args.output_dir, overwrite=args.overwrite, resume=args.resume)
+    except NonFiniteError as error:  # not a bug, and nothing that a traceback explains
+        print(f"stopped: {error}", file=sys.stderr)
+        return 1
     return 0
