@@ -1,5 +1,11 @@
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 from datasets import Dataset, Image, List
@@ -151,3 +157,38 @@ def test_rules_say_when_there_is_no_answer():
 def test_progress_shows_the_remaining_time(tmp_path, capsys):
     evaluate_answers(oracle, tiny_rows(5), tmp_path, generation=FOUR, name="test")
     assert "test: 5/5" in capsys.readouterr().err
+
+
+KILLED_CHILD = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from tiny import tiny_rows
+from test_evaluate import FOUR, oracle
+from noisygrpo.evaluation.evaluate import evaluate_answers
+
+def slow(batch):
+    time.sleep(0.3)
+    return oracle(batch)
+
+evaluate_answers(slow, tiny_rows(40), sys.argv[1], generation=FOUR, progress=False)
+"""
+
+
+def test_a_real_kill(tmp_path):
+    tests = Path(__file__).parent
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED_CHILD, str(tmp_path / "killed"), str(tests.parent)],
+        env={**os.environ, "PYTHONPATH": str(tests)},
+    )
+    samples = tmp_path / "killed" / "samples.jsonl"
+    while child.poll() is None and not (samples.exists() and samples.stat().st_size):
+        time.sleep(0.05)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL, "it finished before it could be killed"
+    assert not (tmp_path / "killed" / "result.json").exists()
+    for name in ("killed", "whole"):
+        run = {"generation": FOUR, "progress": False}
+        evaluate_answers(oracle, tiny_rows(40), tmp_path / name, **run)
+    for name in ("samples.jsonl", "result.json"):
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("killed", "whole"))
+        assert one == other

@@ -7,6 +7,7 @@ from PIL import Image
 
 from noisygrpo.errors import UserError
 from noisygrpo.report.plots import learning_curve, series, smooth
+from noisygrpo.report.result import result_text
 from noisygrpo.report.table import before_after_table, results_table
 
 SUMMARY = {
@@ -88,3 +89,23 @@ def test_a_step_logged_twice_keeps_its_last_value():
 def test_smoothing_keeps_constants_and_ends():
     assert np.allclose(smooth(np.full(9, 0.3), 2.0), 0.3)
     assert smooth(np.arange(9.0), 1e-3).tolist() == list(range(9))
+
+
+def test_result_as_text():
+    result = {
+        "name": "wemath", "accuracy": 0.5, "stderr": 0.01, "n": 1740, "without_answer": 3,
+        "truncated": 0, "by_kind": {"2steps_1": {"accuracy": 0.4, "stderr": 0.02, "n": 360}},
+        "metrics": {
+            "score_strict": 0.312, "composites": 525, "RM_strict": None,
+            "by_steps": {"1 step": {"accuracy": 0.61, "stderr": 0.02, "n": 1215}},
+        },
+        "failed": [{"example_id": f"row-{i}", "why": "image 0 cannot be read"} for i in range(7)],
+        "judge": {"judge": "j", "accuracy": 0.52, "stderr": 0.01, "unjudged": 2},
+    }  # fmt: skip
+    text = result_text(result)
+    assert text.startswith("wemath: 50.0 ± 1.0 % right of 1740")
+    for part in ("31.2", "525", "by_steps / 1 step", "61.0 ± 2.0", "3 without an answer", "row-4"):
+        assert part in text
+    assert "row-5" not in text
+    assert "RM_strict" not in text
+    assert "cut at" not in text

@@ -131,16 +131,23 @@ def _header_size(cell: Any) -> tuple[int, int]:
         return (0, 0)  # `open` will say what is wrong
 
 
-def _columns(dataset: datasets.Dataset | Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
-    """The rows with undecoded images, and without images: texts are read without touching images.
+class _Undecoded(Sequence[dict[str, Any]]):
+    """Rows of a dataset with image cells as stored: one broken image must not break its row."""
 
-    Undecoded, because one broken image must not break the access to its row.
-    """
+    def __init__(self, texts: datasets.Dataset, images: datasets.Dataset) -> None:
+        self._texts, self._images = texts, images.with_format("arrow")
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return {**self._texts[index], "images": self._images[index]["images"][0].as_py()}
+
+
+def _columns(dataset: datasets.Dataset | Sequence[Mapping[str, Any]]) -> tuple[Any, Any]:
+    """The rows with undecoded images, and the rows without any, to read texts alone."""
     if not isinstance(dataset, datasets.Dataset):
         return dataset, dataset
     plain = dataset.with_format(None)  # a transform would decode on every access
-    feature = plain.features["images"]
-    if isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
-        cells = datasets.List(datasets.Image(decode=False))
-        return plain.cast_column("images", cells), plain.remove_columns("images")
-    return plain, plain
+    texts = plain.remove_columns("images")
+    return _Undecoded(texts, plain.select_columns(["images"])), texts

@@ -82,8 +82,8 @@ class Benchmark:
     judge: Judge
     convert: Callable[[Mapping[str, Any]], Item] | None = None
     columns: tuple[str, ...] = ()
-    image: str | None = None
-    """Column of images."""
+    image: tuple[str, ...] = ()
+    """Names of the column of images; the first that is there counts. None: text only."""
     base64: bool = False
     """Whether that column holds base64 text."""
     data: str = ""
@@ -133,7 +133,8 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
     require(bool(source), f"{benchmark.name}: --data is needed: {benchmark.note}")
     split = options.split or benchmark.split
     raw = read_rows(source, split, "" if options.data else benchmark.config, options.image_root)
-    wanted = (*benchmark.columns, *([benchmark.image] if benchmark.image else []))
+    image = next((name for name in benchmark.image if name in raw.columns), None)
+    wanted = (*benchmark.columns, *(benchmark.image[:1] if image is None else ()))
     missing = [column for column in wanted if column not in raw.columns]
     require(
         not missing,
@@ -141,12 +142,12 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
         f"it has {', '.join(raw.columns)}",
     )
     count = len(raw) if options.limit is None else min(len(raw), options.limit)
-    skip = None if benchmark.image in benchmark.columns else benchmark.image
+    skip = None if image in benchmark.columns else image
     examples = [
         _example(benchmark, options, row, raw.where(index))
         for index, row in raw.iterate(range(count), skip=skip)
     ]
-    return BenchmarkRows(examples, lambda index: _cells(benchmark, raw, index))
+    return BenchmarkRows(examples, lambda index: _cells(benchmark, raw, image, index))
 
 
 def rows_from_items(
@@ -196,13 +197,13 @@ def _example(
         raise UserError(f"{benchmark.name}: {where} cannot be read: {error!r}") from error
 
 
-def _cells(benchmark: Benchmark, raw: RawRows, index: int) -> list[Any]:
-    if benchmark.image is None:
+def _cells(benchmark: Benchmark, raw: RawRows, image: str | None, index: int) -> list[Any]:
+    if image is None:
         return []
     if isinstance(raw.table, list):
-        value = raw.table[index].get(benchmark.image)
+        value = raw.table[index].get(image)
     else:
-        value = raw.table.column(benchmark.image)[index].as_py()
+        value = raw.table.column(image)[index].as_py()
     if value is None or value == "":
         return []
     return [

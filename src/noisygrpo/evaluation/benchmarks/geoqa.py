@@ -27,7 +27,7 @@ BENCHMARK = Benchmark(
     licence="see the data",
     rows=754,
     columns=("image_path", "question", "ground_truth"),
-    image="image_path",
+    image=("image_path",),
     convert=convert,
     prompt=(
         "{question} Output the thinking process in <think> </think> and final answer (number) "

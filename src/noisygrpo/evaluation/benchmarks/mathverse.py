@@ -63,7 +63,7 @@ BENCHMARK = Benchmark(
         "sample_index", "problem_index", "problem_version", "question", "answer", "question_type",
         "query_cot",
     ),
-    image="image",
+    image=("image",),
     convert=convert,
     judge=judge,
     metrics=metrics,
@@ -82,5 +82,5 @@ TEXT_ONLY = dataclasses.replace(
     config="testmini_text_only",
     split="testmini_text_only",
     rows=788,
-    image=None,
+    image=(),
 )

@@ -50,7 +50,7 @@ BENCHMARK = Benchmark(
     data="MathLLMs/MathVision",
     split="test",
     columns=("id", "question", "options", "answer", "level", "subject"),
-    image="decoded_image",
+    image=("decoded_image", "image"),
     convert=convert,
     prompt=(
         'Please solve the problem and put your answer in one "\\boxed{}". If it is a multiple '
@@ -59,7 +59,6 @@ BENCHMARK = Benchmark(
     judge=judge,
     metrics=metrics,
     metric="accuracy, overall, by level and by subject",
-    note="A local copy may have its images in 'image' instead of 'decoded_image'.",
 )
 
 MINI = dataclasses.replace(

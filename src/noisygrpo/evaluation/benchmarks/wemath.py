@@ -39,7 +39,7 @@ BENCHMARK = Benchmark(
     data="We-Math/We-Math",
     split="testmini",
     columns=("ID", "key", "question", "option", "answer"),
-    image="image_path",
+    image=("image_path",),
     convert=convert,
     prompt=(
         "Now, we require you to solve a multiple-choice math question. Please briefly describe "

@@ -1,0 +1,161 @@
+import json
+import sys
+import types
+
+import pytest
+import torch
+from datasets import Dataset
+
+from noisygrpo.errors import UserError
+from noisygrpo.evaluation.export import export_lmms_eval, lmms_eval_command
+from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.run import EvaluationRequest, run_evaluation
+from noisygrpo.evaluation.samples import read_samples
+from noisygrpo.evaluation.vllm_engine import vllm_answers
+from tiny import tiny_image, tiny_qwen25vl
+
+
+@pytest.fixture
+def data(tmp_path):
+    rows = [
+        {
+            "identifier": f"test-{i // 2}-0-{i % 2}",
+            "statement": f"There are {i} circles",
+            "label": "true" if i // 2 % 2 else "false",
+            "image": tiny_image(i, 112, 56),
+        }
+        for i in range(6)
+    ]
+    path = tmp_path / "nlvr.parquet"
+    Dataset.from_list(rows).to_parquet(str(path))
+    return str(path)
+
+
+def request(tmp_path, data, **options):
+    fields = {
+        "model": "tiny",
+        "benchmark": "nlvr",
+        "data": data,
+        "batch_size": 4,
+        "max_new_tokens": 3,
+    }
+    return EvaluationRequest(**{**fields, "out_dir": str(tmp_path / "out"), **options})
+
+
+def test_a_benchmark_from_request_to_result(tmp_path, data):
+    asked = request(tmp_path, data)
+    result = run_evaluation(asked, tiny_qwen25vl)
+    assert (result.n, result.clusters) == (6, 3)
+    summary = json.loads((asked.folder / "result.json").read_text())
+    assert summary["metrics"]["majority_class"] == 4 / 6
+    assert summary["settings"]["benchmark"] == "nlvr"
+    assert summary["settings"]["generation"]["temperature"] == 0.0
+
+    def never():
+        raise AssertionError("a finished evaluation needs no model")
+
+    assert run_evaluation(asked, never) == result
+
+
+def test_views_are_part_of_the_question(tmp_path, data):
+    noisy = request(tmp_path, data, noise_level=0.5)
+    run_evaluation(noisy, tiny_qwen25vl)
+    settings = json.loads((noisy.folder / "settings.json").read_text())
+    assert settings["view"]["level"] == 0.5
+    with pytest.raises(UserError, match="view"):
+        run_evaluation(request(tmp_path, data, noise_level=0.6), tiny_qwen25vl)
+
+
+def test_text_bias_calibration_changes_answers(tmp_path, data):
+    model, processor = tiny_qwen25vl()
+    with torch.no_grad():  # with its small initial weights it only repeats its last token
+        for name, weight in model.named_parameters():
+            weight.mul_(12 if weight.ndim == 2 and "embed" not in name else 1)
+    for name, scale in {"plain": 0.0, "calibrated": 30.0}.items():
+        asked = request(tmp_path, data, out_dir=str(tmp_path / name), text_bias_scale=scale)
+        run_evaluation(asked, lambda: (model, processor))
+    outputs = [
+        [sample["output"] for sample in read_samples(tmp_path / name / "samples.jsonl")]
+        for name in ("plain", "calibrated")
+    ]
+    assert outputs[0] != outputs[1]
+
+
+def test_robustness_by_request(tmp_path, data):
+    asked = request(tmp_path, data, robustness=("blur",), limit=2)
+    result = run_evaluation(asked, tiny_qwen25vl)
+    assert result.n == 2
+    assert (asked.folder / "robustness.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"benchmark": "nvlr"}, "benchmark: 'nvlr'"),
+        ({"engine": "sglang"}, "engine"),
+        ({"limit": 0}, "limit"),
+        ({"engine": "vllm", "robustness": ("blur",)}, "robustness"),
+    ],
+)
+def test_wrong_requests(tmp_path, data, options, message):
+    with pytest.raises(UserError, match=message):
+        request(tmp_path, data, **options)
+
+
+def test_wrong_noise_fails_before_the_model_is_loaded(tmp_path, data):
+    with pytest.raises(UserError, match="noise level"):
+        run_evaluation(request(tmp_path, data, noise_level=2.0), lambda: pytest.fail("loaded"))
+
+
+def test_lmms_eval_files(tmp_path, data):
+    asked = request(tmp_path, data)
+    result = run_evaluation(asked, tiny_qwen25vl)
+    path = export_lmms_eval(asked.folder, tmp_path / "logs", "20260301_120000")
+    assert path == tmp_path / "logs" / "tiny" / "20260301_120000_results.json"
+    exported = json.loads(path.read_text())
+    assert exported["results"]["nlvr"]["accuracy,none"] == result.accuracy
+    assert exported["n-samples"]["nlvr"] == {"original": 6, "effective": 6}
+    samples = read_samples(path.with_name("20260301_120000_samples_nlvr.jsonl"))
+    assert [sample["doc_id"] for sample in samples] == list(range(6))
+    assert samples[0]["target"] == "false"
+    assert "--tasks mmstar " in lmms_eval_command("runs/demo/checkpoint", "mmstar")
+    with pytest.raises(UserError, match="nlvr"):
+        lmms_eval_command("m", "nlvr")
+
+
+def test_vllm_gets_unexpanded_prompts_and_the_ban(monkeypatch):
+    model, processor = tiny_qwen25vl()
+    seen = {}
+
+    class LLM:
+        def __init__(self, **options):
+            seen["engine"] = options
+
+        def generate(self, requests, sampling, use_tqdm):
+            seen["requests"], seen["sampling"] = requests, sampling
+            done = types.SimpleNamespace(text="4", token_ids=[1, 2], finish_reason="length")
+            return [types.SimpleNamespace(outputs=[done]) for _ in requests]
+
+    fake = types.ModuleType("vllm")
+    fake.LLM, fake.SamplingParams = LLM, lambda **options: options
+    monkeypatch.setitem(sys.modules, "vllm", fake)
+    answer = vllm_answers("folder", processor, model.config, Generation(max_new_tokens=7))
+    prompt = [{"role": "user", "content": "How many?"}]
+    completions = answer(
+        [{"prompt": prompt, "images": [tiny_image(0)]}, {"prompt": prompt, "images": []}]
+    )
+    assert [(c.text, c.tokens, c.truncated) for c in completions] == [("4", 2, True)] * 2
+    assert seen["requests"][0]["prompt"].count("<|image_pad|>") == 1
+    assert "multi_modal_data" not in seen["requests"][1]
+    image = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    assert seen["sampling"]["logit_bias"][image] == -100.0
+    assert seen["sampling"]["temperature"] == 0.0
+    with pytest.raises(UserError, match="text_bias_scale"):
+        vllm_answers("folder", processor, model.config, Generation(text_bias_scale=0.8))
+
+
+def test_vllm_is_optional(monkeypatch):
+    model, processor = tiny_qwen25vl()
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(UserError, match=r"noisygrpo\[vllm\]"):
+        vllm_answers("folder", processor, model.config, Generation())
