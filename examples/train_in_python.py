@@ -26,7 +26,7 @@ def main(steps: int = 5, folder: str = "runs/python", model: str = "playground")
         output_dir=folder,
         num_generations=8,
         per_device_train_batch_size=16,
-        max_completion_length=96,
+        max_completion_length=128,
         max_steps=steps,
         learning_rate=1e-4,
         bf16=False,
@@ -34,7 +34,7 @@ def main(steps: int = 5, folder: str = "runs/python", model: str = "playground")
         report_to="none",
     )
     trainer = build_trainer(
-        load_model(spec),
+        load_model(spec, train=True),
         load_any_processor(spec),
         config,
         make_split("train", 500),

@@ -7,16 +7,17 @@ mu = ``num_iterations``::
     rollouts per generation = b * P * s         prompts per generation = b * P * s / G
     rollouts per update     = b * P * a         updates per generation = s * mu / a
 
-Memory, with N parameters of w bytes, of which N_t are trained, L layers of width H, sequences of T
+Memory, with N parameters of w bytes, of which N_t are trained, numbers of c bytes in computation
+(2 under mixed precision, else w), L layers of width H, sequences of T
 tokens, n_kv key-value heads of size d (all of the language model; the vision tower counts in N)::
 
     weights      N * w
     gradients    N_t * w
     optimiser    2 * N_t * w         (AdamW)
     reference    N * w               (where beta > 0, without LoRA)
-    layer        17 * w * b * T * H  (Korthikanti et al. 2022, eq. 1, without the attention matrix,
+    layer        17 * c * b * T * H  (Korthikanti et al. 2022, eq. 1, without the attention matrix,
                                      which fused attention never stores)
-    activations  L * layer; with gradient checkpointing w * b * T * H * L + layer
+    activations  L * layer; with gradient checkpointing c * b * T * H * L + layer
     kv cache     2 * w * L * n_kv * d * T * (rollouts on this device)
 
     total = weights + gradients + optimiser + reference + max(activations, kv cache)
@@ -161,7 +162,8 @@ def estimate_memory(
     text = model.config.get_text_config()
     tokens = prompt_tokens + config.max_completion_length
     layers, hidden = text.num_hidden_layers, text.hidden_size
-    slab = width * config.per_device_train_batch_size * tokens * hidden
+    compute = 2 if config.bf16 or config.fp16 else width
+    slab = compute * config.per_device_train_batch_size * tokens * hidden
     stored = slab * layers + LAYER_BYTES * slab
     if not config.gradient_checkpointing:
         stored = LAYER_BYTES * slab * layers

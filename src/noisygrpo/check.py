@@ -20,11 +20,11 @@ from noisygrpo.console import describe
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import Generation, build_inputs, generate_batch
 from noisygrpo.loading import (
-    DTYPES,
     default_device,
     load_any_processor,
     load_config,
     load_model,
+    weights_dtype,
 )
 from noisygrpo.prepare import Prepared, prepare
 from noisygrpo.recipe import Recipe
@@ -184,7 +184,8 @@ def report_memory(prepared: Prepared, prompt_tokens: int) -> None:
     """Print the estimate, from the model's shapes alone."""
     recipe, config, lora = prepared.recipe, prepared.config, prepared.lora
     model_config = load_config(recipe.model)
-    dtype = DTYPES.get(recipe.model.dtype) or model_config.dtype or torch.float32
+    stored = model_config.dtype or torch.float32
+    dtype = weights_dtype(recipe.model, train=True) or stored
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(
             model_config, dtype=dtype, trust_remote_code=recipe.model.trust_remote_code
@@ -207,7 +208,7 @@ def report_rollout(
     row: Row,
 ) -> None:
     """Generate and print one group: noise level, reward parts and completion of each rollout."""
-    model = load_model(recipe.model).to(default_device())
+    model = load_model(recipe.model, train=True).to(default_device())
     group = config.num_generations
     rollouts = plan_batch(config, [row] * group, first=0, group=group, step=1)
     seen = [

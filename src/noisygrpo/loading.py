@@ -51,13 +51,29 @@ def load_config(spec: ModelSpec) -> Any:
     return _load(AutoConfig, spec)
 
 
-def load_model(spec: ModelSpec) -> Any:
-    """The model with its weights, on the CPU, in ``spec.dtype``.
+def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
+    """The type that weights are loaded in; None is the one that they are stored in.
+
+    ``auto`` is float32 where all weights are trained: at the learning rates of RL an update is
+    smaller than the spacing of bfloat16 numbers, and rounding would undo it. It is float32 on a
+    CPU as well, where bfloat16 is slow. Else (a frozen base under LoRA, evaluation) it is None.
+    """
+    if spec.dtype != "auto":
+        return DTYPES[spec.dtype]
+    all_trained = train and spec.lora is None
+    return torch.float32 if all_trained or not torch.cuda.is_available() else None
+
+
+def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
+    """The model with its weights, on the CPU, in the type that ``weights_dtype`` says.
 
     Raises:
         UserError: where there is no such model, or it needs code that the recipe does not trust.
     """
-    options: dict[str, Any] = {"dtype": DTYPES.get(spec.dtype, "auto"), "use_safetensors": True}
+    options: dict[str, Any] = {
+        "dtype": weights_dtype(spec, train=train) or "auto",
+        "use_safetensors": True,
+    }
     if spec.attn_implementation is not None:
         options["attn_implementation"] = spec.attn_implementation
     model = _load(AutoModelForImageTextToText, spec, **options)

@@ -40,7 +40,7 @@ class ModelSpec:
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Type of the weights; ``auto`` is the one that they are stored in."""
+    """Type of the weights; ``auto``: see ``loading.weights_dtype``."""
     attn_implementation: str | None = None
     """``sdpa``, ``flash_attention_2``, ``eager``; null lets Transformers choose."""
     trust_remote_code: bool = False

@@ -132,7 +132,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
     spec = prepared.recipe.model
     return build_trainer(
-        load_model(spec),
+        load_model(spec, train=True),
         load_any_processor(spec),
         prepared.config,
         prepared.train,

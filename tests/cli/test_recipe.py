@@ -3,11 +3,13 @@
 from dataclasses import asdict
 
 import pytest
+import torch
 import yaml
 
 from noisygrpo.errors import UserError
+from noisygrpo.loading import load_model, weights_dtype
 from noisygrpo.prepare import load_splits, make_config
-from noisygrpo.recipe import dump_recipe, load_recipe, parse_recipe, recipe_names
+from noisygrpo.recipe import ModelSpec, dump_recipe, load_recipe, parse_recipe, recipe_names
 from noisygrpo.schema import Raw, checked, describe, fits, read_value, read_yaml
 
 MINIMAL = {"method": "grpo", "data": "rows.jsonl", "rewards": ["accuracy"]}
@@ -106,7 +108,7 @@ def test_overrides_take_the_type_of_their_field(tmp_path):
 
 def test_a_model_override_keeps_the_section():
     recipe = load_recipe("qwen25vl-3b", [("model", "my/model")])
-    assert (recipe.model.path, recipe.model.dtype) == ("my/model", "bfloat16")
+    assert (recipe.model.path, recipe.model.dtype) == ("my/model", "float32")
 
 
 @pytest.mark.parametrize(
@@ -170,3 +172,18 @@ def test_values_are_read_as_their_field_wants():
     assert describe(float | None) == "a number or null"
     with pytest.raises(UserError, match=r"s\.x: 'no' is not a whole number"):
         checked({"x": "no"}, {"x": int}, "s")
+
+
+def test_trained_weights_are_float32_unless_the_recipe_says_otherwise(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert weights_dtype(ModelSpec(), train=True) is torch.float32
+    assert weights_dtype(ModelSpec(), train=False) is None
+    assert weights_dtype(ModelSpec(lora={"r": 8}), train=True) is None
+    assert weights_dtype(ModelSpec(dtype="bfloat16"), train=True) is torch.bfloat16
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert weights_dtype(ModelSpec(), train=False) is torch.float32
+
+
+def test_the_shipped_model_is_trained_in_float32():
+    model = load_model(load_recipe("playground").model, train=True)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
