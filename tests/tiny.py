@@ -93,9 +93,18 @@ def tiny_qwen25vl(seed: int = 0) -> tuple[Qwen2_5_VLForConditionalGeneration, Im
     """Return a random float32 model of about 60 thousand parameters, and its processor."""
     tokenizer = tiny_tokenizer()
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
-    config = Qwen2_5_VLConfig(
+    torch.manual_seed(seed)
+    model = Qwen2_5_VLForConditionalGeneration(tiny_config(len(tokenizer), ids)).float()
+    model.generation_config.eos_token_id = ids["<|im_end|>"]
+    images = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28 * 16)
+    return model, ImageOnlyProcessor(images, tokenizer, chat_template=CHAT_TEMPLATE)
+
+
+def tiny_config(vocab_size: int, ids: dict[str, int]) -> Qwen2_5_VLConfig:
+    """Return two layers of width 32 for text and of width 16 for images."""
+    return Qwen2_5_VLConfig(
         text_config={
-            "vocab_size": len(tokenizer),
+            "vocab_size": vocab_size,
             "hidden_size": 32,
             "intermediate_size": 64,
             "num_hidden_layers": 2,
@@ -126,15 +135,6 @@ def tiny_qwen25vl(seed: int = 0) -> tuple[Qwen2_5_VLForConditionalGeneration, Im
         vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=True,
     )
-    torch.manual_seed(seed)
-    model = Qwen2_5_VLForConditionalGeneration(config).float()
-    model.generation_config.eos_token_id = ids["<|im_end|>"]
-    processor = ImageOnlyProcessor(
-        Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28 * 16),
-        tokenizer,
-        chat_template=CHAT_TEMPLATE,
-    )
-    return model, processor
 
 
 def tiny_saved(seed: int = 0) -> tuple[str, ImageOnlyProcessor]:

@@ -6,19 +6,39 @@ import math
 import pandas as pd
 import pytest
 import torch
-from datasets import Dataset
 from peft import LoraConfig
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOTrainer
 
-from noisygrpo.errors import UserError
 from noisygrpo.methods.advantages import bayesian_posterior
 from noisygrpo.methods.noise import perturb
 from noisygrpo.training import rollouts
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.run import build_trainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
+
+METRICS = [
+    "loss",
+    "reward",
+    "entropy",
+    "num_tokens",
+    "tokens_per_second",
+    "advantage/gain",
+    "advantage/unscorable",
+    "advantage/prior_driven",
+    "advantage/zero_groups",
+    "rewards/by_index/mean",
+    "rewards/length/mean",
+    "completions/mean_length",
+    "completions/clipped_ratio",
+    "time/noise",
+    "time/generate",
+    "time/score",
+    "time/reward",
+    "time/update",
+    "time/view_ratio",
+    "step_time",
+]
 
 
 def by_index(rollout_index, **columns):
@@ -40,12 +60,17 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_noisygrpo_run_leaves_rollouts_and_metrics(tmp_path):
+@pytest.fixture(scope="module")
+def noisy_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("noisy")
     rewards, weights = (by_index, length), [1.0, 0.5]
     changes = {"method": "noisygrpo", "log_view_ratio": True, "max_steps": 3}
-    make(tmp_path, None, rewards, weights, None, **changes).train()
+    make(folder, None, rewards, weights, None, **changes).train()
+    return folder
 
-    records = lines(tmp_path / "rollouts.jsonl")
+
+def test_noisygrpo_run_leaves_rollouts(noisy_run):
+    records = lines(noisy_run / "rollouts.jsonl")
     assert len(records) == 3 * 8
     assert [record["step"] for record in records] == [1] * 8 + [2] * 8 + [3] * 8
     for start in range(0, 24, 4):
@@ -66,41 +91,20 @@ def test_noisygrpo_run_leaves_rollouts_and_metrics(tmp_path):
             assert record["reward"] == pytest.approx(parts["by_index"] + 0.5 * parts["length"])
             assert parts["length"] == pytest.approx(len(record["completion"]) / 10)
 
-    metrics = lines(tmp_path / "metrics.jsonl")
+
+def test_noisygrpo_run_leaves_metrics(noisy_run):
+    metrics = lines(noisy_run / "metrics.jsonl")
     assert [entry["step"] for entry in metrics] == [1, 2, 3, 3]
     for entry in metrics[:3]:
-        for name in [
-            "loss",
-            "reward",
-            "entropy",
-            "num_tokens",
-            "tokens_per_second",
-            "advantage/gain",
-            "advantage/unscorable",
-            "advantage/prior_driven",
-            "advantage/zero_groups",
-            "rewards/by_index/mean",
-            "rewards/length/mean",
-            "completions/mean_length",
-            "completions/clipped_ratio",
-            "time/noise",
-            "time/generate",
-            "time/score",
-            "time/reward",
-            "time/update",
-            "time/view_ratio",
-            "step_time",
-        ]:
+        for name in METRICS:
             assert math.isfinite(entry[name]), name
         at_level = {f"reward/level_{level}" for level in ("0.0", "0.3", "0.6", "0.9")}
         assert {name for name in entry if name.startswith("reward/level")} == at_level
         ratios = {f"view_ratio/token/level_{level}" for level in ("0.3", "0.6", "0.9")}
         assert {name for name in entry if name.startswith("view_ratio/token")} == ratios
         assert all(entry[name] != 0 for name in ratios)
-        parts = sum(
-            entry[f"time/{name}"] for name in ["noise", "generate", "score", "reward", "update"]
-        )
-        assert parts + entry["time/view_ratio"] == pytest.approx(entry["step_time"], rel=0.2)
+        parts = (value for name, value in entry.items() if name.startswith("time/"))
+        assert sum(parts) >= entry["step_time"]  # TRL's clock runs inside ours
 
 
 def test_noise_can_be_made_again_from_the_log(tmp_path):
@@ -215,105 +219,6 @@ def test_frozen_tower_does_not_move(tmp_path, adapter):
     }
     assert any("lora" in name for name in before if "visual" in name) == adapter
     assert moved and not any("visual" in name for name in moved)
-
-
-def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):
-    rows = Dataset.from_list([{**tiny_rows(1)[0], "images": [tiny_image(0, 112, 112)]}])
-    changes = {"num_generations": 2, "per_device_train_batch_size": 2}
-    trainer = make(tmp_path, rows, max_pixels=56 * 56, min_pixels=28 * 28, **changes)
-    batch = trainer._generate_and_score_completions([rows[0]] * 2)
-    assert batch["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
-    assert trainer._view_fields["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
-    with pytest.raises(UserError, match="min_pixels: 9999 is above max_pixels 56"):
-        make(tmp_path, rows, max_pixels=56, min_pixels=9999, **changes)
-
-
-def test_image_tokens_are_banned_from_sampling(tmp_path):
-    model, processor = tiny_qwen25vl()
-    tokens = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
-    banned = set(processor.tokenizer.convert_tokens_to_ids([*tokens, "<|vision_pad|>"]))
-    with torch.no_grad():  # a model that would sample nothing else
-        model.model.embed_tokens_bias = None
-        model.lm_head.weight[sorted(banned)] = 50 * model.lm_head.weight[sorted(banned)].sign()
-    settings = tiny_settings(tmp_path, max_completion_length=16)
-    config = NoisyGRPOConfig(**settings)
-    trainer = build_trainer(model, processor, config, tiny_rows(4), [by_index])
-    batch = trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
-    assert not banned & set(batch["completion_ids"].flatten().tolist())
-    assert set(trainer.generation_config.suppress_tokens) == banned
-
-
-def test_sampled_image_token_is_refused_by_name(tmp_path, monkeypatch):
-    def bad(trainer, prompt_ids, *args, **kwargs):
-        return [[65, trainer._image_pad_token_id, 66] for _ in prompt_ids], None
-
-    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", bad)
-    trainer = make(tmp_path, tiny_rows(2))
-    with pytest.raises(RuntimeError, match=r"row 'row-0'.*image token"):
-        trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
-
-
-def test_image_token_in_the_text_is_refused_by_name(tmp_path):
-    row = {**tiny_rows(1)[0], "prompt": [{"role": "user", "content": "<|image_pad|> what?"}]}
-    trainer = make(tmp_path, tiny_rows(2))
-    with pytest.raises((UserError, ValueError)) as error:
-        trainer._generate_and_score_completions([row] * 8)
-    assert "image" in str(error.value)
-
-
-@pytest.mark.parametrize("where", ["loss", "gradient norm"])
-def test_not_a_number_stops_before_the_step(tmp_path, monkeypatch, where):
-    trainer = make(tmp_path, max_steps=4, learning_rate=1.0)
-    if where == "loss":
-        compute = GRPOTrainer._compute_loss
-
-        def spoiled(self, model, inputs):
-            loss = compute(self, model, inputs)
-            return loss * torch.nan if self.state.global_step == 2 else loss
-
-        monkeypatch.setattr(GRPOTrainer, "_compute_loss", spoiled)
-    else:
-        weight = trainer.model.lm_head.weight
-        weight.register_hook(lambda g: g * torch.inf if trainer.state.global_step == 2 else g)
-    with pytest.raises(NonFiniteError, match=rf"step 3: the {where} is .*parameters.*step 2"):
-        trainer.train()
-    assert all(torch.isfinite(value).all() for value in trainer.model.parameters())
-    assert trainer.state.global_step == 2
-
-
-def test_infinite_reward_is_refused_by_name(tmp_path):
-    def broken(completions, **columns):
-        return [math.inf] * len(completions)
-
-    with pytest.raises(UserError, match="reward 'broken' returned infinity"):
-        make(tmp_path, rewards=(broken,)).train()
-
-
-WRONG_DATA = {
-    "empty": (tiny_rows(2).select([]), "no rows"),
-    "no prompt": (tiny_rows(2).remove_columns("prompt"), "column 'prompt' is missing"),
-    "no id": (tiny_rows(2).remove_columns("example_id"), "column 'example_id' is missing"),
-    "no images": (tiny_rows(2).remove_columns("images"), "no column 'images'"),
-    "id twice": (
-        Dataset.from_list([tiny_rows(2)[0], tiny_rows(2)[0]]),
-        "example_id 'row-0' occurs 2 times",
-    ),
-    "a list": ([tiny_rows(2)[0]], "list is not a datasets.Dataset"),
-}
-
-
-@pytest.mark.parametrize("case", WRONG_DATA)
-def test_wrong_data_is_refused_before_training(tmp_path, case):
-    rows, message = WRONG_DATA[case]
-    with pytest.raises(UserError, match=message):
-        make(tmp_path, rows, method="noisygrpo")
-
-
-def test_rewards_and_weights_must_fit(tmp_path):
-    with pytest.raises(UserError, match="at least one"):
-        make(tmp_path, rewards=())
-    with pytest.raises(UserError, match="1 for 2 reward functions"):
-        make(tmp_path, rewards=(by_index, length), weights=[1.0])
 
 
 def test_parquet_rollouts(tmp_path):

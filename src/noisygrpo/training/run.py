@@ -46,6 +46,15 @@ def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") 
     )
 
 
+def check_rewards(functions: int, weights: Sequence[float] | None) -> None:
+    """Raise ``UserError`` unless there are reward functions, with a weight for each or none."""
+    require(functions > 0, "rewards: none given; at least one reward function is needed")
+    require(
+        weights is None or len(weights) == functions,
+        f"reward_weights: {len(weights or ())} for {functions} reward functions",
+    )
+
+
 def build_trainer(
     model: PreTrainedModel,
     processor: ProcessorMixin | PreTrainedTokenizerBase,
@@ -59,12 +68,10 @@ def build_trainer(
     """Return a trainer ready for ``.train()``.
 
     Args:
-        model: loaded; with ``beta`` > 0 and no adapter its ``name_or_path`` is loaded again as the
-            reference.
+        model: loaded; with ``beta`` > 0 and no adapter its path is loaded again as the reference.
         processor: its processor (or tokenizer, for a text-only model).
         config: the run's settings, checked when they were made.
-        dataset: rows in the example format (``prompt``, ``images``, ``example_id`` and the columns
-            that the rewards ask for).
+        dataset: rows in the example format.
         reward_funcs: callables with TRL's signature; ``None`` for a completion is "unscorable".
         reward_weights: one per function; ``None`` is 1 for each.
         peft_config: train an adapter instead of the model.
@@ -76,12 +83,8 @@ def build_trainer(
     check_dataset(dataset, config)
     if eval_dataset is not None:
         check_dataset(eval_dataset, config, "eval_dataset")
-    require(len(reward_funcs) > 0, "rewards: none given; at least one reward function is needed")
+    check_rewards(len(reward_funcs), reward_weights)
     if reward_weights is not None:
-        require(
-            len(reward_weights) == len(reward_funcs),
-            f"reward_weights: {len(reward_weights)} for {len(reward_funcs)} reward functions",
-        )
         config.reward_weights = list(reward_weights)
     return NoisyGRPOTrainer(
         model=model,

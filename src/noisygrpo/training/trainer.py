@@ -56,12 +56,7 @@ from noisygrpo.training.rollout_log import (
 from noisygrpo.training.scoring import SCORING_KEYS, Scores, blind_chunks, score_chunks
 from noisygrpo.training.view_ratio import RatioByLevel, rows_with_views
 from noisygrpo.training.views_seam import Rows, ViewsSeam
-from noisygrpo.training.vision import (
-    ban_tokens,
-    freeze_vision_tower,
-    set_pixel_limits,
-    vision_token_ids,
-)
+from noisygrpo.training.vision import freeze_vision_tower, prepare_vision
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -81,29 +76,15 @@ class NoisyGRPOTrainer(ViewsSeam):
         peft_config: "PeftConfig | None" = None,
         **kwargs: Any,
     ) -> None:
-        """Take a loaded model and processor; ``run.build_trainer`` checks the data first.
+        """Take the parts as ``run.build_trainer`` does, which checks them first.
 
-        Args:
-            model: to train; changed in place where ``freeze_vision_tower`` asks for it.
-            reward_funcs: callables with TRL's signature.
-            args: the run's settings.
-            train_dataset: rows in the example format.
-            processing_class: the model's processor; takes on the config's pixel limits.
-            eval_dataset: rows in the example format.
-            peft_config: train an adapter instead of the model.
-            **kwargs: ``callbacks`` and ``optimizers``, as in TRL.
+        Model, processor and config are changed in place where the config asks for a frozen tower,
+        pixel limits or banned tokens; ``kwargs`` are TRL's ``callbacks`` and ``optimizers``.
 
         Raises:
             UserError: if model or processor lack what the config asks for.
         """
-        is_processor = isinstance(processing_class, ProcessorMixin)
-        tokenizer = processing_class.tokenizer if is_processor else processing_class
-        banned = vision_token_ids(model.config.to_dict(), tokenizer)
-        set_pixel_limits(processing_class, args.min_pixels, args.max_pixels)
-        if args.ban_image_tokens:
-            ban_tokens(args, banned)
-        if args.freeze_vision_tower:
-            freeze_vision_tower(model)
+        banned = prepare_vision(model, processing_class, args)
         self._scored: tuple[Any, ...] = ()
         self._last_log_probs = torch.empty(0)
         self._view_ratio = RatioByLevel()

@@ -68,6 +68,22 @@ def freeze_vision_tower(model: PreTrainedModel) -> None:
     tower.requires_grad_(False)
 
 
+def prepare_vision(model: PreTrainedModel, processor: Any, config: NoisyGRPOConfig) -> list[int]:
+    """Make model, processor and config what the config asks for; return the ids of vision tokens.
+
+    Raises:
+        UserError: if model or processor lack what the config asks for.
+    """
+    tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
+    banned = vision_token_ids(model.config.to_dict(), tokenizer)
+    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    if config.ban_image_tokens:
+        ban_tokens(config, banned)
+    if config.freeze_vision_tower:
+        freeze_vision_tower(model)
+    return banned
+
+
 def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:
     """Set the processor's limits in place; they are saved with it and hold in evaluation too.
 
