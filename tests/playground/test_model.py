@@ -1,4 +1,4 @@
-"""The playground's model: it loads as any Qwen2.5-VL does, reads like one, and its speed-up changes nothing."""
+"""The playground's model: it loads and reads like any Qwen2.5-VL; its speed-up changes nothing."""
 
 import numpy as np
 import torch
@@ -54,7 +54,8 @@ def test_the_shipped_model_is_a_small_qwen25_vl_that_answers_in_the_asked_form()
 def test_the_chat_layout_is_qwens():
     text = _chat(_processor(), "hi", add_generation_prompt=True)
     assert text == (
-        "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>hi<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>hi<|im_end|>\n"
+        "<|im_start|>assistant\n"
     )
 
 
@@ -103,10 +104,10 @@ def test_pictures_of_different_sizes_take_the_original_path():
 
 def test_only_assistant_turns_are_learned():
     processor = _processor()
-    batch = batch_at(processor, WarmStart(batch=1, questions=2), 3)
+    batch = batch_at(processor, WarmStart(batch=1), 3)
     learned = processor.tokenizer.decode(batch["labels"][0][batch["labels"][0] >= 0])
     turns = learned.split("<|im_end|>")
-    assert turns[-1] == "" and 2 <= len(turns) - 1 <= 3
+    assert turns[-1] == "" and len(turns) - 1 == 2
     assert "user" not in learned and learned.count("<answer>") == 2
 
 
@@ -119,9 +120,7 @@ def test_the_hasty_share_is_the_share_of_turns_without_looking():
 
 
 def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):
-    settings = WarmStart(
-        careful_steps=1, hasty_steps=1, batch=2, questions=1, warmup=1, log_every=9
-    )
+    settings = WarmStart(steps=2, batch=2, questions=1, warmup=1, log_every=9)
     states = [train(settings, tmp_path / name).state_dict() for name in ("one", "two")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     loaded = AutoModelForImageTextToText.from_pretrained(
@@ -132,6 +131,6 @@ def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):
 
 
 def test_the_learning_rate_warms_up_and_falls():
-    settings = WarmStart(careful_steps=90, hasty_steps=10, warmup=10, learning_rate=1.0)
+    settings = WarmStart(steps=50, horizon=100, warmup=10, learning_rate=1.0)
     rates = [learning_rate(settings, step) for step in range(100)]
     assert rates[0] == 0.1 and max(rates) == rates[10] == 1.0 and rates[99] < 0.06

@@ -8,7 +8,7 @@ from pathlib import Path
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
-STEPS = ("seed", "see_steps", "read_steps", "look_steps", "habit_steps", "batch")
+STEPS = ("seed", "steps", "batch")
 """Fields of ``WarmStart`` that are options."""
 
 

@@ -1,4 +1,4 @@
-"""The playground: a small world and a small vision-language model, so that everything runs offline on two cores."""
+"""The playground: a small world and a small vision-language model, to run everything offline."""
 
 from noisygrpo.playground.fast_vision import batch_vision_windows
 from noisygrpo.playground.model import is_playground, load_processor, model_path

@@ -1,8 +1,9 @@
-"""The vision tower's attention in one call per layer instead of one per window: the same sums, far fewer calls.
+"""The vision tower's attention in one call per layer instead of one per window: the same sums.
 
-Without flash attention, Transformers' Qwen2.5-VL vision tower attends window by window in a Python loop. On a CPU the
-calls cost more than the arithmetic. Where all windows of a layer have one length, which holds for pictures of one size,
-they are stacked along the batch axis and attended at once. Windows of unequal length take the original path.
+Without flash attention, Transformers' Qwen2.5-VL vision tower attends window by window in a Python
+loop. On a CPU the calls cost more than the arithmetic. Where all windows of a layer have one
+length, which holds for pictures of one size, they are stacked along the batch axis and attended at
+once. Windows of unequal length take the original path.
 """
 
 from types import MethodType
@@ -48,7 +49,11 @@ def _forward(
 
 
 def batch_vision_windows(model: PreTrainedModel) -> int:
-    """Replace the attention of every Qwen2.5-VL vision layer of ``model`` in place; returns how many were replaced."""
+    """Replace the attention of every Qwen2.5-VL vision layer of ``model`` in place.
+
+    Returns:
+        How many layers were changed; 0 for a model without such a vision tower.
+    """
     layers = [m for m in model.modules() if isinstance(m, Qwen2_5_VLVisionAttention)]
     for layer in layers:
         layer.forward = MethodType(_forward, layer)

@@ -1,7 +1,8 @@
-"""Wording: how the playground's questions name things, in the varied manner of people, and how its reasoning does.
+"""Wording: how the playground's questions name things, and how its reference reasoning does.
 
-The *wording* of a question is drawn at random among synonyms; the *canonical* name of the same thing, used in the
-reference reasoning, is always the same, so the reasoning also says how a question was understood.
+The *wording* of a question is drawn at random among synonyms, in the varied manner of people; the
+*canonical* name of the same thing, used in the reference reasoning, is always the same, so the
+reasoning also says how a question was understood.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ GENERIC = ("item", "object", "thing")
 
 @dataclass(frozen=True)
 class Task:
-    """A question about one scene with its reference reasoning (steps) and its answer, all plain text."""
+    """A question about one scene, its reference reasoning (steps) and its answer: plain text."""
 
     kind: str
     question: str
@@ -39,6 +40,7 @@ class Task:
 
 
 def choose(rng: np.random.Generator, options: Sequence[str]) -> str:
+    """One of ``options``, each as likely; one draw."""
     return options[int(rng.integers(len(options)))]
 
 
@@ -48,10 +50,12 @@ def number(rng: np.random.Generator, n: int) -> str:
 
 
 def plural(noun: str, n: int) -> str:
+    """The noun for ``n`` things."""
     return noun if n == 1 else noun + ("es" if noun.endswith("x") else "s")
 
 
 def article(phrase: str) -> str:
+    """The phrase with the indefinite article that its first letter asks for."""
     return ("an " if phrase[0] in "aeiou" else "a ") + phrase
 
 
@@ -75,12 +79,22 @@ def by_box(values: Sequence[object]) -> str:
 
 
 def yes_no(flag: bool) -> str:
+    """``yes`` or ``no``, the words of the reasoning."""
     return "yes" if flag else "no"
+
+
+def truth(flag: bool) -> str:
+    """``true`` or ``false``, the answer to a statement."""
+    return "true" if flag else "false"
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a shape must be to count; ``None`` leaves a property open. ``beside`` is another filter it must touch."""
+    """What a shape must be to count; ``None`` leaves a property open.
+
+    ``edge`` asks for shapes that touch a side of the box (or, ``False``, do not); ``beside`` is a
+    filter that a touching shape must meet.
+    """
 
     colour: str | None = None
     shape: str | None = None
@@ -89,6 +103,7 @@ class Filter:
     beside: "Filter | None" = None
 
     def holds(self, item: Item, box: Sequence[Item]) -> bool:
+        """Whether ``item``, one of the shapes of ``box``, has every property that is asked."""
         return (
             (self.colour is None or item.colour == self.colour)
             and (self.shape is None or item.shape == self.shape)
@@ -101,9 +116,11 @@ class Filter:
         )
 
     def count(self, box: Sequence[Item]) -> int:
+        """How many shapes of a box hold."""
         return sum(self.holds(item, box) for item in box)
 
     def canonical(self) -> str:
+        """The one name of the filter in the reasoning."""
         words = [word for word in (self.size, self.colour) if word]
         words.append(plural(self.shape or "item", 2))
         if self.edge is not None:
@@ -113,7 +130,10 @@ class Filter:
         return " ".join(words)
 
     def wording(self, rng: np.random.Generator, n: int = 1, be: str = "") -> str:
-        """The filter in words for ``n`` things; ``be`` ('is'/'are') makes the relation a clause of its own."""
+        """The filter in words for ``n`` things.
+
+        ``be`` ('is' or 'are') makes the relation a clause of its own.
+        """
         size = choose(rng, ("big", "large")) if self.size == "big" else self.size
         noun = self.shape or choose(rng, GENERIC)
         words = [word for word in (size, self.colour) if word] + [plural(noun, n)]
@@ -127,7 +147,7 @@ class Filter:
 
 
 def sample_filter(rng: np.random.Generator, relations: bool = True) -> Filter:
-    """A filter with at least a colour or a shape; with ``relations`` sometimes on an edge or another shape."""
+    """A filter with a colour or a shape; with ``relations`` at times also an edge or neighbour."""
     colours, shapes, sizes = (
         ("black", "blue", "yellow"),
         ("circle", "triangle", "square"),
@@ -156,6 +176,7 @@ class Comparison:
     n: int
 
     def holds(self, value: int) -> bool:
+        """Whether a count meets the comparison."""
         return {
             "exactly": value == self.n,
             "at least": value >= self.n,
@@ -163,9 +184,11 @@ class Comparison:
         }[self.name]
 
     def canonical(self) -> str:
+        """The one name of the comparison in the reasoning."""
         return f"{self.name} {self.n}"
 
     def wording(self, rng: np.random.Generator) -> str:
+        """The comparison in words; ``no`` where nothing may be there."""
         if self.n == 0:
             return "no"
         n = number(rng, self.n)
@@ -178,6 +201,7 @@ class Comparison:
 
 
 def sample_comparison(rng: np.random.Generator, largest: int) -> Comparison:
+    """A comparison with 1 to ``largest``, or, rarely, with nothing at all."""
     u = rng.random()
     if u < 0.08:
         return Comparison("exactly", 0)

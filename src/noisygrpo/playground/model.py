@@ -1,9 +1,10 @@
-"""The playground's vision-language model: the Qwen2.5-VL classes of Transformers at a few million parameters.
+"""The playground's vision-language model: Transformers' Qwen2.5-VL at three million parameters.
 
-Everything that makes Qwen2.5-VL what it is stays: dynamic resolution, window and full attention in the vision tower,
-2 x 2 patch merging, M-RoPE, the chat layout with ``<|vision_start|><|image_pad|><|vision_end|>``. Only the sizes and
-the tokenizer's vocabulary are ours. Patches are 10 pixels wide, so that a merged token covers 20 x 20 pixels and the
-400 x 100 pictures need no resampling (100 image tokens).
+Everything that makes Qwen2.5-VL what it is stays: dynamic resolution, window and full attention in
+the vision tower, 2 x 2 patch merging, M-RoPE, the chat layout with
+``<|vision_start|><|image_pad|><|vision_end|>``. Only the sizes and the tokenizer's vocabulary are
+ours. Patches are 10 pixels wide, so that a merged token covers 20 x 20 pixels and the 400 x 100
+pictures need no resampling (100 image tokens).
 """
 
 import json
@@ -31,17 +32,14 @@ SPECIAL = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-TAGS = (
-    "<think>",
-    "</think>",
-    "<answer>",
-    "</answer>",
-)  # whole tokens, but ordinary text when decoded
+# whole tokens, but ordinary text when decoded
+TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 PATCH, MERGE = 10, 2
 VOCABULARY = 768
 PROCESSOR_NAME = "PlaygroundProcessor"
 
-# The layout of a Qwen2.5-VL conversation: each turn between <|im_start|>role and <|im_end|>, an image as three tokens.
+# The layout of a Qwen2.5-VL conversation: each turn between <|im_start|>role and <|im_end|>, an
+# image as three tokens.
 CHAT_TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
     "{% if m['content'] is string %}{{ m['content'] }}"
@@ -72,7 +70,10 @@ class PlaygroundProcessor(Qwen2_5_VLProcessor):
 
 
 def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of ``VOCABULARY`` entries, trained on ``texts``; any text can be encoded."""
+    """A byte-level BPE tokenizer of at most ``VOCABULARY`` entries, trained on ``texts``.
+
+    Any text can be encoded: the bytes are in the vocabulary.
+    """
     tokenizer = Tokenizer(models.BPE())
     # digits stay single tokens, so that numbers are read and written digit by digit
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -101,6 +102,7 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> PlaygroundProcessor:
+    """The processor around ``tokenizer``; a picture becomes 4 to 400 image tokens."""
     image_processor = Qwen2VLImageProcessorPil(
         patch_size=PATCH,
         merge_size=MERGE,
@@ -113,28 +115,32 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> PlaygroundProcessor:
     return PlaygroundProcessor(image_processor, tokenizer, chat_template=CHAT_TEMPLATE)
 
 
+def _text_sizes(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 192,
+        "intermediate_size": 576,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 3,
+        "num_key_value_heads": 3,
+        "max_position_embeddings": 4096,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [8, 12, 12],
+        },
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.convert_tokens_to_ids("<|im_end|>"),
+        "pad_token_id": tokenizer.convert_tokens_to_ids("<|endoftext|>"),
+    }
+
+
 def build_config(tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLConfig:
     """The sizes; token ids come from the tokenizer."""
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
     return Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": 192,
-            "intermediate_size": 576,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 3,
-            "num_key_value_heads": 3,
-            "max_position_embeddings": 4096,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "mrope_section": [8, 12, 12],
-            },
-            "tie_word_embeddings": True,
-            "bos_token_id": None,
-            "eos_token_id": ids["<|im_end|>"],
-            "pad_token_id": ids["<|endoftext|>"],
-        },
+        text_config=_text_sizes(tokenizer),
         vision_config={
             "depth": 4,
             "hidden_size": 128,

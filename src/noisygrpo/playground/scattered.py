@@ -1,6 +1,6 @@
 """Questions about scattered shapes: existence, counting, comparison, colour, position, touching."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,18 +16,37 @@ from noisygrpo.playground.language import (
     sample_comparison,
     sample_filter,
     steps,
+    truth,
     yes_no,
 )
-from noisygrpo.playground.scene import BOXES, SHAPES, Scene
+from noisygrpo.playground.scene import BOXES, SHAPES, Item, Scene
 
 _PLACE = ("in the picture", "in the boxes", "in all")
 
 
-def _truth(flag: bool) -> str:
-    return "true" if flag else "false"
+def listing(box: Sequence[Item], *filters: Filter) -> str:
+    """Every item of a box from left to right, with the properties that the filters ask for.
+
+    ``black circle and small yellow square edge``: colour and shape always, size and edge on demand.
+    """
+    sized = any(f.size is not None for f in filters)
+    edged = any(f.edge is not None for f in filters)
+    names = []
+    for item in sorted(box, key=lambda item: (item.x, item.y)):
+        words = [item.size] if sized else []
+        words += [item.colour, item.shape]
+        words += ["edge"] if edged and item.at_edge() else []
+        names.append(" ".join(words))
+    return " and ".join(names)
+
+
+def list_boxes(scene: Scene, *filters: Filter) -> str:
+    """The listings of the three boxes."""
+    return by_box([listing(box, *filters) for box in scene.boxes])
 
 
 def exists(scene: Scene, rng: np.random.Generator) -> Task:
+    """Whether something of a kind is there at all."""
     wanted = sample_filter(rng)
     counts = [wanted.count(box) for box in scene.boxes]
     phrase = wanted.wording(rng)
@@ -40,11 +59,17 @@ def exists(scene: Scene, rng: np.random.Generator) -> Task:
             f"one of the grey boxes has {article(phrase)}",
         ),
     )
-    reasoning = steps(f"look for {wanted.canonical()}", by_box(counts), f"{sum(counts)} in all")
-    return Task("existence", finish(rng, statement), reasoning, _truth(sum(counts) > 0))
+    reasoning = steps(
+        f"look for {wanted.canonical()}",
+        list_boxes(scene, wanted),
+        by_box(counts),
+        f"{sum(counts)} in all",
+    )
+    return Task("existence", finish(rng, statement), reasoning, truth(sum(counts) > 0))
 
 
 def total(scene: Scene, rng: np.random.Generator) -> Task:
+    """The whole picture holds so many of a kind."""
     wanted, comparison = sample_filter(rng), sample_comparison(rng, 4)
     counts = [wanted.count(box) for box in scene.boxes]
     n = comparison.n
@@ -55,12 +80,11 @@ def total(scene: Scene, rng: np.random.Generator) -> Task:
         statement = f"{comparison.wording(rng)} {wanted.wording(rng, n, be=be)}"
     reasoning = steps(
         f"count {wanted.canonical()}",
+        list_boxes(scene, wanted),
         by_box(counts),
         f"{sum(counts)} in all, asked {comparison.canonical()}",
     )
-    return Task(
-        "counting", finish(rng, statement), reasoning, _truth(comparison.holds(sum(counts)))
-    )
+    return Task("counting", finish(rng, statement), reasoning, truth(comparison.holds(sum(counts))))
 
 
 def one_box(scene: Scene, rng: np.random.Generator) -> Task:
@@ -89,11 +113,12 @@ def one_box(scene: Scene, rng: np.random.Generator) -> Task:
     quantifier = "each box" if every else "some box"
     reasoning = steps(
         f"count {wanted.canonical()}",
+        list_boxes(scene, wanted),
         by_box(counts),
         f"{comparison.canonical()} in {quantifier}: {', '.join(map(yes_no, found))}",
     )
     answer = all(found) if every else any(found)
-    return Task("counting", finish(rng, f"{lead} {phrase}"), reasoning, _truth(answer))
+    return Task("counting", finish(rng, f"{lead} {phrase}"), reasoning, truth(answer))
 
 
 def pair(scene: Scene, rng: np.random.Generator) -> Task:
@@ -110,27 +135,30 @@ def pair(scene: Scene, rng: np.random.Generator) -> Task:
     )
     reasoning = steps(
         f"count {first.canonical()}",
+        list_boxes(scene, first, second),
         by_box(a),
         f"count {second.canonical()}, asked {many.canonical()}",
         by_box(b),
         f"both: {', '.join(map(yes_no, found))}",
     )
-    return Task("existence", finish(rng, statement), reasoning, _truth(any(found)))
+    return Task("existence", finish(rng, statement), reasoning, truth(any(found)))
 
 
 def more_than(scene: Scene, rng: np.random.Generator) -> Task:
+    """There are more of one kind than of another."""
     first, second = sample_filter(rng, relations=False), sample_filter(rng, relations=False)
     a = [first.count(box) for box in scene.boxes]
     b = [second.count(box) for box in scene.boxes]
     statement = f"there are more {first.wording(rng, 2)} than {second.wording(rng, 2)}"
     reasoning = steps(
         f"count {first.canonical()}",
+        list_boxes(scene, first, second),
         by_box(a),
         f"count {second.canonical()}",
         by_box(b),
         f"{sum(a)} against {sum(b)}",
     )
-    return Task("comparison", finish(rng, statement), reasoning, _truth(sum(a) > sum(b)))
+    return Task("comparison", finish(rng, statement), reasoning, truth(sum(a) > sum(b)))
 
 
 def only(scene: Scene, rng: np.random.Generator) -> Task:
@@ -139,9 +167,9 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
         colours = [
             str(c) for c in rng.permutation(["black", "blue", "yellow"])[: int(rng.integers(1, 3))]
         ]
-        names, fits = (
+        names, others = (
             " and ".join(colours),
-            [all(i.colour in colours for i in box) for box in scene.boxes],
+            [sum(i.colour not in colours for i in box) for box in scene.boxes],
         )
         statement = choose(
             rng,
@@ -154,14 +182,19 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
         canonical = f"only {names} items"
     else:
         shape = choose(rng, SHAPES)
-        fits = [all(i.shape == shape for i in box) for box in scene.boxes]
+        others = [sum(i.shape != shape for i in box) for box in scene.boxes]
         canonical = f"only {plural(shape, 2)}"
         statement = f"there is a box with {canonical}"
-    reasoning = steps(f"look for a box with {canonical}", by_box([yes_no(f) for f in fits]))
-    return Task("colour", finish(rng, statement), reasoning, _truth(any(fits)))
+    reasoning = steps(
+        f"look for a box with {canonical}",
+        list_boxes(scene),
+        "others: " + by_box([f"{n} {yes_no(n == 0)}" for n in others]),
+    )
+    return Task("colour", finish(rng, statement), reasoning, truth(0 in others))
 
 
 def how_many(scene: Scene, rng: np.random.Generator) -> Task:
+    """The number of a kind, in one box or in all."""
     wanted = sample_filter(rng)
     phrase = wanted.wording(rng, 2)
     if rng.random() < 0.5:
@@ -171,14 +204,23 @@ def how_many(scene: Scene, rng: np.random.Generator) -> Task:
         return Task(
             "counting",
             question,
-            steps(f"count {wanted.canonical()}", f"{BOXES[b]} {count}"),
+            steps(
+                f"count {wanted.canonical()}",
+                f"{BOXES[b]} {listing(scene.boxes[b], wanted)}",
+                f"{count} in all",
+            ),
             str(count),
         )
     counts = [wanted.count(box) for box in scene.boxes]
     question = choose(
         rng, (f"How many {phrase} are there?", f"How many {phrase} are {choose(rng, _PLACE)}?")
     )
-    reasoning = steps(f"count {wanted.canonical()}", by_box(counts), f"{sum(counts)} in all")
+    reasoning = steps(
+        f"count {wanted.canonical()}",
+        list_boxes(scene, wanted),
+        by_box(counts),
+        f"{sum(counts)} in all",
+    )
     return Task("counting", question, reasoning, str(sum(counts)))
 
 
@@ -188,11 +230,10 @@ def what_colour(scene: Scene, rng: np.random.Generator) -> Task | None:
     matches = [item for item in scene.boxes[b] if item.shape == shape]
     if len(matches) > 1:
         return None
-    listing = " and ".join(f"{item.colour} {item.shape}" for item in scene.boxes[b])
     colour = matches[0].colour if matches else "none"
     spelled = choose(rng, ("color", "colour"))
     question = f"What {spelled} is the {shape} in the {BOXES[b]} box?"
-    reasoning = steps(f"look at the {BOXES[b]} box", listing, f"{shape} {colour}")
+    reasoning = steps(f"look at the {BOXES[b]} box", listing(scene.boxes[b]), f"{shape} {colour}")
     return Task("colour", question, reasoning, colour)
 
 
@@ -205,7 +246,8 @@ def which_box(scene: Scene, rng: np.random.Generator) -> Task | None:
         return None
     answer = BOXES[counts.index(top)] if top > 0 else "none"
     question = f"Which box has the most {wanted.wording(rng, 2)}?"
-    return Task("position", question, steps(f"count {wanted.canonical()}", by_box(counts)), answer)
+    reasoning = steps(f"count {wanted.canonical()}", list_boxes(scene, wanted), by_box(counts))
+    return Task("position", question, reasoning, answer)
 
 
 Maker = Callable[[Scene, np.random.Generator], Task | None]

@@ -1,8 +1,9 @@
-"""The world: three grey boxes that hold coloured shapes, scattered or stacked, drawn at 400 x 100 pixels.
+"""The world: three grey boxes with coloured shapes, scattered or stacked, at 400 x 100 pixels.
 
-The look follows the Cornell NLVR corpus (Suhr et al., ACL 2017): boxes of 100 x 100 pixels with a darker gap of 50
-between them, circles, triangles and squares in three sizes and three colours; in a stacked scene squares of one size
-stand on each other. Everything is a pure function of a ``numpy.random.Generator``.
+The look follows the Cornell NLVR corpus (Suhr et al., ACL 2017): boxes of 100 x 100 pixels with a
+darker gap of 50 between them, circles, triangles and squares in three sizes and three colours; in
+a stacked scene squares of one size stand on each other. Everything is a pure function of a
+``numpy.random.Generator``.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ BOX, GAP = 100, 50
 WIDTH, HEIGHT = 3 * BOX + 2 * GAP, BOX
 _BACKGROUND, _GAP_GREY = (211, 211, 211), (128, 128, 128)
 _OVERSAMPLE = 8  # sprites are drawn this much larger and reduced, which gives smooth edges
+# the smallest shapes are the hardest to tell apart
+_SIZE_DRAW = ("small", "medium", "medium", "big")
 _STACK_PITCH = 21  # a block and the thin line between blocks, as in the corpus
 
 
@@ -34,6 +37,7 @@ class Item:
 
     @property
     def side(self) -> int:
+        """Width and height in pixels."""
         return SIZES[self.size]
 
     def at_edge(self) -> bool:
@@ -42,19 +46,22 @@ class Item:
         return self.x <= 1 or self.y <= 1 or self.x >= far or self.y >= far
 
     def gap_to(self, other: "Item") -> int:
-        """Pixels between the bounding squares along the axis on which they are further apart; negative: overlap."""
+        """Pixels between the bounding squares, along the axis on which they are further apart.
+
+        Negative: they overlap.
+        """
         across = max(self.x - other.x - other.side, other.x - self.x - self.side)
         down = max(self.y - other.y - other.side, other.y - self.y - self.side)
         return max(across, down)
 
     def touches(self, other: "Item") -> bool:
-        """Whether the two bounding squares are side by side with at most two pixels between them."""
+        """Whether at most two pixels lie between the two bounding squares."""
         return self is not other and self.gap_to(other) <= 2
 
 
 @dataclass(frozen=True)
 class Scene:
-    """``boxes[b]`` are the items of box ``b``; in a stacked scene each stack is listed from its base upwards."""
+    """``boxes[b]`` are the items of box ``b``; stacks are listed from the base upwards."""
 
     boxes: tuple[tuple[Item, ...], ...]
     stacked: bool
@@ -70,9 +77,12 @@ class Scene:
 def sample_scene(
     rng: np.random.Generator, crowded: bool = False, stacked: bool | None = None
 ) -> Scene:
-    """Draw a scene; ``crowded`` (the split ``more``) has five to seven items, or two stacks, in every box.
+    """Draw a scene.
 
-    ``stacked`` forces a stacked or a scattered scene; ``None`` tosses a coin.
+    Args:
+        rng: the only source of randomness.
+        crowded: five to seven items, or two stacks, in every box (the split ``more``).
+        stacked: forces a stacked or a scattered scene; ``None`` tosses a coin.
     """
     if stacked is None:
         stacked = bool(rng.random() < 0.5)
@@ -107,7 +117,7 @@ def _scatter(rng: np.random.Generator, crowded: bool) -> tuple[Item, ...]:
 
 
 def _place(rng: np.random.Generator, items: list[Item]) -> Item:
-    shape, colour, size = _pick(rng, SHAPES), _pick(rng, tuple(COLOURS)), _pick(rng, tuple(SIZES))
+    shape, colour, size = _pick(rng, SHAPES), _pick(rng, tuple(COLOURS)), _pick(rng, _SIZE_DRAW)
     side = SIZES[size]
     far = BOX - side
     x, y = int(rng.integers(4, far - 3)), int(rng.integers(4, far - 3))
@@ -124,7 +134,7 @@ def _place(rng: np.random.Generator, items: list[Item]) -> Item:
 
 
 @lru_cache(maxsize=64)
-def _sprite(shape: str, side: int) -> Image.Image:
+def sprite(shape: str, side: int) -> Image.Image:
     """Coverage mask ('L', side x side) of a shape."""
     big = side * _OVERSAMPLE
     mask = Image.new("L", (big, big), 0)
@@ -145,6 +155,6 @@ def render(scene: Scene) -> Image.Image:
         left = box * (BOX + GAP)
         image.paste(_BACKGROUND, (left, 0, left + BOX, BOX))
         for item in items:
-            mask = _sprite(item.shape, item.side)
+            mask = sprite(item.shape, item.side)
             image.paste(COLOURS[item.colour], (left + item.x, item.y), mask)
     return image

@@ -1,13 +1,14 @@
 """Splits of the playground: the training distribution and five ways to leave it.
 
-=========  ==========================================================================================
+=========  =====================================================================================
 train      scattered or stacked scenes, answers with mild priors (below)
 test       the same distribution, other draws
 more       five to seven shapes, or two stacks, in every box
 corrupt    ``test`` with blur, JPEG artefacts, an occlusion or low contrast, one of them a picture
 prior      answer priors reversed: a model that answers from the text alone falls below chance
-absent     asks about things that are not there; anything but 'false', '0' or 'none' is a hallucination
-=========  ==========================================================================================
+absent     asks about things that are not there; any answer but 'false', '0' or 'none' is a
+           hallucination
+=========  =====================================================================================
 
 Every example is a pure function of (split, seed, index); nothing is stored.
 """
@@ -29,8 +30,9 @@ SPLITS = ("train", "test", "more", "corrupt", "prior", "absent")
 PROMPT = "{question}\nThink step by step, then answer."
 CORRUPTIONS = ("blur", "jpeg", "occlusion", "contrast")
 
-# How often each answer is right in training, by type of answer; `prior` reverses each list. The mode is mild
-# (55 % as in NLVR), so that answering from the text alone is a habit worth having, but not worth keeping.
+# How often each answer is right in training, by type of answer; `prior` reverses each list. The
+# mode is mild (55 % as in NLVR), so that answering from the text alone is a habit worth having, but
+# not worth keeping.
 PRIORS: dict[str, tuple[tuple[str, float], ...]] = {
     "truth": (("true", 0.55), ("false", 0.45)),
     "number": (("1", 0.40), ("2", 0.24), ("0", 0.16), ("3", 0.12), ("4", 0.08)),
@@ -47,9 +49,7 @@ ABSENT_MAKERS = (
 )
 _ABSENT_ANSWERS = ("false", "0", "none")
 _TRIES = 2000
-_STREAM = (
-    0x706C6179  # keeps the playground's random numbers apart from every other use of the same seed
-)
+_STREAM = 0x706C6179  # keeps these random numbers apart from every other use of the same seed
 
 
 def answer_type(answer: str) -> str:
@@ -66,7 +66,7 @@ def answer_type(answer: str) -> str:
 
 
 def prior_answer(kind: str, u: float, reverse: bool = False) -> str:
-    """The answer at quantile ``u`` of the prior of an answer type; ``reverse`` swaps the weights end for end."""
+    """The answer at quantile ``u`` of a type's prior; ``reverse`` turns the weights round."""
     table = PRIORS[kind]
     weights = [weight for _, weight in table]
     if reverse:
@@ -75,7 +75,8 @@ def prior_answer(kind: str, u: float, reverse: bool = False) -> str:
     return table[min(place, len(table) - 1)][0]
 
 
-def _pick_maker(rng: np.random.Generator, split: str) -> tuple[scattered.Maker, bool]:
+def pick_maker(rng: np.random.Generator, split: str) -> tuple[scattered.Maker, bool]:
+    """Draw a kind of question of a split, and whether it is about a stacked scene."""
     if split == "absent":
         maker = ABSENT_MAKERS[int(rng.integers(len(ABSENT_MAKERS)))]
         return maker, maker.__module__ == stacked.__name__
@@ -86,8 +87,8 @@ def _pick_maker(rng: np.random.Generator, split: str) -> tuple[scattered.Maker, 
 
 
 def sample_task(rng: np.random.Generator, split: str) -> tuple[Scene, Task]:
-    """Draw a scene and a question of ``split``; the answer follows the split's prior by rejection."""
-    maker, stack = _pick_maker(rng, split)
+    """Draw a scene and a question of a split; the answer follows its prior by rejection."""
+    maker, stack = pick_maker(rng, split)
     u = float(rng.random())
     for _ in range(_TRIES):
         scene = sample_scene(rng, crowded=split == "more", stacked=stack)
@@ -142,7 +143,7 @@ def _rng(split: str, seed: int, index: int) -> np.random.Generator:
 
 
 def make_example(split: str, index: int, seed: int = 0) -> dict[str, object]:
-    """Example ``index`` of a split in the project's one example format (see ``noisygrpo.data.example``)."""
+    """Example ``index`` of a split in the one example format (see ``noisygrpo.data.example``)."""
     rng = _rng(split, seed, index)
     scene, task = sample_task(rng, split)
     image = render(scene)
