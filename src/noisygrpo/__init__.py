@@ -1,3 +1,3 @@
-"""Group-relative RL for vision-language models in which what each rollout sees is a variable of the algorithm."""
+"""Group-relative RL for vision-language models whose rollouts each see a view of their own."""
 
 __version__ = "0.1.0"

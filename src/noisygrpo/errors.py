@@ -4,8 +4,8 @@
 class UserError(ValueError):
     """A mistake in a recipe, a data file or a command.
 
-    The message names the field (for data: the file and row), the value found and what is allowed. The command
-    line prints it without a traceback and exits with status 2.
+    The message names the field (for data: the file and row), the value found and what is allowed.
+    The command line prints it without a traceback and exits with status 2.
     """
 
 

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
 SUMMARY = "Measure a model: accuracy with standard error, every sample on disk, resumable."
 TAKES_RECIPE = True
 
+SAME = (
+    "benchmark",
+    "prompt",
+    "batch_size",
+    "max_new_tokens",
+    "text_bias_scale",
+    "noise_level",
+    "noise_kind",
+    "text_only",
+    "engine",
+    "judge_url",
+    "judge_model",
+)
+"""Options that are fields of ``EvaluationRequest`` by the same name."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's own options."""
@@ -64,8 +79,6 @@ def _on_benchmark(args: argparse.Namespace, model: str) -> int:
     wrong = [name for name, _ in args.overrides if name.split(".")[0] not in ("model", "data")]
     require(not wrong, f"--{', --'.join(wrong)}: a benchmark has no recipe to override")
     require(len(args.split) <= 1, f"--split {' '.join(args.split)}: a benchmark takes one split")
-    same = ("benchmark", "prompt", "batch_size", "max_new_tokens", "text_bias_scale", "noise_level")
-    same += ("noise_kind", "text_only", "engine", "judge_url", "judge_model")
     request = EvaluationRequest(
         model=model,
         data=data[-1] if data else "",
@@ -73,7 +86,7 @@ def _on_benchmark(args: argparse.Namespace, model: str) -> int:
         limit=args.rows,
         out_dir=args.output_dir or "",
         robustness=tuple(args.robustness),
-        **{name: vars(args)[name] for name in same},
+        **{name: vars(args)[name] for name in SAME},
     )
     result = run_evaluation(request)
     print(f"\n{args.benchmark}: {result}\nevery sample and its verdict: {request.folder}")
