@@ -11,6 +11,7 @@ without a traceback; anything else is a bug and shows its traceback.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -100,4 +101,8 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
 
 def entry_point() -> None:
     """The console script ``noisygrpo``."""
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # whoever read our output (`| head`) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # what a shell reports for a program that SIGPIPE ended
