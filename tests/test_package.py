@@ -114,3 +114,11 @@ def test_readme_shows_the_two_commands():
     readme = (ROOT / "README.md").read_text()
     assert "make demo" in readme and "make test" in readme
     assert len(readme.splitlines()) <= 150
+
+
+def test_every_page_of_the_documentation_is_in_its_menu():
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    menu = (ROOT / "mkdocs.yml").read_text()
+    index = (ROOT / "docs" / "index.md").read_text()
+    for page in pages - {"index.md"}:
+        assert page in menu and page in index, page
