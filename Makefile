@@ -39,8 +39,7 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	@set -e; for file in benchmarks/bench_*.py; do \
-	  test -e "$$file" || { echo "no benchmark yet"; break; }; echo "== $$file"; $(BIN)/python "$$file"; done
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 docs: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[docs]'
