@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup
-	OMP_NUM_THREADS=2 $(BIN)/noisygrpo train playground --output-dir $(DEMO_DIR) --overwrite --overwrite
+	OMP_NUM_THREADS=2 $(BIN)/noisygrpo train playground --output-dir $(DEMO_DIR) --overwrite
 
 test: setup
 	$(BIN)/python -m pytest
