@@ -148,7 +148,7 @@ def test_an_option_outside_the_list_is_wrong_and_a_text_can_win(tmp_path):
     row = {"answer": "blue", "meta": {"question_type": "multi_choice", "choices": ["red", "blue"]}}
     assert benchmark.judge("The answer is blue.", row).correct
     assert not benchmark.judge("", row).correct
-    long = "I think about red things and red cars and other things that are red, on and on"
+    long = "I think about things and cars and many other things that are there, on and on"
     assert benchmark.judge(long, row).extracted is None
 
 

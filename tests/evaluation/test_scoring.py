@@ -11,6 +11,7 @@ from noisygrpo.evaluation.scoring import (
     final_part,
     last_number,
     nearest,
+    only_mentioned,
     short_answer,
     yes_or_no,
 )
@@ -178,3 +179,12 @@ def test_nearest_choice_by_edit_distance():
     assert edit_distance("kitten", "sitting") == 3
     assert edit_distance("", "abc") == 3
     assert nearest("thirty", ["forty", "thirteen", "thirty-one"]) == "forty"
+
+
+def test_the_only_option_that_is_mentioned():
+    options = ["May", "June", "dark blue", "blue", "5"]
+    assert only_mentioned("The wettest month is May.", options) == "May"
+    assert only_mentioned("It is dark blue", options) == "dark blue"
+    assert only_mentioned("May or June", options) is None
+    assert only_mentioned("Maybe 5.5", options) is None
+    assert only_mentioned("It is 5.", options) == "5"

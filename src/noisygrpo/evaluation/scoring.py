@@ -49,6 +49,23 @@ def choice_letter(text: str, options: Sequence[str]) -> str | None:
     return same[0] if len(same) == 1 else None
 
 
+def only_mentioned(text: str, options: Sequence[str]) -> str | None:
+    """The one option whose text occurs in ``text`` as whole words; ``None`` if none or several do.
+
+    An option that is part of another ("blue" in "dark blue") does not count where the longer one
+    occurs.
+    """
+    within = normalize(text)
+    found = {
+        plain: option
+        for option in options
+        if (plain := normalize(option))
+        and re.search(rf"(?<![\w.]){re.escape(plain)}(?!\w|\.\d)", within)
+    }
+    longest = [plain for plain in found if not any(plain != o and plain in o for o in found)]
+    return found[longest[0]] if len(longest) == 1 else None
+
+
 def yes_or_no(text: str) -> str | None:
     """``yes`` or ``no``; ``None`` where the text is neither, or both."""
     boxed = last_boxed(text)

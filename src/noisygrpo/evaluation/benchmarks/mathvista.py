@@ -13,12 +13,12 @@ from noisygrpo.evaluation.scoring import (
     final_part,
     last_number,
     nearest,
+    only_mentioned,
     short_answer,
 )
 
-_LONGEST_CHOICE_TEXT = (
-    12  # words; a longer text is reasoning, and the nearest choice to it is noise
-)
+# Words beyond the longest choice: a longer text is a sentence, and its nearest choice is noise.
+_SPARE_WORDS = 2
 _LETTER_IN_BRACKETS = re.compile(r"\(([a-zA-Z])\)")
 _META = ("choices", "question_type", "answer_type", "precision")
 
@@ -87,7 +87,11 @@ def _choice(text: str, choices: Sequence[str]) -> str | None:
     if letter is not None:
         return letter
     short = short_answer(text)
-    return short if 0 < len(short.split()) <= _LONGEST_CHOICE_TEXT else None
+    mentioned = only_mentioned(short, choices) or only_mentioned(text, choices)
+    if mentioned is not None:
+        return mentioned
+    longest = max(len(choice.split()) for choice in choices) + _SPARE_WORDS
+    return short if 0 < len(short.split()) <= longest else None
 
 
 BENCHMARK = Benchmark(
