@@ -8,6 +8,7 @@ from PIL import Image
 from noisygrpo.errors import UserError
 from noisygrpo.report.plots import learning_curve, series, smooth
 from noisygrpo.report.result import result_text
+from noisygrpo.report.robustness import robustness_plot, robustness_table
 from noisygrpo.report.table import before_after_table, results_table
 
 SUMMARY = {
@@ -109,3 +110,17 @@ def test_result_as_text():
     assert "row-5" not in text
     assert "RM_strict" not in text
     assert "cut at" not in text
+
+
+def test_robustness_report(tmp_path):
+    points = [
+        {"level": level, "accuracy": 0.6 - level / 4, "stderr": None, "n": 9} for level in (0, 1)
+    ]
+    text_only = {"accuracy": 0.3, "stderr": 0.1, "n": 9}
+    curve = {"curves": {"gaussian": points, "blur": points}, "text_only": text_only}
+    path = robustness_plot({"a": curve, "b": curve}, tmp_path / "curve.png")
+    with Image.open(path) as image:
+        assert image.width > image.height
+    lines = robustness_table(curve).split("\n")
+    assert lines[2].split() == ["gaussian", "60.0", "35.0"]
+    assert lines[4].split() == ["text", "only", "30.0", "±", "10.0"]

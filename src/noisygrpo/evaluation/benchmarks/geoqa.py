@@ -23,7 +23,7 @@ def convert(row: Mapping[str, Any]) -> Item:
 BENCHMARK = Benchmark(
     name="geoqa",
     title="GeoQA / Geo170K test",
-    source="Chen et al., 2021 (arXiv 2105.14517); Deep-Agent/R1-V, src/eval/prompts; Hint-GRPO C.5",
+    source="Chen et al., 2021 (arXiv 2105.14517); Deep-Agent/R1-V, src/eval/prompts",
     licence="see the data",
     rows=754,
     columns=("image_path", "question", "ground_truth"),
