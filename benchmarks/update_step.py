@@ -6,13 +6,13 @@
 
 For every group size and image size two processes hold the same random Qwen2.5-VL, the same prompt,
 image, completions and rewards: one trains with ``trl.GRPOTrainer``, one with ``NoisyGRPOTrainer``
-and ``shared_prefix: true``. They make the same update (loss, backward, optimizer step) in turn, so
-that whatever else the machine does hits both. Sampling is left out: completions are given.
+and ``shared_prefix: true``. They make the same update (loss, backward, gradient norm, optimizer
+step) in turn, so that whatever else the machine does hits both. Completions are given, not sampled.
 
 The ratio is TRL's time over ours in each round: median, least, greatest. ``limit`` is the ratio of
 floating point operations that rows and groups need (matrix products and attention scores, forward
 and backward, LM head at completion tokens only). Peak memory is what an update adds to the process
-at its highest. ``loss`` is the largest relative difference of the two losses over all rounds.
+at its highest. ``norm`` is the largest relative difference of the two gradient norms.
 """
 
 import argparse
@@ -196,13 +196,18 @@ def work(job: Job, ours: bool, pipe: Any) -> None:
         while pipe.recv() == "update":
             before = memory(job.device, reset=True)
             started = time.perf_counter()
-            loss = float(trainer.training_step(model, rows))
+            trainer.training_step(model, rows, None)
+            norm = float(
+                torch.nn.utils.get_total_norm(
+                    [p.grad for p in model.parameters() if p.grad is not None]
+                )
+            )
             optimizer.step()
             optimizer.zero_grad()
             if job.device == "cuda":
                 torch.cuda.synchronize()
             seconds = time.perf_counter() - started
-            pipe.send((seconds, memory(job.device) - before, loss))
+            pipe.send((seconds, memory(job.device) - before, norm))
 
 
 def memory(device: str, reset: bool = False) -> int:
@@ -264,7 +269,7 @@ def measure(job: Job, rounds: int) -> dict[str, float]:
     ends, processes = [], []
     for ours in (False, True):
         here, there = context.Pipe()
-        process = context.Process(target=work, args=(job, ours, there))
+        process = context.Process(target=work, args=(job, ours, there), daemon=True)
         process.start()
         there.close()
         if here.recv() != "ready":
@@ -294,7 +299,7 @@ def summary(results: list[list[tuple[float, int, float]]]) -> dict[str, float]:
         "greatest": max(ratios),
         "trl_gb": max(trl[1] for trl, _ in results) / 1e9,
         "ours_gb": max(ours[1] for _, ours in results) / 1e9,
-        "loss": max(abs(t[2] - o[2]) / max(abs(t[2]), 1e-9) for t, o in results),
+        "norm": max(abs(t[2] - o[2]) / max(abs(t[2]), 1e-9) for t, o in results),
     }
 
 
@@ -320,7 +325,7 @@ def main() -> None:
     print(" ".join(f"{key}={value}" for key, value in vars(args).items()))
     print(
         f"{'G':>3} {'image':>6} {'TRL s':>8} {'ours s':>8} {'ratio':>6} {'least':>6} {'most':>6} "
-        f"{'limit':>6} {'TRL GB':>7} {'ours GB':>8} {'ratio':>6} {'loss':>8}"
+        f"{'limit':>6} {'TRL GB':>7} {'ours GB':>8} {'ratio':>6} {'norm':>8}"
     )
     for group in args.groups:
         for tokens in args.image_tokens:
@@ -333,7 +338,7 @@ def main() -> None:
                 f"{group:>3} {tokens:>6} {found['trl_s']:>8.3f} {found['ours_s']:>8.3f} "
                 f"{found['ratio']:>6.2f} {found['least']:>6.2f} {found['greatest']:>6.2f} "
                 f"{limit:>6.2f} {found['trl_gb']:>7.3f} {found['ours_gb']:>8.3f} "
-                f"{found['trl_gb'] / found['ours_gb']:>6.2f} {found['loss']:>8.1e}",
+                f"{found['trl_gb'] / found['ours_gb']:>6.2f} {found['norm']:>8.1e}",
                 flush=True,
             )
 

@@ -62,9 +62,8 @@ KNOWN_KEYS = {*MODEL_KEYS, "num_images", "mm_token_type_ids"}
 
 def obstacle(model: PreTrainedModel) -> str | None:
     """Return why groups cannot share their prompt in this model; ``None`` if they can."""
-    config = model.config.to_dict()
-    if config["model_type"] not in FAMILIES:
-        return f"it was not checked for model type {config['model_type']!r}"
+    if model.config.model_type not in FAMILIES:
+        return f"it was not checked for model type {model.config.model_type!r}"
     text = model.config.get_text_config()
     if text._attn_implementation not in ("sdpa", shared_prefix_attention.NAME):
         return f"it needs attn_implementation 'sdpa', not {text._attn_implementation!r}"
