@@ -54,7 +54,7 @@ def shared_prefix_attention(
         raise RuntimeError(
             f"shared prefix: {tokens} tokens, but a mask of shape {tuple(attention_mask.shape)}"
         )
-    options = {"dropout_p": dropout, "scale": scaling}
+    options: dict[str, Any] = {"dropout_p": dropout, "scale": scaling}
     parts = [x.split((prefix, tokens - prefix), 2) for x in (query, key, value)]
     before = _attend(*(part[0] for part in parts), is_causal=True, **options)
     after = [

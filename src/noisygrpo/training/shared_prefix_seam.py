@@ -52,6 +52,7 @@ class SharedPrefixSeam(GRPOTrainer):
     """``trl.GRPOTrainer`` that reads the prompt of a group once; unchanged if that is off."""
 
     args: NoisyGRPOConfig
+    _buffered_inputs: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take TRL's arguments; the model is prepared where ``shared_prefix`` is on and holds."""
