@@ -66,6 +66,15 @@ def test_views_are_part_of_the_question(tmp_path, data):
         run_evaluation(request(tmp_path, data, noise_level=0.6), tiny_qwen25vl)
 
 
+def test_pixel_limits(tmp_path, data):
+    model, processor = tiny_qwen25vl()
+    asked = request(tmp_path, data, max_pixels=28 * 28 * 2)
+    run_evaluation(asked, lambda: (model, processor))
+    assert processor.image_processor.size["longest_edge"] == 28 * 28 * 2
+    settings = json.loads((asked.folder / "settings.json").read_text())
+    assert settings["max_pixels"] == 28 * 28 * 2
+
+
 def test_text_bias_calibration_changes_answers(tmp_path, data):
     model, processor = tiny_qwen25vl()
     with torch.no_grad():  # with its small initial weights it only repeats its last token

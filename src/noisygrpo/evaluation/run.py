@@ -28,6 +28,7 @@ from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import View
 from noisygrpo.evaluation.vllm_engine import vllm_answers
+from noisygrpo.training.vision import set_pixel_limits
 
 ENGINES = ("hf", "vllm")
 _STEPS_TOKENS = 4096  # the judge writes every step of an answer out
@@ -56,6 +57,9 @@ class EvaluationRequest:
     system: str = ""
     image_root: str = ""
     seed: int = 0
+    max_pixels: int | None = None
+    """Larger images are scaled down to so many pixels; default: the processor's own limit."""
+    min_pixels: int | None = None
     batch_size: int = 32
     max_new_tokens: int | None = None
     """Default: the benchmark's."""
@@ -96,7 +100,7 @@ class EvaluationRequest:
 
     def settings(self) -> dict[str, Any]:
         """What identifies the question, for the record and for resuming."""
-        names = ("model", "benchmark", "prompt", "system", "engine")
+        names = ("model", "benchmark", "prompt", "system", "engine", "max_pixels", "min_pixels")
         return {name: value for name, value in asdict(self).items() if name in names}
 
 
@@ -171,13 +175,27 @@ def _engine(
     request: EvaluationRequest, generation: Generation, load: Callable[[], Loaded] | None
 ) -> Answer:
     if request.engine == "vllm":
-        from noisygrpo.loading import load_any_processor, load_config
-        from noisygrpo.recipe import ModelSpec
-
-        spec = ModelSpec(request.model)
-        return vllm_answers(request.model, load_any_processor(spec), load_config(spec), generation)
-    model, processor = load_model(request) if load is None else load()
+        return _vllm_engine(request, generation)
+    model, processor = _loaded(request, load)
     return lambda rows: generate_batch(model, processor, rows, generation)
+
+
+def _vllm_engine(request: EvaluationRequest, generation: Generation) -> Answer:
+    from noisygrpo.loading import load_any_processor, load_config
+    from noisygrpo.recipe import ModelSpec
+
+    spec = ModelSpec(request.model)
+    limits = {"max_pixels": request.max_pixels, "min_pixels": request.min_pixels}
+    pixels = {name: value for name, value in limits.items() if value is not None}
+    options: dict[str, Any] = {"mm_processor_kwargs": pixels} if pixels else {}
+    processor, config = load_any_processor(spec), load_config(spec)
+    return vllm_answers(request.model, processor, config, generation, **options)
+
+
+def _loaded(request: EvaluationRequest, load: Callable[[], Loaded] | None) -> Loaded:
+    model, processor = load_model(request) if load is None else load()
+    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
+    return model, processor
 
 
 def load_model(request: EvaluationRequest) -> Loaded:
@@ -198,7 +216,7 @@ def _robustness(
     generation: Generation,
     load: Callable[[], Loaded] | None,
 ) -> Result:
-    model, processor = load_model(request) if load is None else load()
+    model, processor = _loaded(request, load)
     curve = robustness_curve(
         model,
         processor,
