@@ -26,7 +26,7 @@ def reward(completions, rollout_index, **columns):
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
 SPLIT = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
 CASES = {
-    "twenty steps": ({"max_steps": 20, "learning_rate": 1e-4}, None),
+    "twenty steps": ({"max_steps": 20, "beta": 0.04, "num_iterations": 2}, None),
     "noisy views": ({"method": "noisygrpo", "log_view_ratio": True, "max_steps": 4}, None),
     "reference, reuse, parts of groups": ({"beta": 0.04, "num_iterations": 2, **SPLIT}, None),
     "whole groups accumulated": (
@@ -73,7 +73,7 @@ def test_a_run_agrees_with_the_plain_path(tmp_path, case, caplog):
     for name in ("loss", "grad_norm", "entropy", *(("kl",) if "beta" in changes else ())):
         one, other = history(plain, name), history(shared, name)
         assert len(one) == shared.state.max_steps and one.abs().max() > 0, name
-        assert (one - other).abs().max() <= 1e-4 * max(float(one.abs().max()), 1.0), name
+        assert (one - other).abs().max() <= 1e-4 * max(float(one.abs().max()), 0.01), name
     assert list(plain._logs["completion"]) == list(shared._logs["completion"])
     ratios = [name for name in shared.state.log_history[0] if name.startswith("view_ratio")]
     assert bool(ratios) == ("log_view_ratio" in changes)
