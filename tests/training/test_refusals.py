@@ -12,21 +12,7 @@ from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.run import build_trainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
-
-
-def by_index(rollout_index, **columns):
-    return [float(index % 2) for index in rollout_index]
-
-
-def length(completions, **columns):
-    return [len(completion[0]["content"]) / 10 for completion in completions]
-
-
-def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **changes):
-    model, processor = tiny_qwen25vl()
-    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
-    rows = tiny_rows(6) if rows is None else rows
-    return build_trainer(model, processor, config, rows, list(rewards), weights, lora)
+from tiny_trainer import by_index, length, make
 
 
 def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):

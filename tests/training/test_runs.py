@@ -13,9 +13,8 @@ from trl import GRPOTrainer
 from noisygrpo.methods.advantages import bayesian_posterior
 from noisygrpo.methods.noise import perturb
 from noisygrpo.training import rollouts
-from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
-from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
+from tiny import tiny_image, tiny_rows
+from tiny_trainer import by_index, length, make
 
 METRICS = [
     "loss",
@@ -39,21 +38,6 @@ METRICS = [
     "time/view_ratio",
     "step_time",
 ]
-
-
-def by_index(rollout_index, **columns):
-    return [float(index % 2) for index in rollout_index]
-
-
-def length(completions, **columns):
-    return [len(completion[0]["content"]) / 10 for completion in completions]
-
-
-def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **changes):
-    model, processor = tiny_qwen25vl()
-    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
-    rows = tiny_rows(6) if rows is None else rows
-    return build_trainer(model, processor, config, rows, list(rewards), weights, lora)
 
 
 def lines(path):

@@ -1,0 +1,20 @@
+"""A trainer of the tiny model with its two usual rewards, for the tests of training."""
+
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.run import build_trainer
+from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+
+
+def by_index(rollout_index, **columns):
+    return [float(index % 2) for index in rollout_index]
+
+
+def length(completions, **columns):
+    return [len(completion[0]["content"]) / 10 for completion in completions]
+
+
+def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **changes):
+    model, processor = tiny_qwen25vl()
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
+    rows = tiny_rows(6) if rows is None else rows
+    return build_trainer(model, processor, config, rows, list(rewards), weights, lora)
