@@ -7,17 +7,13 @@ of the paper. Everything else is TRL's and documented there.
 Every wrong setting raises ``UserError`` while the object is built, before a model is loaded.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from trl import GRPOConfig
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
-from noisygrpo.methods.noise import NOISE_KINDS
-from noisygrpo.methods.schedules import check_schedule
-from noisygrpo.methods.views import check_plan
+from noisygrpo.training.config_checks import check_batch, validate
 
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {},
@@ -29,34 +25,21 @@ METHODS: dict[str, dict[str, Any]] = {
         "noise_levels": [0.0, 0.3, 0.6, 0.9],
         "advantage": "bayesian",
     },
+    # arXiv 2504.13055, 7B on Geometry3K: half the group sees one noisy picture that fades out.
+    "noisyrollout": {"view_plan": "split", "noise_levels": [0.5], "noise_decay": "sigmoid"},
+    # Released code of arXiv 2503.23905; paper: 3 levels.
+    "hint_grpo": {"hint_levels": 2},
 }
 """Method name to the values of the fields that the user left ``None``."""
 
-_DEFAULTS: dict[str, Any] = {"view_plan": "clean", "advantage": "grpo", "loss_type": "dapo"}
+_DEFAULTS: dict[str, Any] = {
+    "view_plan": "clean",
+    "noise_decay": "none",
+    "hint_levels": 1,
+    "advantage": "grpo",
+    "loss_type": "dapo",
+}
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "noise_kind": tuple(NOISE_KINDS),
-    "advantage": tuple(ADVANTAGES),
-    "constant_groups": CONSTANT_GROUPS,
-    "rollouts_format": ("jsonl", "parquet", "none"),
-    # TRL's own, which it would only miss in the first step.
-    "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
-    "importance_sampling_level": ("token", "sequence"),
-    "scale_rewards": ("group", "batch", "none"),
-    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
-}
-"""Fields that hold one of a few names."""
-
-LEAST: dict[str, float] = {
-    "beta": 0.0,
-    "bayes_r": 0.0,
-    "num_iterations": 1,
-    "max_completion_length": 1,
-    "max_pixels": 1,
-    "min_pixels": 1,
-}
-"""Fields with a smallest value; ``None`` is fine where the field allows it."""
 
 
 @dataclass
@@ -82,14 +65,44 @@ class NoisyGRPOConfig(GRPOConfig):
     clean_rollouts: int | None = None
     """Rollouts per group that see the clean image, for uniform (default 1) and split (half)."""
 
-    noise_decay: str = "none"
-    """Schedule of ``methods.schedules`` by which every level shrinks over the run's steps."""
+    noise_decay: str | None = None
+    """Schedule of ``methods.schedules`` by which every level shrinks over the run. Its steps are
+    batches of rollouts, as published, also where a batch serves several optimizer steps."""
 
     noise_decay_coefficient: float | None = None
     """The schedule's coefficient; ``None`` is the published one, where there is one."""
 
     noise_decay_mid_step: float | None = None
     """Step at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
+
+    hint_levels: int | None = None
+    """Hint levels M: level g gives the first g/M of the reference reasoning's steps; 1 is none.
+    ``num_generations`` completions are made per prompt and level, and one level's are trained."""
+
+    hint_selection: str = "first_nonzero"
+    """The level that is trained: the first with any reward above 0 (``first_nonzero``, published)
+    or with unequal rewards (``first_with_variance``); level 0 where there is none."""
+
+    hint_reward: str | None = None
+    """Name of the reward function that selects the level: accuracy, never format, which level 0
+    nearly always earns. ``None`` is the first of the run's."""
+
+    hint_style: str = "auto"
+    """How reference reasoning is cut into steps: step, numbered, sentence, or auto."""
+
+    hint_place: str = "answer"
+    """Where the hint stands: at the start of the assistant's turn (answer) or at the end of the
+    user's (question), which the paper found weaker."""
+
+    hint_template: str = "{hint}"
+    """Text around a hint, such as ``<think>{hint}`` for a model that reasons in tags."""
+
+    hint_markers: bool = False
+    """Keep "Step 1:" and the like in hints (cut verbatim), for models that write such markers."""
+
+    hint_stop_early: bool = True
+    """Generate no further level for prompts that have a useful one: the same levels are selected
+    with fewer tokens. The released code generates all levels (false)."""
 
     advantage: str | None = None
     """One of ``methods.advantages.ADVANTAGES``; ``grpo`` keeps TRL's numbers, bit for bit."""
@@ -137,7 +150,7 @@ class NoisyGRPOConfig(GRPOConfig):
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
         self._take_method()
-        _check_batch(self)
+        check_batch(self)
         try:
             super().__post_init__()
         except UserError:
@@ -163,104 +176,3 @@ class NoisyGRPOConfig(GRPOConfig):
     def noisy(self) -> bool:
         """Whether any rollout may see something else than the clean image."""
         return self.view_plan != "clean" and (self.noise_levels is None or any(self.noise_levels))
-
-
-def _check_batch(config: NoisyGRPOConfig) -> None:
-    """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
-    group = config.num_generations
-    require(
-        isinstance(group, int) and group >= 2,
-        f"num_generations: {group!r}; a group needs at least 2 rollouts",
-    )
-    if config.generation_batch_size is not None:
-        return  # TRL's own message names this field
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    per_device = config.per_device_train_batch_size
-    steps = config.steps_per_generation or config.gradient_accumulation_steps
-    rollouts = per_device * processes * steps
-    require(
-        rollouts % group == 0,
-        f"num_generations: {group} does not divide the {rollouts} rollouts of a batch "
-        f"(per_device_train_batch_size {per_device} x {processes} processes x {steps} batches); "
-        "make the batch a multiple of the group",
-    )
-
-
-def validate(config: NoisyGRPOConfig) -> None:
-    """Check everything that needs no model and no data; a pure function.
-
-    Raises:
-        UserError: naming the field, its value and what is allowed.
-    """
-    values = vars(config)
-    for name, allowed in CHOICES.items():
-        listed = ", ".join(allowed)
-        require(values[name] in allowed, f"{name}: {values[name]!r} is not one of {listed}")
-    for name, least in LEAST.items():
-        enough = values[name] is None or values[name] >= least
-        require(enough, f"{name}: {values[name]!r} must be at least {least}")
-    for name in ("temperature", "bayes_alpha"):
-        require(values[name] > 0, f"{name}: {values[name]!r} must be above 0")
-    _check_views(config)
-    _check_advantage(config)
-    _check_engine(config)
-    require(
-        not (config.log_view_ratio and config.noise_kind == "rotation"),
-        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
-    )
-
-
-def _check_views(config: NoisyGRPOConfig) -> None:
-    try:
-        check_plan(
-            config.view_plan or "",
-            config.num_generations,
-            config.noise_levels,
-            config.clean_rollouts,
-        )
-    except ValueError as error:
-        raise UserError(
-            f"view_plan {config.view_plan}, noise_levels, clean_rollouts: {error}"
-        ) from error
-    try:
-        check_schedule(
-            config.noise_decay, 1, config.noise_decay_coefficient, config.noise_decay_mid_step
-        )
-    except ValueError as error:
-        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
-
-
-def _check_advantage(config: NoisyGRPOConfig) -> None:
-    name = config.advantage
-    if name == "bayesian":
-        require(
-            config.noisy,
-            "advantage: bayesian takes its prior from different noise levels, but view_plan "
-            f"{config.view_plan!r} with noise_levels {config.noise_levels} shows every rollout the "
-            "clean image",
-        )
-    if name != "grpo":
-        for field, default in (
-            ("scale_rewards", "group"),
-            ("multi_objective_aggregation", "sum_then_normalize"),
-        ):
-            value = vars(config)[field]
-            require(
-                value == default,
-                f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",
-            )
-
-
-def _check_engine(config: NoisyGRPOConfig) -> None:
-    if not (config.use_vllm and config.noisy):
-        return
-    require(
-        config.vllm_mode != "server",
-        "vllm_mode: 'server' asks for G completions of one image, so that all rollouts of a group "
-        "would share a view; use 'colocate' with noisy views",
-    )
-    require(
-        not config.vllm_importance_sampling_correction,
-        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of "
-        "clean to noisy image and so remove them; leave it out (log_view_ratio shows the ratio)",
-    )

@@ -1,0 +1,154 @@
+"""What a run's settings must satisfy, checked before a model is loaded.
+
+Every check is a pure function of the configuration and raises ``UserError`` with the field, its
+value and what is allowed. What needs the data is checked in ``run.check_dataset``.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
+from noisygrpo.methods.hints import SELECTIONS, STYLES
+from noisygrpo.methods.noise import NOISE_KINDS
+from noisygrpo.methods.schedules import check_schedule
+from noisygrpo.methods.views import check_plan
+
+if TYPE_CHECKING:
+    from noisygrpo.training.config import NoisyGRPOConfig
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "noise_kind": tuple(NOISE_KINDS),
+    "hint_selection": tuple(SELECTIONS),
+    "hint_style": STYLES,
+    "hint_place": ("answer", "question"),
+    "advantage": tuple(ADVANTAGES),
+    "constant_groups": CONSTANT_GROUPS,
+    "rollouts_format": ("jsonl", "parquet", "none"),
+    # TRL's own, which it would only miss in the first step.
+    "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
+    "importance_sampling_level": ("token", "sequence"),
+    "scale_rewards": ("group", "batch", "none"),
+    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
+}
+"""Fields that hold one of a few names."""
+
+LEAST: dict[str, float] = {
+    "beta": 0.0,
+    "hint_levels": 1,
+    "bayes_r": 0.0,
+    "num_iterations": 1,
+    "max_completion_length": 1,
+    "max_pixels": 1,
+    "min_pixels": 1,
+}
+"""Fields with a smallest value; ``None`` is fine where the field allows it."""
+
+
+def check_batch(config: "NoisyGRPOConfig") -> None:
+    """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
+    group = config.num_generations
+    require(
+        isinstance(group, int) and group >= 2,
+        f"num_generations: {group!r}; a group needs at least 2 rollouts",
+    )
+    if config.generation_batch_size is not None:
+        return  # TRL's own message names this field
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    per_device = config.per_device_train_batch_size
+    steps = config.steps_per_generation or config.gradient_accumulation_steps
+    rollouts = per_device * processes * steps
+    require(
+        rollouts % group == 0,
+        f"num_generations: {group} does not divide the {rollouts} rollouts of a batch "
+        f"(per_device_train_batch_size {per_device} x {processes} processes x {steps} batches); "
+        "make the batch a multiple of the group",
+    )
+
+
+def validate(config: "NoisyGRPOConfig") -> None:
+    """Check everything that needs no model and no data; a pure function.
+
+    Raises:
+        UserError: naming the field, its value and what is allowed.
+    """
+    values = vars(config)
+    for name, allowed in CHOICES.items():
+        listed = ", ".join(allowed)
+        require(values[name] in allowed, f"{name}: {values[name]!r} is not one of {listed}")
+    for name, least in LEAST.items():
+        enough = values[name] is None or values[name] >= least
+        require(enough, f"{name}: {values[name]!r} must be at least {least}")
+    for name in ("temperature", "bayes_alpha"):
+        require(values[name] > 0, f"{name}: {values[name]!r} must be above 0")
+    _check_views(config)
+    _check_hints(config)
+    _check_advantage(config)
+    _check_engine(config)
+    require(
+        not (config.log_view_ratio and config.noise_kind == "rotation"),
+        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
+    )
+
+
+def _check_views(config: "NoisyGRPOConfig") -> None:
+    try:
+        check_plan(
+            config.view_plan or "",
+            config.num_generations,
+            config.noise_levels,
+            config.clean_rollouts,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"view_plan {config.view_plan}, noise_levels, clean_rollouts: {error}"
+        ) from error
+    try:
+        check_schedule(
+            str(config.noise_decay), 1, config.noise_decay_coefficient, config.noise_decay_mid_step
+        )
+    except ValueError as error:
+        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
+
+
+def _check_hints(config: "NoisyGRPOConfig") -> None:
+    require(
+        config.hint_template.count("{hint}") == 1,
+        f"hint_template: {config.hint_template!r} must contain {{hint}} once",
+    )
+
+
+def _check_advantage(config: "NoisyGRPOConfig") -> None:
+    name = config.advantage
+    if name == "bayesian":
+        require(
+            config.noisy,
+            "advantage: bayesian takes its prior from different noise levels, but view_plan "
+            f"{config.view_plan!r} with noise_levels {config.noise_levels} shows every rollout the "
+            "clean image",
+        )
+    if name != "grpo":
+        for field, default in (
+            ("scale_rewards", "group"),
+            ("multi_objective_aggregation", "sum_then_normalize"),
+        ):
+            value = vars(config)[field]
+            require(
+                value == default,
+                f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",
+            )
+
+
+def _check_engine(config: "NoisyGRPOConfig") -> None:
+    if not (config.use_vllm and config.noisy):
+        return
+    require(
+        config.vllm_mode != "server",
+        "vllm_mode: 'server' asks for G completions of one image, so that all rollouts of a group "
+        "would share a view; use 'colocate' with noisy views",
+    )
+    require(
+        not config.vllm_importance_sampling_correction,
+        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of "
+        "clean to noisy image and so remove them; leave it out (log_view_ratio shows the ratio)",
+    )
