@@ -200,9 +200,7 @@ def test_published_annealing(run) -> None:
 
 
 def test_families_and_rewards_are_the_published_ones() -> None:
-    models = {
-        name: load_recipe(name).model.path for name in recipe_names() if "qwen2" in name
-    }
+    models = {name: load_recipe(name).model.path for name in recipe_names() if "qwen2" in name}
     for name, path in models.items():
         size = next(size for size in ("32b", "3b", "7b") if f"-{size}" in name)
         family = "Qwen2-VL" if "qwen2vl" in name else "Qwen2.5-VL"
