@@ -160,3 +160,23 @@ def test_rewards_are_finite_or_none() -> None:
     columns = {"prompts": ["", ""], "completions": ["", "<answer>"], "answer": ["1", "x"]}
     for function in functions:
         assert all(value is None or math.isfinite(value) for value in function(**columns))
+
+
+def test_an_answer_in_the_hint_earns_nothing() -> None:
+    hint = "<think>It is \\boxed{4}."
+    texts = [f"{hint} Yes.", f"{hint} So \\boxed{{4}}.", f"{hint} No.</think><answer>5</answer>"]
+    columns = {"answer": ["4", "4", "5"], "hint": [hint] * 3}
+    assert run("accuracy", texts, **columns) == [0.0, 1.0, 1.0]
+    assert run("hint_accuracy", texts, **columns) == [0.0, 1.0, 1.0]
+    assert run("noisyrollout", texts, **columns) == pytest.approx([0.0, 0.9, 0.9])
+    assert run("format", texts, **columns) == [0.0, 0.0, 1.0]
+
+
+def test_only_a_hint_in_the_answer_may_open_the_thinking() -> None:
+    text = "so it is</think><answer>4</answer>"
+    for hint, whole, reward in (
+        ("I count.", f"I count. {text}", 1.0),
+        ("I count.", text, 0.0),  # the hint stands in the question
+        ("", text, 0.0),
+    ):
+        assert run("format", [whole], hint=[hint], hint_ratio=[0.5]) == [reward]

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -214,12 +215,12 @@ def test_hint_compat_is_the_released_composition() -> None:
     def released(text: str, answer: str) -> float:
         if verify(parse(text), parse(answer)):
             return 1.0
-        inside = text.removeprefix("<answer>").removesuffix("</answer>")
-        return float("\n" not in inside and inside == answer)
+        tag = re.search(r"<answer>(.*?)</answer>", text)
+        return float((tag[1].strip() if tag else text.strip()) == answer)
 
     expected = [released(text, answer) for text, answer in zip(texts, answers, strict=True)]
     assert call(hint_accuracy, texts, answers, compat=True, time_limit=600) == expected
-    assert expected[2:] == [1.0, 0.0, 0.0]
+    assert expected == [1.0, 1.0, 1.0, 0.0, 0.0]
 
 
 def test_rewards_import_without_the_extra() -> None:

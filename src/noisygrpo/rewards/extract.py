@@ -8,6 +8,7 @@ never closed is a truncated answer and does not count.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 LETTERS = "ABCDEFGHIJK"
@@ -38,6 +39,17 @@ def completion_text(completion: Any) -> str:
         else:
             parts.extend(part["text"] for part in content if part.get("type") == "text")
     return "".join(parts)
+
+
+def own_texts(completions: Sequence[Any], hints: Sequence[str] | None = None) -> list[str]:
+    """Return what the model wrote of each completion: the text behind the hint that it begins with.
+
+    Answers are looked for there, so that a hint with the answer in it earns nothing.
+    """
+    texts = [completion_text(completion) for completion in completions]
+    if hints is None:
+        return texts
+    return [text.removeprefix(hint) for text, hint in zip(texts, hints, strict=True)]
 
 
 def extract_answer(text: str) -> str | None:

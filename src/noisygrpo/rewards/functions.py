@@ -3,6 +3,9 @@
 Completions are strings or conversations. Columns of the example format and of the rollout
 (``answer``, ``question``, ``kind``, ``hint_ratio`` …) come as lists of the same length. A reward is
 a float, or None where the completion cannot be scored; None is not zero.
+
+A completion that begins with a hint (column ``hint``) is judged by what the model wrote behind it;
+its form is that of the whole.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from noisygrpo.errors import require
-from noisygrpo.rewards.extract import completion_text, extract_answer
+from noisygrpo.rewards.extract import completion_text, extract_answer, own_texts
 from noisygrpo.rewards.judge import KINDS, TIME_LIMIT, TOLERANCE, Verdict, is_correct
 
 RewardFunction = Callable[..., list[float | None]]
@@ -47,6 +50,7 @@ def accuracy(
     answer: Sequence[str],
     question: Sequence[str] | None = None,
     kind: Sequence[str] | None = None,
+    hint: Sequence[str] | None = None,
     *,
     tolerance: float = TOLERANCE,
     time_limit: float = TIME_LIMIT,
@@ -58,7 +62,8 @@ def accuracy(
     one formula.
     """
     count = len(completions)
-    rows = zip(completions, answer, kind or ["auto"] * count, question or [""] * count, strict=True)
+    texts = own_texts(completions, hint)
+    rows = zip(texts, answer, kind or ["auto"] * count, question or [""] * count, strict=True)
     verdicts = [judge_completion(*row, tolerance, time_limit) for row in rows]
     return [None if verdict.correct is None else float(verdict.correct) for verdict in verdicts]
 
@@ -67,6 +72,7 @@ def format_reward(
     prompts: Sequence[Any],
     completions: Sequence[Any],
     hint_ratio: Sequence[float] | None = None,
+    hint: Sequence[str] | None = None,
     *,
     style: str = "think_answer",
     compat: bool = False,
@@ -75,17 +81,21 @@ def format_reward(
     """1 if the whole completion has the form of ``style``, else 0.
 
     ``think_answer``: ``<think>…</think><answer>…</answer>``, each tag once, the answer not empty;
-    white space around and between is allowed. ``think_boxed``: thinking, then ``\\boxed{}``. Where
-    ``hint_ratio`` > 0 the opening ``<think>`` is part of the prompt and may be missing.
+    white space around and between is allowed. ``think_boxed``: thinking, then ``\\boxed{}``. A
+    completion that begins with its ``hint`` (or, without that column, whose ``hint_ratio`` > 0) may
+    lack the opening ``<think>``.
 
     ``compat`` reproduces the released pattern of NoisyGRPO: nothing may surround it (a trailing
     newline fails), tags may repeat, the answer may be empty.
     """
     require(style in STYLES, f"rewards.format.style: {style!r} is not one of {sorted(STYLES)}")
-    hinted = [ratio > 0 for ratio in hint_ratio] if hint_ratio else [False] * len(completions)
+    texts = [completion_text(completion) for completion in completions]
+    hinted = [ratio > 0 for ratio in hint_ratio] if hint_ratio else [False] * len(texts)
+    if hint is not None:  # a hint in the question opens nothing
+        begun = zip(texts, hint, strict=True)
+        hinted = [bool(given) and text.startswith(given) for text, given in begun]
     rewards: list[float | None] = []
-    for completion, in_think in zip(completions, hinted, strict=True):
-        text = completion_text(completion)
+    for text, in_think in zip(texts, hinted, strict=True):
         if compat:
             rewards.append(float(released_format(text)))
             continue

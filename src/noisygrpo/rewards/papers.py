@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.rewards.extract import completion_text
+from noisygrpo.rewards.extract import completion_text, own_texts
 from noisygrpo.rewards.functions import STYLES, judge_completion
 from noisygrpo.rewards.judge import TIME_LIMIT
 from noisygrpo.rewards.math_check import math_equal
@@ -34,6 +34,7 @@ def noisyrollout(
     answer: Sequence[str],
     question: Sequence[str] | None = None,
     kind: Sequence[str] | None = None,
+    hint: Sequence[str] | None = None,
     *,
     form: str = "weighted",
     format_weight: float = 0.1,
@@ -51,17 +52,18 @@ def noisyrollout(
     check_noisyrollout(form=form, format_weight=format_weight, compat=compat)
     count = len(completions)
     rewards: list[float | None] = []
+    own = own_texts(completions, hint)
     columns_of = zip(
-        completions, answer, kind or ["auto"] * count, question or [""] * count, strict=True
+        completions, own, answer, kind or ["auto"] * count, question or [""] * count, strict=True
     )
-    for completion, target, rule, asked in columns_of:
+    for completion, written, target, rule, asked in columns_of:
         text = completion_text(completion)
         right: bool | None
         if compat:
-            right = bool(math_equal(_released_boxed(text), target, time_limit, "mathruler")[0])
+            right = bool(math_equal(_released_boxed(written), target, time_limit, "mathruler")[0])
             formed = _RELEASED_BOXED.fullmatch(text) is not None
         else:
-            verdict = judge_completion(text, target, rule, asked, time_limit=time_limit)
+            verdict = judge_completion(written, target, rule, asked, time_limit=time_limit)
             right, formed = verdict.correct, STYLES["think_boxed"].fullmatch(text) is not None
         whole = float(bool(right) and formed)
         mixed = (1 - format_weight) * bool(right) + format_weight * formed
@@ -109,6 +111,7 @@ def hint_accuracy(
     answer: Sequence[str],
     question: Sequence[str] | None = None,
     kind: Sequence[str] | None = None,
+    hint: Sequence[str] | None = None,
     *,
     time_limit: float = TIME_LIMIT,
     compat: bool = False,
@@ -116,15 +119,15 @@ def hint_accuracy(
 ) -> list[float | None]:
     """Hint-GRPO's reward: 1 if the answer is right, else 0. Without ``compat``: ``accuracy``.
 
-    ``compat``: math-verify reads the whole completion (a number in the reasoning can match), which
-    stands in the place of the gold answer; if that fails, the contents of ``<answer>`` on one line
-    have to equal the target; a time-out or an exception is 0.
+    ``compat``: math-verify reads the whole completion but for its hint (a number in the reasoning
+    can match), which stands in the place of the gold answer; if that fails, the contents of
+    ``<answer>`` on one line have to equal the target; a time-out or an exception is 0.
     """
     count = len(completions)
     kinds, asked = kind or ["auto"] * count, question or [""] * count
     rewards: list[float | None] = []
-    for row, completion in enumerate(completions):
-        text, target = completion_text(completion), answer[row]
+    for row, text in enumerate(own_texts(completions, hint)):
+        target = answer[row]
         if compat:
             right = math_equal(text, target, time_limit, "hint_grpo")[0]
             rewards.append(float(right is True or _same_tag(text, target)))

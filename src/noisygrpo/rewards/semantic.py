@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.choices import POLARITIES, options_of, polarity_pair, read_polarity
-from noisygrpo.rewards.extract import completion_text, extract_answer
+from noisygrpo.rewards.extract import extract_answer, own_texts
 from noisygrpo.rewards.judge import is_correct
 
 THRESHOLD = 0.6
@@ -83,6 +83,7 @@ def semantic(
     completions: Sequence[Any],
     answer: Sequence[str],
     question: Sequence[str] | None = None,
+    hint: Sequence[str] | None = None,
     *,
     model: str = "",
     threshold: float = THRESHOLD,
@@ -96,7 +97,7 @@ def semantic(
     Values in [threshold, 1] or 0.
     """
     asked = question or [""] * len(completions)
-    texts = [completion_text(completion) for completion in completions]
+    texts = own_texts(completions, hint)
     answers = [_first_tag(text) if compat else extract_answer(text) for text in texts]
     rewards: list[float | None] = [0.0] * len(texts)
     open_rows = []
