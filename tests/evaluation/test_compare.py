@@ -24,6 +24,7 @@ def write_evaluation(folder, correct, name="test", clusters=None):
     ]
     (folder / "samples.jsonl").write_text("\n".join(lines) + "\n")
     (folder / "settings.json").write_text(json.dumps({"name": name}))
+    (folder / "result.json").write_text("{}")
     return folder
 
 
@@ -67,7 +68,10 @@ def test_tasks_of_training_runs_and_holm(tmp_path):
             write_evaluation(folder, draws(len(label + task) + ord(label), share))
             write_evaluation(tmp_path / label / "evaluation" / "before" / task, draws(0, 0.1))
     assert [*find_tasks(tmp_path / "a")] == ["more", "test"]
+    write_evaluation(tmp_path / "a" / "evaluation" / "after" / "absent", draws(0, 0.5))
     found = compare_runs([tmp_path / "a", tmp_path / "b"])
+    assert found.left_out == ("absent",)
+    assert comparison_table(found).endswith("not in every run, left out: absent")
     first, second = sorted(found.differences, key=lambda item: item.p_value)
     assert first.p_holm == min(1.0, 2 * first.p_value)
     assert second.p_holm == max(first.p_holm, second.p_value)
@@ -96,6 +100,9 @@ def test_what_cannot_be_compared(tmp_path):
     c = write_evaluation(tmp_path / "c", [1, 0, 1], name="other")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"not evaluated on the same samples.*row-2"):
+        compare_runs([a, b])
+    (b / "result.json").unlink()
+    with pytest.raises(UserError, match=r"unfinished.*run it again"):
         compare_runs([a, b])
     with pytest.raises(UserError, match="no task is common"):
         compare_runs([a, c])

@@ -15,6 +15,8 @@ from noisygrpo.evaluation import evaluate as module
 from noisygrpo.evaluation.evaluate import evaluate_answers, evaluate_rows
 from noisygrpo.evaluation.generate import Completion, Generation, RefusedInput
 from noisygrpo.evaluation.samples import read_samples
+from noisygrpo.evaluation.view import View
+from noisygrpo.rewards.functions import accuracy
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows
 
 FOUR = Generation(batch_size=4)
@@ -86,8 +88,18 @@ def test_another_question_in_the_same_folder_is_refused(tmp_path):
     evaluate_answers(oracle, tiny_rows(5), tmp_path, settings={"model": "a"}, **run)
     with pytest.raises(UserError, match="model = 'a', asked is 'b'"):
         evaluate_answers(oracle, tiny_rows(5), tmp_path, settings={"model": "b"}, **run)
-    with pytest.raises(UserError, match="data"):
+    with pytest.raises(UserError, match=r"other rows.*--overwrite"):
         evaluate_answers(oracle, tiny_rows(6), tmp_path, settings={"model": "a"}, **run)
+
+
+def test_a_folder_without_a_single_answer_is_free(tmp_path):
+    def missing(batch):
+        raise UserError("engine vllm: not installed")
+
+    run = {"generation": FOUR, "progress": False}
+    with pytest.raises(UserError, match="not installed"):
+        evaluate_answers(missing, tiny_rows(5), tmp_path, settings={"engine": "vllm"}, **run)
+    evaluate_answers(oracle, tiny_rows(5), tmp_path, settings={"engine": "hf"}, **run)
 
 
 def broken_rows():
@@ -110,6 +122,24 @@ def test_a_broken_image_is_listed_and_counts_as_wrong(tmp_path):
     failed = json.loads((tmp_path / "result.json").read_text())["failed"]
     assert [entry["example_id"] for entry in failed] == ["row-1", "row-2", "row-3"]
     assert all("image 0 cannot be read" in entry["why"] for entry in failed)
+
+
+def test_images_that_are_all_missing_are_a_wrong_folder(tmp_path):
+    rows = [dict(row, images=[{"bytes": None, "path": "gone.png"}]) for row in tiny_rows(3)]
+    with pytest.raises(UserError, match=r"of 3 rows with images none.*row-0.*--image-root"):
+        evaluate_answers(oracle, rows, tmp_path / "a", generation=FOUR, progress=False)
+    blind = View(text_only=True)  # needs no image
+    run = {"generation": FOUR, "view": blind, "progress": False}
+    assert evaluate_answers(oracle, rows, tmp_path / "b", **run).failures == 0
+
+
+def test_other_images_are_other_rows(tmp_path):
+    rows = [dict(row) for row in tiny_rows(3)]
+    run = {"generation": FOUR, "progress": False}
+    evaluate_answers(oracle, rows, tmp_path, **run)
+    rows[1]["images"] = [tiny_image(1, 84, 28)]
+    with pytest.raises(UserError, match="images differ"):
+        evaluate_answers(oracle, rows, tmp_path, **run)
 
 
 def test_a_row_that_the_processor_refuses_does_not_take_its_batch_along(tmp_path):
@@ -152,6 +182,24 @@ def test_unusable_data_is_one_message(tmp_path, rows, message):
 def test_rules_say_when_there_is_no_answer():
     verdict = module.judge_by_rules("I do not know", {"answer": "4", "question": "How many?"})
     assert (verdict.correct, verdict.extracted) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "said", "right"),
+    [
+        ("", "4", "five", False),
+        ("numeric", "4", "4.0", True),
+        ("text", "4", "4.0", False),  # the kind of a row decides, not the look of its target
+        ("count", "4", "4.0", True),  # a kind that is no rule means auto
+        ("true_false", "It is true.", "yes, true", True),
+    ],
+)
+def test_rules_follow_the_kind_of_a_row_as_the_reward_does(kind, target, said, right):
+    row = {"answer": target, "question": "How many?", "kind": kind}
+    completion = f"<think>5</think><answer>{said}</answer>"
+    verdict = module.judge_by_rules(completion, row)
+    assert verdict.correct is right
+    assert accuracy([None], [completion], [target], ["How many?"], [kind]) == [float(right)]
 
 
 def test_progress_shows_the_remaining_time(tmp_path, capsys):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import sys
 import types
@@ -91,10 +92,36 @@ def test_text_bias_calibration_changes_answers(tmp_path, data):
 
 
 def test_robustness_by_request(tmp_path, data):
-    asked = request(tmp_path, data, robustness=("blur",), limit=2)
+    asked = request(tmp_path, data, robustness=("blur",), levels=(0.0, 1.0), limit=2)
     result = run_evaluation(asked, tiny_qwen25vl)
     assert result.n == 2
-    assert (asked.folder / "robustness.json").is_file()
+    curve = json.loads((asked.folder / "robustness.json").read_text())
+    assert [point["level"] for point in curve["curves"]["blur"]] == [0.0, 1.0]
+    assert run_evaluation(asked, lambda: pytest.fail("a finished curve needs no model")) == result
+    run_evaluation(dataclasses.replace(asked, overwrite=True, seed=1), tiny_qwen25vl)
+
+
+def test_a_judge_stays_in_the_result_when_it_is_looked_at_again(tmp_path, data):
+    asked = request(tmp_path, data)
+    run_evaluation(asked, tiny_qwen25vl)
+    path = asked.folder / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "judge": {"judge": "j"}}))
+    run_evaluation(asked, tiny_qwen25vl)
+    assert json.loads(path.read_text())["judge"] == {"judge": "j"}
+
+
+def test_seeds_sample_other_answers_on_the_same_rows(tmp_path):
+    model, processor = tiny_qwen25vl()
+    rows = []
+    for seed in (0, 1):
+        asked = EvaluationRequest(
+            model="tiny", benchmark="playground-test", limit=3, max_new_tokens=6, temperature=1.0,
+            seed=seed, out_dir=str(tmp_path / str(seed)),
+        )  # fmt: skip
+        run_evaluation(asked, lambda: (model, processor))
+        rows.append(read_samples(asked.folder / "samples.jsonl"))
+    assert [r["example_id"] for r in rows[0]] == [r["example_id"] for r in rows[1]]
+    assert [r["output"] for r in rows[0]] != [r["output"] for r in rows[1]]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +130,14 @@ def test_robustness_by_request(tmp_path, data):
         ({"benchmark": "nvlr"}, "benchmark: 'nvlr'"),
         ({"engine": "sglang"}, "engine"),
         ({"limit": 0}, "limit"),
-        ({"engine": "vllm", "robustness": ("blur",)}, "robustness"),
+        ({"robustness": ("fog",)}, "'fog', allowed are"),
+        ({"robustness": ("blur",), "noise_level": 0.5}, "it sets noise_level"),
+        ({"robustness": ("blur",), "judge_url": "http://a", "judge_model": "a"}, "second judge"),
+        ({"judge_url": "http://a"}, "judge model"),
+        ({"judge_url": "ftp://a", "judge_model": "a"}, "judge url"),
+        ({"max_pixels": 0}, "max_pixels: 0"),
+        ({"noise_level": 2.0}, "noise level"),
+        ({"top_p": 0.0}, "top_p"),
     ],
 )
 def test_wrong_requests(tmp_path, data, options, message):
@@ -111,9 +145,15 @@ def test_wrong_requests(tmp_path, data, options, message):
         request(tmp_path, data, **options)
 
 
-def test_wrong_noise_fails_before_the_model_is_loaded(tmp_path, data):
-    with pytest.raises(UserError, match="noise level"):
-        run_evaluation(request(tmp_path, data, noise_level=2.0), lambda: pytest.fail("loaded"))
+def retold(folder, tmp_path):
+    """A copy of an evaluation as if its model lay in a deep folder."""
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    result = json.loads((folder / "result.json").read_text())
+    result["settings"]["model"] = "/data/runs/demo/checkpoint/"
+    (copy / "result.json").write_text(json.dumps(result))
+    (copy / "samples.jsonl").write_bytes((folder / "samples.jsonl").read_bytes())
+    return copy
 
 
 def test_lmms_eval_files(tmp_path, data):
@@ -126,7 +166,15 @@ def test_lmms_eval_files(tmp_path, data):
     assert exported["n-samples"]["nlvr"] == {"original": 6, "effective": 6}
     samples = read_samples(path.with_name("20260301_120000_samples_nlvr.jsonl"))
     assert [sample["doc_id"] for sample in samples] == list(range(6))
+    own = read_samples(asked.folder / "samples.jsonl")
     assert samples[0]["target"] == "false"
+    assert samples[0]["input"] == own[0]["prompt"][-1]["content"]
+    assert samples[0]["resps"] == [own[0]["output"]]  # left out where it is the answer itself
+    assert samples[0]["filtered_resps"] == ""
+    assert samples[0]["token_counts"] == [{"output_tokens": 3}]
+    assert exported["model_name_sanitized"] == "tiny"
+    deep = export_lmms_eval(retold(asked.folder, tmp_path), tmp_path / "logs", "20260301_120000")
+    assert deep.parent.name == "demo__checkpoint"  # the last two parts, as there
     assert "--tasks mmstar " in lmms_eval_command("runs/demo/checkpoint", "mmstar")
     with pytest.raises(UserError, match="nlvr"):
         lmms_eval_command("m", "nlvr")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
+from noisygrpo.evaluation.evaluate import answer_with
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.robustness import RobustnessPlan, read_curve, robustness_curve
 from noisygrpo.evaluation.rows import Rows
@@ -57,7 +58,7 @@ def test_robustness_curve(tmp_path):
     model, processor = tiny_qwen25vl()
     plan = RobustnessPlan(("gaussian", "blur"), (0.0, 1.0))
     generation = Generation(batch_size=4, max_new_tokens=3)
-    run = (model, processor, tiny_rows(4), tmp_path, plan)
+    run = (answer_with(model, processor, generation), tiny_rows(4), tmp_path, plan)
     curve = robustness_curve(*run, generation=generation, progress=False)
     assert [point["level"] for point in curve["curves"]["blur"]] == [0.0, 1.0]
     assert curve["text_only"]["n"] == 4
@@ -67,5 +68,10 @@ def test_robustness_curve(tmp_path):
         "blur-1", "clean", "gaussian-1", "text-only",
     ]  # fmt: skip
     assert len(read_samples(tmp_path / "clean" / "samples.jsonl")) == 4
+
+    def never(batch):
+        raise AssertionError("asked again")
+
+    assert robustness_curve(never, *run[1:], generation=generation, progress=False) == curve
     with pytest.raises(UserError, match=r"robustness\.json"):
         read_curve(tmp_path / "clean")

@@ -7,8 +7,13 @@ from PIL import Image
 
 from noisygrpo.errors import UserError
 from noisygrpo.report.plots import learning_curve, series, smooth
-from noisygrpo.report.result import result_text
-from noisygrpo.report.robustness import robustness_plot, robustness_table
+from noisygrpo.report.result import result_text, write_report
+from noisygrpo.report.robustness import (
+    robustness_plot,
+    robustness_table,
+    robustness_text,
+    write_robustness_report,
+)
 from noisygrpo.report.table import before_after_table, results_table
 
 SUMMARY = {
@@ -92,9 +97,10 @@ def test_smoothing_keeps_constants_and_ends():
     assert smooth(np.arange(9.0), 1e-3).tolist() == list(range(9))
 
 
-def test_result_as_text():
+def test_result_as_text(tmp_path):
     result = {
-        "name": "wemath", "accuracy": 0.5, "stderr": 0.01, "n": 1740, "without_answer": 3,
+        "name": "wemath", "accuracy": 0.5, "stderr": 0.01, "n": 1740, "clusters": 525,
+        "without_answer": 3,
         "truncated": 0, "by_kind": {"2steps_1": {"accuracy": 0.4, "stderr": 0.02, "n": 360}},
         "metrics": {
             "score_strict": 0.312, "composites": 525, "RM_strict": None,
@@ -104,12 +110,17 @@ def test_result_as_text():
         "judge": {"judge": "j", "accuracy": 0.52, "stderr": 0.01, "unjudged": 2},
     }  # fmt: skip
     text = result_text(result)
-    assert text.startswith("wemath: 50.0 ± 1.0 % right of 1740")
+    assert text.startswith("wemath: 50.0 ± 1.0 % right (n = 1740 in 525 clusters)")
     for part in ("31.2", "525", "by_steps / 1 step", "61.0 ± 2.0", "3 without an answer", "row-4"):
         assert part in text
     assert "row-5" not in text
     assert "RM_strict" not in text
     assert "cut at" not in text
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    assert write_report(tmp_path) == text
+    assert (tmp_path / "report.txt").read_text() == text + "\n"
+    with pytest.raises(UserError, match="is the evaluation finished"):
+        write_report(tmp_path / "nowhere")
 
 
 def test_robustness_report(tmp_path):
@@ -124,3 +135,19 @@ def test_robustness_report(tmp_path):
     lines = robustness_table(curve).split("\n")
     assert lines[2].split() == ["gaussian", "60.0", "35.0"]
     assert lines[4].split() == ["text", "only", "30.0", "±", "10.0"]
+    points[1]["failures"] = 2
+    looking = {"difference": 0.3, "low": 0.1, "high": 0.5, "confidence": 0.95}
+    curve["looking"] = looking
+    text = robustness_text(curve)
+    assert "the image is worth +30.0 points [95 %: +10.0, +50.0]" in text
+    assert "2 of 9 rows failed and count as wrong" in text
+    (tmp_path / "robustness.json").write_text(json.dumps(curve))
+    assert write_robustness_report(tmp_path) == text
+    assert (tmp_path / "robustness.png").is_file()
+
+
+def test_eleven_kinds_fit_on_a_page(tmp_path):
+    points = [{"level": 0.0, "accuracy": 0.6, "stderr": 0.1, "n": 9}]
+    curve = {"curves": {f"kind-{i}": points for i in range(11)}}
+    with Image.open(robustness_plot({"a": curve}, tmp_path / "curve.png")) as image:
+        assert 1 < image.width / image.height < 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 SUMMARY = "Compare runs on the same samples: differences with intervals and tests, over seeds."
 TAKES_RECIPE = False
@@ -18,16 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "runs whose names differ only in a seed count as one method",
     )
     parser.add_argument("--plot", metavar="FILE", help="draw the differences into a PNG file")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers into a JSON file")
+    parser.add_argument(
+        "--confidence", type=float, default=0.95, help="of the intervals (default: 0.95)"
+    )
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from noisygrpo.evaluation.compare import compare_runs
+    from noisygrpo.evaluation.samples import write_json
     from noisygrpo.report.comparison import comparison_plot, comparison_table
 
-    comparison = compare_runs(args.runs)
+    comparison = compare_runs(args.runs, confidence=args.confidence)
     print(comparison_table(comparison, "markdown" if args.markdown else "text"))
+    if args.json is not None:
+        Path(args.json).parent.mkdir(parents=True, exist_ok=True)
+        write_json(Path(args.json), comparison.to_dict())
     if args.plot is not None:
         print(f"\nplot: {comparison_plot(comparison, args.plot)}")
     return 0

@@ -71,13 +71,16 @@ class Comparison:
 
     tasks: Mapping[str, tuple[Method, ...]]
     differences: tuple[Difference, ...]
+    left_out: tuple[str, ...] = ()
+    """Tasks that some of the runs do not have."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         tasks = {
             task: [asdict(method) for method in methods] for task, methods in self.tasks.items()
         }
-        return {"tasks": tasks, "differences": [asdict(item) for item in self.differences]}
+        differences = [asdict(item) for item in self.differences]
+        return {"tasks": tasks, "differences": differences, "left_out": list(self.left_out)}
 
 
 def compare_runs(
@@ -102,7 +105,7 @@ def compare_runs(
     found = {
         label: [find_tasks(folder) for folder in folders] for label, folders in methods.items()
     }
-    tasks = _common_tasks([runs for folders in found.values() for runs in folders])
+    tasks, left_out = _common_tasks([runs for folders in found.values() for runs in folders])
     table: dict[str, tuple[Method, ...]] = {}
     differences: list[Difference] = []
     for task in tasks:
@@ -116,7 +119,7 @@ def compare_runs(
             _difference(task, baseline, other, runs, resamples, seed, confidence)
             for other in others
         ]
-    return Comparison(table, tuple(_with_holm(differences)))
+    return Comparison(table, tuple(_with_holm(differences)), tuple(left_out))
 
 
 def group_by_method(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
@@ -132,14 +135,25 @@ def group_by_method(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
 
 
 def find_tasks(folder: Path) -> dict[str, Path]:
-    """Task name -> ``samples.jsonl`` of the evaluations in a run's folder."""
+    """Task name -> ``samples.jsonl`` of the evaluations in a run's folder.
+
+    Raises ``UserError`` where there is none, or one that is not finished.
+    """
     for root in (folder / "evaluation" / "after", folder):
         if (root / "samples.jsonl").is_file():
-            return {_task_name(root): root / "samples.jsonl"}
+            return {_task_name(root): _finished(root / "samples.jsonl")}
         found = sorted(root.rglob("samples.jsonl"))
         if found:
-            return {str(path.parent.relative_to(root)): path for path in found}
+            return {str(path.parent.relative_to(root)): _finished(path) for path in found}
     raise UserError(f"compare: {folder} holds no evaluation (no samples.jsonl in it)")
+
+
+def _finished(samples: Path) -> Path:
+    require(
+        samples.with_name("result.json").is_file(),
+        f"compare: the evaluation in {samples.parent} is unfinished (no result.json); run it again",
+    )
+    return samples
 
 
 def _task_name(folder: Path) -> str:
@@ -149,11 +163,12 @@ def _task_name(folder: Path) -> str:
     return str(name or folder.name)
 
 
-def _common_tasks(runs: Sequence[Mapping[str, Path]]) -> list[str]:
+def _common_tasks(runs: Sequence[Mapping[str, Path]]) -> tuple[list[str], list[str]]:
+    """The tasks of all runs, and those of some."""
     common = [task for task in runs[0] if all(task in run for run in runs)]
     every = sorted({task for run in runs for task in run})
     require(bool(common), f"compare: no task is common to all runs; there are {', '.join(every)}")
-    return common
+    return common, [task for task in every if task not in common]
 
 
 def _check_same_samples(task: str, runs: Mapping[str, Sequence[Sequence[Sample]]]) -> None:
@@ -166,7 +181,7 @@ def _check_same_samples(task: str, runs: Mapping[str, Sequence[Sequence[Sample]]
             require(
                 not different,
                 f"compare: {task}: {label} was not evaluated on the same samples as the others "
-                f"({len(different)} differ, e.g. {different[:1]}); is one evaluation unfinished?",
+                f"({len(different)} differ, e.g. {different[:1]}); same --rows, data and split?",
             )
 
 

@@ -29,7 +29,7 @@ from noisygrpo.evaluation.samples import Sample, SampleStore
 from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
 from noisygrpo.evaluation.view import View
 from noisygrpo.rewards.extract import extract_answer
-from noisygrpo.rewards.judge import KINDS, is_correct
+from noisygrpo.rewards.functions import judge_completion
 
 Dataset: TypeAlias = datasets.Dataset | Sequence[Mapping[str, Any]]
 
@@ -58,9 +58,8 @@ def judge_by_rules(completion: str, row: Row) -> Verdict:
     extracted = extract_answer(completion)
     if not row["answer"].strip():
         return Verdict(extracted, None, "the row has no target answer")
-    kind = row.get("kind", "")
-    rule = kind if kind in KINDS else "auto"
-    return Verdict(extracted, *is_correct(extracted, row["answer"], rule, row.get("question", "")))
+    kind, question = row.get("kind", "auto"), row.get("question", "")
+    return Verdict(extracted, *judge_completion(completion, row["answer"], kind, question))
 
 
 def evaluate_rows(
@@ -86,12 +85,8 @@ def evaluate_rows(
     ``out_dir`` that holds an evaluation with other settings is refused.
     """
     chosen = Generation() if generation is None else generation
-
-    def answer(rows: Sequence[Row]) -> list[Completion]:
-        return generate_batch(model, processor, rows, chosen)
-
     return evaluate_answers(
-        answer,
+        answer_with(model, processor, chosen),
         dataset,
         out_dir,
         generation=chosen,
@@ -102,6 +97,15 @@ def evaluate_rows(
         settings=settings,
         progress=progress,
     )
+
+
+def answer_with(model: Any, processor: Any, generation: Generation) -> Answer:
+    """The function that answers batches of rows with a Transformers model."""
+
+    def answer(rows: Sequence[Row]) -> list[Completion]:
+        return generate_batch(model, processor, rows, generation)
+
+    return answer
 
 
 def evaluate_answers(
@@ -125,6 +129,7 @@ def evaluate_answers(
     the model's processor refuses.
     """
     rows = Rows(dataset, view)
+    rows.check_images()
     seen = {} if view is None else {"view": asdict(view)}
     asked = {
         **seen,

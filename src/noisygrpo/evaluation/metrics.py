@@ -76,9 +76,10 @@ def hallusionbench_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
 
     Source: tianyi-lab/HallusionBench at 744007c, ``utils.py``. A pair is all variants of one
     question of a set; a figure is all questions about one image, where visual supplements without
-    an image (VS, figure 0) are no figure. Hard questions are about edited images (``visual_input``
-    2). ``image_aAcc`` is aAcc of the rows that have an image, the number that NoisyRollout reports
-    as HallusionBench.
+    an image (VS, figure 0) are no figure. ``easy`` and ``hard`` are qAcc without and with only the
+    questions about edited images (``visual_input`` 2), the original's "per easy" and "per hard
+    question". ``image_aAcc`` is aAcc of the rows that have an image, the number that NoisyRollout
+    reports as HallusionBench.
     """
 
     def names(*fields: str) -> Key:
@@ -88,13 +89,16 @@ def hallusionbench_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
     figures = [
         s for s in samples if not (s["meta"]["category"] == "VS" and s["meta"]["figure_id"] == "0")
     ]
-    hard = [s for s in samples if s["meta"]["visual_input"] == "2"]
+    edited = [s["meta"]["visual_input"] == "2" for s in samples]
+    easy = [s for s, changed in zip(samples, edited, strict=True) if not changed]
+    hard = [s for s, changed in zip(samples, edited, strict=True) if changed]
+    question = names(*place, "question_id")
     return {
         "aAcc": share(s["correct"] for s in samples),
-        "qAcc": all_correct_share(samples, names(*place, "question_id")),
+        "qAcc": all_correct_share(samples, question),
         "fAcc": all_correct_share(figures, names(*place, "figure_id")),
-        "easy_aAcc": share(s["correct"] for s in samples if s["meta"]["visual_input"] != "2"),
-        "hard_aAcc": share(s["correct"] for s in hard),
+        "easy": all_correct_share(easy, question),
+        "hard": all_correct_share(hard, question),
         "image_aAcc": share(s["correct"] for s in samples if s["meta"]["visual_input"] != "0"),
     }
 

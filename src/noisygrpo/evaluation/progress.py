@@ -22,6 +22,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._started = self._printed = time.monotonic()
         self._log_seconds = log_seconds
+        self._write(f"{name}: {'continues at ' if done else ''}{done}/{total}", last=False)
 
     def advance(self, samples: int, note: str = "") -> None:
         """Count ``samples`` more and show the line if it is due. ``note`` is appended, e.g. the
@@ -38,9 +39,13 @@ class Progress:
         line = f"{self._name}: {self._done}/{self._total} · {clock}" + (
             f" · {note}" if note else ""
         )
-        self._stream.write(
-            f"\r\033[K{line}" + ("\n" if finished else "") if terminal else line + "\n"
-        )
+        self._write(line, last=finished)
+
+    def _write(self, line: str, *, last: bool) -> None:
+        if self._stream.isatty():
+            self._stream.write(f"\r\033[K{line}" + ("\n" if last else ""))
+        else:
+            self._stream.write(f"{line}\n")
         self._stream.flush()
 
 

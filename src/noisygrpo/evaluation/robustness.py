@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import require
-from noisygrpo.evaluation.evaluate import Dataset, Judge, evaluate_rows, judge_by_rules
+from noisygrpo.evaluation.evaluate import (
+    Answer,
+    Dataset,
+    Judge,
+    Metrics,
+    evaluate_answers,
+    judge_by_rules,
+)
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import Result, paired_difference
@@ -20,6 +27,7 @@ from noisygrpo.evaluation.view import View
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CURVE_FILE = "robustness.json"
+CURVE_FILES = (CURVE_FILE, "robustness.png", "report.txt")
 
 
 @dataclass(frozen=True)
@@ -43,29 +51,33 @@ class RobustnessPlan:
 
 
 def robustness_curve(
-    model: Any,
-    processor: Any,
+    answer: Answer,
     dataset: Dataset,
     out_dir: str | Path,
     plan: RobustnessPlan | None = None,
     *,
     generation: Generation | None = None,
     judge: Judge = judge_by_rules,
+    metrics: Metrics | None = None,
     settings: dict[str, Any] | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Evaluate every view of ``plan``; writes and returns ``robustness.json``.
 
+    ``answer``: e.g. `noisygrpo.evaluation.evaluate.answer_with` a model; the rest is as in
+    `evaluate_answers`. The curve is
+
     ``{"curves": {kind: [{level, accuracy, stderr, n}]}, "text_only": {...}, "looking": {...}}``
     where ``looking`` is the paired gain of the clean image over none.
+    Finished views are not answered again.
     """
     chosen, folder = plan or RobustnessPlan(), Path(out_dir)
     require(bool(chosen.kinds) or chosen.text_only, "robustness: no kinds and no text-only run")
     results: dict[str, Result] = {}
     for name, view in chosen.views().items():
-        results[name] = evaluate_rows(
-            model, processor, dataset, folder / name, generation=generation, judge=judge, view=view,
-            name=name, settings=settings, progress=progress,
+        results[name] = evaluate_answers(
+            answer, dataset, folder / name, generation=generation or Generation(), judge=judge,
+            metrics=metrics, view=view, name=name, settings=settings, progress=progress,
         )  # fmt: skip
     curve: dict[str, Any] = {
         "curves": {kind: _points(kind, chosen, results) for kind in chosen.kinds}

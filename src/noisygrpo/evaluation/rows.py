@@ -17,7 +17,7 @@ import datasets
 from PIL import Image
 
 from noisygrpo.data.images import to_rgb
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.generate import row_length
 from noisygrpo.evaluation.view import View
 
@@ -51,6 +51,7 @@ class Rows:
             found = ", ".join(sorted(first))
             require(column in first, f"evaluation: column {column!r} is missing, found: {found}")
         self._rows, self._texts = _columns(dataset)
+        self._sizes: dict[int, list[tuple[int, int]]] = {}
         self.ids = [str(row["example_id"]) for row in self._texts]
         seen: set[str] = set()
         for index, example_id in enumerate(self.ids):
@@ -79,17 +80,47 @@ class Rows:
 
     def length(self, index: int) -> tuple[bool, int]:
         """(has images, rough number of tokens): reads image headers, decodes nothing."""
-        row = self._rows[index]
-        cells = [] if self._view.text_only else row["images"]
-        return row_length(row["prompt"], [_header_size(cell) for cell in cells])
+        sizes = [] if self._view.text_only else self.sizes(index)
+        return row_length(self._texts[index]["prompt"], sizes)
+
+    def sizes(self, index: int) -> list[tuple[int, int]]:
+        """(width, height) of each stored image of a row, from its header; (0, 0) of one that cannot
+        be read.
+        """
+        if index not in self._sizes:
+            self._sizes[index] = [_header_size(cell) for cell in self._rows[index]["images"]]
+        return self._sizes[index]
+
+    def most_images(self) -> int:
+        """The largest number of images of a row."""
+        return max(len(self.sizes(index)) for index in range(len(self)))
+
+    def check_images(self) -> None:
+        """Raise ``UserError`` if there are images and none can be read: then the folder is wrong,
+        not a row.
+        """
+        if self._view.text_only:
+            return
+        with_images = [index for index in range(len(self)) if self.sizes(index)]
+        if not with_images or any(any(map(any, self.sizes(index))) for index in with_images):
+            return
+        first = with_images[0]
+        try:
+            self.open(first)
+        except BrokenRow as error:
+            raise UserError(
+                f"evaluation: of {len(with_images)} rows with images none can be read; "
+                f"{self.ids[first]}: {error}. Is the image folder (--image-root) right?"
+            ) from error
 
     def fingerprint(self) -> str:
-        """A hash of ids, prompts and answers: two evaluations are comparable sample by sample if
-        it is the same.
+        """A hash of ids, prompts, answers and the sizes of images: two evaluations are comparable
+        sample by sample if it is the same.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for row in self._texts:
-            digest.update(json.dumps([row["example_id"], row["prompt"], row["answer"]]).encode())
+        for index, row in enumerate(self._texts):
+            parts = [row["example_id"], row["prompt"], row["answer"], self.sizes(index)]
+            digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
 
 

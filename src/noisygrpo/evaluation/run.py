@@ -7,116 +7,53 @@ progress.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.errors import require
-from noisygrpo.evaluation.benchmarks import (
-    OFFICIAL,
-    Benchmark,
-    LoadOptions,
-    get_benchmark,
-    load_table,
-)
-from noisygrpo.evaluation.evaluate import Answer, evaluate_answers
-from noisygrpo.evaluation.generate import Generation, generate_batch
-from noisygrpo.evaluation.judge_api import JudgeEndpoint, judge_evaluation
+from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
+from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
+from noisygrpo.evaluation.fingerprint import model_fingerprint
+from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.judge_api import judge_evaluation
 from noisygrpo.evaluation.mme_cot_judge import judge_steps
-from noisygrpo.evaluation.robustness import RobustnessPlan, robustness_curve
-from noisygrpo.evaluation.samples import read_samples, write_json
+from noisygrpo.evaluation.mme_cot_pair import add_robustness
+from noisygrpo.evaluation.request import EvaluationRequest
+from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
+from noisygrpo.evaluation.rows import Rows
+from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import View
 from noisygrpo.evaluation.vllm_engine import vllm_answers
 from noisygrpo.training.vision import set_pixel_limits
 
-ENGINES = ("hf", "vllm")
+__all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
+
 _STEPS_TOKENS = 4096  # the judge writes every step of an answer out
 
 Loaded = tuple[Any, Any]
 """(model, processor)"""
+Load = Callable[[], Loaded]
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What ``noisygrpo evaluate`` can be asked."""
-
-    model: str
-    """``playground``, a folder or a hub id."""
-    benchmark: str
-    """A name in ``BENCHMARKS``."""
-    out_dir: str = ""
-    """Default: ``runs/evaluation/<model>/<benchmark>``."""
-    data: str = ""
-    """Local copy of the data: file or folder."""
-    split: str = ""
-    limit: int | None = None
-    """At most so many rows."""
-    prompt: str = OFFICIAL
-    """``official``, the name of one of our prompts, or a text with ``{question}``."""
-    system: str = ""
-    image_root: str = ""
-    seed: int = 0
-    max_pixels: int | None = None
-    """Larger images are scaled down to so many pixels; default: the processor's own limit."""
-    min_pixels: int | None = None
-    batch_size: int = 32
-    max_new_tokens: int | None = None
-    """Default: the benchmark's."""
-    temperature: float = 0.0
-    top_p: float = 1.0
-    text_bias_scale: float = 0.0
-    noise_kind: str = "gaussian"
-    noise_level: float = 0.0
-    text_only: bool = False
-    engine: str = "hf"
-    robustness: tuple[str, ...] = ()
-    """Kinds of disturbance: measure a robustness curve instead of one evaluation."""
-    judge_url: str = ""
-    """OpenAI-compatible endpoint of a second judge."""
-    judge_model: str = ""
-    judge_workers: int = 8
-
-    def __post_init__(self) -> None:
-        get_benchmark(self.benchmark)
-        require(
-            self.engine in ENGINES, f"engine: {self.engine!r}, allowed are {', '.join(ENGINES)}"
-        )
-        require(self.limit is None or self.limit > 0, f"limit: {self.limit}, allowed is 1 or more")
-        require(not (self.robustness and self.engine != "hf"), "robustness: only with engine hf")
-
-    @property
-    def folder(self) -> Path:
-        """Where everything goes."""
-        name = "-".join(Path(self.model).parts[-2:]).strip("/")
-        return Path(self.out_dir or f"runs/evaluation/{name}/{self.benchmark}")
-
-    def generation(self, benchmark: Benchmark) -> Generation:
-        """Decoding settings."""
-        tokens = self.max_new_tokens or benchmark.max_new_tokens
-        return Generation(
-            self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale
-        )
-
-    def settings(self) -> dict[str, Any]:
-        """What identifies the question, for the record and for resuming."""
-        names = ("model", "benchmark", "prompt", "system", "engine", "max_pixels", "min_pixels")
-        return {name: value for name, value in asdict(self).items() if name in names}
-
-
-def run_evaluation(request: EvaluationRequest, load: Callable[[], Loaded] | None = None) -> Result:
+def run_evaluation(request: EvaluationRequest, load: Load | None = None) -> Result:
     """Run a request; returns accuracy with standard error, everything else is in its folder.
 
     ``load``: gives model and processor; by default they are loaded from ``request.model``. Raises
-    ``UserError`` for anything wrong with data or settings before the first answer is generated.
+    ``UserError`` for anything wrong with data or settings before the first answer is generated,
+    and for a folder that holds an evaluation of other weights or settings.
     """
     benchmark, rows = load_benchmark(request)
-    generation = request.generation(benchmark)
-    view = View(request.noise_kind, request.noise_level, request.text_only, request.seed)
+    generation, view = request.generation(benchmark), request.view()
+    # Who brings a model along answers for its weights; else they are identified by content.
+    weights = {} if load is not None else {"weights": _fingerprint(request)}
+    settings = {**request.settings(), **weights}
+    if request.overwrite:
+        _clear(request)
     if request.robustness:
-        return _robustness(request, benchmark, rows, generation, load)
+        return _robustness(request, benchmark, rows, generation, settings, load)
     result = evaluate_answers(
-        _answers(request, generation, load),
+        _answers(request, rows, generation, load),
         rows,
         request.folder,
         generation=generation,
@@ -124,10 +61,11 @@ def run_evaluation(request: EvaluationRequest, load: Callable[[], Loaded] | None
         metrics=benchmark.metrics,
         view=None if view == View(seed=request.seed) else view,
         name=benchmark.name,
-        settings=request.settings(),
+        settings=settings,
     )
     if request.judge_url:
         add_judge(request)
+    add_robustness(request.folder)
     return result
 
 
@@ -136,7 +74,7 @@ def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     benchmark = get_benchmark(request.benchmark)
     options = LoadOptions(
         request.data, request.split, request.limit, request.prompt, request.system,
-        request.image_root, request.seed,
+        request.image_root,
     )  # fmt: skip
     rows = (benchmark.load or load_table)(benchmark, options)
     if benchmark.bind is not None:
@@ -146,7 +84,7 @@ def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
 
 def add_judge(request: EvaluationRequest) -> dict[str, Any]:
     """Ask the second judge about a finished evaluation; adds ``judge`` to ``result.json``."""
-    endpoint = JudgeEndpoint(request.judge_url, request.judge_model, workers=request.judge_workers)
+    endpoint = request.judge()
     summary = judge_evaluation(request.folder, endpoint.ask, endpoint.model, endpoint.workers)
     if request.benchmark == "mme-cot":
         long = replace(endpoint, max_tokens=_STEPS_TOKENS)
@@ -157,56 +95,82 @@ def add_judge(request: EvaluationRequest) -> dict[str, Any]:
     return summary
 
 
-def _answers(
-    request: EvaluationRequest, generation: Generation, load: Callable[[], Loaded] | None
-) -> Answer:
-    """A function that loads the engine when it is first asked: a finished evaluation needs none."""
-    made: list[Answer] = []
-
-    def answer(rows: Any) -> Any:
-        if not made:
-            made.append(_engine(request, generation, load))
-        return made[0](rows)
-
-    return answer
-
-
-def _engine(
-    request: EvaluationRequest, generation: Generation, load: Callable[[], Loaded] | None
-) -> Answer:
-    if request.engine == "vllm":
-        return _vllm_engine(request, generation)
-    model, processor = _loaded(request, load)
-    return lambda rows: generate_batch(model, processor, rows, generation)
-
-
-def _vllm_engine(request: EvaluationRequest, generation: Generation) -> Answer:
-    from noisygrpo.loading import load_any_processor, load_config
-    from noisygrpo.recipe import ModelSpec
-
-    spec = ModelSpec(request.model)
-    limits = {"max_pixels": request.max_pixels, "min_pixels": request.min_pixels}
-    pixels = {name: value for name, value in limits.items() if value is not None}
-    options: dict[str, Any] = {"mm_processor_kwargs": pixels} if pixels else {}
-    processor, config = load_any_processor(spec), load_config(spec)
-    return vllm_answers(request.model, processor, config, generation, **options)
-
-
-def _loaded(request: EvaluationRequest, load: Callable[[], Loaded] | None) -> Loaded:
-    model, processor = load_model(request) if load is None else load()
-    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
-    return model, processor
-
-
 def load_model(request: EvaluationRequest) -> Loaded:
     """Model and processor of a request, on the GPU if there is one."""
     # Imported here: recipes know models, evaluation needs them only when it loads one itself.
     from noisygrpo.loading import default_device, load_any_processor
     from noisygrpo.loading import load_model as load_weights
-    from noisygrpo.recipe import ModelSpec
 
-    spec = ModelSpec(request.model)
+    spec = _spec(request)
     return load_weights(spec).to(default_device()), load_any_processor(spec)
+
+
+def _spec(request: EvaluationRequest) -> Any:
+    from noisygrpo.recipe import ModelSpec
+    from noisygrpo.schema import checked, hints_of
+
+    names = ("revision", "dtype", "attn_implementation", "trust_remote_code")
+    given = {"path": request.model, **{name: vars(request)[name] for name in names}}
+    return ModelSpec(**checked(given, hints_of(ModelSpec), "model"))
+
+
+def _fingerprint(request: EvaluationRequest) -> str:
+    from noisygrpo.loading import location
+
+    return model_fingerprint(location(_spec(request)), request.revision)
+
+
+def _clear(request: EvaluationRequest) -> None:
+    remove_evaluation(request.folder)
+    if request.robustness:
+        for name in request.plan().views():
+            remove_evaluation(request.folder / name)
+        for name in CURVE_FILES:
+            (request.folder / name).unlink(missing_ok=True)
+
+
+def _answers(
+    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+) -> Answer:
+    """A function that loads the engine when it is first asked: a finished evaluation needs none."""
+    made: list[Answer] = []
+
+    def answer(batch: Any) -> Any:
+        if not made:
+            made.append(_engine(request, rows, generation, load))
+        return made[0](batch)
+
+    return answer
+
+
+def _engine(
+    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+) -> Answer:
+    if request.engine == "vllm":
+        return _vllm_engine(request, rows, generation)
+    model, processor = _loaded(request, load)
+    return answer_with(model, processor, generation)
+
+
+def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) -> Answer:
+    from noisygrpo.loading import load_any_processor, load_config, location
+
+    spec = _spec(request)
+    limits = {"max_pixels": request.max_pixels, "min_pixels": request.min_pixels}
+    pixels = {name: value for name, value in limits.items() if value is not None}
+    options: dict[str, Any] = {"mm_processor_kwargs": pixels} if pixels else {}
+    options |= {"dtype": spec.dtype, "trust_remote_code": spec.trust_remote_code}
+    if spec.revision is not None:
+        options["revision"] = spec.revision
+    processor, config = load_any_processor(spec), load_config(spec)
+    images = max(1, Rows(rows).most_images())
+    return vllm_answers(location(spec), processor, config, generation, images, **options)
+
+
+def _loaded(request: EvaluationRequest, load: Load | None) -> Loaded:
+    model, processor = load_model(request) if load is None else load()
+    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
+    return model, processor
 
 
 def _robustness(
@@ -214,18 +178,18 @@ def _robustness(
     benchmark: Benchmark,
     rows: Any,
     generation: Generation,
-    load: Callable[[], Loaded] | None,
+    settings: dict[str, Any],
+    load: Load | None,
 ) -> Result:
-    model, processor = _loaded(request, load)
     curve = robustness_curve(
-        model,
-        processor,
+        _answers(request, rows, generation, load),
         rows,
         request.folder,
-        RobustnessPlan(request.robustness, seed=request.seed),
+        request.plan(),
         generation=generation,
         judge=benchmark.judge,
-        settings=request.settings(),
+        metrics=benchmark.metrics,
+        settings=settings,
     )
     clean = curve["curves"][request.robustness[0]][0]
     stderr = math.nan if clean["stderr"] is None else clean["stderr"]

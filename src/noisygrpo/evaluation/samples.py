@@ -1,10 +1,11 @@
 """The samples of one evaluation on disk: append-only while it runs, resumable after a kill, sorted
 when done.
 
-``settings.json``   what was asked (model, data fingerprint, generation ...); another question in
-the same folder is refused ``samples.jsonl``   one line per sample; during the run in the order of
-the batches, at the end in the order of the rows ``result.json``     written last: its presence
-means that the evaluation is complete
+``settings.json``   what was asked (model and its weights, data, generation ...); another question
+                    in the same folder is refused
+``samples.jsonl``   one line per sample; during the run in the order of the batches, at the end in
+                    the order of the rows
+``result.json``     written last: its presence means that the evaluation is complete
 
 A batch counts as done when all of its samples are on disk. What a kill left of an unfinished batch
 (part of its lines, or part of a line) is dropped and the whole batch is answered again: batches of
@@ -21,6 +22,15 @@ from typing import Any
 from noisygrpo.errors import UserError, require
 
 Sample = dict[str, Any]
+
+CONTENTS = (
+    "settings.json",
+    "samples.jsonl",
+    "result.json",
+    "judge.jsonl",
+    "report.txt",
+)
+"""Every file that an evaluation writes into its folder."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -101,26 +111,52 @@ class SampleStore:
         )
 
     def finish(self, order: Sequence[str], result: Mapping[str, Any]) -> None:
-        """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last."""
+        """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last.
+
+        A second judge's verdict in an earlier ``result.json`` stays: the samples are the same.
+        """
         write_atomic(self._path, _lines([self._samples[key] for key in order]))
-        write_json(self._folder / "result.json", result)
+        path = self._folder / "result.json"
+        earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        judge = {"judge": earlier["judge"]} if "judge" in earlier else {}
+        write_json(path, {**result, **judge})
 
     def _claim(self, settings: Mapping[str, Any]) -> None:
         path = self._folder / "settings.json"
-        if not path.exists():
-            require(
-                not self._path.exists(), f"{self._folder}: holds samples.jsonl of something else"
-            )
-            write_json(path, settings)
+        if not self._path.exists() or not self._path.stat().st_size:
+            write_json(path, settings)  # nothing was answered yet: nothing to mix up
             return
+        require(path.exists(), f"{self._folder}: holds samples.jsonl of something else")
         earlier = json.loads(path.read_text(encoding="utf-8"))
         for key in sorted({*earlier, *settings}):
             was, now = earlier.get(key), settings.get(key)
             require(
                 was == now,
-                f"{self._folder}: holds an evaluation with {key} = {was!r}, asked is {now!r}; "
-                "choose another folder",
+                f"{self._folder}: holds an evaluation {_difference(key, was, now)}; choose another "
+                "folder (--output-dir), or start anew with --overwrite",
             )
+
+
+def remove_evaluation(folder: Path) -> None:
+    """Remove the files that an evaluation wrote into ``folder``, and nothing else; a folder without
+    ``settings.json`` is left alone.
+    """
+    if (folder / "settings.json").is_file():
+        for name in CONTENTS:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _difference(key: str, was: Any, now: Any) -> str:
+    if key == "weights":
+        return "of other weights (the model's files have changed since)"
+    if key == "data":
+        return "of other rows (their ids, prompts, answers or images differ)"
+    if isinstance(was, dict) and isinstance(now, dict):
+        changed = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+        return ", ".join(
+            _difference(f"{key}.{name}", was.get(name), now.get(name)) for name in changed
+        )
+    return f"with {key} = {was!r}, asked is {now!r}"
 
 
 def _lines(samples: Iterable[Sample]) -> str:

@@ -38,7 +38,9 @@ def comparison_table(comparison: Comparison, style: str = "text") -> str:
     level = f"{100 * comparison.differences[0].confidence:g} %"
     first = table(["task", "method", "seeds", "n", "accuracy"], accuracies, style)
     header = ["task", "difference", f"points [{level}]", "p", "p (Holm)", "test"]
-    return f"{first}\n\n{table(header, differences, style)}"
+    text = f"{first}\n\n{table(header, differences, style)}"
+    left_out = ", ".join(comparison.left_out)
+    return f"{text}\n\nnot in every run, left out: {left_out}" if left_out else text
 
 
 def points(item: Difference) -> str:

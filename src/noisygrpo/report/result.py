@@ -1,8 +1,12 @@
 """The result of one evaluation as text."""
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from noisygrpo.errors import require
+from noisygrpo.evaluation.samples import write_atomic
 from noisygrpo.report.table import percent, results_table
 
 _SHOWN_FAILURES = 5
@@ -13,13 +17,17 @@ def result_text(result: Mapping[str, Any]) -> str:
 
     Shares are in percent; standard errors are as in the file.
     """
-    lines = [f"{result['name']}: {percent(result)} % right of {result['n']}"]
+    lines = [f"{result['name']}: {percent(result)} % right ({_count(result)})"]
     lines += [f"  {name:28} {value}" for name, value in _flat(result["metrics"])]
     if result["by_kind"]:
         lines += ["", results_table(result["by_kind"])]
     judge = result.get("judge")
     if judge is not None:
         lines += ["", f"judge {judge['judge']}: {percent(judge)} %, {judge['unjudged']} not judged"]
+        agreement = judge.get("agreement_with_rules")
+        if agreement is not None:
+            lines.append(f"  agrees with the rules on {100 * agreement:.1f} %")
+        lines += [f"  {name:28} {value}" for name, value in _flat(judge.get("key_steps", {}))]
     notes = {"without_answer": "without an answer", "truncated": "cut at the length limit"}
     lines += [f"{result[key]} {text}" for key, text in notes.items() if result[key]]
     failed = result["failed"]
@@ -29,6 +37,21 @@ def result_text(result: Mapping[str, Any]) -> str:
         if len(failed) > _SHOWN_FAILURES:
             lines.append("  ... all of them are in result.json")
     return "\n".join(lines)
+
+
+def write_report(folder: str | Path) -> str:
+    """`result_text` of a finished evaluation; written into its folder as ``report.txt`` too."""
+    path = Path(folder) / "result.json"
+    require(path.is_file(), f"{folder}: no result.json; is the evaluation finished?")
+    text = result_text(json.loads(path.read_text(encoding="utf-8")))
+    write_atomic(path.with_name("report.txt"), f"{text}\n")
+    return text
+
+
+def _count(result: Mapping[str, Any]) -> str:
+    clusters = result.get("clusters", result["n"])
+    related = f" in {clusters} clusters" if clusters != result["n"] else ""
+    return f"n = {result['n']}{related}"
 
 
 def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

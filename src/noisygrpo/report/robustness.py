@@ -7,8 +7,13 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.robustness import read_curve
+from noisygrpo.evaluation.samples import write_atomic
 from noisygrpo.report.plots import INK, PALETTE, new_axes, new_figure, save
 from noisygrpo.report.table import percent, table
+
+_COLUMNS = 4
+"""Panels side by side."""
 
 Curve = Mapping[str, Any]
 """What `noisygrpo.evaluation.robustness.robustness_curve` returns."""
@@ -23,20 +28,49 @@ def robustness_plot(curves: Mapping[str, Curve], path: str | Path) -> Path:
     """
     require(bool(curves), "robustness plot: no curves")
     kinds = list(dict.fromkeys(kind for curve in curves.values() for kind in curve["curves"]))
-    figure = new_figure(width=1.2 + 3.6 * len(kinds), height=3.4)
+    columns = min(len(kinds), _COLUMNS)
+    rows = -(-len(kinds) // columns)
+    figure = new_figure(width=1.2 + 3.6 * columns, height=3.4 * rows)
     axes: Axes | None = None
     for number, kind in enumerate(kinds, start=1):
-        axes = new_axes(figure, 1, len(kinds), number)
+        axes = new_axes(figure, rows, columns, number)
         for color, (name, curve) in zip(PALETTE * 9, curves.items(), strict=False):
             _draw(axes, name, kind, curve, color)
         axes.set_title(kind.replace("_", " "), loc="left", fontsize=11, color=INK)
-        axes.set_xlabel("level")
+        if number > len(kinds) - columns:
+            axes.set_xlabel("level")
         axes.set_ylim(0, 100)
-        if number == 1:
+        if number % columns == 1 or columns == 1:
             axes.set_ylabel("accuracy, %")
     if axes is not None:
         axes.legend(frameon=False, fontsize=8, loc="lower left")
     return save(figure, Path(path))
+
+
+def write_robustness_report(folder: str | Path) -> str:
+    """Write ``robustness.png`` and ``report.txt`` beside ``robustness.json``; returns the text."""
+    path, curve = Path(folder), read_curve(folder)
+    robustness_plot({path.resolve().name: curve}, path / "robustness.png")
+    text = robustness_text(curve)
+    write_atomic(path / "report.txt", f"{text}\n")
+    return text
+
+
+def robustness_text(curve: Curve) -> str:
+    """The table, what the image is worth, and the failures that count as wrong."""
+    lines = ["accuracy in percent ± standard error by level of disturbance", ""]
+    lines.append(robustness_table(curve))
+    looking = curve.get("looking")
+    if looking is not None:
+        low, mean, high = (100 * looking[name] for name in ("low", "difference", "high"))
+        level = f"{100 * looking['confidence']:g} %"
+        lines += ["", f"the image is worth {mean:+.1f} points [{level}: {low:+.1f}, {high:+.1f}]"]
+    points = [point for points in curve["curves"].values() for point in points]
+    failures = max(point.get("failures", 0) for point in points)
+    if failures:
+        rows = f"{failures} of {points[0]['n']} rows"
+        lines.append(f"{rows} failed and count as wrong; result.json of each level lists them")
+    return "\n".join(lines)
 
 
 def robustness_table(curve: Curve, style: str = "text") -> str:

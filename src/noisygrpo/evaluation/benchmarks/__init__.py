@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         mmstar.BENCHMARK,
         amber.BENCHMARK_DISCRIMINATIVE,
         amber.BENCHMARK_GENERATIVE,
+        amber.BENCHMARK_OFFICIAL,
         hallusionbench.BENCHMARK,
         mathvista.BENCHMARK,
         mathvision.BENCHMARK,

@@ -57,8 +57,7 @@ class LoadOptions:
     system: str = ""
     """Name of a system turn, or its text."""
     image_root: str = ""
-    seed: int = 0
-    """Seed of the playground."""
+    """Folder that image paths are relative to, and may not leave."""
 
 
 class Load(Protocol):
@@ -138,7 +137,7 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
     missing = [column for column in wanted if column not in raw.columns]
     require(
         not missing,
-        f"{benchmark.name}: {raw.name} has no column {', '.join(map(repr, missing))}; "
+        f"{benchmark.name}: {raw.label} has no column {', '.join(map(repr, missing))}; "
         f"it has {', '.join(raw.columns)}",
     )
     count = len(raw) if options.limit is None else min(len(raw), options.limit)

@@ -45,7 +45,7 @@ BENCHMARK = Benchmark(
     licence="BSD-3-Clause",
     rows=1129,
     data="lmms-lab/HallusionBench",
-    split="image",
+    split="image+non_image",
     columns=(*_PLACE, "question", "gt_answer"),
     image=("image",),
     convert=convert,
@@ -56,8 +56,8 @@ BENCHMARK = Benchmark(
     metric="aAcc (questions), qAcc (question pairs), fAcc (figures)",
     note=(
         "The official judge is GPT-4; here a rule reads yes or no. The hub splits 'image' (951 "
-        "rows) and 'non_image' (178) together are the 1,129 of the paper; qAcc of one split is "
-        "not the paper's. Papers that report one number mean aAcc, some (NoisyRollout) of the "
-        "image rows only."
+        "rows) and 'non_image' (178) together are the 1,129 of the paper, and the default here; "
+        "qAcc of one split (--split image) is not the paper's. Papers that report one number mean "
+        "aAcc, some (NoisyRollout) of the image rows only: image_aAcc."
     ),
 )

@@ -74,8 +74,8 @@ BENCHMARK = Benchmark(
     metric="precision, recall and F1 of key steps (judge), robustness (with mme-cot-direct)",
     note=(
         "Precision and recall need --judge-url; without it there is the accuracy by rules. "
-        "Robustness is the gain over mme-cot-direct: "
-        "`noisygrpo.evaluation.mme_cot_metrics.mme_cot_robustness`."
+        "Robustness is the gain over mme-cot-direct; evaluated into a neighbouring folder (the "
+        "default), the two are brought together."
     ),
 )
 

@@ -18,13 +18,13 @@ _ROWS = 512
 
 
 def load(benchmark: Benchmark, options: LoadOptions) -> Any:
-    """Rows drawn by (split, seed)."""
+    """The rows of a split at seed 0: the same for everyone."""
     spec = DataSpec(
         source="playground",
         split=options.split or benchmark.split,
-        limit=options.limit or benchmark.rows,
-        seed=options.seed,
+        limit=benchmark.rows if options.limit is None else options.limit,
         prompt=DataSpec.prompt if options.prompt == OFFICIAL else options.prompt,
+        system=options.system,
     )
     return load_examples(spec)
 

@@ -1,0 +1,94 @@
+"""``noisygrpo evaluate`` without ``--benchmark``: a model on the splits of a recipe."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from noisygrpo.evaluation.evaluate import evaluate_rows
+from noisygrpo.evaluation.fingerprint import model_fingerprint
+from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
+from noisygrpo.evaluation.view import View
+from noisygrpo.loading import default_device, load_any_processor, load_model, location
+from noisygrpo.prepare import load_splits
+from noisygrpo.recipe import PLAYGROUND, EvaluationSpec, Recipe, load_recipe
+from noisygrpo.report.result import write_report
+from noisygrpo.report.table import results_table
+from noisygrpo.run import RECIPE_FILE
+from noisygrpo.training.vision import set_pixel_limits
+
+_LIMITS = ("min_pixels", "max_pixels")
+
+
+def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[str, Any]) -> int:
+    """Evaluate on the splits of a recipe; ``given``: the options of decoding and view."""
+    recipe = _recipe(args, model_path, given)
+    generation, view = _generation(recipe, given), _view(given)
+    splits = load_splits(recipe)
+    folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
+    limits = {name: given.get(name, recipe.training.get(name)) for name in _LIMITS}
+    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
+    model = load_model(recipe.model).to(default_device())
+    processor = load_any_processor(recipe.model)
+    set_pixel_limits(processor, **limits)
+    results = {}
+    for split, rows in splits.items():
+        if args.overwrite:
+            remove_evaluation(folder / split)
+        results[split] = evaluate_rows(
+            model,
+            processor,
+            rows,
+            folder / split,
+            generation=generation,
+            view=None if view == View(seed=view.seed) else view,
+            name=split,
+            settings={"model": recipe.model.path, "weights": weights, **limits},
+        ).to_dict()
+        write_report(folder / split)
+    text = f"accuracy in percent ± standard error\n{results_table(results)}"
+    write_atomic(folder / "report.txt", f"{text}\n")
+    print(f"\n{text}\n\nevery sample and its verdict: {folder}")
+    return 0
+
+
+def _last_two(path: str) -> tuple[str, ...]:
+    return Path(path).parts[-2:]
+
+
+def _generation(recipe: Recipe, given: Mapping[str, Any]) -> Generation:
+    """Decoding as the recipe's evaluation section says, where no option says otherwise."""
+    names = {field.name for field in fields(Generation)}
+    spec = asdict(recipe.evaluation or EvaluationSpec())
+    settings = {name: value for name, value in {**spec, **given}.items() if name in names}
+    return Generation(**settings)
+
+
+def _view(given: Mapping[str, Any]) -> View:
+    return View(
+        kind=given.get("noise_kind", "gaussian"),
+        level=given.get("noise_level", 0.0),
+        text_only=given.get("text_only", False),
+        seed=given.get("seed", 0),
+    )
+
+
+def _recipe(args: argparse.Namespace, model_path: str, given: Mapping[str, Any]) -> Recipe:
+    """The recipe whose data is evaluated, with the options as overrides."""
+    overrides = list(args.overrides)
+    if args.split:
+        overrides.append(("evaluation.splits", f"[{', '.join(args.split)}]"))
+    if args.rows is not None:
+        overrides.append(("evaluation.rows", str(args.rows)))
+    for name in ("batch_size", "max_new_tokens"):
+        if name in given:
+            overrides.append((f"evaluation.{name}", str(given[name])))
+    made_by = Path(model_path).parent / RECIPE_FILE
+    recipe = load_recipe(
+        args.recipe or (str(made_by) if made_by.is_file() else PLAYGROUND), overrides
+    )
+    return recipe if recipe.evaluation is not None else replace(recipe, evaluation=EvaluationSpec())
