@@ -6,6 +6,7 @@ from noisygrpo.methods.hints import (
     hint_length,
     hint_prefix,
     hint_ratios,
+    hint_text,
     select_level,
     split_steps,
     take_level,
@@ -114,6 +115,33 @@ def test_hint_is_the_first_steps_joined():
     assert hint_prefix([], 0.5) == ""
     with pytest.raises(ValueError, match=r"hint ratio -0\.1"):
         hint_prefix(steps, -0.1)
+
+
+MARKED = "We look. Step 1: Find b. Step 2:  Count it.\nStep 3: Two. Step 4: Yes."
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio", "bare", "marked"),
+    [
+        (MARKED, 0.0, "", ""),
+        (MARKED, 0.25, "Find b.", "Step 1: Find b."),
+        (MARKED, 0.5, "Find b. Count it.", "Step 1: Find b. Step 2:  Count it."),
+        (
+            MARKED,
+            0.75,
+            "Find b. Count it. Two.",
+            "Step 1: Find b. Step 2:  Count it.\nStep 3: Two.",
+        ),
+        ("**Step 1:** a\n\n**Step 2**: b", 0.5, "a", "**Step 1:** a"),
+        ("1. Add.\n2. Halve.", 0.5, "Add.", "1. Add."),
+        ("One. Two.\nThree. Four.", 0.75, "One. Two. Three.", "One. Two.\nThree."),
+        ("Only one step.", 0.5, "", ""),
+        ("", 0.5, "", ""),
+    ],
+)
+def test_hint_of_a_text(text, ratio, bare, marked):
+    assert hint_text(text, ratio) == bare
+    assert hint_text(text, ratio, markers=True) == marked
 
 
 # Rewards of three levels of two completions, and what each selection takes.

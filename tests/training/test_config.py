@@ -21,6 +21,18 @@ def test_method_fills_in_what_is_left_open(tmp_path):
     assert METHODS["noisygrpo"]["noise_levels"] is not config.noise_levels
 
 
+def test_published_methods(tmp_path):
+    config = make(tmp_path, method="noisyrollout")
+    assert (config.view_plan, config.noise_levels) == ("split", [0.5])
+    assert (config.noise_decay, config.advantage, config.hint_levels) == ("sigmoid", "grpo", 1)
+    config = make(tmp_path, method="hint_grpo")
+    assert (config.hint_levels, config.view_plan, config.noise_decay) == (2, "clean", "none")
+    assert not config.noisy
+    both = make(tmp_path, method="noisyrollout", hint_levels=3, advantage="bayesian")
+    assert both.noisy and both.hint_levels == 3
+    assert make(tmp_path, method="noisyrollout", noise_decay="none").noise_decay == "none"
+
+
 def test_user_wins_over_method(tmp_path):
     config = make(tmp_path, method="noisygrpo", view_plan="uniform", advantage="rloo")
     assert (config.view_plan, config.noise_levels, config.advantage) == ("uniform", None, "rloo")
@@ -69,6 +81,22 @@ WRONG = {
         ["clean_rollouts", "5", "4"],
     ),
     "bayesian without noise": ({"advantage": "bayesian"}, ["advantage", "bayesian", "clean"]),
+    "bayesian with one level": (
+        {"view_plan": "grid", "noise_levels": [0.3, 0.3], "advantage": "bayesian"},
+        ["advantage", "bayesian", "0.3", "all 4 rollouts"],
+    ),
+    "bayesian with nothing but noise": (
+        {"method": "noisyrollout", "clean_rollouts": 0, "advantage": "bayesian"},
+        ["advantage", "bayesian", "clean_rollouts 0"],
+    ),
+    "no hint level": ({"hint_levels": 0}, ["hint_levels", "0", "at least 1"]),
+    "unknown selection": (
+        {"hint_selection": "best"},
+        ["hint_selection", "best", "first_with_variance"],
+    ),
+    "unknown style": ({"hint_style": "words"}, ["hint_style", "words", "sentence"]),
+    "unknown place": ({"hint_place": "system"}, ["hint_place", "system", "question"]),
+    "template without hint": ({"hint_template": "<think>"}, ["hint_template", "{hint}"]),
     "alpha": ({"method": "noisygrpo", "bayes_alpha": 0.0}, ["bayes_alpha", "0.0"]),
     "r": ({"method": "noisygrpo", "bayes_r": -1.0}, ["bayes_r", "-1.0"]),
     "constant groups": ({"constant_groups": "drop"}, ["constant_groups", "drop", "prior"]),

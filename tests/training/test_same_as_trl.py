@@ -41,6 +41,8 @@ def model_and_processor(folder):
 CASES = {
     "grpo": {},
     "level 0 in a grid": {"view_plan": "grid", "noise_levels": [0.0, 0.0], "max_steps": 2},
+    "noisyrollout without noise": {"method": "noisyrollout", "noise_levels": [0.0]},
+    "hint_grpo with one level": {"method": "hint_grpo", "hint_levels": 1},
     "reuse, KL, accumulation": {
         "num_iterations": 2,
         "beta": 0.04,
@@ -53,7 +55,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_clean_run_is_trl_bit_for_bit(tmp_path, case):
-    ours = {"method", "view_plan", "noise_levels"}
+    ours = {"method", "view_plan", "noise_levels", "hint_levels"}
     changes = {"max_steps": 5, **CASES[case]}
     folder, processor = tiny_saved()
     banned = vision_token_ids(

@@ -17,6 +17,8 @@ from trl.trainer import grpo_trainer
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 from noisygrpo.training.config_checks import CHOICES
+from noisygrpo.training.hint_rewards import HintRewards
+from noisygrpo.training.hints_seam import HintsSeam
 from noisygrpo.training.scoring import SCORING_KEYS
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.training.views_seam import ViewsSeam
@@ -79,6 +81,13 @@ def test_choices_are_trls():
     "text",
     [
         # Order within a generation batch, and what is done with it.
+        # The rows that reward functions get are those that we annotate, and lists of theirs.
+        "rewards_per_func = self._calculate_rewards(inputs, prompts, completions, completion_ids",
+        "zip(self.reward_funcs, self.reward_processing_classes, self.reward_func_names",
+        # Token types are made of the prompts without hints.
+        'forward_kwargs["mm_token_type_ids"] = torch.cat(',
+        # Prompt ids are those that sampling began from, and what was read is counted.
+        "prompt_lengths = torch.tensor([len(ids) for ids in prompt_ids], device=device)",
         "generation_batch = self._generate_and_score_completions(generation_batch)",
         "generation_batch = shuffle_sequence_dict(generation_batch)",
         "generation_batches = split_tensor_dict(generation_batch, self.args.steps_per_generation)",
@@ -101,7 +110,7 @@ def test_source_still_says(text):
 
 def test_every_override_overrides_something():
     inherited = set(dir(GRPOTrainer))
-    for layer in (ViewsSeam, NoisyGRPOTrainer):
+    for layer in (ViewsSeam, HintRewards, HintsSeam, NoisyGRPOTrainer):
         methods = {name for name, value in vars(layer).items() if inspect.isfunction(value)}
         overridden = {function.__name__ for function in [*SIGNATURES, ViewsSeam.__init__]} | {
             "_get_per_token_logps_and_entropies"

@@ -23,7 +23,8 @@ Deliberate deviations from the released code:
 - H4: ``first_with_variance`` passes over levels whose completions are all right.
 - H5: selection looks at the rewards it is given; give it accuracy without format.
 - H9: any number of prompts.
-- Kept: H14 (few steps give few distinct hints) is the formula; H15 (markers are removed).
+- H15: markers are removed, as published, unless ``hint_text`` is told to keep them.
+- Kept: H14 (few steps give few distinct hints) is the formula.
 """
 
 import re
@@ -43,11 +44,16 @@ _STEP = re.compile(
 )
 _NUMBERED = re.compile(r"^[ \t]*[*_]*(\d+)()[.)](?=[ \t*_])[*_]*", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(\[$\\]*[A-Z0-9])|\s*\n\s*")
+_AROUND = " :\t\n"  # what may stand between a marker and its step
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs|fig|eq|approx|resp)\.$", re.IGNORECASE)
 
 
-def split_steps(reasoning: str, style: str = "auto") -> list[str]:
-    """Return the steps of a reference reasoning, without their markers, stripped, none empty.
+Span = tuple[int, int, int]
+"""Where a step stands in a text: the start of its marker, of what it says, and its end."""
+
+
+def find_steps(reasoning: str, style: str = "auto") -> list[Span]:
+    """Return where the steps of a reference reasoning stand; none is empty.
 
     Args:
         reasoning: free text.
@@ -72,7 +78,15 @@ def split_steps(reasoning: str, style: str = "auto") -> list[str]:
     return _sentences(reasoning)
 
 
-def _cut(text: str, marker: re.Pattern[str]) -> list[str]:
+def split_steps(reasoning: str, style: str = "auto") -> list[str]:
+    """Return the steps of ``find_steps`` without their markers, stripped."""
+    return [
+        reasoning[body:end].strip(_AROUND if body > start else None)
+        for start, body, end in find_steps(reasoning, style)
+    ]
+
+
+def _cut(text: str, marker: re.Pattern[str]) -> list[Span]:
     """Return what follows each marker whose number is one more than the last accepted one's."""
     accepted: list[re.Match[str]] = []
     following: int | None = None
@@ -82,22 +96,21 @@ def _cut(text: str, marker: re.Pattern[str]) -> list[str]:
             accepted.append(match)
             following = number + 1
     ends = [match.start() for match in accepted[1:]] + [len(text)]
-    pieces = (text[match.end() : end] for match, end in zip(accepted, ends, strict=False))
-    return [piece for piece in (piece.strip(" :\t\n") for piece in pieces) if piece]
+    spans = [(m.start(), m.end(), end) for m, end in zip(accepted, ends, strict=False)]
+    return [span for span in spans if text[span[1] : span[2]].strip(_AROUND)]
 
 
-def _sentences(text: str) -> list[str]:
-    pieces: list[str] = []
+def _sentences(text: str) -> list[Span]:
+    spans: list[Span] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        piece = text[start : match.start()].strip()
         # A line break always ends the sentence, an abbreviation does not.
-        if "\n" not in match[0] and _ABBREVIATION.search(piece):
+        if "\n" not in match[0] and _ABBREVIATION.search(text[start : match.start()].strip()):
             continue
-        pieces.append(piece)
+        spans.append((start, start, match.start()))
         start = match.end()
-    pieces.append(text[start:].strip())
-    return [piece for piece in pieces if piece]
+    spans.append((start, start, len(text)))
+    return [span for span in spans if text[span[1] : span[2]].strip()]
 
 
 def hint_ratios(levels: int) -> list[float]:
@@ -118,6 +131,26 @@ def hint_length(steps: int, ratio: float) -> int:
 def hint_prefix(steps: Sequence[str], ratio: float) -> str:
     """Return the first int(L * ratio) steps joined by spaces; "" where that is none."""
     return " ".join(steps[: hint_length(len(steps), ratio)])
+
+
+def hint_text(reasoning: str, ratio: float, style: str = "auto", markers: bool = False) -> str:
+    """Return the hint of a reference reasoning: the first int(L * ratio) of its L steps.
+
+    Args:
+        reasoning: free text.
+        ratio: g / M, in [0, 1].
+        style: as in ``find_steps``.
+        markers: keep "Step 1:" and the like and what stands between the steps, so that the hint is
+            cut out of the text verbatim; else the bare steps are joined by spaces, as published.
+
+    Raises:
+        ValueError: for an unknown style, and for a ratio outside [0, 1].
+    """
+    if not markers:
+        return hint_prefix(split_steps(reasoning, style), ratio)
+    steps = find_steps(reasoning, style)
+    count = hint_length(len(steps), ratio)
+    return reasoning[steps[0][0] : steps[count - 1][2]].strip() if count else ""
 
 
 def has_variance(

@@ -73,7 +73,7 @@ class NoisyGRPOConfig(GRPOConfig):
     """The schedule's coefficient; ``None`` is the published one, where there is one."""
 
     noise_decay_mid_step: float | None = None
-    """Step at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
+    """Batch at which the sigmoid schedule is one half; ``None`` is two thirds of the run."""
 
     hint_levels: int | None = None
     """Hint levels M: level g gives the first g/M of the reference reasoning's steps; 1 is none.

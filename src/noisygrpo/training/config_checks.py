@@ -127,6 +127,12 @@ def _check_advantage(config: "NoisyGRPOConfig") -> None:
             f"{config.view_plan!r} with noise_levels {config.noise_levels} shows every rollout the "
             "clean image",
         )
+        require(
+            not _one_level(config),
+            "advantage: bayesian takes its prior from different noise levels, but view_plan "
+            f"{config.view_plan!r} with noise_levels {config.noise_levels} and clean_rollouts "
+            f"{config.clean_rollouts} gives all {config.num_generations} rollouts of a group one",
+        )
     if name != "grpo":
         for field, default in (
             ("scale_rewards", "group"),
@@ -137,6 +143,16 @@ def _check_advantage(config: "NoisyGRPOConfig") -> None:
                 value == default,
                 f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",
             )
+
+
+def _one_level(config: "NoisyGRPOConfig") -> bool:
+    """Tell whether all rollouts of a group are equally noisy."""
+    group, levels = config.num_generations, set(config.noise_levels or (0.0, 1.0))
+    if config.view_plan == "grid":
+        return len(levels) == 1
+    first = group // 2 if config.view_plan == "split" else 1
+    clean = first if config.clean_rollouts is None else config.clean_rollouts
+    return clean == group or (clean == 0 and len(levels) == 1)
 
 
 def _check_engine(config: "NoisyGRPOConfig") -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 from torch import Tensor
 
-from noisygrpo.training.rollouts import Rollout, row_images
+from noisygrpo.training.rollouts import Rollout, hint_columns, row_images
 
 METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
@@ -107,7 +107,7 @@ def rollout_records(
     Args:
         rows: the examples, one per rollout.
         rollouts: what each of them saw.
-        completions: text, or a conversation of one turn.
+        completions: text, or a conversation of one turn; it begins with the hint, if it has one.
         completion_ids: their tokens.
         end_tokens: those that end a completion; without one it was cut off.
     """
@@ -118,7 +118,7 @@ def rollout_records(
             "rollout_index": rollout.index,
             "prompt": row["prompt"],
             "noise_level": rollout.view.level,
-            "hint_ratio": rollout.view.hint_ratio,
+            **hint_columns(rollout),
             "noise_seed": rollout.seeds(len(row_images(row))),
             "completion": completion if isinstance(completion, str) else completion[0]["content"],
             "completion_tokens": len(ids),

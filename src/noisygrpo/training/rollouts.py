@@ -50,6 +50,12 @@ class Rollout:
     kind: str
     """One of ``methods.noise.NOISE_KINDS``."""
 
+    hint: str = ""
+    """What stands in front of the completion, or behind the question; "" is no hint."""
+
+    hint_level: int = 0
+    """Level that the rollout was made at, 0..M-1."""
+
     @property
     def noisy(self) -> bool:
         """Whether it sees something else than the clean image."""
@@ -144,11 +150,20 @@ def annotate(rows: Sequence[dict[str, Any]], rollouts: Sequence[Rollout]) -> lis
             shared[rollout.example_id] = {key: row[key] for key in IMAGE_COLUMNS if key in row}
         columns = {
             "noise_level": rollout.view.level,
-            "hint_ratio": rollout.view.hint_ratio,
+            **hint_columns(rollout),
             "rollout_index": rollout.index,
         }
         result.append({**row, **shared[rollout.example_id], **columns})
     return result
+
+
+def hint_columns(rollout: Rollout) -> dict[str, Any]:
+    """Return the columns that tell a reward function of a rollout's hint."""
+    return {
+        "hint_ratio": rollout.view.hint_ratio,
+        "hint_level": rollout.hint_level,
+        "hint": rollout.hint,
+    }
 
 
 def prompt_images(prompt: str | Sequence[Mapping[str, Any]]) -> list[Image.Image]:

@@ -1,5 +1,6 @@
 """Putting a run together: from loaded parts to a trainer, with the data checked first."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,21 +10,32 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixi
 
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.hint_prompts import new_levels, row_hints
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
+logger = logging.getLogger(__name__)
+
 COLUMNS = ("prompt", "example_id")
 """What the trainer itself needs of a row; ``images`` may be missing in text-only data."""
 
 
-def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") -> None:
+def check_dataset(
+    dataset: Any, config: NoisyGRPOConfig, name: str = "dataset", *, training: bool = True
+) -> None:
     """Check what can be checked before the first step.
 
+    Args:
+        dataset: rows in the example format.
+        config: the run's settings.
+        name: what messages call the data.
+        training: whether it is trained on, so that hints must come from it.
+
     Raises:
-        UserError: for a missing column, an empty data set, example ids that are not unique, or
-            noisy views of data without images.
+        UserError: for a missing column, an empty data set, example ids that are not unique, noisy
+            views of data without images, or hints from data without reasoning.
     """
     require(
         isinstance(dataset, Dataset),
@@ -44,6 +56,37 @@ def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") 
         count == 1,
         f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
     )
+    if training and (config.hint_levels or 1) > 1:
+        check_reasoning(dataset, config)
+
+
+def check_reasoning(dataset: Dataset, config: NoisyGRPOConfig) -> None:
+    """Check that there is reasoning to take hints from; say how many rows have too little.
+
+    Raises:
+        UserError: for a missing column, or one of which no row gives a hint at any level.
+    """
+    name = f"hint_levels: {config.hint_levels}"
+    require(
+        "reasoning" in dataset.column_names,
+        f"{name} needs reference reasoning, but the data set has no column 'reasoning'; name it in "
+        "data.columns, or set hint_levels to 1",
+    )
+    hinted = sum(
+        any(new_levels(row_hints(config, reasoning or ""))[1:])
+        for reasoning in dataset["reasoning"]
+    )
+    require(
+        hinted > 0,
+        f"{name}: no row's reasoning gives a hint; it needs at least 2 steps that hint_style "
+        f"{config.hint_style!r} can tell apart, in the column 'reasoning'",
+    )
+    if hinted < len(dataset):
+        logger.warning(
+            "hints: %d of %d rows have too little reasoning for one and are trained without",
+            len(dataset) - hinted,
+            len(dataset),
+        )
 
 
 def check_rewards(functions: int, weights: Sequence[float] | None) -> None:
@@ -78,11 +121,11 @@ def build_trainer(
         eval_dataset: rows whose rollouts (always clean) are scored every ``eval_steps``.
 
     Raises:
-        UserError: if data or rewards do not fit; before anything is trained.
+        UserError: if data, rewards or hints do not fit; before anything is trained.
     """
     check_dataset(dataset, config)
     if eval_dataset is not None:
-        check_dataset(eval_dataset, config, "eval_dataset")
+        check_dataset(eval_dataset, config, "eval_dataset", training=False)
     check_rewards(len(reward_funcs), reward_weights)
     if reward_weights is not None:
         config.reward_weights = list(reward_weights)

@@ -3,8 +3,8 @@
 One step (formulas in ``methods``; loss and optimisation are TRL's):
 
     views      v_i = plan(seed, step, example, i)            i = 1..G rollouts of a prompt
-    sample     o_i ~ pi_theta( . | view v_i of the image, question)         views_seam.py
-    score      log pi(o_i | clean image, question)           for pi_old, pi_theta and pi_ref alike
+    sample     o_i ~ pi_theta( . | view v_i of the image, question, hint)   views_seam, hints_seam
+    score      log pi(o_i | clean image, question, hint)     for pi_old, pi_theta and pi_ref alike
     reward     r_i = weighted sum of the reward functions
     advantage  A = advantage(r_1..r_G, levels of v_1..v_G)
 
@@ -40,6 +40,7 @@ from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
 from noisygrpo.training import progress
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import require_finite
+from noisygrpo.training.hints_seam import HintsSeam
 from noisygrpo.training.metrics import (
     advantage_metrics,
     by_level,
@@ -55,14 +56,14 @@ from noisygrpo.training.rollout_log import (
 )
 from noisygrpo.training.scoring import SCORING_KEYS, Scores, blind_chunks, score_chunks
 from noisygrpo.training.view_ratio import RatioByLevel, rows_with_views
-from noisygrpo.training.views_seam import Rows, ViewsSeam
+from noisygrpo.training.views_seam import Rows
 from noisygrpo.training.vision import freeze_vision_tower, prepare_vision
 
 if TYPE_CHECKING:
     from peft import PeftConfig
 
 
-class NoisyGRPOTrainer(ViewsSeam):
+class NoisyGRPOTrainer(HintsSeam):
     """``trl.GRPOTrainer`` in which what each rollout sees is a variable of the algorithm."""
 
     def __init__(
@@ -199,6 +200,7 @@ class NoisyGRPOTrainer(ViewsSeam):
             compute_entropy=compute_entropy,
             compute_aux_loss=compute_aux_loss,
         )
+        images |= self._fit_hints(images, input_ids.size(1), logits_to_keep)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
         size = batch_size or len(input_ids)
         if blind_chunks(images.get("num_images"), len(input_ids), size):

@@ -11,6 +11,10 @@ has another size than its image (rotation), the prompt has another number of ima
 
 Evaluation rollouts are clean: evaluation asks what the model can do with the image it is given.
 
+A schedule's steps are batches of rollouts, counted from 1 as published: with several optimizer
+steps per batch (``steps_per_generation``, ``num_iterations``) it moves on once per batch, and its
+total is the run's number of batches.
+
 TRL marks a row without images ``None``, which image processors refuse in a mixed batch; here it is
 an empty list.
 """
@@ -49,6 +53,9 @@ class ViewsSeam(SharedPrefixSeam):
         self._banned = banned
         self._clock = Clock()
         self._rollouts: list[Rollout] = []
+        self._inputs: Rows = []
+        self._clean_prompts: list[Any] = []
+        self._view_prompts: list[Any] = []
         self._view_images: Any = None
         self._view_fields: dict[str, Any] = {}
         self._scoring_prompt_ids: list[list[int]] | None = None
@@ -62,8 +69,9 @@ class ViewsSeam(SharedPrefixSeam):
 
     def _generate_and_score_completions(self, inputs: Rows) -> dict[str, Any]:
         self._rollouts = self._plan(inputs)
+        self._inputs = annotate(inputs, self._rollouts)
         with once_per_image(self.processing_class):
-            output = super()._generate_and_score_completions(annotate(inputs, self._rollouts))
+            output = super()._generate_and_score_completions(self._inputs)
         if self.args.log_completions and self.args.log_multimodal:
             self._logs["images"].extend(gather_object(self._shown_images(inputs)))
         return output
@@ -79,9 +87,8 @@ class ViewsSeam(SharedPrefixSeam):
     def _plan(self, inputs: Rows) -> list[Rollout]:
         training, step = self.model.training, self.state.global_step + 1
         scale = noise_scale(
-            self.args.noise_decay,
-            step,
-            max(self.state.max_steps, 1),
+            str(self.args.noise_decay),
+            *batch_of_step(self.state.global_step, self.state.max_steps, self.args),
             self.args.noise_decay_coefficient,
             self.args.noise_decay_mid_step,
         )
@@ -98,6 +105,7 @@ class ViewsSeam(SharedPrefixSeam):
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
         self._scoring_prompt_ids = None
         clean = [prompt_images(prompt) for prompt in prompts] if self._is_vlm else []
+        self._clean_prompts = self._view_prompts = prompts
         if not any(rollout.noisy for rollout in self._rollouts):
             ids, self._view_images, self._view_fields = super()._tokenize_prompts(prompts)
             self._check_tokens(ids, clean, self._view_fields)
@@ -106,6 +114,7 @@ class ViewsSeam(SharedPrefixSeam):
         seen = [rollout.see(row) for rollout, row in zip(self._rollouts, clean, strict=True)]
         views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
         self._spent("noise", started)
+        self._view_prompts = views
         ids, self._view_images, self._view_fields = super()._tokenize_prompts(views)
         self._check_tokens(ids, clean, self._view_fields)
         if sizes(clean) != sizes(seen):
@@ -132,14 +141,22 @@ class ViewsSeam(SharedPrefixSeam):
         num_generations: int,
         has_tool_images: bool = False,
     ) -> tuple[Any, Any]:
-        started = time.perf_counter()
         # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
         images = self._view_images if self.use_vllm else images
-        result = super()._generate_single_turn(
+        return self._sample_from(
             prompt_ids, images, multimodal_fields, num_generations, has_tool_images
         )
+
+    def _sample_from(self, *inputs: Any) -> tuple[Any, Any]:
+        """Return TRL's completions and their log-probs of inputs that show the views."""
+        started = time.perf_counter()
+        result = super()._generate_single_turn(*inputs)
         self._spent("generate", started)
         return result
+
+    def _tokenize_as_is(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
+        """Return TRL's prompt ids, images and fields of prompts with the images that they hold."""
+        return super()._tokenize_prompts(prompts)
 
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
         prompt_ids, completion_ids, *rest = super()._generate(prompts)
@@ -152,6 +169,22 @@ class ViewsSeam(SharedPrefixSeam):
                     "set ban_image_tokens: true"
                 )
         return (self._scoring_prompt_ids or prompt_ids, completion_ids, *rest)
+
+
+def batch_of_step(step: int, steps: int, config: NoisyGRPOConfig) -> tuple[int, int]:
+    """Return which batch of rollouts, from 1, serves an optimizer step, and how many there are.
+
+    Args:
+        step: optimizer steps done.
+        steps: optimizer steps of the run.
+        config: how many micro-batches a step, and a batch of rollouts, consist of.
+    """
+    accumulation = config.gradient_accumulation_steps
+    served = (config.steps_per_generation or accumulation) * config.num_iterations
+    # An optimizer step that takes several batches of rollouts is one step of the schedule.
+    served = max(served, accumulation)
+    total = -(-steps * accumulation // served)
+    return step * accumulation // served + 1, max(total, 1)
 
 
 def sizes(images: Images) -> list[list[tuple[int, int]]]:

@@ -1,0 +1,105 @@
+"""Which hint level of each prompt is generated, and which is trained.
+
+One table per generation batch, over all processes and equal on each of them, so every process takes
+the same turns in generating and selects the same level, wherever the rollouts of a group are:
+
+    rewards [prompts, levels, group]    of the reward that selects; NaN: not generated, unscorable
+    due     level g, unless it adds nothing to level g - 1, or (stop early) a lower one is useful
+    level   the first useful one (``methods.hints.SELECTIONS``), else 0
+
+Stopping early leaves out only levels above the first useful one, so it selects the same.
+"""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from noisygrpo.methods.hints import SELECTIONS, has_variance, select_level, take_level
+
+
+class HintLevels:
+    """The levels of a batch's prompts."""
+
+    def __init__(
+        self,
+        new: Bool[Tensor, "prompts levels"],
+        group: int,
+        selection: str = "first_nonzero",
+        stop_early: bool = True,
+    ) -> None:
+        """Start with nothing generated.
+
+        Args:
+            new: where a level gives the prompt something to generate; level 0 always does.
+            group: G, rollouts per prompt and level.
+            selection: one of ``SELECTIONS``.
+            stop_early: ask for no level above a useful one.
+        """
+        self.group = group
+        self.rewards: Float[Tensor, "prompts levels group"] = torch.full(
+            (*new.shape, group), torch.nan, dtype=torch.float64
+        )
+        self.tokens: Int[Tensor, "prompts levels group"] = torch.zeros(
+            (*new.shape, group), dtype=torch.int64
+        )
+        self._new = new
+        self._selection = selection
+        self._stop_early = stop_early
+
+    def due(self, level: int) -> Bool[Tensor, " prompts"]:
+        """Tell the prompts that are generated at this level; ask for the levels in order."""
+        due = self._new[:, level].clone()
+        if self._stop_early and level > 0:
+            due &= ~SELECTIONS[self._selection](self.rewards[:, :level]).any(1)
+        return due
+
+    def put(
+        self,
+        level: int,
+        rows: Int[Tensor, " generated"],
+        rewards: Float[Tensor, " generated"],
+        tokens: Int[Tensor, " generated"],
+    ) -> None:
+        """Enter what was generated at a level.
+
+        Args:
+            level: g.
+            rows: place of each rollout in the batch over all processes; below 0 is left out.
+            rewards: its reward, NaN where it cannot be scored.
+            tokens: its length.
+        """
+        kept = rows >= 0
+        prompt, member = rows[kept] // self.group, rows[kept] % self.group
+        self.rewards[prompt, level, member] = rewards[kept].to(self.rewards)
+        self.tokens[prompt, level, member] = tokens[kept].to(self.tokens)
+
+    def selected(self) -> Int[Tensor, " prompts"]:
+        """Return the level that each prompt is trained at."""
+        return select_level(self.rewards, self._selection)
+
+    def metrics(self, hint_tokens: Int[Tensor, "prompts levels"]) -> dict[str, float]:
+        """Return the metrics of a batch.
+
+        ``hint/useful``: share of prompts whose trained rewards are not all equal (the paper's valid
+        samples), and by level, which adds up to it; ``hint/selected``: share of prompts by level;
+        ``hint/level``, ``hint/tokens``: mean level and length of the trained hints;
+        ``hint/unused_tokens``: sampled tokens of the batch that were not trained.
+
+        Args:
+            hint_tokens: length of each prompt's hint at each level.
+        """
+        level = self.selected()
+        useful = has_variance(take_level(self.rewards, level)[:, None])[:, 0]
+        used = take_level(self.tokens, level).sum()
+        tokens = take_level(hint_tokens[:, :, None], level).double()
+        metrics = {
+            "hint/useful": useful.double().mean().item(),
+            "hint/level": level.double().mean().item(),
+            "hint/tokens": tokens.mean().item(),
+            "hint/unused_tokens": float(self.tokens.sum() - used),
+        }
+        for number in range(self.rewards.size(1)):
+            here = level == number
+            metrics[f"hint/useful/level_{number}"] = (useful & here).double().mean().item()
+            metrics[f"hint/selected/level_{number}"] = here.double().mean().item()
+        return metrics
