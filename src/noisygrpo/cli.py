@@ -17,7 +17,17 @@ import sys
 from collections.abc import Sequence
 
 from noisygrpo import __version__
-from noisygrpo.commands import check, compare, env, evaluate, generate, playground, recipes, train
+from noisygrpo.commands import (
+    check,
+    compare,
+    env,
+    evaluate,
+    generate,
+    merge,
+    playground,
+    recipes,
+    train,
+)
 from noisygrpo.errors import UserError, require
 
 COMMANDS = {
@@ -26,6 +36,7 @@ COMMANDS = {
     "compare": compare,
     "check": check,
     "generate": generate,
+    "merge": merge,
     "playground": playground,
     "recipes": recipes,
     "env": env,

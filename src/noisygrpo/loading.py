@@ -3,10 +3,17 @@
 A folder that holds the playground's processor loads without torchvision. Code that comes with a
 model runs only where the recipe says ``trust_remote_code: true``; weights are read from safetensors
 only, because the older format is a pickle, which can run code as well.
+
+A folder with an adapter (what a LoRA run saves) is loaded as its base model with the adapter merged
+in: a plain model, for evaluation, for more training and for ``noisygrpo merge``.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +30,7 @@ from noisygrpo.playground import (
 from noisygrpo.recipe import PLAYGROUND, ModelSpec
 from noisygrpo.schema import checked, hints_of
 
+PEFT_MISSING = "pip install 'noisygrpo[peft]'"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -46,9 +54,30 @@ def location(spec: ModelSpec) -> str:
     return spec.path
 
 
+ADAPTER_FILE = "adapter_config.json"
+
+
+def adapter_base(spec: ModelSpec) -> ModelSpec | None:
+    """The model under the adapter in a folder of PEFT's; None where ``spec`` is a whole model.
+
+    Raises:
+        UserError: the adapter does not say what it belongs to, or its weights are a pickle.
+    """
+    folder = Path(location(spec))
+    if not (folder / ADAPTER_FILE).is_file():
+        return None
+    base = json.loads((folder / ADAPTER_FILE).read_text()).get("base_model_name_or_path")
+    require(bool(base), f"model.path: {spec.path!r} holds an adapter that does not name its model")
+    require(
+        (folder / "adapter_model.safetensors").is_file(),
+        f"model.path: {spec.path!r} holds an adapter without adapter_model.safetensors",
+    )
+    return replace(spec, path=base, revision=None)
+
+
 def load_config(spec: ModelSpec) -> Any:
-    """The model's configuration, without its weights."""
-    return _load(AutoConfig, spec)
+    """The model's configuration, without its weights; an adapter's is that of its base."""
+    return _load(AutoConfig, adapter_base(spec) or spec)
 
 
 def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
@@ -67,19 +96,64 @@ def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
 def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
     """The model with its weights, on the CPU, in the type that ``weights_dtype`` says.
 
+    An adapter is merged in; a quantised base (``spec.quantization``) is for training on it alone.
+
     Raises:
         UserError: where there is no such model, or it needs code that the recipe does not trust.
     """
+    base = adapter_base(spec)
     options: dict[str, Any] = {
         "dtype": weights_dtype(spec, train=train) or "auto",
         "use_safetensors": True,
     }
     if spec.attn_implementation is not None:
         options["attn_implementation"] = spec.attn_implementation
-    model = _load(AutoModelForImageTextToText, spec, **options)
+    if train and spec.quantization is not None:
+        options["quantization_config"] = quantization_config(spec)
+        if torch.cuda.is_available():  # each process puts its weights on its own GPU at once
+            options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    model = _load(AutoModelForImageTextToText, base or spec, **options)
+    if base is not None:
+        model = merged(model, location(spec))
     if is_playground(location(spec)):
         batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
     return model
+
+
+def merged(model: Any, folder: str) -> Any:
+    """The base model with the adapter of a folder added to its weights: W + scale * B A."""
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise UserError(f"{folder} holds an adapter: {PEFT_MISSING}") from None
+    return PeftModel.from_pretrained(model, folder).merge_and_unload()
+
+
+def quantization_config(spec: ModelSpec) -> Any:
+    """``transformers.BitsAndBytesConfig`` for a frozen base: QLoRA's nf4 with double quantisation
+    (arXiv 2305.14314, section 3) for 4bit, LLM.int8 (arXiv 2208.07339) for 8bit.
+
+    Raises:
+        UserError: without ``model.lora``, or where bitsandbytes is not installed.
+    """
+    require(
+        spec.lora is not None,
+        f"model.quantization: {spec.quantization!r} freezes the weights; it needs model.lora",
+    )
+    require(
+        importlib.util.find_spec("bitsandbytes") is not None,
+        f"model.quantization: {spec.quantization!r} needs bitsandbytes: pip install bitsandbytes",
+    )
+    from transformers import BitsAndBytesConfig
+
+    if spec.quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
 
 
 def load_any_processor(spec: ModelSpec) -> Any:
@@ -120,6 +194,6 @@ def lora_config(spec: ModelSpec) -> Any | None:
     try:
         from peft import LoraConfig
     except ImportError:
-        raise UserError("model.lora needs PEFT: pip install 'noisygrpo[peft]'") from None
+        raise UserError(f"model.lora needs PEFT: {PEFT_MISSING}") from None
     arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
     return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})

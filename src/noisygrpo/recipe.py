@@ -47,6 +47,8 @@ class ModelSpec:
     """Run Python code that comes with the model. Only for a model whose code you have read."""
     lora: dict[str, Any] | None = None
     """Arguments of ``peft.LoraConfig`` (``r``, ``lora_alpha``, …); null trains all weights."""
+    quantization: Literal["4bit", "8bit"] | None = None
+    """Keep the frozen weights under ``lora`` in 4 bits (QLoRA) or 8; needs bitsandbytes."""
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,14 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.loading import load_any_processor, load_model
+from noisygrpo.loading import adapter_base, load_any_processor, load_model
 from noisygrpo.prepare import Prepared, prepare
 from noisygrpo.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
 from noisygrpo.training.run import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
+from noisygrpo.training.vllm_support import require_vllm
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"
@@ -71,6 +72,7 @@ def train(
         )
     checkpoint = get_last_checkpoint(str(folder)) if resume else None
     prepared = prepare(recipe, str(folder))
+    check_parts(prepared)
     if main:
         print("\n".join(describe(prepared)), flush=True)
         open_folder(folder, recipe, fresh=not resume)
@@ -126,6 +128,22 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
+
+
+def check_parts(prepared: Prepared) -> None:
+    """Check what a run needs of this machine and of the model's folder.
+
+    Raises:
+        UserError: vLLM is asked for and missing, or TRL would load the wrong reference.
+    """
+    if prepared.config.use_vllm:
+        require_vllm()
+    spec = prepared.recipe.model
+    require(
+        prepared.config.beta == 0 or spec.lora is not None or adapter_base(spec) is None,
+        f"training.beta: {prepared.config.beta} needs a reference, and that of {spec.path} would "
+        "be its base without the adapter; merge it first: noisygrpo merge",
+    )
 
 
 def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:

@@ -4,14 +4,14 @@ vLLM is optional and only imported here. It gets the chat-templated prompt with 
 each image and expands it itself. Vision tokens are banned through ``logit_bias``, as in training.
 """
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import Answer
 from noisygrpo.evaluation.generate import Completion, Generation, Row, with_image_slots
 from noisygrpo.training.vision import vision_token_ids
+from noisygrpo.training.vllm_support import import_vllm
 
 _BAN = -100.0  # vLLM's smallest logit bias
 
@@ -34,10 +34,7 @@ def vllm_answers(
         settings.text_bias_scale == 0,
         "text_bias_scale: vLLM cannot decode two coupled prompts; use --engine hf",
     )
-    try:
-        vllm: Any = importlib.import_module("vllm")
-    except ImportError:
-        raise UserError("engine vllm: pip install 'noisygrpo[vllm]'") from None
+    vllm = import_vllm()
     limits = {"limit_mm_per_prompt": {"image": max_images}}
     engine = vllm.LLM(model=model, seed=settings.seed, **limits, **engine_options)
     banned = vision_token_ids(config.to_dict(), processor.tokenizer)
