@@ -168,7 +168,7 @@ def estimate_memory(
     if not config.gradient_checkpointing:
         stored = LAYER_BYTES * slab * layers
     on_device = config.per_device_train_batch_size * config.steps_per_generation
-    cache = 0 if config.use_vllm else 2 * width * layers * _kv_width(text) * tokens * on_device
+    cache = 0 if config.use_vllm else 2 * width * layers * kv_width(text) * tokens * on_device
     return Memory(
         parameters=total,
         trained=trained,
@@ -181,7 +181,7 @@ def estimate_memory(
     )
 
 
-def _kv_width(text: Any) -> int:
+def kv_width(text: Any) -> int:
     """Numbers that a token leaves in the keys of one layer."""
     values = text.to_dict()
     heads = values["num_attention_heads"]

@@ -182,22 +182,31 @@ def spread(counts: Sequence[int]) -> str:
 
 def report_memory(prepared: Prepared, prompt_tokens: int) -> None:
     """Print the estimate, from the model's shapes alone."""
-    recipe, config, lora = prepared.recipe, prepared.config, prepared.lora
-    model_config = load_config(recipe.model)
-    stored = model_config.dtype or torch.float32
-    dtype = weights_dtype(recipe.model, train=True) or stored
-    with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(
-            model_config, dtype=dtype, trust_remote_code=recipe.model.trust_remote_code
-        )
-        if config.freeze_vision_tower:
-            freeze_vision_tower(model)
-        if lora is not None:
-            from peft import get_peft_model
-
-            model = get_peft_model(model, lora)
+    config, lora = prepared.config, prepared.lora
+    model = meta_model(prepared, weights_dtype(prepared.recipe.model, train=True))
     memory = estimate_memory(model, config, prompt_tokens=prompt_tokens, lora=lora is not None)
     heading("memory (estimate)", *memory.lines())
+
+
+def meta_model(prepared: Prepared, dtype: torch.dtype | None) -> Any:
+    """The model as it will be trained, frozen parts and adapters included, without its weights.
+
+    ``dtype``: of the weights; None is the one that they are stored in.
+    """
+    spec, config = prepared.recipe.model, load_config(prepared.recipe.model)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(
+            config,
+            dtype=dtype or config.dtype or torch.float32,
+            trust_remote_code=spec.trust_remote_code,
+        )
+        if prepared.config.freeze_vision_tower:
+            freeze_vision_tower(model)
+        if prepared.lora is not None:
+            from peft import get_peft_model
+
+            model = get_peft_model(model, prepared.lora)
+    return model
 
 
 def report_rollout(
@@ -208,7 +217,9 @@ def report_rollout(
     row: Row,
 ) -> None:
     """Generate and print one group: noise level, reward parts and completion of each rollout."""
-    model = load_model(recipe.model, train=True).to(default_device())
+    model = load_model(recipe.model, train=True)
+    if recipe.model.quantization is None:  # quantised weights are where they belong
+        model.to(default_device())
     group = config.num_generations
     rollouts = plan_batch(config, [row] * group, first=0, group=group, step=1)
     seen = [

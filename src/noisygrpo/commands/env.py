@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 from importlib import metadata
 
@@ -41,6 +42,7 @@ def environment() -> dict[str, str]:
     found["threads"] = str(torch.get_num_threads())
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     found["gpus"] = ", ".join(devices) or "none"
+    found["processes"] = os.environ.get("WORLD_SIZE", "1")
     return found
 
 
