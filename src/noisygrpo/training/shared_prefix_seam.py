@@ -34,6 +34,7 @@ from trl.trainer.utils import (
 
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
+from noisygrpo.training.image_counts import ARGUMENT, asks_for_counts, with_counts
 from noisygrpo.training.scoring import Scores
 from noisygrpo.training.shared_prefix import (
     KNOWN_KEYS,
@@ -108,9 +109,12 @@ class SharedPrefixSeam(GRPOTrainer):
         **images: Any,
     ) -> Scores:
         """Score completions as TRL does, with one forward per group where that holds."""
+        images.pop(ARGUMENT, None)  # TRL's function does not take it, and num_images is the same
+        counts, size = images.get("num_images") or [], batch_size or len(input_ids)
+        tiled = asks_for_counts(self._core(model)) and any(count > 1 for count in counts)
         rows = partial(
             super()._get_per_token_logps_and_entropies,
-            model,
+            with_counts(model, counts, size) if tiled else model,
             input_ids,
             attention_mask,
             logits_to_keep,
@@ -119,7 +123,7 @@ class SharedPrefixSeam(GRPOTrainer):
             compute_aux_loss=compute_aux_loss,
             **images,
         )
-        if not self._states:
+        if not self._states or tiled:
             return rows()
         batch = _cut(input_ids, attention_mask, logits_to_keep)
         images = {key: value for key, value in images.items() if value is not None}
@@ -129,7 +133,7 @@ class SharedPrefixSeam(GRPOTrainer):
             self._say(reason)
             return rows()
         states = next(states for states in self._states if states.model is core)
-        parts = _chunks(batch, images, batch_size or len(input_ids))
+        parts = _chunks(batch, images, size)
         frozen = self._frozen_images if self._frozen[id(core)] else None
         with self.accelerator.autocast():
             scored = [score_groups(model, states, *part, frozen) for part in parts]
