@@ -1,0 +1,99 @@
+"""On several processes every rank has the same metrics, and a rank without any image goes along."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+HERE = Path(__file__).parent
+OWN = ("time/", "step_time", "tokens_per_second", "train_", "memory/", "profiling/")
+"""Metrics of a process's own clock."""
+
+
+def by_row_and_rollout(example_id, rollout_index, **columns):
+    """A reward that depends on whose rollout it is and nothing else."""
+    pairs = zip(example_id, rollout_index, strict=True)
+    return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
+
+
+def train(output_dir, per_device, **changes):
+    """Two prompts a step: row 2k has an image, row 2k + 1 none, so of two ranks one is text-only."""
+    from noisygrpo.training.config import NoisyGRPOConfig
+    from noisygrpo.training.run import build_trainer
+    from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+
+    model, processor = tiny_qwen25vl()
+    settings = tiny_settings(
+        output_dir,
+        method="noisygrpo",
+        view_plan="uniform",
+        per_device_train_batch_size=per_device,
+        max_steps=2,
+        shuffle_dataset=False,
+        generation_kwargs={"do_sample": False},  # processes draw different samples, but not here
+        optim="sgd",
+        learning_rate=0.1,
+        **changes,
+    )
+    rows = tiny_rows(4, images=(1, 0))
+    trainer = build_trainer(
+        model, processor, NoisyGRPOConfig(**settings), rows, [by_row_and_rollout]
+    )
+    trainer.train()
+    rank = trainer.accelerator.process_index
+    lines = [json.dumps(entry) for entry in trainer.state.log_history]
+    (Path(output_dir) / f"rank-{rank}.jsonl").write_text("\n".join(lines))
+    trainer.save_model(str(output_dir))
+
+
+def history(folder, rank):
+    lines = (folder / f"rank-{rank}.jsonl").read_text().splitlines()
+    return [
+        {name: value for name, value in json.loads(line).items() if not name.startswith(OWN)}
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"log_view_ratio": True},
+        {"gradient_checkpointing": True, "beta": 0.0, "log_completions": True},
+    ],
+    ids=["view ratio", "gradient checkpointing"],
+)
+def test_ranks_agree_and_equal_one_process(tmp_path, changes):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    train(one, 8, **changes)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    result = subprocess.run(
+        [*command, __file__, str(two), json.dumps(changes)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    first, second, alone = history(two, 0), history(two, 1), history(one, 0)
+    assert len(first) == len(second) == len(alone) >= 2
+    for entry, other in zip(first, second, strict=True):
+        assert entry == pytest.approx(other, abs=1e-6, nan_ok=True)
+    for entry, expected in zip(first, alone, strict=True):
+        for name in entry.keys() & expected.keys():
+            assert entry[name] == pytest.approx(expected[name], abs=1e-4, nan_ok=True), name
+    parameters, expected = (load_file(folder / "model.safetensors") for folder in (two, one))
+    for name, value in parameters.items():
+        assert torch.allclose(value, expected[name], atol=1e-6), name
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), per_device=4, **json.loads(sys.argv[2]))
