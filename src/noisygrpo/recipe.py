@@ -65,6 +65,8 @@ class EvaluationSpec:
     """Rows generated together."""
     max_new_tokens: int = 256
     """Longest completion, in tokens."""
+    text_bias_scale: float = 0.0
+    """Strength of text-bias calibration (``methods.calibration``); 0 is plain decoding."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
         ("max_new_tokens", spec.max_new_tokens),
     ):
         require(value is None or value > 0, f"evaluation.{name}: {value} is not positive")
+    scale = spec.text_bias_scale
+    require(scale >= 0, f"evaluation.text_bias_scale: {scale}, allowed is 0 (off) or more")
     return spec
 
 
@@ -195,8 +199,13 @@ def _read_document(name_or_path: str, base_of: tuple[str, ...]) -> dict[str, Any
         return document
     require(isinstance(base, str), f"{label}: base: {base!r} is not a recipe's name or path")
     require(label not in base_of, f"{label}: base {base!r} leads back to this recipe")
-    if base not in recipe_names() and folder is not None:
-        base = str(folder / base)
+    if base not in recipe_names():
+        require(
+            base.endswith((".yaml", ".yml")),
+            f"{label}: base: {base!r} is neither a shipped recipe nor a .yaml file"
+            f"{nearest(base, recipe_names())}",
+        )
+        base = str((folder or Path()) / base)
     return _merge(_read_document(base, (*base_of, label)), document)
 
 

@@ -172,7 +172,11 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         print("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`", flush=True)
         return {}
-    generation = Generation(batch_size=spec.batch_size, max_new_tokens=spec.max_new_tokens)
+    generation = Generation(
+        batch_size=spec.batch_size,
+        max_new_tokens=spec.max_new_tokens,
+        text_bias_scale=spec.text_bias_scale,
+    )
     print(f"evaluation {moment} training", flush=True)
     folders = {}
     for name, rows in prepared.splits.items():

@@ -77,6 +77,19 @@ def test_bases_in_a_circle_are_refused(tmp_path):
         load_recipe(str(tmp_path / "a.yaml"))
 
 
+def test_a_base_that_is_not_there_is_named(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: playgrond\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: base: 'playgrond' .* mean 'playground"):
+        load_recipe(str(path))
+    path.write_text("base: other.yaml\n")
+    with pytest.raises(UserError, match=r"other\.yaml: there is no such file"):
+        load_recipe(str(path))
+    path.write_text("base: [playground]\n")
+    with pytest.raises(UserError, match=r"mine\.yaml: base: \['playground'\] is not"):
+        load_recipe(str(path))
+
+
 def test_overrides_take_the_type_of_their_field(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(MINIMAL))
@@ -121,6 +134,7 @@ def test_a_model_override_keeps_the_section():
         ({"model": {"dtype": "float8"}}, "model.dtype: 'float8' is not one of"),
         ({"model": {"trust_remote_code": "yes"}}, "trust_remote_code"),
         ({"evaluation": {"rows": 0}}, "evaluation.rows: 0"),
+        ({"evaluation": {"text_bias_scale": -1}}, "evaluation.text_bias_scale: -1"),
         ({"rewads": []}, "did you mean 'rewards'"),
     ],
 )
