@@ -229,6 +229,30 @@ def test_missing_columns_and_data_are_one_message(tmp_path):
         get_benchmark("mmmu")
 
 
+def test_a_hub_out_of_reach_names_the_way_out(monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise ConnectionError("Couldn't reach 'Lin-Chen/MMStar' on the Hub")
+
+    monkeypatch.setattr(datasets, "load_dataset", unreachable)
+    with pytest.raises(UserError, match=r"mmstar: .*Couldn't reach.*--data takes a local copy"):
+        load_table(get_benchmark("mmstar"), LoadOptions())
+
+
+def test_both_parts_of_hallusionbench_from_a_folder(tmp_path):
+    names = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
+    texts = {name: datasets.Value("string") for name in (*names, "question", "gt_answer")}
+    features = datasets.Features({**texts, "image": datasets.Image(decode=False)})
+    for part, image in {"image": {"bytes": png(), "path": None}, "non_image": None}.items():
+        row = {**dict.fromkeys(texts, "0"), "category": part, "image": image}
+        path = tmp_path / "data" / f"{part}-00000-of-00001.parquet"
+        path.parent.mkdir(exist_ok=True)
+        Dataset.from_list([row], features=features).to_parquet(str(path))
+    rows = load_table(get_benchmark("hallusionbench"), LoadOptions(data=str(tmp_path)))
+    assert [len(row["images"]) for row in rows] == [1, 0]
+    alone = load_table(get_benchmark("hallusionbench"), LoadOptions(str(tmp_path), "image"))
+    assert len(alone) == 1
+
+
 def test_every_benchmark_says_what_it_is():
     for name, benchmark in BENCHMARKS.items():
         assert name == benchmark.name

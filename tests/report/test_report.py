@@ -142,6 +142,8 @@ def test_robustness_report(tmp_path):
     assert "the image is worth +30.0 points [95 %: +10.0, +50.0]" in text
     assert "2 of 9 rows failed and count as wrong" in text
     (tmp_path / "robustness.json").write_text(json.dumps(curve))
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "clean" / "settings.json").write_text(json.dumps({"model": "runs/demo/checkpoint"}))
     assert write_robustness_report(tmp_path) == text
     assert (tmp_path / "robustness.png").is_file()
 

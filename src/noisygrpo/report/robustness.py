@@ -1,5 +1,6 @@
 """Robustness curves as a plot and a table."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,9 @@ def robustness_plot(curves: Mapping[str, Curve], path: str | Path) -> Path:
 def write_robustness_report(folder: str | Path) -> str:
     """Write ``robustness.png`` and ``report.txt`` beside ``robustness.json``; returns the text."""
     path, curve = Path(folder), read_curve(folder)
-    robustness_plot({path.resolve().name: curve}, path / "robustness.png")
+    settings = json.loads((path / "clean" / "settings.json").read_text(encoding="utf-8"))
+    name = "/".join(Path(settings.get("model", path.resolve().name)).parts[-2:])
+    robustness_plot({name: curve}, path / "robustness.png")
     text = robustness_text(curve)
     write_atomic(path / "report.txt", f"{text}\n")
     return text

@@ -131,7 +131,7 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
     source = options.data or benchmark.data
     require(bool(source), f"{benchmark.name}: --data is needed: {benchmark.note}")
     split = options.split or benchmark.split
-    raw = read_rows(source, split, "" if options.data else benchmark.config, options.image_root)
+    raw = _read(benchmark, options, source, split)
     image = next((name for name in benchmark.image if name in raw.columns), None)
     wanted = (*benchmark.columns, *(benchmark.image[:1] if image is None else ()))
     missing = [column for column in wanted if column not in raw.columns]
@@ -147,6 +147,15 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
         for index, row in raw.iterate(range(count), skip=skip)
     ]
     return BenchmarkRows(examples, lambda index: _cells(benchmark, raw, image, index))
+
+
+def _read(benchmark: Benchmark, options: LoadOptions, source: str, split: str) -> RawRows:
+    if options.data:
+        return read_rows(source, split, image_root=options.image_root)
+    try:
+        return read_rows(source, split, benchmark.config, options.image_root)
+    except UserError as error:
+        raise UserError(f"{benchmark.name}: {error} (--data takes a local copy)") from error
 
 
 def rows_from_items(
