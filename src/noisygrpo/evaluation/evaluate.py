@@ -130,9 +130,8 @@ def evaluate_answers(
     """
     rows = Rows(dataset, view)
     rows.check_images()
-    seen = {} if view is None else {"view": asdict(view)}
     asked = {
-        **seen,
+        **({} if view is None else {"view": asdict(view)}),
         **(settings or {}),
         "name": name,
         "generation": asdict(generation),
