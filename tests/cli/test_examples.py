@@ -17,10 +17,24 @@ def test_own_data_with_an_own_reward(run_cli, model_folder, monkeypatch):
     assert "brief" in text and "4 prompts x 4 rollouts = 16 per generation" in text
 
 
-def test_training_in_python(model_folder, tmp_path):
-    spec = importlib.util.spec_from_file_location("example", EXAMPLES / "train_in_python.py")
+def load(name):
+    spec = importlib.util.spec_from_file_location("example", EXAMPLES / name)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    example.main(steps=1, folder=str(tmp_path), model=model_folder)
+    return example
+
+
+def test_training_in_python(model_folder, tmp_path):
+    load("train_in_python.py").main(steps=1, folder=str(tmp_path), model=model_folder)
     assert (tmp_path / "checkpoint" / "model.safetensors").is_file()
     assert (tmp_path / "rollouts.jsonl").read_text().count("\n") == 16
+
+
+def test_text_bias_calibration(model_folder, run_cli):
+    answers = load("text_bias_calibration.py").main(model_folder, question="What is it?")
+    assert len(answers) == 3 and answers[0] != answers[2]
+    words = ("generate", "--model", model_folder, "--image", str(EXAMPLES / "picture.png"))
+    words = (*words, "--question", "What is it?", "--prompt", "{question}")
+    words = (*words, "--max-new-tokens", "128")
+    outputs = [run_cli(*words, "--text-bias-scale", str(scale))[1] for scale in (0, 0.8, 1.6)]
+    assert outputs[0] == run_cli(*words)[1] != outputs[2]

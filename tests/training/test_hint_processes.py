@@ -66,7 +66,7 @@ def test_two_processes_select_as_one(tmp_path, early):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,  # minutes go by where the machine is busy
     )
     assert result.returncode == 0, result.stderr[-3000:]
     rollouts, metrics, parameters = outcome(tmp_path / "two")

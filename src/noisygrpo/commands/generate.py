@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--noise-kind", default="gaussian")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 (default) is greedy")
+    parser.add_argument(
+        "--text-bias-scale",
+        type=float,
+        default=0.0,
+        help="text-bias calibration (published 0.8); 0 (default) is off",
+    )
     parser.add_argument("--samples", type=int, default=1, help="how many answers")
     parser.add_argument("--max-new-tokens", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0, help="of the noise and of sampling")
@@ -39,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
     quiet_libraries()
     require(args.samples >= 1, f"--samples: {args.samples} is not positive")
+    require(
+        args.text_bias_scale == 0 or bool(args.image),
+        f"--text-bias-scale: {args.text_bias_scale} compares with and without the image; give one",
+    )
     spec = ModelSpec(path=args.model)
     row = {
         "prompt": [
@@ -54,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             max_new_tokens=args.max_new_tokens,
             temperature=args.temperature,
             seed=args.seed + sample,
+            text_bias_scale=args.text_bias_scale,
         )
         print(generate_batch(model, processor, [row], settings)[0].text, flush=True)
     return 0

@@ -28,6 +28,10 @@ from noisygrpo.training.views_seam import Rows, ViewsSeam
 class HintRewards(ViewsSeam):
     """``ViewsSeam`` that can ask one reward function alone; otherwise unchanged."""
 
+    reward_funcs: list[Any]
+    reward_processing_classes: list[Any]
+    reward_func_names: list[str]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take TRL's arguments; raises ``UserError`` where hints cannot go with them."""
         self._prompts: list[Any] = []
