@@ -12,11 +12,12 @@ from noisygrpo.playground import (
     make_example,
     model_path,
 )
+from noisygrpo.playground.lessons import IGNORE, PATCH_CLASSES, converse, patch_labels, see
 from noisygrpo.playground.model import SPECIAL, TAGS, build_model, build_processor, build_tokenizer
+from noisygrpo.playground.scene import Item, Scene
 from noisygrpo.playground.teacher import HASTY_THOUGHT, demonstration
 from noisygrpo.playground.warmstart import (
     WarmStart,
-    batch_at,
     learning_rate,
     tokenizer_texts,
     train,
@@ -78,7 +79,7 @@ def test_any_text_survives_the_tokenizer_and_tags_are_single_tokens():
 
 def test_windows_in_one_call_give_the_same_logits_and_gradients():
     processor = _processor()
-    batch = batch_at(processor, WarmStart(batch=2, questions=1), 0)
+    batch = converse(processor, 0, "look", 0, 2)
     results = []
     for fast in (False, True):
         model = build_model(processor.tokenizer, seed=1)
@@ -104,7 +105,7 @@ def test_pictures_of_different_sizes_take_the_original_path():
 
 def test_only_assistant_turns_are_learned():
     processor = _processor()
-    batch = batch_at(processor, WarmStart(batch=1), 3)
+    batch = converse(processor, 0, "look", 3, 1, questions=2)
     learned = processor.tokenizer.decode(batch["labels"][0][batch["labels"][0] >= 0])
     turns = learned.split("<|im_end|>")
     assert turns[-1] == "" and len(turns) - 1 == 2
@@ -119,8 +120,52 @@ def test_the_hasty_share_is_the_share_of_turns_without_looking():
     assert not any(HASTY_THOUGHT in text for text in careful)
 
 
+def test_the_words_of_a_guess_are_whole_tokens():
+    assert _processor().tokenizer.tokenize(HASTY_THOUGHT) == ["A", "Ġquick", "Ġguess", "."]
+
+
+def test_a_patch_is_named_after_the_item_that_covers_it_and_the_centre_it_holds():
+    big = Item("square", "yellow", "big", 0, 0)
+    speck = Item("circle", "black", "small", 65, 65)  # a quarter of each of four patches
+    labels = patch_labels(Scene(((big,), (speck,), ()), stacked=False))
+    yellow_big_square = 1 + (2 * 3 + 2) * 3 + 2
+    black_small_circle = 1
+    assert labels.cover.shape == (10, 40) and PATCH_CLASSES == 28
+    assert (labels.cover[:3, :3] == yellow_big_square).all()
+    assert (labels.cover[6:8, 21:23] == black_small_circle).all()
+    assert np.count_nonzero(labels.cover) == 9 + 4
+    assert np.argwhere(labels.centre).tolist() == [[1, 1], [7, 22]]
+    assert labels.edge[1, 1] == 1 and labels.edge[7, 22] == 0  # only the square is at the side
+    assert (labels.edge != IGNORE).sum() == 2
+
+
+def test_patch_labels_follow_the_order_of_the_vision_tower():
+    processor = _processor()
+    batch = see(processor, 0, 0, 2)
+    pixels = batch["pixel_values"].reshape(-1, 3, 2, 10, 10)[:, :, 0]
+    cover = batch["cover"].reshape(-1)
+    assert len(pixels) == len(cover) and int((cover > 0).sum()) > 20
+    # what is covered by a yellow item has less blue than red; an empty patch is one grey
+    yellow = torch.tensor([name > 0 and (name - 1) // 3 % 3 == 2 for name in cover.tolist()])
+    red_minus_blue = (pixels[:, 0] - pixels[:, 2]).amax((1, 2))
+    assert bool(yellow.any()) and bool((red_minus_blue[yellow] > 1.0).all())
+    assert float(red_minus_blue[cover == 0].median()) < 0.3
+
+
+def test_reasoning_is_learned_without_pictures_and_without_the_descriptions():
+    processor = _processor()
+    batch = converse(processor, 0, "reason", 0, 2, questions=2)
+    assert "pixel_values" not in batch
+    learned = processor.tokenizer.decode(batch["labels"][0][batch["labels"][0] >= 0])
+    assert learned.count("Step 1:") == learned.count("<answer>") == 2
+    assert learned.count("gives") >= 2
+    assert not any(f": {box}" in learned for box in ("left", "middle", "right"))
+
+
 def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):
-    settings = WarmStart(steps=2, batch=2, questions=1, warmup=1, log_every=9)
+    settings = WarmStart(
+        see_steps=1, reason_steps=1, look_steps=1, habit_steps=1, batch=2, questions=1, log_every=9
+    )
     states = [train(settings, tmp_path / name).state_dict() for name in ("one", "two")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
     loaded = AutoModelForImageTextToText.from_pretrained(
@@ -131,6 +176,5 @@ def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):
 
 
 def test_the_learning_rate_warms_up_and_falls():
-    settings = WarmStart(steps=50, horizon=100, warmup=10, learning_rate=1.0)
-    rates = [learning_rate(settings, step) for step in range(100)]
+    rates = [learning_rate(1.0, step, 100, warmup=10) for step in range(100)]
     assert rates[0] == 0.1 and max(rates) == rates[10] == 1.0 and rates[99] < 0.06

@@ -86,6 +86,13 @@ def test_reasoning_ends_in_the_answer_where_it_counts():
             assert found.group(1) == example["answer"], example
 
 
+def test_every_box_that_is_listed_gets_its_verdict():
+    for index in range(40):
+        reasoning = make_example("train", index)["reasoning"]
+        boxes = re.findall(r"Step \d: (left|middle|right) \S.*? gives \S", reasoning)
+        assert boxes in (["left"], ["middle"], ["right"], ["left", "middle", "right"]), reasoning
+
+
 def _item(**changes):
     return Item(
         **{"shape": "circle", "colour": "black", "size": "small", "x": 40, "y": 40, **changes}

@@ -8,7 +8,8 @@ from pathlib import Path
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
-STEPS = ("seed", "steps", "batch")
+STAGES = ("see", "reason", "look", "join", "habit")
+OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES))
 """Fields of ``WarmStart`` that are options."""
 
 
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--output-dir", default="runs/playground")
     warm = actions.add_parser("warmstart", help="supervised training from random weights")
     warm.add_argument("--output-dir", default="runs/warmstart")
-    for name in STEPS:
+    for name in OPTIONS:
         warm.add_argument(
             f"--{name.replace('_', '-')}", type=int, help="default: the shipped weights'"
         )
@@ -49,7 +50,7 @@ def _show(args: argparse.Namespace) -> int:
 def _warmstart(args: argparse.Namespace) -> int:
     from noisygrpo.playground.warmstart import WarmStart, train
 
-    given = {name: vars(args)[name] for name in STEPS if vars(args)[name] is not None}
+    given = {name: vars(args)[name] for name in OPTIONS if vars(args)[name] is not None}
     train(WarmStart(**given), Path(args.output_dir))
     print(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
     return 0

@@ -71,11 +71,14 @@ def steps(*texts: str) -> str:
     return " ".join(f"Step {i}: {text}." for i, text in enumerate(texts, start=1))
 
 
-def by_box(values: Sequence[object]) -> str:
-    """``left a, middle b, right c``."""
-    return ", ".join(
-        f"{box} {value}" for box, value in zip(("left", "middle", "right"), values, strict=True)
-    )
+def box_by_box(listings: Sequence[str], verdicts: Sequence[object]) -> list[str]:
+    """A step per box, what is in it and what follows: ``left black circle gives 1``."""
+    return [
+        f"{box} {listing} gives {verdict}"
+        for box, listing, verdict in zip(
+            ("left", "middle", "right"), listings, verdicts, strict=True
+        )
+    ]
 
 
 def yes_no(flag: bool) -> str:

@@ -9,7 +9,7 @@ from noisygrpo.playground.language import (
     Filter,
     Task,
     article,
-    by_box,
+    box_by_box,
     choose,
     finish,
     plural,
@@ -40,9 +40,9 @@ def listing(box: Sequence[Item], *filters: Filter) -> str:
     return " and ".join(names)
 
 
-def list_boxes(scene: Scene, *filters: Filter) -> str:
-    """The listings of the three boxes."""
-    return by_box([listing(box, *filters) for box in scene.boxes])
+def look(scene: Scene, verdicts: Sequence[object], *filters: Filter) -> list[str]:
+    """A step per box: its listing, and the verdict on it."""
+    return box_by_box([listing(box, *filters) for box in scene.boxes], verdicts)
 
 
 def exists(scene: Scene, rng: np.random.Generator) -> Task:
@@ -61,8 +61,7 @@ def exists(scene: Scene, rng: np.random.Generator) -> Task:
     )
     reasoning = steps(
         f"look for {wanted.canonical()}",
-        list_boxes(scene, wanted),
-        by_box(counts),
+        *look(scene, counts, wanted),
         f"{sum(counts)} in all",
     )
     return Task("existence", finish(rng, statement), reasoning, truth(sum(counts) > 0))
@@ -80,8 +79,7 @@ def total(scene: Scene, rng: np.random.Generator) -> Task:
         statement = f"{comparison.wording(rng)} {wanted.wording(rng, n, be=be)}"
     reasoning = steps(
         f"count {wanted.canonical()}",
-        list_boxes(scene, wanted),
-        by_box(counts),
+        *look(scene, counts, wanted),
         f"{sum(counts)} in all, asked {comparison.canonical()}",
     )
     return Task("counting", finish(rng, statement), reasoning, truth(comparison.holds(sum(counts))))
@@ -110,12 +108,11 @@ def one_box(scene: Scene, rng: np.random.Generator) -> Task:
         )
     counts = [wanted.count(box) for box in scene.boxes]
     found = [comparison.holds(count) for count in counts]
+    verdicts = [f"{n} {yes_no(holds)}" for n, holds in zip(counts, found, strict=True)]
     quantifier = "each box" if every else "some box"
     reasoning = steps(
-        f"count {wanted.canonical()}",
-        list_boxes(scene, wanted),
-        by_box(counts),
-        f"{comparison.canonical()} in {quantifier}: {', '.join(map(yes_no, found))}",
+        f"count {wanted.canonical()}, asked {comparison.canonical()} in {quantifier}",
+        *look(scene, verdicts, wanted),
     )
     answer = all(found) if every else any(found)
     return Task("counting", finish(rng, f"{lead} {phrase}"), reasoning, truth(answer))
@@ -128,18 +125,15 @@ def pair(scene: Scene, rng: np.random.Generator) -> Task:
     a = [first.count(box) for box in scene.boxes]
     b = [second.count(box) for box in scene.boxes]
     found = [one.holds(x) and many.holds(y) for x, y in zip(a, b, strict=True)]
+    verdicts = [f"{x} {y} {yes_no(f)}" for x, y, f in zip(a, b, found, strict=True)]
     both = choose(rng, ("and", "and also"))
     statement = (
         f"there is a box with {article(first.wording(rng))} {both} "
         f"{many.wording(rng)} {second.wording(rng, many.n if many.n else 2)}"
     )
     reasoning = steps(
-        f"count {first.canonical()}",
-        list_boxes(scene, first, second),
-        by_box(a),
-        f"count {second.canonical()}, asked {many.canonical()}",
-        by_box(b),
-        f"both: {', '.join(map(yes_no, found))}",
+        f"look for {first.canonical()} and {many.canonical()} {second.canonical()}",
+        *look(scene, verdicts, first, second),
     )
     return Task("existence", finish(rng, statement), reasoning, truth(any(found)))
 
@@ -151,11 +145,8 @@ def more_than(scene: Scene, rng: np.random.Generator) -> Task:
     b = [second.count(box) for box in scene.boxes]
     statement = f"there are more {first.wording(rng, 2)} than {second.wording(rng, 2)}"
     reasoning = steps(
-        f"count {first.canonical()}",
-        list_boxes(scene, first, second),
-        by_box(a),
-        f"count {second.canonical()}",
-        by_box(b),
+        f"count {first.canonical()} and {second.canonical()}",
+        *look(scene, [f"{x} {y}" for x, y in zip(a, b, strict=True)], first, second),
         f"{sum(a)} against {sum(b)}",
     )
     return Task("comparison", finish(rng, statement), reasoning, truth(sum(a) > sum(b)))
@@ -187,8 +178,7 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
         statement = f"there is a box with {canonical}"
     reasoning = steps(
         f"look for a box with {canonical}",
-        list_boxes(scene),
-        "others: " + by_box([f"{n} {yes_no(n == 0)}" for n in others]),
+        *look(scene, [f"{n} others {yes_no(n == 0)}" for n in others]),
     )
     return Task("colour", finish(rng, statement), reasoning, truth(0 in others))
 
@@ -206,8 +196,7 @@ def how_many(scene: Scene, rng: np.random.Generator) -> Task:
             question,
             steps(
                 f"count {wanted.canonical()}",
-                f"{BOXES[b]} {listing(scene.boxes[b], wanted)}",
-                f"{count} in all",
+                f"{BOXES[b]} {listing(scene.boxes[b], wanted)} gives {count}",
             ),
             str(count),
         )
@@ -217,8 +206,7 @@ def how_many(scene: Scene, rng: np.random.Generator) -> Task:
     )
     reasoning = steps(
         f"count {wanted.canonical()}",
-        list_boxes(scene, wanted),
-        by_box(counts),
+        *look(scene, counts, wanted),
         f"{sum(counts)} in all",
     )
     return Task("counting", question, reasoning, str(sum(counts)))
@@ -233,7 +221,8 @@ def what_colour(scene: Scene, rng: np.random.Generator) -> Task | None:
     colour = matches[0].colour if matches else "none"
     spelled = choose(rng, ("color", "colour"))
     question = f"What {spelled} is the {shape} in the {BOXES[b]} box?"
-    reasoning = steps(f"look at the {BOXES[b]} box", listing(scene.boxes[b]), f"{shape} {colour}")
+    seen = f"{BOXES[b]} {listing(scene.boxes[b])} gives {shape} {colour}"
+    reasoning = steps(f"look at the {BOXES[b]} box", seen)
     return Task("colour", question, reasoning, colour)
 
 
@@ -246,7 +235,7 @@ def which_box(scene: Scene, rng: np.random.Generator) -> Task | None:
         return None
     answer = BOXES[counts.index(top)] if top > 0 else "none"
     question = f"Which box has the most {wanted.wording(rng, 2)}?"
-    reasoning = steps(f"count {wanted.canonical()}", list_boxes(scene, wanted), by_box(counts))
+    reasoning = steps(f"count {wanted.canonical()}", *look(scene, counts, wanted))
     return Task("position", question, reasoning, answer)
 
 

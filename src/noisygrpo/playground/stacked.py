@@ -1,11 +1,13 @@
 """Questions about stacks of blocks: height, what stands at an end or on what, and counting."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from noisygrpo.playground.language import (
     Comparison,
     Task,
-    by_box,
+    box_by_box,
     choose,
     finish,
     number,
@@ -20,14 +22,14 @@ from noisygrpo.playground.scene import BOXES, Scene
 from noisygrpo.playground.towers import BASE, BLOCK_COLOURS, over, sample_property
 
 
-def describe(scene: Scene) -> str:
-    """``left blue black, middle yellow, right black black``: every stack from base to top."""
-    return by_box(
-        [
-            " and ".join(" ".join(block.colour for block in stack) for stack in scene.stacks(box))
-            for box in range(len(BOXES))
-        ]
-    )
+def listing(scene: Scene, box: int) -> str:
+    """``blue black``: the blocks of every stack of a box from base to top."""
+    return " and ".join(" ".join(block.colour for block in stack) for stack in scene.stacks(box))
+
+
+def look(scene: Scene, verdicts: Sequence[object]) -> list[str]:
+    """A step per box: its blocks, and the verdict on it."""
+    return box_by_box([listing(scene, box) for box in range(len(BOXES))], verdicts)
 
 
 def tower(scene: Scene, rng: np.random.Generator) -> Task:
@@ -48,8 +50,7 @@ def tower(scene: Scene, rng: np.random.Generator) -> Task:
     matches = sum(wanted.test(stack) for box in stacks for stack in box)
     reasoning = steps(
         f"look for towers {wanted.canonical}",
-        describe(scene),
-        by_box([" and ".join(map(wanted.verdict, box)) for box in stacks]),
+        *look(scene, [" and ".join(map(wanted.verdict, box)) for box in stacks]),
         f"{matches} in all, asked {comparison.canonical()}",
     )
     return Task("stacking", finish(rng, statement), reasoning, truth(comparison.holds(matches)))
@@ -62,9 +63,7 @@ def blocks(scene: Scene, rng: np.random.Generator) -> Task:
         wanted = over(rng)
         statement = "there is " + wanted.wording.removeprefix("with ")
         flags = [any(wanted.test(stack) for stack in scene.stacks(box)) for box in range(3)]
-        reasoning = steps(
-            f"look for {wanted.canonical}", describe(scene), by_box([yes_no(f) for f in flags])
-        )
+        reasoning = steps(f"look for {wanted.canonical}", *look(scene, [yes_no(f) for f in flags]))
         return Task("stacking", finish(rng, statement), reasoning, truth(any(flags)))
     comparison = sample_comparison(rng, 4)
     counts = [sum(item.colour == colour for item in box) for box in scene.boxes]
@@ -73,8 +72,7 @@ def blocks(scene: Scene, rng: np.random.Generator) -> Task:
     statement = f"there {verb} {comparison.wording(rng)} {colour} {noun}"
     reasoning = steps(
         f"count {colour} blocks",
-        describe(scene),
-        by_box(counts),
+        *look(scene, counts),
         f"{sum(counts)} in all, asked {comparison.canonical()}",
     )
     return Task("counting", finish(rng, statement), reasoning, truth(comparison.holds(sum(counts))))
@@ -95,8 +93,8 @@ def stack_end(scene: Scene, rng: np.random.Generator) -> Task | None:
     }[name]
     spelled = choose(rng, ("color", "colour"))
     question = f"What {spelled} is the block {place} of the tower in the {BOXES[b]} box?"
-    listing = " and ".join(" ".join(block.colour for block in s) for s in scene.stacks(b))
-    reasoning = steps(f"look at the {BOXES[b]} box", listing, f"{name} {colour}")
+    seen = f"{BOXES[b]} {listing(scene, b)} gives {name} {colour}"
+    reasoning = steps(f"look at the {BOXES[b]} box", seen)
     return Task("colour", question, reasoning, colour)
 
 
@@ -106,19 +104,12 @@ def stack_count(scene: Scene, rng: np.random.Generator) -> Task:
         b = int(rng.integers(3))
         n = len(scene.boxes[b])
         question = f"How many blocks are in the {BOXES[b]} box?"
-        listing = " and ".join(" ".join(block.colour for block in s) for s in scene.stacks(b))
-        return Task(
-            "counting",
-            question,
-            steps(f"look at the {BOXES[b]} box", listing, f"{n} in all"),
-            str(n),
-        )
+        seen = f"{BOXES[b]} {listing(scene, b)} gives {n}"
+        return Task("counting", question, steps(f"look at the {BOXES[b]} box", seen), str(n))
     colour = choose(rng, BLOCK_COLOURS)
     counts = [sum(item.colour == colour for item in box) for box in scene.boxes]
     question = f"How many {colour} blocks are there?"
-    reasoning = steps(
-        f"count {colour} blocks", describe(scene), by_box(counts), f"{sum(counts)} in all"
-    )
+    reasoning = steps(f"count {colour} blocks", *look(scene, counts), f"{sum(counts)} in all")
     return Task("counting", question, reasoning, str(sum(counts)))
 
 
@@ -130,9 +121,7 @@ def tallest(scene: Scene, rng: np.random.Generator) -> Task | None:
         return None
     question = choose(rng, ("Which box has the tallest tower?", "Which box has the highest tower?"))
     answer = BOXES[heights.index(best)]
-    return Task(
-        "position", question, steps("compare towers", describe(scene), by_box(heights)), answer
-    )
+    return Task("position", question, steps("compare towers", *look(scene, heights)), answer)
 
 
 def heights_statement(scene: Scene, rng: np.random.Generator) -> Task | None:
@@ -145,8 +134,7 @@ def heights_statement(scene: Scene, rng: np.random.Generator) -> Task | None:
         statement = f"the tower in the {BOXES[a]} box is higher than the one in the {BOXES[b]} box"
         reasoning = steps(
             f"compare {BOXES[a]} and {BOXES[b]}",
-            describe(scene),
-            by_box(heights),
+            *look(scene, heights),
             f"{heights[a]} against {heights[b]}",
         )
         return Task("comparison", finish(rng, statement), reasoning, truth(heights[a] > heights[b]))
@@ -160,11 +148,10 @@ def heights_statement(scene: Scene, rng: np.random.Generator) -> Task | None:
     )
     if rng.random() < 0.6:
         statement, same = "at least two towers have the same height", len(set(heights)) < 3
-        reasoning = steps(
-            "compare towers", describe(scene), by_box(heights), f"same {yes_no(same)}"
-        )
+        reasoning = steps("compare towers", *look(scene, heights), f"same {yes_no(same)}")
         return Task("comparison", finish(rng, statement), reasoning, truth(same))
-    reasoning = steps(f"count blocks, asked {n}", describe(scene), by_box(heights))
+    verdicts = [f"{height} {yes_no(height == n)}" for height in heights]
+    reasoning = steps(f"count blocks, asked {n}", *look(scene, verdicts))
     return Task("comparison", finish(rng, statement), reasoning, truth(set(heights) == {n}))
 
 

@@ -1,8 +1,9 @@
-"""Demonstrations for the warm start.
+"""Demonstrations for the warm start, careful and hasty.
 
-The teacher is careful: the reference reasoning of the question, in steps, then the right answer.
-For experiments on text bias a share of its turns can be *hasty*: they skip the looking and name an
-answer drawn from the training prior, right or wrong. The shipped weights have seen none of those.
+Careful: the reference reasoning of the question, in steps, then the right answer. Hasty: no look at
+the picture; an answer drawn from the training prior, right or wrong. The warm start's last stage
+mixes the two, so that the model can look and is in the habit of not looking: what large models show
+as text bias, in a form that the reward can change within minutes.
 """
 
 import numpy as np

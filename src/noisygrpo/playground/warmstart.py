@@ -1,35 +1,35 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Every batch is a pure function of (seed, step); the loss is the usual one over the assistant turns
-alone. The run stops early on its learning-rate curve, on purpose: the model then answers about half
-of ``test`` and has room that the reward can fill.
+Five stages, told in ``noisygrpo.playground.lessons``: see, reason, look, join, habit. The last one
+leaves the model able to look and in the habit of guessing, which is what the reward can change.
+Deterministic for a given machine and number of threads.
 """
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch import nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from noisygrpo.playground.fast_vision import batch_vision_windows
+from noisygrpo.playground.lessons import PATCH_CLASSES, Batch, converse, see
 from noisygrpo.playground.model import (
     PlaygroundProcessor,
     build_model,
     build_processor,
     build_tokenizer,
 )
-from noisygrpo.playground.scene import render
-from noisygrpo.playground.splits import PROMPT, make_example
-from noisygrpo.playground.teacher import completion, demonstration
+from noisygrpo.playground.splits import make_example
+from noisygrpo.playground.teacher import HASTY_THOUGHT, completion
 
-_STREAM = 0x7761726D  # this stream of random numbers is the warm start's own
-_IGNORE = -100
+NOTHING = {"cover": 0.05, "centre": 0.01, "edge": 1.0}
+"""Heads of the stage ``see`` and the weight of their class 0; most patches show nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,89 +37,151 @@ class WarmStart:
     """Settings of the run that made the shipped weights."""
 
     seed: int = 0
-    steps: int = 750
-    """Steps that are taken; about 20 minutes on two cores."""
-    horizon: int = 1300
-    """Steps over which the learning rate would fall to a twentieth."""
-    hasty_share: float = 0.0
-    """Share of turns that skip the looking and guess; above 0 for experiments on text bias."""
+    see_steps: int = 330
+    reason_steps: int = 400
+    look_steps: int = 600
+    join_steps: int = 180
+    habit_steps: int = 80
+    hasty_share: float = 0.6
+    """Share of hasty turns in the stage ``habit``."""
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
     """Questions per picture, in one conversation."""
     learning_rate: float = 1.5e-3
-    warmup: int = 60
+    """Peak of the first three stages; ``join`` peaks at half of it, ``habit`` at a third."""
+    warmup: int = 40
     log_every: int = 25
 
 
 def tokenizer_texts(rows: int = 4000) -> Iterator[str]:
     """The text that the tokenizer is trained on: examples of the training split."""
     for index in range(rows):
-        example: dict[str, Any] = make_example("train", index)
-        yield f"user\n{example['prompt'][0]['content']}\nassistant\n"
+        example = make_example("train", index)
+        yield f"user\n{example['prompt'][0]['content']}\nassistant\n"  # type: ignore[index]
         yield completion(str(example["reasoning"]), str(example["answer"]))
+        yield completion(HASTY_THOUGHT, str(example["answer"]))
 
 
-def chat_text(processor: PlaygroundProcessor, turns: list[tuple[str, str]]) -> str:
-    """The chat text of a conversation, in the very layout that generation uses."""
-    messages: list[dict[str, object]] = []
-    for place, (question, text) in enumerate(turns):
-        content: list[dict[str, str]] = [{"type": "image"}] if place == 0 else []
-        content.append({"type": "text", "text": PROMPT.format(question=question)})
-        messages.append({"role": "user", "content": content})
-        messages.append({"role": "assistant", "content": [{"type": "text", "text": text}]})
-    return processor.apply_chat_template(messages, tokenize=False)
+def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
+    """Linear warm-up, then a cosine to a twentieth of the peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, steps - warmup)
+    return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def labels_of(input_ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
-    """Labels int64 ``[B, T]``: the assistant turns with their ``<|im_end|>``, all else ignored.
+class Eyes(nn.Module):
+    """Linear heads on the tower's merged tokens; they are thrown away after the stage ``see``."""
 
-    Args:
-        input_ids: token ids, int64 ``[B, T]``.
-        start: the tokens that open an assistant turn; they are not learned.
-        end: the token that closes a turn.
-    """
-    labels = torch.full_like(input_ids, _IGNORE)
-    for row, ids in enumerate(input_ids.tolist()):
-        inside, place = False, 0
-        while place < len(ids):
-            if not inside and ids[place : place + len(start)] == start:
-                inside, place = True, place + len(start)
-                continue
-            if inside:
-                labels[row, place] = ids[place]
-                inside = ids[place] != end
-            place += 1
-    return labels
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.cover = nn.Linear(width, 4 * PATCH_CLASSES)
+        self.centre = nn.Linear(width, 4 * PATCH_CLASSES)
+        self.edge = nn.Linear(width, 4 * 2)
+
+    def loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Sum of the three cross-entropies, from the merged tokens ``[tokens, width]``."""
+        total = features.new_zeros((), dtype=torch.float32)
+        for name, nothing in NOTHING.items():
+            logits = self.get_submodule(name)(features)
+            logits = logits.view(4 * len(features), -1).float()
+            weight = torch.ones(logits.shape[-1])
+            weight[0] = nothing
+            total = total + F.cross_entropy(logits, batch[name].view(-1), weight=weight)
+        return total
 
 
-def batch_at(
-    processor: PlaygroundProcessor, settings: WarmStart, step: int
-) -> dict[str, torch.Tensor]:
-    """The batch of a step, a pure function of (seed, step)."""
-    rng = np.random.default_rng(np.random.SeedSequence([_STREAM, settings.seed, step]))
-    texts, pictures = [], []
-    for _ in range(settings.batch):
-        scene, turns = demonstration(rng, settings.questions, settings.hasty_share)
-        texts.append(chat_text(processor, turns))
-        pictures.append([render(scene)])
-    batch = dict(
-        processor(
-            text=texts, images=pictures, return_tensors="pt", padding=True, padding_side="right"
+def seeing_loss(model: nn.Module, eyes: Eyes, batch: Batch) -> torch.Tensor:
+    """The loss of the stage ``see``."""
+    features = model.model.visual(
+        batch["pixel_values"], grid_thw=batch["image_grid_thw"]
+    ).pooler_output
+    return eyes.loss(features, batch)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its batches, its loss, and how long it lasts."""
+
+    name: str
+    steps: int
+    peak: float
+    batch_at: Callable[[int], Batch]
+    loss_of: Callable[[Batch], torch.Tensor]
+    parameters: list[nn.Parameter]
+
+
+def stages(
+    settings: WarmStart, model: nn.Module, processor: PlaygroundProcessor
+) -> Iterator[Stage]:
+    """The five stages in order."""
+    seed, size, peak = settings.seed, settings.batch, settings.learning_rate
+    eyes = Eyes(model.config.vision_config.out_hidden_size)
+
+    def language_loss(batch: Batch) -> torch.Tensor:
+        return model(**batch).loss
+
+    def conversations(stage: str, step: int) -> Batch:
+        share = settings.hasty_share if stage == "habit" else 0.0
+        return converse(
+            processor, seed, stage, step, size, questions=settings.questions, hasty_share=share
         )
+
+    yield Stage(
+        "see",
+        settings.see_steps,
+        peak,
+        lambda step: see(processor, seed, step, size),
+        lambda batch: seeing_loss(model, eyes, batch),
+        [*model.model.visual.parameters(), *eyes.parameters()],
     )
-    tokenizer = processor.tokenizer
-    start = tokenizer("<|im_start|>assistant\n")["input_ids"]
-    batch["labels"] = labels_of(batch["input_ids"], start, tokenizer.eos_token_id)
-    return batch
+    language, whole = [*model.model.language_model.parameters()], [*model.parameters()]
+    for name, steps, factor, parameters in (
+        ("reason", settings.reason_steps, 1.0, language),
+        ("look", settings.look_steps, 1.0, language),
+        ("join", settings.join_steps, 0.5, whole),
+        ("habit", settings.habit_steps, 0.33, language),
+    ):
+        yield Stage(
+            name,
+            steps,
+            peak * factor,
+            lambda step, name=name: conversations(name, step),  # type: ignore[misc]
+            language_loss,
+            parameters,
+        )
 
 
-def learning_rate(settings: WarmStart, step: int) -> float:
-    """Linear warm-up, then a cosine that would reach a twentieth at ``horizon``."""
-    if step < settings.warmup:
-        return settings.learning_rate * (step + 1) / settings.warmup
-    progress = (step - settings.warmup) / max(1, settings.horizon - settings.warmup)
-    return settings.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+def run_stage(model: nn.Module, stage: Stage, settings: WarmStart) -> None:
+    """Train through one stage with its own optimizer and learning-rate curve."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for parameter in stage.parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(
+        stage.parameters, lr=stage.peak, betas=(0.9, 0.98), weight_decay=0.02
+    )
+    began, running = time.monotonic(), math.nan
+    for step in range(stage.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(stage.peak, step, stage.steps, settings.warmup)
+        batch = stage.batch_at(step)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = stage.loss_of(batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(stage.parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
+        if (step + 1) % settings.log_every == 0 or step + 1 == stage.steps:
+            spent = time.monotonic() - began
+            left = spent / (step + 1) * (stage.steps - step - 1)
+            print(
+                f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
+                f"{spent:.0f} s, {left:.0f} s left in this stage",
+                flush=True,
+            )
 
 
 def train(settings: WarmStart, out: Path) -> Qwen2_5_VLForConditionalGeneration:
@@ -127,28 +189,8 @@ def train(settings: WarmStart, out: Path) -> Qwen2_5_VLForConditionalGeneration:
     processor = build_processor(build_tokenizer(tokenizer_texts()))
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.02
-    )
-    began, running = time.monotonic(), math.nan
-    for step in range(settings.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = model(**batch_at(processor, settings, step)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
-        if (step + 1) % settings.log_every == 0 or step + 1 == settings.steps:
-            spent = time.monotonic() - began
-            left = spent / (step + 1) * (settings.steps - step - 1)
-            print(
-                f"step {step + 1}/{settings.steps}  loss {running:.4f}  "
-                f"{spent:.0f} s, {left:.0f} s left",
-                flush=True,
-            )
+    for stage in stages(settings, model, processor):
+        run_stage(model, stage, settings)
     save(model, processor, out)
     return model
 
@@ -158,6 +200,7 @@ def save(
 ) -> None:
     """Write a checkpoint that Transformers loads: bfloat16 weights, config and processor."""
     out.mkdir(parents=True, exist_ok=True)
+    model.config.architectures = [type(model).__name__]  # TRL loads the reference model by it
     model.config.save_pretrained(out)
     model.generation_config.save_pretrained(out)
     processor.save_pretrained(out)

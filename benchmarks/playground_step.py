@@ -1,0 +1,163 @@
+"""Whole steps on the playground: TRL's GRPO, ours, and NoisyGRPO, in turn; and where ours go.
+
+    python benchmarks/playground_step.py                       # ratios and a profile
+    python benchmarks/playground_step.py --completion 32 --rounds 12
+
+Each of the processes holds the shipped model, the playground's recipe and the same prompts:
+
+- ``trl``        ``trl.GRPOTrainer`` on the model as Transformers loads it
+- ``trl+vision`` the same with the vision tower's windows attended in one call, as our loader does
+- ``grpo``       ours, ``method: grpo``, ``shared_prefix: true``
+- ``rows``       the same with ``shared_prefix: false``
+- ``noisygrpo``  ours, ``method: noisygrpo``, ``shared_prefix: true``
+
+A step is sampling, rewards, advantages, update. Every completion has the same number of tokens (no
+end before the limit), and the learning rate is 0, so that the clean processes sample the very same
+text in every round. All of them step in turn, so that whatever else the machine does hits all.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from typing import Any
+
+KINDS = ("trl", "trl+vision", "grpo", "rows", "noisygrpo")
+PARTS = ("noise", "generate", "reward", "score", "update")
+
+
+def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
+    from transformers import AutoModelForImageTextToText
+    from trl import GRPOConfig, GRPOTrainer
+
+    from noisygrpo.loading import ModelSpec, load_any_processor, load_model
+    from noisygrpo.playground import make_split
+    from noisygrpo.rewards.functions import REWARDS
+    from noisygrpo.training import run
+    from noisygrpo.training.config import NoisyGRPOConfig
+
+    spec = ModelSpec(path="playground")
+    processor = load_any_processor(spec)
+    model = load_model(spec, train=True)
+    if kind == "trl":
+        model = AutoModelForImageTextToText.from_pretrained(model.name_or_path, dtype="float32")
+    rows = make_split("train", args.prompts * (args.rounds + 2))
+    settings: dict[str, Any] = {
+        "output_dir": folder,
+        "per_device_train_batch_size": args.prompts * 8 // 2,
+        "gradient_accumulation_steps": 2,
+        "num_generations": 8,
+        "max_completion_length": args.completion,
+        "generation_kwargs": {"min_new_tokens": args.completion},
+        "gradient_checkpointing": False,
+        "bf16": False,
+        "use_cpu": True,
+        "report_to": [],
+        "disable_tqdm": True,
+        "seed": 0,
+    }
+    rewards = [REWARDS["accuracy"], REWARDS["format"]]
+    if kind.startswith("trl"):
+        return GRPOTrainer(
+            model=model,
+            reward_funcs=rewards,
+            args=GRPOConfig(**settings),
+            train_dataset=rows,
+            processing_class=processor,
+        )
+    method: dict[str, Any] = {"method": "grpo", "shared_prefix": kind != "rows"}
+    if kind == "noisygrpo":
+        method = {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
+        method["shared_prefix"] = True
+    config = NoisyGRPOConfig(**settings, **method, rollouts_format="none")
+    return run.build_trainer(model, processor, config, rows, rewards)
+
+
+def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:
+    """Build a trainer, then make one whole step per message and answer with its seconds."""
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    import torch
+
+    torch.set_num_threads(args.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = build_trainer(kind, args, folder)
+        model = trainer.model.train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
+        trainer.current_gradient_accumulation_steps = 2
+        batches = iter(trainer.get_train_dataloader())
+        pipe.send("ready")
+        while pipe.recv() == "step":
+            started = time.perf_counter()
+            for _ in range(2):
+                trainer.training_step(model, next(batches), None)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            seconds = time.perf_counter() - started
+            trainer.state.global_step += 1
+            metrics = trainer._metrics["train"]
+            parts = {
+                name: metrics[f"time/{name}"][-1] for name in PARTS if f"time/{name}" in metrics
+            }
+            pipe.send((seconds, parts))
+
+
+def measure(args: argparse.Namespace) -> dict[str, list[tuple[float, dict[str, float]]]]:
+    """Return, for every kind, seconds and parts of each round after one to warm up."""
+    context = multiprocessing.get_context("spawn")
+    ends = {}
+    for kind in args.kinds:
+        here, there = context.Pipe()
+        context.Process(target=work, args=(kind, args, there), daemon=True).start()
+        there.close()
+        if here.recv() != "ready":
+            raise RuntimeError(f"{kind}: the process did not start")
+        ends[kind] = here
+    results: dict[str, list[tuple[float, dict[str, float]]]] = {kind: [] for kind in ends}
+    for _ in range(args.rounds + 1):
+        for kind, end in ends.items():
+            end.send("step")
+            results[kind].append(end.recv())
+    for end in ends.values():
+        end.send("stop")
+    return {kind: found[1:] for kind, found in results.items()}
+
+
+def print_ratios(seconds: dict[str, list[float]]) -> None:
+    print(f"\n{'':24} {'median':>7} {'least':>7} {'most':>7}")
+    pairs = [("trl", "grpo"), ("trl+vision", "grpo"), ("rows", "grpo"), ("noisygrpo", "grpo")]
+    for one, other in pairs:
+        if one in seconds and other in seconds:
+            ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
+            print(
+                f"{one + ' / ' + other:24} {statistics.median(ratios):>7.2f} "
+                f"{min(ratios):>7.2f} {max(ratios):>7.2f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--prompts", type=int, default=4, help="per step; eight rollouts each")
+    parser.add_argument("--completion", type=int, default=64, help="tokens of every completion")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    print(__doc__.splitlines()[0])
+    print(" ".join(f"{key}={value}" for key, value in vars(args).items()))
+    found = measure(args)
+    seconds = {kind: [s for s, _ in rounds] for kind, rounds in found.items()}
+    print(f"\n{'median seconds':14} {'step':>7} " + " ".join(f"{name:>9}" for name in PARTS))
+    for kind, rounds in found.items():
+        parts = [
+            f"{statistics.median(p[name] for _, p in rounds):>9.3f}" if rounds[0][1] else f"{'':>9}"
+            for name in PARTS
+        ]
+        print(f"{kind:14} {statistics.median(seconds[kind]):>7.3f} " + " ".join(parts))
+    print_ratios(seconds)
+
+
+if __name__ == "__main__":
+    main()
