@@ -1,4 +1,4 @@
-"""The shipped accelerate files are what accelerate reads, and docs/scaling.md names each of them."""
+"""The shipped accelerate files are what accelerate reads, and docs/scaling.md names them all."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_file_is_read_whole(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_launch_knows_every_option(path):
-    """Every key of the nested sections is an option of ``accelerate launch``, so none is ignored."""
+    """Every key of the nested sections is an option of the launcher, so none is ignored."""
     options = vars(launch_command_parser().parse_args(["-m", "noisygrpo"]))
     given = yaml.safe_load(path.read_text())
     for section in ("fsdp_config", "deepspeed_config"):

@@ -52,6 +52,14 @@ def test_every_method_is_valid(tmp_path, method):
     validate(make(tmp_path, method=method))
 
 
+def test_the_vllm_correction_can_be_asked_for(tmp_path):
+    for mode in ("colocate", "server"):
+        settings = {"method": "noisygrpo", "use_vllm": True, "vllm_mode": mode}
+        assert make(tmp_path, **settings).vllm_importance_sampling_correction is False
+        asked = make(tmp_path, **settings, vllm_importance_sampling_correction=True)
+        assert asked.vllm_importance_sampling_correction is True
+
+
 def test_all_levels_zero_is_not_noisy(tmp_path):
     config = make(tmp_path, view_plan="grid", noise_levels=[0.0, 0.0])
     assert not config.noisy
@@ -113,18 +121,9 @@ WRONG = {
         {"method": "noisygrpo", "noise_kind": "rotation", "log_view_ratio": True},
         ["log_view_ratio", "rotation"],
     ),
-    "one vLLM server": (
-        {"method": "noisygrpo", "use_vllm": True, "vllm_mode": "server"},
-        ["vllm_mode", "server", "colocate"],
-    ),
-    "vLLM correction": (
-        {
-            "method": "noisygrpo",
-            "use_vllm": True,
-            "vllm_mode": "colocate",
-            "vllm_importance_sampling_correction": True,
-        },
-        ["vllm_importance_sampling_correction", "remove"],
+    "vLLM and an off-policy mask": (
+        {"method": "noisygrpo", "use_vllm": True, "off_policy_mask_threshold": 0.5},
+        ["off_policy_mask_threshold", "0.5", "noisy rollouts"],
     ),
     "TRL's own check": ({"steps_per_generation": 1, "generation_batch_size": 8}, ["both"]),
 }

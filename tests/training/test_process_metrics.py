@@ -22,7 +22,7 @@ def by_row_and_rollout(example_id, rollout_index, **columns):
 
 
 def train(output_dir, per_device, **changes):
-    """Two prompts a step: row 2k has an image, row 2k + 1 none, so of two ranks one is text-only."""
+    """Two prompts a step, one with an image and one without: of two ranks one is text-only."""
     from noisygrpo.training.config import NoisyGRPOConfig
     from noisygrpo.training.run import build_trainer
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings

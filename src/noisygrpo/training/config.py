@@ -120,8 +120,8 @@ class NoisyGRPOConfig(GRPOConfig):
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
 
     vllm_importance_sampling_correction: bool | None = None
-    """TRL's vLLM correction; ``None`` is on for clean views and off for noisy ones, where it would
-    compare log-probs on two different images and silently remove noisy rollouts."""
+    """TRL's vLLM correction, for clean rollouts only: for a noisy one it would compare log-probs on
+    two images, so its weight is 1. ``None`` is on where all views are clean and off elsewhere."""
 
     freeze_vision_tower: bool = False
     """Train no parameter of the vision encoder (in Qwen's models this includes the merger)."""

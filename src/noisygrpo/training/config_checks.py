@@ -156,15 +156,8 @@ def _one_level(config: "NoisyGRPOConfig") -> bool:
 
 
 def _check_engine(config: "NoisyGRPOConfig") -> None:
-    if not (config.use_vllm and config.noisy):
-        return
     require(
-        config.vllm_mode != "server",
-        "vllm_mode: 'server' asks for G completions of one image, so that all rollouts of a group "
-        "would share a view; use 'colocate' with noisy views",
-    )
-    require(
-        not config.vllm_importance_sampling_correction,
-        "vllm_importance_sampling_correction: true would weight noisy rollouts by the ratio of "
-        "clean to noisy image and so remove them; leave it out (log_view_ratio shows the ratio)",
+        not (config.use_vllm and config.noisy and config.off_policy_mask_threshold is not None),
+        f"off_policy_mask_threshold: {config.off_policy_mask_threshold} compares the log-probs of "
+        "view and clean image and would mask noisy rollouts; leave it out",
     )

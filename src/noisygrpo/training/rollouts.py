@@ -179,6 +179,21 @@ def prompt_images(prompt: str | Sequence[Mapping[str, Any]]) -> list[Image.Image
     ]
 
 
+def with_parts(prompt: str | Sequence[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return a conversational prompt with every content as a list of parts; a text as it is.
+
+    TRL makes parts of a prompt only where its process has some image in the batch.
+    """
+    if isinstance(prompt, str):
+        return prompt
+    return [
+        {**message, "content": [{"type": "text", "text": message["content"]}]}
+        if isinstance(message["content"], str)
+        else dict(message)
+        for message in prompt
+    ]
+
+
 def replace_images(
     prompt: Sequence[Mapping[str, Any]], images: Sequence[Image.Image]
 ) -> list[dict[str, Any]]:

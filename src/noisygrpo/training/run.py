@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixi
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.hint_prompts import new_levels, row_hints
+from noisygrpo.training.mixed_rows import look_for_unused, refuse_sharded
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def build_trainer(
     check_rewards(len(reward_funcs), reward_weights)
     if reward_weights is not None:
         config.reward_weights = list(reward_weights)
-    return NoisyGRPOTrainer(
+    look_for_unused(config, dataset)
+    trainer = NoisyGRPOTrainer(
         model=model,
         reward_funcs=reward_funcs,
         args=config,
@@ -138,3 +140,5 @@ def build_trainer(
         processing_class=processor,
         peft_config=peft_config,
     )
+    refuse_sharded(trainer, dataset)
+    return trainer

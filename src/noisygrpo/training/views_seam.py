@@ -35,15 +35,16 @@ from noisygrpo.training.rollouts import (
     prompt_images,
     replace_images,
     row_images,
+    with_parts,
 )
-from noisygrpo.training.shared_prefix_seam import SharedPrefixSeam
 from noisygrpo.training.vision import check_image_tokens
+from noisygrpo.training.vllm_seam import VLLMSeam
 
 Rows = list[dict[str, Any]]
 Images = list[list[Any]]
 
 
-class ViewsSeam(SharedPrefixSeam):
+class ViewsSeam(VLLMSeam):
     """``trl.GRPOTrainer`` that samples on views and scores on clean images; otherwise unchanged."""
 
     args: NoisyGRPOConfig
@@ -72,6 +73,9 @@ class ViewsSeam(SharedPrefixSeam):
         self._inputs = annotate(inputs, self._rollouts)
         with once_per_image(self.processing_class):
             output = super()._generate_and_score_completions(self._inputs)
+        if self.args.log_completions:  # a table of prompts in two layouts cannot be written
+            prompts = self._logs["prompt"]
+            prompts.extend([with_parts(prompts.popleft()) for _ in range(len(prompts))])
         if self.args.log_completions and self.args.log_multimodal:
             self._logs["images"].extend(gather_object(self._shown_images(inputs)))
         return output

@@ -1,0 +1,51 @@
+"""Rows with and without images: found without decoding, and refused where processes would hang."""
+
+from types import SimpleNamespace
+
+import pytest
+from datasets import Dataset
+
+from noisygrpo.errors import UserError
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.mixed_rows import is_mixed, look_for_unused, refuse_sharded
+from tiny import tiny_image, tiny_rows, tiny_settings
+from tiny_trainer import make
+
+
+def test_mixed_data_is_found():
+    assert is_mixed(tiny_rows(3, images=(1, 0)))
+    assert not is_mixed(tiny_rows(3, images=(1, 2)))
+    assert not is_mixed(tiny_rows(3, images=(0,)))
+    assert not is_mixed(Dataset.from_list([{"prompt": "a"}]))
+    single = Dataset.from_list([{"image": tiny_image(0)}, {"image": None}])
+    assert is_mixed(single) and not is_mixed(single.select([0]).flatten_indices())
+
+
+def test_ddp_looks_for_unused_parameters_only_where_it_must(tmp_path, monkeypatch):
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path))
+    look_for_unused(config, tiny_rows(2, images=(1, 0)))
+    assert config.ddp_find_unused_parameters is None  # one process
+    monkeypatch.setattr(NoisyGRPOConfig, "world_size", 2)
+    look_for_unused(config, tiny_rows(2))
+    assert config.ddp_find_unused_parameters is None
+    look_for_unused(config, tiny_rows(2, images=(1, 0)))
+    assert config.ddp_find_unused_parameters is True
+
+
+@pytest.mark.parametrize("stage", [None, 2, 3], ids=["fsdp", "zero2", "zero3"])
+def test_sharded_weights_and_mixed_rows_are_refused(tmp_path, stage):
+    trainer = make(tmp_path)
+    plugin = None if stage is None else SimpleNamespace(zero_stage=stage)
+    fake = SimpleNamespace(
+        is_fsdp_enabled=stage is None,
+        is_deepspeed_enabled=stage is not None,
+        accelerator=SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin)),
+    )
+    mixed = tiny_rows(4, images=(1, 0))
+    refuse_sharded(trainer, mixed)
+    refuse_sharded(fake, tiny_rows(4))
+    if stage == 2:
+        refuse_sharded(fake, mixed)
+        return
+    with pytest.raises(UserError, match="some rows have images and some have none"):
+        refuse_sharded(fake, mixed)

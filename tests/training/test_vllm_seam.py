@@ -1,0 +1,210 @@
+"""Rollouts through vLLM without vLLM: what the engine is given, and what is made of its answers."""
+
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from packaging.specifiers import SpecifierSet
+from PIL import Image
+from trl.generation.vllm_generation import VLLMGeneration
+
+from noisygrpo.errors import UserError
+from noisygrpo.training import vllm_support
+from noisygrpo.training.vllm_seam import fit_images, fold_images
+from tiny import tiny_image, tiny_rows
+from tiny_trainer import make
+
+NEVER = -1
+
+
+class Engine:
+    """Expands each placeholder as vLLM does, and answers every prompt with its own bytes."""
+
+    def __init__(self, trainer):
+        self.processor, self.calls, self.syncs = trainer.processing_class, [], 0
+        self.trainer = trainer
+
+    def sync_weights(self):
+        self.syncs += 1
+
+    def expand(self, prompt, images):
+        pad, left = self.trainer._image_pad_token_id, iter(images or [])
+        out = []
+        for token in prompt:
+            if token != pad:
+                out.append(token)
+                continue
+            one = self.processor.image_processor(next(left), return_tensors="pt")
+            out += [pad] * (int(one["image_grid_thw"].prod()) // 4)
+        return out
+
+    def generate(self, prompts, images, num_generations, profiler):
+        self.calls.append((prompts, images, num_generations))
+        images = images or [None] * len(prompts)
+        seen = [self.expand(*pair) for pair in zip(prompts, images, strict=True)]
+        completions = [[65 + row % 8, 66, 258] for row in range(len(prompts))]
+        return seen, completions, [[[-1.5], [-0.5], [-0.25]] for _ in prompts], None
+
+
+def with_engine(tmp_path, images=(1, 2, 0), engine=Engine, **changes):
+    rows = tiny_rows(3, images=images)
+    settings = {"per_device_train_batch_size": 12, "method": "noisygrpo", **changes}
+    trainer = make(tmp_path, rows=rows, **settings)
+    trainer.use_vllm, trainer._last_loaded_step = True, NEVER
+    trainer.vllm_generation = engine(trainer)
+    return trainer, [row for row in rows for _ in range(4)]
+
+
+def test_the_engine_gets_every_rollouts_own_image(tmp_path):
+    trainer, inputs = with_engine(tmp_path)
+    output = trainer._generate_and_score_completions(inputs)
+    (prompts, images, count), pad = trainer.vllm_generation.calls[0], trainer._image_pad_token_id
+    assert count == 1
+    assert [ids.count(pad) for ids in prompts] == [1] * 4 + [2] * 4 + [0] * 4
+    for row, rollout, shown in zip(inputs, trainer._rollouts, images, strict=True):
+        expected = rollout.see(row["images"])
+        assert (shown or []) == expected or all(
+            np.array_equal(one, other) for one, other in zip(shown, expected, strict=True)
+        )
+    first, second = (np.asarray(images[number][0]) for number in (0, 1))
+    assert not np.array_equal(first, second)
+    kept = output["sampling_per_token_logps"][0]
+    assert torch.equal(kept, torch.tensor([-1.5, -0.5, -0.25]))
+    assert output["completion_ids"][1].tolist() == [66, 66, 258]
+
+
+def test_weights_are_synchronised_once_a_step(tmp_path):
+    trainer, inputs = with_engine(tmp_path)
+    for step, syncs in ((0, 1), (0, 1), (1, 2)):
+        trainer.state.global_step = step
+        trainer._generate_and_score_completions(inputs)
+        assert trainer.vllm_generation.syncs == syncs
+
+
+def test_another_number_of_tokens_names_the_row(tmp_path):
+    trainer, inputs = with_engine(tmp_path)
+    whole = trainer.vllm_generation.expand
+    pad = trainer._image_pad_token_id
+
+    def doubled(prompt, images):  # what becomes of a placeholder that was expanded before
+        ids = whole(prompt, images)
+        return ids + [pad] * 3 if images and len(images) == 2 else ids
+
+    trainer.vllm_generation.expand = doubled
+    with pytest.raises(UserError, match=r"row 'row-1': vLLM made \d+ tokens of its prompt"):
+        trainer._generate_and_score_completions(inputs)
+
+
+def test_the_correction_leaves_noisy_rollouts_alone(tmp_path):
+    trainer, inputs = with_engine(tmp_path, vllm_importance_sampling_correction=True)
+    trainer.vllm_importance_sampling_correction = True
+    trainer.vllm_importance_sampling_mode = "token_truncate"
+    ratio = trainer._generate_and_score_completions(inputs)["importance_sampling_ratio"]
+    noisy = torch.tensor([rollout.noisy for rollout in trainer._rollouts])
+    assert ratio.shape == (12, 3) and 0 < noisy.sum() < 12
+    assert (ratio[noisy] == 1).all()
+    assert (ratio[~noisy] != 1).all()
+
+
+def test_images_come_at_the_size_of_the_runs_limits(tmp_path):
+    rows = [{**row, "images": [tiny_image(n, 112, 84)]} for n, row in enumerate(tiny_rows(3))]
+    trainer, _ = with_engine(tmp_path, max_pixels=56 * 56)
+    trainer.vllm_generation.processor = make(tmp_path).processing_class  # the folder's own limits
+    trainer._generate_and_score_completions([row for row in rows for _ in range(4)])
+    sizes = {image.size for row in trainer.vllm_generation.calls[0][1] for image in row}
+    assert sizes == {(56, 28)}
+
+
+class Client:
+    """Records what a vLLM server is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def image_features(self, images):
+        self.images = images
+        return [row and {"mm_placeholders": {"image": [None] * len(row)}} for row in images]
+
+    def generate(self, prompts, features, n, **sampling):
+        self.asked.append((prompts, features, n))
+        many = len(prompts) * n
+        return {
+            "prompt_ids": prompts,
+            "completion_ids": [[65, 66, 258]] * many,
+            "logprobs": [[[-1.0]] * 3] * many,
+        }
+
+
+def server(trainer):
+    """Return TRL's own engine for a server, with a client that only records."""
+    engine = object.__new__(VLLMGeneration)
+    sampling = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": None}
+    vars(engine).update(
+        mode="server",
+        accelerator=trainer.accelerator,
+        processing_class=SimpleNamespace(image_token_id=trainer._image_pad_token_id),
+        vllm_client=Client(),
+        repetition_penalty=1.0,
+        max_completion_length=6,
+        logprobs=0,
+        structured_outputs_regex=None,
+        generation_kwargs={},
+        sync_weights=lambda: None,
+        **sampling,
+    )
+    return engine
+
+
+def test_a_server_is_sent_every_view(tmp_path):
+    trainer, inputs = with_engine(tmp_path, images=(1,), engine=server, vllm_mode="server")
+    trainer._generate_and_score_completions(inputs)
+    client = trainer.vllm_generation.vllm_client
+    prompts, features, n = client.asked[0]
+    assert (len(prompts), len(client.images), n) == (12, 12, 1)
+    pixels = {np.asarray(row[0]).tobytes() for row in client.images}
+    assert len(pixels) == 12  # three prompts, three levels of noise and the clean image each
+    places = [place["mm_placeholders"]["image"][0] for place in features]
+    assert all(place["length"] == 4 for place in places)
+
+
+def test_a_server_is_asked_once_a_prompt_where_views_are_clean(tmp_path):
+    changes = {"method": "grpo", "vllm_importance_sampling_correction": False}
+    trainer, inputs = with_engine(
+        tmp_path, images=(1,), engine=server, vllm_mode="server", **changes
+    )
+    trainer._generate_and_score_completions(inputs)
+    prompts, _, n = trainer.vllm_generation.vllm_client.asked[0]
+    assert (len(prompts), n) == (3, 4)
+
+
+def test_folding_and_fitting():
+    assert fold_images([1, 9, 9, 9, 2, 9, 3], 9) == [1, 9, 2, 9, 3]
+    assert fold_images([9, 9], 9) == [9]
+    image = Image.new("RGB", (60, 30))
+    same, other = Image.new("RGB", (28, 28)), None
+    fitted = fit_images([[image, same], other], [[1, 2, 4], [1, 2, 2]], 14)
+    assert [item.size for item in fitted[0]] == [(56, 28), (28, 28)]
+    assert fitted[0][1] is same and fitted[1] is None
+
+
+def test_the_range_is_said_where_it_is_left(monkeypatch):
+    monkeypatch.setattr(vllm_support.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"not installed: pip install 'noisygrpo\[vllm\]'"):
+        vllm_support.require_vllm()
+    monkeypatch.setattr(vllm_support.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(vllm_support, "vllm_version", lambda: "0.12.0+cpu")
+    with pytest.warns(UserWarning, match=r"0\.12\.0\+cpu is outside 0\.22\.0 to 0\.31\.0"):
+        vllm_support.require_vllm()
+
+
+def test_the_extra_has_the_range():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    wanted = SpecifierSet(
+        project["project"]["optional-dependencies"]["vllm"][0].removeprefix("vllm")
+    )
+    for version in (vllm_support.OLDEST, vllm_support.TESTED, vllm_support.NEWEST):
+        assert wanted.contains(version)
+    assert not wanted.contains("0.32.0")
