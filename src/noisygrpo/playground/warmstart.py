@@ -92,7 +92,9 @@ class Eyes(nn.Module):
         return total
 
 
-def seeing_loss(model: nn.Module, eyes: Eyes, batch: Batch) -> torch.Tensor:
+def seeing_loss(
+    model: Qwen2_5_VLForConditionalGeneration, eyes: Eyes, batch: Batch
+) -> torch.Tensor:
     """The loss of the stage ``see``."""
     features = model.model.visual(
         batch["pixel_values"], grid_thw=batch["image_grid_thw"]
@@ -113,7 +115,7 @@ class Stage:
 
 
 def stages(
-    settings: WarmStart, model: nn.Module, processor: PlaygroundProcessor
+    settings: WarmStart, model: Qwen2_5_VLForConditionalGeneration, processor: PlaygroundProcessor
 ) -> Iterator[Stage]:
     """The five stages in order."""
     seed, size, peak = settings.seed, settings.batch, settings.learning_rate
