@@ -111,7 +111,7 @@ def test_padded_batch_scores_as_single_rows_do(name, tmp_path):
         **batch,
         "pixel_values": trainer._generate_and_score_completions(other)["pixel_values"],
     }
-    assert (trainer._score(turned) - together)[0].abs().max() > 1e-2  # the image does count
+    assert (trainer._score(turned) - together)[0].abs().max() > 1e-3  # the image does count
 
 
 @every_family
