@@ -34,7 +34,7 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
 
     from noisygrpo.loading import ModelSpec, load_any_processor, load_model
     from noisygrpo.playground import make_split
-    from noisygrpo.rewards.functions import REWARDS
+    from noisygrpo.rewards.load import load_rewards
     from noisygrpo.training import run
     from noisygrpo.training.config import NoisyGRPOConfig
 
@@ -58,7 +58,7 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
         "disable_tqdm": True,
         "seed": 0,
     }
-    rewards = [REWARDS["accuracy"], REWARDS["format"]]
+    rewards, _ = load_rewards([{"name": "accuracy"}, {"name": "format"}])
     if kind.startswith("trl"):
         return GRPOTrainer(
             model=model,
