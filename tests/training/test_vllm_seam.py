@@ -25,10 +25,14 @@ class Engine:
 
     def __init__(self, trainer):
         self.processor, self.calls, self.syncs = trainer.processing_class, [], 0
-        self.trainer = trainer
+        self.trainer, self.resets = trainer, 0
+        self.llm = SimpleNamespace(llm_engine=self)
 
     def sync_weights(self):
         self.syncs += 1
+
+    def reset_encoder_cache(self):
+        self.resets += 1
 
     def expand(self, prompt, images):
         pad, left = self.trainer._image_pad_token_id, iter(images or [])
@@ -81,7 +85,7 @@ def test_weights_are_synchronised_once_a_step(tmp_path):
     for step, syncs in ((0, 1), (0, 1), (1, 2)):
         trainer.state.global_step = step
         trainer._generate_and_score_completions(inputs)
-        assert trainer.vllm_generation.syncs == syncs
+        assert trainer.vllm_generation.syncs == trainer.vllm_generation.resets == syncs
 
 
 def test_another_number_of_tokens_names_the_row(tmp_path):
@@ -121,8 +125,14 @@ def test_images_come_at_the_size_of_the_runs_limits(tmp_path):
 class Client:
     """Records what a vLLM server is asked."""
 
+    base_url = "http://server"
+
     def __init__(self):
-        self.asked = []
+        self.asked, self.posted, self.session = [], [], self
+
+    def post(self, url):
+        self.posted.append(url)
+        return SimpleNamespace(raise_for_status=lambda: None)
 
     def image_features(self, images):
         self.images = images
@@ -164,6 +174,7 @@ def test_a_server_is_sent_every_view(tmp_path):
     client = trainer.vllm_generation.vllm_client
     prompts, features, n = client.asked[0]
     assert (len(prompts), len(client.images), n) == (12, 12, 1)
+    assert client.posted == ["http://server/reset_encoder_cache"]
     pixels = {np.asarray(row[0]).tobytes() for row in client.images}
     assert len(pixels) == 12  # three prompts, three levels of noise and the clean image each
     places = [place["mm_placeholders"]["image"][0] for place in features]

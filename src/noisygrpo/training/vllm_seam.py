@@ -9,6 +9,9 @@ What TRL 1.16 does with vLLM and a vision-language model, and what is different 
   token, the one that is scored; else the row is named.
 - In server mode it sends every G-th prompt and asks for G completions. Where rollouts of a group
   see different images here every prompt is sent, and asked for one completion.
+- With new weights it forgets vLLM's prefixes, but not the image features that vLLM keeps by the
+  image's hash, so an image seen before would be shown as the old vision tower saw it. Here these
+  are forgotten too.
 - vLLM processes images itself, with the limits of the model's folder. Where the run has limits of
   its own, images are brought to their size before (``fit_images``).
 - Its importance-sampling correction, min(pi_theta / pi_vllm, c), compares log-probs given the same
@@ -17,7 +20,8 @@ What TRL 1.16 does with vLLM and a vision-language model, and what is different 
   ones keep weight 1, as in the published methods. ``log_view_ratio`` logs by level what a
   correction would be.
 
-Weights are synchronised, and the sampler's log-probs kept, as in TRL.
+The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was seen with 0.31.0
+(tests/with_vllm).
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +56,7 @@ class VLLMSeam(SharedPrefixSeam):
             )
         if self.state.global_step != self._last_loaded_step:
             with profiling_context(self, "sync_weights"):
-                self.vllm_generation.sync_weights()
+                self._sync_weights()
             self._last_loaded_step = self.state.global_step
         prompts, images = self._for_vllm(prompt_ids, images, multimodal_fields)
         several = self.args.noisy and self.model.training
@@ -65,6 +69,15 @@ class VLLMSeam(SharedPrefixSeam):
         self._check_prompts(prompt_ids, seen)
         completions = [list(ids) for ids in completion_ids]
         return completions, [[token[0] for token in row] for row in log_probs]
+
+    def _sync_weights(self) -> None:
+        engine = self.vllm_generation
+        engine.sync_weights()
+        if self.args.vllm_mode == "colocate":
+            engine.llm.llm_engine.reset_encoder_cache()
+        elif self.accelerator.is_main_process:
+            client = engine.vllm_client
+            client.session.post(f"{client.base_url}/reset_encoder_cache").raise_for_status()
 
     def _for_vllm(
         self, prompt_ids: Any, images: Any, fields: dict[str, Any]

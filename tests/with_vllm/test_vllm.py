@@ -1,0 +1,188 @@
+"""The playground's model trained and evaluated through a real vLLM, on a CPU: `make test-vllm`."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from trl.generation import vllm_generation
+from vllm.model_executor.layers import utils as layers
+
+from noisygrpo.evaluation.generate import build_inputs
+from noisygrpo.loading import load_model
+from noisygrpo.playground import load_processor, make_split, model_path
+from noisygrpo.recipe import ModelSpec
+from noisygrpo.rewards import load_rewards
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.run import build_trainer
+from noisygrpo.training.vllm_seam import fold_images
+
+CLOSE = 1e-3
+"""Mean difference of log-probs per token that the rounding of float32 explains."""
+
+
+@pytest.fixture(scope="module")
+def engines():
+    """TRL's engine as it is, but one for all tests, not compiled (minutes), and with plain weights
+    in float32, as the trainer's are.
+
+    On a CPU vLLM packs the weights of linear layers for its kernels and drops the originals, so
+    that none could be loaded again; on a GPU it keeps them.
+    """
+    made = []
+    original, dispatch = vllm_generation.LLM, layers.dispatch_cpu_unquantized_gemm
+    layers.dispatch_cpu_unquantized_gemm = plain_linear
+
+    @functools.wraps(original)
+    def quick(*args, **kwargs):
+        if not made:
+            made.append(original(*args, **kwargs, enforce_eager=True, dtype="float32"))
+        return made[0]
+
+    vllm_generation.LLM = quick
+    yield made
+    vllm_generation.LLM, layers.dispatch_cpu_unquantized_gemm = original, dispatch
+
+
+def plain_linear(layer, remove_weight):
+    layer.cpu_linear = torch.nn.functional.linear
+
+
+def trainer_of(folder, tmp_path, rows=4, **changes):
+    model = load_model(ModelSpec(folder), train=True)
+    settings = {
+        "output_dir": str(tmp_path),
+        "method": "noisygrpo",
+        "noise_levels": [0.0, 0.1, 0.2, 0.3],
+        "per_device_train_batch_size": 8,
+        "num_generations": 4,
+        "max_completion_length": 48,
+        "max_steps": 2,
+        "learning_rate": 1e-3,
+        "optim": "sgd",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_max_model_length": 1024,
+        "log_view_ratio": True,
+    }
+    config = NoisyGRPOConfig(**{**settings, **changes})
+    rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
+    processor = load_processor(model_path())
+    return build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
+
+
+def records(folder):
+    return [json.loads(line) for line in (Path(folder) / "rollouts.jsonl").read_text().splitlines()]
+
+
+def clean_difference(trainer, batch):
+    """Return the mean |log pi_vllm - log pi_trainer| per token of the clean rollouts."""
+    clean = torch.tensor([not rollout.noisy for rollout in trainer._rollouts])
+    mask = batch["completion_mask"].bool() & clean[:, None]
+    with torch.no_grad():
+        ours = trainer._score(batch)
+    return (ours - batch["sampling_per_token_logps"])[mask].abs().mean().item()
+
+
+def test_training_on_noisy_views(engines, model_folder, tmp_path):
+    """Two steps; the engine samples with the weights of the moment, each rollout from its view."""
+    trainer = trainer_of(model_folder, tmp_path)
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    trainer.train()
+    rollouts = records(tmp_path)
+    assert [record["noise_level"] for record in rollouts[:4]] == [0.0, 0.1, 0.2, 0.3]
+    assert len(rollouts) == 16 and all(record["completion_tokens"] > 0 for record in rollouts)
+    assert any(not torch.equal(v, before[n]) for n, v in trainer.model.named_parameters())
+    history = trainer.state.log_history[0]
+    ratios = [history[f"view_ratio/token/level_{level}"] for level in (0.1, 0.2, 0.3)]
+    assert all(abs(ratio) < 3 for ratio in ratios)
+    # Within a step vLLM keeps its weights; the next step renews them, and what it remembers of
+    # images that it has seen.
+    inputs = [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+    trainer._generate_and_score_completions(inputs)
+    with torch.no_grad():  # far from where they were, or agreement would show nothing
+        for value in trainer.model.parameters():
+            value.mul_(0.95)
+    stale = clean_difference(trainer, trainer._generate_and_score_completions(inputs))
+    trainer.state.global_step += 1
+    fresh = clean_difference(trainer, trainer._generate_and_score_completions(inputs))
+    assert fresh < CLOSE and stale > 30 * CLOSE, (fresh, stale)
+    print(f"mean difference per token: {fresh:.4f} in step, {stale:.4f} with stale weights")
+
+
+def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
+    trainer = trainer_of(
+        model_folder,
+        tmp_path,
+        vllm_importance_sampling_correction=True,
+        vllm_importance_sampling_mode="token_truncate",
+    )
+    inputs = [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+    batch = trainer._generate_and_score_completions(inputs)
+    noisy = torch.tensor([rollout.noisy for rollout in trainer._rollouts])
+    ratio = batch["importance_sampling_ratio"]
+    assert (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
+    assert clean_difference(trainer, batch) < CLOSE
+
+
+def test_hints(engines, model_folder, tmp_path):
+    """A level's prompts end with a part of the reference reasoning, and vLLM reads them so."""
+    trainer = trainer_of(
+        model_folder, tmp_path, method="hint_grpo", noise_levels=None, hint_levels=2, max_steps=1
+    )
+    trainer.train()
+    assert len(records(tmp_path)) == 8
+
+
+def test_expanded_prompts_would_be_expanded_again(engines, model_folder):
+    """Why placeholders are folded: vLLM puts the features in the place of the first one."""
+    processor = load_processor(model_path())
+    row = make_split("test", 1)[0]
+    ids = build_inputs(processor, [row])["input_ids"][0].tolist()
+    pad = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+    data = {"multi_modal_data": {"image": row["images"][0]}}
+    folded, expanded = (
+        engines[0].generate([{"prompt_token_ids": prompt, **data}], use_tqdm=False)[0]
+        for prompt in (fold_images(ids, pad), ids)
+    )
+    assert list(folded.prompt_token_ids) == ids
+    assert len(expanded.prompt_token_ids) == len(ids) + ids.count(pad) - 1
+
+
+def test_evaluation(model_folder, tmp_path):
+    """The same rows through both engines: nearly the same answers, as one computes in bfloat16."""
+    texts = {}
+    for engine in ("hf", "vllm"):
+        words = ["evaluate", "--model", model_folder, "--benchmark", "playground-test"]
+        words += ["--rows", "12", "--max-new-tokens", "128", "--engine", engine]
+        result = in_a_process(*words, "--output-dir", str(tmp_path / engine))
+        assert result.returncode == 0, result.stderr[-3000:]
+        (samples,) = (tmp_path / engine).rglob("samples.jsonl")
+        lines = [json.loads(line) for line in samples.read_text().splitlines()]
+        texts[engine] = {line["example_id"]: line["output"] for line in lines}
+    assert texts["hf"].keys() == texts["vllm"].keys()
+    same = sum(texts["vllm"][key] == text for key, text in texts["hf"].items())
+    assert len(texts["hf"]) == 12 and same >= 8, f"{same} of 12 answers are the same"
+
+
+def in_a_process(*words):
+    """Run the command line where no engine lives yet; conftest makes vLLM importable there too."""
+    code = "import sys, conftest; from noisygrpo.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "TORCH_COMPILE_DISABLE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1800,
+    )
