@@ -26,7 +26,7 @@ ALLOWED = {
     "training": {"training", "methods", "rewards", "data", "errors", "evaluation"},
     # The runner of evaluations loads a model, and a model is described as recipes describe it.
     "evaluation": {"evaluation", "methods", "rewards", "data", "errors", "training", "playground"}
-    | {"loading", "recipe"},
+    | {"loading", "recipe", "schema"},
     "report": {"report", "evaluation", "training", "methods", "rewards", "data", "errors"},
 }
 METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}
