@@ -149,10 +149,10 @@ def nlvr(folder: Path) -> tuple[Path, str]:
     if not folder.exists():
         folder.mkdir(parents=True)
         rows = {
-            "identifier": [f"dev-{number}-0-0" for number in range(4)],
-            "statement": [f"There are {number} boxes." for number in range(4)],
-            "label": ["true", "false"] * 2,
-            "image": [tiny_image(number) for number in range(4)],
+            "identifier": [f"dev-{number}-0-0" for number in range(8)],
+            "statement": [f"There are {number} boxes." for number in range(8)],
+            "label": ["true", "false"] * 4,
+            "image": [tiny_image(number) for number in range(8)],
         }
         features = {key: datasets.Value("string") for key in rows} | {"image": datasets.Image()}
         made = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
