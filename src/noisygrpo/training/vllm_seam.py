@@ -41,6 +41,7 @@ class VLLMSeam(SharedPrefixSeam):
     """``trl.GRPOTrainer`` whose vLLM rollouts may each see another image; else unchanged."""
 
     _rollouts: list[Any]
+    _last_loaded_step: int
 
     def _generate_single_turn(
         self,
