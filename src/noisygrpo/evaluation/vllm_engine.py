@@ -4,6 +4,7 @@ vLLM is optional and only imported here. It gets the chat-templated prompt with 
 each image and expands it itself. Vision tokens are banned through ``logit_bias``, as in training.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,20 +39,29 @@ def vllm_answers(
     limits = {"limit_mm_per_prompt": {"image": max_images}}
     engine = vllm.LLM(model=model, seed=settings.seed, **limits, **engine_options)
     banned = vision_token_ids(config.to_dict(), processor.tokenizer)
-    sampling = vllm.SamplingParams(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_new_tokens,
-        seed=settings.seed,
-        logit_bias=dict.fromkeys(banned, _BAN) or None,
-    )
+    common = {
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "max_tokens": settings.max_new_tokens,
+        "logit_bias": dict.fromkeys(banned, _BAN) or None,
+    }
 
     def answer(rows: Sequence[Row]) -> list[Completion]:
         requests = [_request(processor, row) for row in rows]
+        sampling = vllm.SamplingParams(**common)
+        if settings.temperature > 0:
+            seeds = [_seed(settings.seed, row) for row in rows]
+            sampling = [vllm.SamplingParams(**common, seed=seed) for seed in seeds]
         outputs = engine.generate(requests, sampling, use_tqdm=False)
         return [_completion(output.outputs[0]) for output in outputs]
 
     return answer
+
+
+def _seed(seed: int, row: Row) -> int:
+    """A row's own seed: the same draw whatever shares its batch."""
+    name = f"{seed}\n{row.get('example_id', '')}"
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest()) >> 1
 
 
 def _request(processor: Any, row: Row) -> dict[str, Any]:
