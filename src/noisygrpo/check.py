@@ -2,7 +2,7 @@
 
 In order, each part needing more than the one before: the recipe and config; the rows, their
 targets as the judge parses them, and what each reward gives a right and a wrong answer; batch
-arithmetic; image and prompt tokens; a memory estimate (formula in ``budget``); one group of
+arithmetic; image and prompt tokens; hints; a memory estimate (formula in ``budget``); one group of
 rollouts, each on its view.
 """
 
@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForImageTextToText
 
 from noisygrpo.budget import estimate_memory
+from noisygrpo.check_hints import hint_lines
 from noisygrpo.console import describe
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import Generation, build_inputs, generate_batch
@@ -53,6 +54,8 @@ def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     longest = report_tokens(processor, load_config(recipe.model), examples)
+    if (config.hint_levels or 1) > 1:
+        heading("hints", *hint_lines(config, processor.tokenizer, examples))
     report_memory(prepared, longest)
     if rollout:
         report_rollout(recipe, config, processor, rewards, examples[0])
@@ -136,7 +139,8 @@ def weighted(scores: Sequence[float | None], weights: Sequence[float]) -> float:
 def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float | None]:
     """What each reward gives a completion of a row, called as the trainer calls it."""
     columns = {key: [value] for key, value in row.items() if key not in ("prompt", "images")}
-    columns |= {"noise_level": [0.0], "hint_ratio": [0.0], "rollout_index": [0]}
+    columns |= {"noise_level": [0.0], "rollout_index": [0]}
+    columns |= {"hint_ratio": [0.0], "hint_level": [0], "hint": [""]}
     completion = [{"role": "assistant", "content": text}]
     return [
         reward(prompts=[row["prompt"]], completions=[completion], **columns)[0]

@@ -45,14 +45,26 @@ def test_a_reward_that_sees_no_difference_is_trouble(recipe_file, run_cli):
 def test_a_user_reward_is_called_as_in_training(recipe_file, run_cli, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "def short(prompts, completions, answer, noise_level, **columns):\n"
-        "    assert noise_level == [0.0] * len(completions)\n"
+        "def short(prompts, completions, answer, noise_level, hint, hint_level, **columns):\n"
+        "    assert noise_level == hint_level == [0] * len(completions) and hint == ['']\n"
         "    return [float(f'>{a}<' in c[0]['content']) for c, a in zip(completions, answer)]\n"
     )
     recipe = recipe_file(rewards=[{"name": f"{path}:short", "weight": 0.5}])
     status, text, _ = run_cli("check", recipe, "--no-rollout")
     assert status == 0
     assert "short" in text and "0.50" in text
+
+
+def test_hints_of_every_level_are_shown(run_cli):
+    words = ("playground-hint-grpo", "--rows", "2", "--no-rollout")
+    status, text, _ = run_cli("check", *words)
+    assert status == 0
+    assert "  hints    3 levels, first_nonzero\n" in text
+    rows = [line.split() for line in text.split("\nhints\n")[1].splitlines()[3:5]]
+    for name, steps, *tokens in rows:
+        assert name.startswith("train-0-") and int(steps) >= 3
+        assert 0 == int(tokens[0]) < int(tokens[1]) < int(tokens[2])
+    assert "'<think>Step 1: " in text
 
 
 def test_lora_is_counted(recipe_file, run_cli):

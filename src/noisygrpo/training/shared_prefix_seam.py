@@ -25,7 +25,6 @@ import torch
 from accelerate.utils import is_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel
-from trl import GRPOTrainer
 from trl.trainer.utils import (
     split_pixel_values_by_grid,
     split_tensor_dict,
@@ -35,6 +34,7 @@ from trl.trainer.utils import (
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.image_counts import ARGUMENT, asks_for_counts, with_counts
+from noisygrpo.training.resume import ResumeSeam
 from noisygrpo.training.scoring import Scores
 from noisygrpo.training.shared_prefix import (
     KNOWN_KEYS,
@@ -49,7 +49,7 @@ from noisygrpo.training.shared_prefix_layout import keep_groups
 logger = logging.getLogger(__name__)
 
 
-class SharedPrefixSeam(GRPOTrainer):
+class SharedPrefixSeam(ResumeSeam):
     """``trl.GRPOTrainer`` that reads the prompt of a group once; unchanged if that is off."""
 
     args: NoisyGRPOConfig
