@@ -1,8 +1,6 @@
 """Hint levels are selected alike on one process and on two, between which a group is split."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-HERE = Path(__file__).parent
+from two_processes import run_on_two
+
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
 
 
@@ -58,17 +57,7 @@ def outcome(folder):
 def test_two_processes_select_as_one(tmp_path, early):
     train(tmp_path / "one", per_device=12, early=early)
     expected = outcome(tmp_path / "one")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    result = subprocess.run(
-        [*command, str(Path(__file__)), str(tmp_path / "two"), str(early)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,  # minutes go by where the machine is busy
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_on_two(__file__, tmp_path / "two", early)
     rollouts, metrics, parameters = outcome(tmp_path / "two")
     assert rollouts == expected[0]  # levels, hints, noise, completions, rewards, advantages
     assert {record["hint_level"] for record in rollouts} >= {0, 1}

@@ -1,8 +1,6 @@
 """On several processes every rank has the same metrics, and a rank without any image goes along."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,15 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-HERE = Path(__file__).parent
+from two_processes import by_row_and_rollout, run_on_two
+
 OWN = ("time/", "step_time", "tokens_per_second", "train_", "memory/", "profiling/")
 """Metrics of a process's own clock."""
-
-
-def by_row_and_rollout(example_id, rollout_index, **columns):
-    """A reward that depends on whose rollout it is and nothing else."""
-    pairs = zip(example_id, rollout_index, strict=True)
-    return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
 
 
 def train(output_dir, per_device, **changes):
@@ -72,17 +65,7 @@ def test_ranks_agree_and_equal_one_process(tmp_path, changes):
     one.mkdir()
     two.mkdir()
     train(one, 8, **changes)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    result = subprocess.run(
-        [*command, __file__, str(two), json.dumps(changes)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_on_two(__file__, two, json.dumps(changes))
     first, second, alone = history(two, 0), history(two, 1), history(one, 0)
     assert len(first) == len(second) == len(alone) >= 2
     for entry, other in zip(first, second, strict=True):

@@ -1,8 +1,6 @@
 """The same noise, groups, advantages and update on one process, on two, and with loader workers."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,13 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-HERE = Path(__file__).parent
-
-
-def by_row_and_rollout(example_id, rollout_index, **columns):
-    """A reward that depends on whose rollout it is and nothing else."""
-    pairs = zip(example_id, rollout_index, strict=True)
-    return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
+from two_processes import by_row_and_rollout, run_on_two
 
 
 def train(output_dir, per_device, workers=0):
@@ -66,17 +58,7 @@ def test_loader_workers_change_nothing(tmp_path, one_process):
 
 
 def test_two_processes_are_one(tmp_path, one_process):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    result = subprocess.run(
-        [*command, str(HERE / "test_processes.py"), str(tmp_path)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_on_two(__file__, tmp_path)
     rollouts, metrics, parameters = outcome(tmp_path)
     assert len(rollouts) == 3 * 8
     assert rollouts == one_process[0]  # levels, seeds, completions, rewards, advantages

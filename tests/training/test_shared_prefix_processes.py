@@ -1,20 +1,12 @@
 """Shared prefixes on two processes, groups split between them, train as rows on one process do."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
-HERE = Path(__file__).parent
-
-
-def by_row_and_rollout(example_id, rollout_index, **columns):
-    """A reward that depends on whose rollout it is and nothing else."""
-    pairs = zip(example_id, rollout_index, strict=True)
-    return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
+from two_processes import by_row_and_rollout, run_on_two
 
 
 def train(output_dir, per_device, shared):
@@ -45,17 +37,7 @@ def train(output_dir, per_device, shared):
 def test_two_processes_with_shared_prefixes_are_one_without(tmp_path):
     """12 rollouts a step: each process has one whole group and half of the one in the middle."""
     train(tmp_path / "one", 12, shared=False)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parent), *sys.path])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    result = subprocess.run(
-        [*command, __file__, str(tmp_path / "two")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_on_two(__file__, tmp_path / "two")
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, value in one.items():
