@@ -40,6 +40,7 @@ class Job:
     dtype: str
     device: str
     threads: int
+    kernel: str
     lora: bool
     freeze: bool
     checkpointing: bool

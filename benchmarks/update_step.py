@@ -107,6 +107,7 @@ def build_trainer(job: Job, ours: bool, folder: str) -> Any:
     }
     if ours:
         settings |= {"shared_prefix": True, "rollouts_format": "none"}
+        settings |= {"shared_prefix_kernel": job.kernel}
     lora = None
     if job.lora:
         from peft import LoraConfig
@@ -232,6 +233,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--kernel", choices=["sdpa", "flex"], default="sdpa", help="of ours")
     parser.add_argument("--lora", action="store_true")
     parser.add_argument("--freeze", action="store_true", help="train no part of the vision tower")
     parser.add_argument("--checkpointing", action="store_true", help="gradient checkpointing")

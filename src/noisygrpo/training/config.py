@@ -144,6 +144,10 @@ class NoisyGRPOConfig(GRPOConfig):
     and images once; the same numbers up to rounding. Where a model or setting does not allow it,
     rows are scored one by one and one warning says why."""
 
+    shared_prefix_kernel: str = "sdpa"
+    """What computes the attention of groups: sdpa; or flex (FlexAttention, on a GPU only), which
+    keeps no copies of the prompt's keys and values."""
+
     rollouts_format: str = "jsonl"
     """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""
 

@@ -25,6 +25,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "advantage": tuple(ADVANTAGES),
     "constant_groups": CONSTANT_GROUPS,
     "rollouts_format": ("jsonl", "parquet", "none"),
+    "shared_prefix_kernel": ("sdpa", "flex"),
     # TRL's own, which it would only miss in the first step.
     "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
     "importance_sampling_level": ("token", "sequence"),
@@ -156,6 +157,11 @@ def _one_level(config: "NoisyGRPOConfig") -> bool:
 
 
 def _check_engine(config: "NoisyGRPOConfig") -> None:
+    require(
+        config.shared_prefix or config.shared_prefix_kernel == "sdpa",
+        f"shared_prefix_kernel: {config.shared_prefix_kernel!r} has no effect without "
+        "shared_prefix: true",
+    )
     require(
         not (config.use_vllm and config.noisy and config.off_policy_mask_threshold is not None),
         f"off_policy_mask_threshold: {config.off_policy_mask_threshold} compares the log-probs of "

@@ -31,6 +31,7 @@ from trl.trainer.utils import split_pixel_values_by_grid
 from noisygrpo.training import shared_prefix_attention
 from noisygrpo.training.frozen_images import FrozenImages, ImageOutput
 from noisygrpo.training.scoring import IMAGE_KEYS, select_rows
+from noisygrpo.training.shared_prefix_flex import block_mask
 from noisygrpo.training.shared_prefix_layout import (
     Layout,
     Prompts,
@@ -75,13 +76,17 @@ def obstacle(model: PreTrainedModel) -> str | None:
 class CompletionStates:
     """Lets a model's backbone return only the hidden states that predict a completion token."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        """Prepare the model: hooks on its backbone and the attention of its language model."""
+    def __init__(self, model: PreTrainedModel, kernel: str = "sdpa") -> None:
+        """Prepare the model: hooks on its backbone and the attention of its language model.
+
+        ``kernel`` computes the attention of groups: ``sdpa`` or ``flex``.
+        """
         shared_prefix_attention.register()
         name = shared_prefix_attention.NAME
         text_only = model.config.get_text_config() is model.config
         model.set_attn_implementation(name if text_only else {"text_config": name})
         self.model = model
+        self.kernel = kernel
         self.mrope = FAMILIES[model.config.model_type]
         self._index: Tensor | None = None
         self._image: ImageOutput | None = None
@@ -196,7 +201,7 @@ def score_groups(
     with states.only(index, image):
         output = model(
             input_ids=layout.input_ids,
-            attention_mask=layout.additive_mask(_dtype(states.model)),
+            attention_mask=_mask(states, layout),
             position_ids=layout.position_ids,
             shift_labels=labels[None],
             fused_lm_head=True,
@@ -221,6 +226,12 @@ def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         return layout.index, layout.labels, layout.target
     zero = layout.index.new_zeros(1)
     return zero, zero - 100, zero
+
+
+def _mask(states: CompletionStates, layout: Layout) -> Any:
+    if states.kernel == "flex":
+        return block_mask(layout.visible)
+    return layout.additive_mask(_dtype(states.model))
 
 
 def _dtype(model: PreTrainedModel) -> torch.dtype:

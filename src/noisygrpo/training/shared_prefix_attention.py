@@ -12,7 +12,8 @@ keys and values.
 
 How it is reached: it is registered with Transformers under ``NAME`` and set on the language model.
 A mask ``[g, G, S, P + S]`` goes through the model untouched, since it has four axes, and its shape
-says where the segments are. Any other mask, and none, go to Transformers' own SDPA function, so
+says where the segments are; so does a ``BlockMask``, which goes to FlexAttention
+(``shared_prefix_flex``). Any other mask, and none, go to Transformers' own SDPA function, so
 generation and scoring row by row compute what they always did.
 
 Shapes: g sequences, H heads, H_k key-value heads, L = P + G S tokens, d channels.
@@ -24,9 +25,12 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+
+from noisygrpo.training import shared_prefix_flex
 
 NAME = "noisygrpo_shared_prefix"
 """Under which Transformers knows this attention."""
@@ -37,12 +41,17 @@ def shared_prefix_attention(
     query: Float[Tensor, "g H L d"],
     key: Float[Tensor, "g H_k L d"],
     value: Float[Tensor, "g H_k L d"],
-    attention_mask: Tensor | None,
+    attention_mask: Tensor | BlockMask | None,
     dropout: float = 0.0,
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Float[Tensor, "g L H d"], None]:
     """Attend as Transformers' SDPA function does, or along segments if the mask is one of ours."""
+    if isinstance(attention_mask, BlockMask):
+        flexed = shared_prefix_flex.attend(
+            module, query, key, value, attention_mask, scaling, dropout
+        )
+        return flexed, None
     tokens = query.size(2)
     if attention_mask is None or attention_mask.ndim != 4 or attention_mask.size(2) == tokens:
         return sdpa_attention_forward(

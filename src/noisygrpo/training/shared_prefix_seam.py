@@ -44,6 +44,7 @@ from noisygrpo.training.shared_prefix import (
     obstacle,
     score_groups,
 )
+from noisygrpo.training.shared_prefix_flex import check_device
 from noisygrpo.training.shared_prefix_layout import keep_groups
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ class SharedPrefixSeam(ResumeSeam):
             self._say(reason)
             return
         models = [model] if self.ref_model is None else [model, self._core(self.ref_model)]
-        self._states = [CompletionStates(one) for one in models]
+        kernel = self.args.shared_prefix_kernel
+        if kernel == "flex":
+            check_device(self.accelerator.device)
+        self._states = [CompletionStates(one, kernel) for one in models]
         frozen = self._states[0].mrope and is_frozen(model)
         self._frozen = {id(one): frozen and same_tower(model, one) for one in models}
 
@@ -88,6 +92,8 @@ class SharedPrefixSeam(ResumeSeam):
             return "the balance of a mixture of experts is a matter of all tokens"
         if is_peft_model(self.model) and self.model.active_peft_config.is_prompt_learning:
             return "the adapter puts tokens in front of the prompt"
+        if self.args.shared_prefix_kernel == "flex" and _attention_dropout(model):
+            return "FlexAttention has no dropout"
         return obstacle(model)
 
     def _say(self, reason: str) -> None:
@@ -164,6 +170,10 @@ class SharedPrefixSeam(ResumeSeam):
         first = self.accelerator.process_index * rows
         order = keep_groups(torch.randperm(rows), first, self.num_generations)
         return {key: _reorder(value, order) for key, value in batch.items()}
+
+
+def _attention_dropout(model: PreTrainedModel) -> float:
+    return float(model.config.get_text_config().to_dict().get("attention_dropout") or 0.0)
 
 
 def _reorder(value: Any, order: Tensor) -> Any:
