@@ -14,7 +14,13 @@ from noisygrpo.training.metrics import Clock, bucket, by_level, constant_groups,
 from noisygrpo.training.preprocess import OncePerImage, once_per_image
 from noisygrpo.training.progress import step_line
 from noisygrpo.training.rollout_log import append_lines, drop_steps_after
-from noisygrpo.training.rollouts import annotate, plan_batch, prompt_images, replace_images
+from noisygrpo.training.rollouts import (
+    annotate,
+    plan_batch,
+    prompt_images,
+    replace_images,
+    see_all,
+)
 from noisygrpo.training.vision import ban_tokens, check_image_tokens, vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings, tiny_tokenizer
 
@@ -150,6 +156,24 @@ def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
     assert [record["step"] for record in kept] == [1, 2, 2]
     assert [entry.name for entry in tmp_path.iterdir()] == ["log.jsonl"]
     drop_steps_after(tmp_path / "none.jsonl", 0)
+
+
+@pytest.mark.parametrize(("method", "distinct"), [("noisygrpo", 3), ("noisyrollout", 1)])
+def test_every_distinct_view_is_drawn_once(tmp_path, method, distinct):
+    """Of four rollouts NoisyGRPO shows three their own noise, NoisyRollout shows two the same."""
+    settings = tiny_settings(tmp_path, method=method)
+    rows = batch_of(tiny_rows(2, images=(1, 2)), 4)
+    rollouts = plan_batch(NoisyGRPOConfig(**settings), rows, first=0, group=4, step=1)
+    images = [row["images"] for row in annotate(rows, rollouts)]
+    views = see_all(rollouts, images)
+    alone = [rollout.see(row) for rollout, row in zip(rollouts, images, strict=True)]
+    for row, wanted in zip(views, alone, strict=True):
+        assert [image.tobytes() for image in row] == [image.tobytes() for image in wanted]
+    for group, pictures in ((slice(0, 4), 1), (slice(4, 8), 2)):
+        objects = {id(image) for row in views[group] for image in row}
+        clean = {id(image) for row in images[group] for image in row}
+        assert clean < objects and len(clean) == pictures
+        assert len(objects - clean) == distinct * pictures
 
 
 def test_images_are_processed_once_and_exactly_alike():

@@ -10,7 +10,9 @@ A row without images has no view but the clean one: there is nothing to put nois
 is 0 and the prior of a Bayesian advantage has no say in it.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +81,32 @@ class Rollout:
             perturb(image, self.view.level, self.noise_seed(number), self.kind)
             for number, image in enumerate(images)
         ]
+
+
+def see_all(
+    rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]
+) -> list[list[Image.Image]]:
+    """Return each rollout's images as ``see`` does, every distinct view drawn once.
+
+    Rollouts that share their noise (NoisyRollout) share the image objects as well, so that nothing
+    after this works on one view twice. Views are drawn side by side, as NumPy leaves the
+    interpreter's lock while it draws; which thread draws one makes no difference to it.
+    """
+    keys = [
+        (rollout.example_id, rollout.view.level, *rollout.seeds(len(row)))
+        for rollout, row in zip(rollouts, images, strict=True)
+    ]
+    distinct = dict(zip(keys, zip(rollouts, images, strict=True), strict=True))
+    with ThreadPoolExecutor(own_cores()) as pool:
+        views = pool.map(lambda job: job[0].see(job[1]), distinct.values())
+        seen = dict(zip(distinct, views, strict=True))
+    return [seen[key] for key in keys]
+
+
+def own_cores() -> int:
+    """Return this process's share of the cores, at most 16."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(16, (os.cpu_count() or 1) // processes))
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

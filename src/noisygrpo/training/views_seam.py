@@ -35,6 +35,7 @@ from noisygrpo.training.rollouts import (
     prompt_images,
     replace_images,
     row_images,
+    see_all,
     with_parts,
 )
 from noisygrpo.training.vision import check_image_tokens
@@ -115,7 +116,7 @@ class ViewsSeam(VLLMSeam):
             self._check_tokens(ids, clean, self._view_fields)
             return ids, clean if any(clean) else None, self._view_fields
         started = time.perf_counter()
-        seen = [rollout.see(row) for rollout, row in zip(self._rollouts, clean, strict=True)]
+        seen = see_all(self._rollouts, clean)
         views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
         self._spent("noise", started)
         self._view_prompts = views
