@@ -31,6 +31,7 @@ from noisygrpo.recipe import PLAYGROUND, ModelSpec
 from noisygrpo.schema import checked, hints_of
 
 PEFT_MISSING = "pip install 'noisygrpo[peft]'"
+QLORA_MISSING = "pip install 'noisygrpo[qlora]'"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -142,7 +143,7 @@ def quantization_config(spec: ModelSpec) -> Any:
     )
     require(
         importlib.util.find_spec("bitsandbytes") is not None,
-        f"model.quantization: {spec.quantization!r} needs bitsandbytes: pip install bitsandbytes",
+        f"model.quantization: {spec.quantization!r} needs bitsandbytes: {QLORA_MISSING}",
     )
     from transformers import BitsAndBytesConfig
 
