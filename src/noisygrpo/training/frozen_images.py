@@ -4,6 +4,9 @@ A frozen tower gives the same features in the old, reference and current passes 
 no graph. They are kept by content: an image that was seen before in the step is one whose patches
 are equal, bit for bit, wherever TRL's shuffling has put it.
 
+Where the tower's weights are sharded, all processes must run it together: one that has every image
+runs it on its first one while another computes what it lacks.
+
 Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patches, channels]``,
 ``image_grid_thw [images, 3]``).
 """
@@ -51,8 +54,14 @@ def same_tower(model: PreTrainedModel, other: PreTrainedModel) -> bool:
 class FrozenImages:
     """Features of the images of a step, in the order in which they were first asked for."""
 
-    def __init__(self) -> None:
-        """Start with no image, and room for none: ``start`` makes room."""
+    def __init__(self, anyone: Callable[[bool], bool] = bool) -> None:
+        """Start with no image, and room for none: ``start`` makes room.
+
+        Args:
+            anyone: takes whether this process lacks an image, and returns whether it has to run
+                the tower; where weights are sharded that is whether any process lacks one.
+        """
+        self._anyone = anyone
         self._known: dict[tuple[Any, ...], list[Features]] = {}
         self._room = 0
         self.computed = 0
@@ -80,14 +89,15 @@ class FrozenImages:
     ) -> list[Features]:
         found = [self._find(one, row) for one, row in zip(patches, grid, strict=True)]
         missing = [number for number, features in enumerate(found) if features is None]
-        if missing:
-            pixels = torch.cat([patches[number] for number in missing])
+        if self._anyone(bool(missing)):
+            chosen = missing or [0]
+            pixels = torch.cat([patches[number] for number in chosen])
             with torch.no_grad():
-                output = backbone.get_image_features(pixels, grid[missing], return_dict=True)
+                output = backbone.get_image_features(pixels, grid[chosen], return_dict=True)
             self.computed += len(missing)
             kinds = [output.pooler_output, *(dict(output).get("deepstack_features") or [])]
-            for number, outputs in zip(missing, zip(*kinds, strict=True), strict=True):
-                found[number] = self._keep(patches[number], grid[number], outputs)
+            for number, outputs in zip(chosen, zip(*kinds, strict=True), strict=True):
+                found[number] = found[number] or self._keep(patches[number], grid[number], outputs)
         return [features for features in found if features is not None]
 
     def _find(self, patches: Tensor, grid: Tensor) -> Features | None:

@@ -40,12 +40,16 @@ def look_for_unused(config: NoisyGRPOConfig, dataset: Dataset) -> None:
         config.ddp_find_unused_parameters = True
 
 
+def weights_sharded(trainer: Any) -> bool:
+    """Tell whether a process holds a part of the weights, so that all run forwards together."""
+    plugin = trainer.accelerator.state.deepspeed_plugin if trainer.is_deepspeed_enabled else None
+    return trainer.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3)
+
+
 def refuse_sharded(trainer: Any, dataset: Dataset) -> None:
     """Raise ``UserError`` where weights are sharded and the data is mixed."""
-    plugin = trainer.accelerator.state.deepspeed_plugin if trainer.is_deepspeed_enabled else None
-    sharded = trainer.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3)
     require(
-        not (sharded and is_mixed(dataset)),
+        not (weights_sharded(trainer) and is_mixed(dataset)),
         "data: some rows have images and some have none; with sharded weights (FSDP, ZeRO-3) a "
         "process without an image would leave the others waiting: use DDP or ZeRO-2, or rows that "
         "all have one",

@@ -47,6 +47,7 @@ from noisygrpo.training.metrics import (
     constant_groups,
     total_rewards,
 )
+from noisygrpo.training.mixed_rows import weights_sharded
 from noisygrpo.training.rollout_log import (
     METRICS_FILE,
     append_lines,
@@ -222,11 +223,20 @@ class NoisyGRPOTrainer(HintsSeam):
             output["view_log_probs"] = output["sampling_per_token_logps"]
         else:
             log_probs = torch.zeros(output["completion_ids"].shape, device=device)
-            if noisy:
-                rows = rows_with_views(output, self._view_fields["pixel_values"], noisy)
-                log_probs[noisy] = self._score(rows).float()
+            scored = self._as_many_everywhere(noisy)
+            if scored:
+                rows = rows_with_views(output, self._view_fields["pixel_values"], scored)
+                log_probs[noisy] = self._score(rows)[: len(noisy)].float()
             output["view_log_probs"] = log_probs
         self._spent("view_ratio", started)
+
+    def _as_many_everywhere(self, rows: list[int]) -> list[int]:
+        """Return the rows, and repeat the first where processes must run as many forwards."""
+        if not weights_sharded(self):
+            return rows
+        count = torch.tensor([len(rows)], device=self.accelerator.device)
+        spare = int(self.accelerator.gather(count).max()) - len(rows)
+        return rows + [(rows or [0])[0]] * spare
 
     def _score(self, batch: dict[str, Any]) -> Float[Tensor, "rows tokens"]:
         ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
