@@ -126,17 +126,18 @@ class Client:
     """Records what a vLLM server is asked."""
 
     base_url = "http://server"
+    status, length = 200, 4
 
     def __init__(self):
         self.asked, self.posted, self.session = [], [], self
 
     def post(self, url):
         self.posted.append(url)
-        return SimpleNamespace(raise_for_status=lambda: None)
+        return SimpleNamespace(status_code=self.status)
 
     def image_features(self, images):
-        self.images = images
-        return [row and {"mm_placeholders": {"image": [None] * len(row)}} for row in images]
+        self.images, place = images, {"offset": 1, "length": self.length}
+        return [row and {"mm_placeholders": {"image": [place] * len(row)}} for row in images]
 
     def generate(self, prompts, features, n, **sampling):
         self.asked.append((prompts, features, n))
@@ -189,6 +190,25 @@ def test_a_server_is_asked_once_a_prompt_where_views_are_clean(tmp_path):
     trainer._generate_and_score_completions(inputs)
     prompts, _, n = trainer.vllm_generation.vllm_client.asked[0]
     assert (len(prompts), n) == (3, 4)
+
+
+def test_an_image_of_another_length_on_the_server_names_the_row(tmp_path):
+    trainer, inputs = with_engine(tmp_path, images=(1,), engine=server, vllm_mode="server")
+    engine = trainer.vllm_generation
+    engine.vllm_client.length = 6
+    with pytest.raises(UserError, match=r"row 'row-0': vLLM made (\d+) tokens of its prompt"):
+        trainer._generate_and_score_completions(inputs)
+    assert engine.vllm_client.asked == []
+    engine.vllm_client.length = 4  # what was put around TRL's method is gone
+    trainer._generate_and_score_completions(inputs)
+    assert len(engine.vllm_client.asked) == 1
+
+
+def test_a_server_that_keeps_image_features_is_refused(tmp_path):
+    trainer, inputs = with_engine(tmp_path, images=(1,), engine=server, vllm_mode="server")
+    trainer.vllm_generation.vllm_client.status = 404
+    with pytest.raises(UserError, match="answers 404 to /reset_encoder_cache"):
+        trainer._generate_and_score_completions(inputs)
 
 
 def test_folding_and_fitting():

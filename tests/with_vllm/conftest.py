@@ -17,10 +17,12 @@ if importlib.util.find_spec("vllm"):
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine in this process
         "VLLM_CPU_KVCACHE_SPACE": "1",  # GB
         "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_HOST_IP": "127.0.0.1",  # where a trainer and its server meet
         "HF_HUB_OFFLINE": "1",
         # vLLM looks at models in child processes, which need torchvision as well.
         "PYTHONPATH": os.pathsep.join([str(SITE), os.environ.get("PYTHONPATH", "")]),
     }
+    sys.path.append(str(SITE))
     if "sitecustomize" not in sys.modules or str(SITE) not in str(sys.modules["sitecustomize"]):
         LIBRARY = runpy.run_path(str(SITE / "sitecustomize.py"))
 

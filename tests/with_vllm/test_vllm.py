@@ -7,35 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cpu_weights  # noqa: F401  leaves linear layers their weights
 import pytest
 import torch
 from trl.generation import vllm_generation
-from vllm.model_executor.layers import utils as layers
 
 from noisygrpo.evaluation.generate import build_inputs
-from noisygrpo.loading import load_model
 from noisygrpo.playground import load_processor, make_split, model_path
-from noisygrpo.recipe import ModelSpec
-from noisygrpo.rewards import load_rewards
-from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
 from noisygrpo.training.vllm_seam import fold_images
-
-CLOSE = 1e-3
-"""Mean difference of log-probs per token that the rounding of float32 explains."""
+from with_vllm.runs import CLOSE, clean_difference, groups_of, records, trainer_of
 
 
 @pytest.fixture(scope="module")
 def engines():
-    """TRL's engine as it is, but one for all tests, not compiled (minutes), and with plain weights
-    in float32, as the trainer's are.
-
-    On a CPU vLLM packs the weights of linear layers for its kernels and drops the originals, so
-    that none could be loaded again; on a GPU it keeps them.
+    """TRL's engine as it is, but one for all tests, not compiled (minutes), and in float32, as the
+    trainer's weights are; ``cpu_weights`` says why these are not packed.
     """
-    made = []
-    original, dispatch = vllm_generation.LLM, layers.dispatch_cpu_unquantized_gemm
-    layers.dispatch_cpu_unquantized_gemm = plain_linear
+    made, original = [], vllm_generation.LLM
 
     @functools.wraps(original)
     def quick(*args, **kwargs):
@@ -45,53 +33,7 @@ def engines():
 
     vllm_generation.LLM = quick
     yield made
-    vllm_generation.LLM, layers.dispatch_cpu_unquantized_gemm = original, dispatch
-
-
-def plain_linear(layer, remove_weight):
-    layer.cpu_linear = torch.nn.functional.linear
-
-
-def trainer_of(folder, tmp_path, rows=4, **changes):
-    model = load_model(ModelSpec(folder), train=True)
-    settings = {
-        "output_dir": str(tmp_path),
-        "method": "noisygrpo",
-        "noise_levels": [0.0, 0.1, 0.2, 0.3],
-        "per_device_train_batch_size": 8,
-        "num_generations": 4,
-        "max_completion_length": 48,
-        "max_steps": 2,
-        "learning_rate": 1e-3,
-        "optim": "sgd",
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "use_cpu": True,
-        "use_vllm": True,
-        "vllm_mode": "colocate",
-        "vllm_max_model_length": 1024,
-        "log_view_ratio": True,
-    }
-    config = NoisyGRPOConfig(**{**settings, **changes})
-    rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
-    processor = load_processor(model_path())
-    return build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
-
-
-def records(folder):
-    return [json.loads(line) for line in (Path(folder) / "rollouts.jsonl").read_text().splitlines()]
-
-
-def clean_difference(trainer, batch):
-    """Return the mean |log pi_vllm - log pi_trainer| per token of the clean rollouts."""
-    clean = torch.tensor([not rollout.noisy for rollout in trainer._rollouts])
-    mask = batch["completion_mask"].bool() & clean[:, None]
-    with torch.no_grad():
-        ours = trainer._score(batch)
-    return (ours - batch["sampling_per_token_logps"])[mask].abs().mean().item()
+    vllm_generation.LLM = original
 
 
 def test_training_on_noisy_views(engines, model_folder, tmp_path):
@@ -108,7 +50,7 @@ def test_training_on_noisy_views(engines, model_folder, tmp_path):
     assert all(abs(ratio) < 3 for ratio in ratios)
     # Within a step vLLM keeps its weights; the next step renews them, and what it remembers of
     # images that it has seen.
-    inputs = [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+    inputs = groups_of(trainer)
     trainer._generate_and_score_completions(inputs)
     with torch.no_grad():  # far from where they were, or agreement would show nothing
         for value in trainer.model.parameters():
@@ -127,7 +69,7 @@ def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
         vllm_importance_sampling_correction=True,
         vllm_importance_sampling_mode="token_truncate",
     )
-    inputs = [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+    inputs = groups_of(trainer)
     batch = trainer._generate_and_score_completions(inputs)
     noisy = torch.tensor([rollout.noisy for rollout in trainer._rollouts])
     ratio = batch["importance_sampling_ratio"]

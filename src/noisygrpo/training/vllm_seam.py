@@ -6,9 +6,10 @@ What TRL 1.16 does with vLLM and a vision-language model, and what is different 
   per feature). vLLM puts its own expansion in the place of the *first* token, so the model would
   see the features and then as many meaningless tokens again. Here every run of image tokens is one
   placeholder again (``fold_images``), and the prompt that vLLM made of it must equal, token by
-  token, the one that is scored; else the row is named.
+  token, the one that is scored; else the row is named (``vllm_prompts``).
 - In server mode it sends every G-th prompt and asks for G completions. Where rollouts of a group
-  see different images here every prompt is sent, and asked for one completion.
+  see different images here every prompt is sent, and asked for one completion. It also takes its
+  own word for how long an image is; here that is compared with the server's.
 - With new weights it forgets vLLM's prefixes, but not the image features that vLLM keeps by the
   image's hash, so an image seen before would be shown as the old vision tower saw it. Here these
   are forgotten too.
@@ -25,13 +26,16 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from accelerate.utils import gather_object
 from PIL import Image
 from trl.extras.profiling import profiling_context
 
-from noisygrpo.errors import UserError
+from noisygrpo.errors import require
 from noisygrpo.training.shared_prefix_seam import SharedPrefixSeam
+from noisygrpo.training.vllm_prompts import check_lengths, check_prompt
 
 Ids = list[list[int]]
 Images = Sequence[Sequence[Image.Image] | None]
@@ -61,13 +65,16 @@ class VLLMSeam(SharedPrefixSeam):
             self._last_loaded_step = self.state.global_step
         prompts, images = self._for_vllm(prompt_ids, images, multimodal_fields)
         several = self.args.noisy and self.model.training
-        seen, completion_ids, log_probs, _ = self.vllm_generation.generate(
-            prompts=prompts,
-            images=images,
-            num_generations=1 if several else num_generations,
-            profiler=profiling_context(self, "vLLM.generate"),
-        )
-        self._check_prompts(prompt_ids, seen)
+        count, rows = 1 if several else num_generations, self._row_names(len(prompt_ids))
+        with self._lengths_checked(rows, multimodal_fields, count):
+            seen, completion_ids, log_probs, _ = self.vllm_generation.generate(
+                prompts=prompts,
+                images=images,
+                num_generations=count,
+                profiler=profiling_context(self, "vLLM.generate"),
+            )
+        for each in zip(rows, prompt_ids, seen, strict=True):
+            check_prompt(*each)
         completions = [list(ids) for ids in completion_ids]
         return completions, [[token[0] for token in row] for row in log_probs]
 
@@ -78,7 +85,27 @@ class VLLMSeam(SharedPrefixSeam):
             engine.llm.llm_engine.reset_encoder_cache()
         elif self.accelerator.is_main_process:
             client = engine.vllm_client
-            client.session.post(f"{client.base_url}/reset_encoder_cache").raise_for_status()
+            answer = client.session.post(f"{client.base_url}/reset_encoder_cache")
+            require(
+                answer.status_code == 200,
+                f"vllm_mode: server: {client.base_url} answers {answer.status_code} to "
+                "/reset_encoder_cache, so images would be shown as old weights saw them; start it "
+                "with VLLM_SERVER_DEV_MODE=1, as docs/scaling.md says",
+            )
+
+    def _row_names(self, count: int) -> list[str]:
+        """Return each prompt's row; where some rollouts are sampled again, all that it may be."""
+        names = [rollout.example_id for rollout in self._rollouts]
+        return names if len(names) == count else [" or ".join(sorted(set(names)))] * count
+
+    def _lengths_checked(
+        self, rows: list[str], fields: dict[str, Any], count: int
+    ) -> AbstractContextManager[None]:
+        """Return the context in which a server's image lengths are compared, in Qwen's layout."""
+        if self.args.vllm_mode == "colocate":
+            return nullcontext()
+        known = [row if "image_grid_thw" in fields else None for row in rows]
+        return check_lengths(self.vllm_generation, gather_object(known)[::count])
 
     def _for_vllm(
         self, prompt_ids: Any, images: Any, fields: dict[str, Any]
@@ -93,20 +120,6 @@ class VLLMSeam(SharedPrefixSeam):
         if self.args.vllm_mode == "colocate":  # a server is told where the features belong
             prompts = [fold_images(ids, self._image_pad_token_id) for ids in prompts]
         return prompts, images
-
-    def _check_prompts(self, scored: Any, seen: Any) -> None:
-        """Raise ``UserError`` unless vLLM read the tokens that are scored."""
-        for number, (ours, theirs) in enumerate(zip(scored, seen, strict=True)):
-            if list(ours) != list(theirs):
-                names = sorted({rollout.example_id for rollout in self._rollouts})
-                whole = len(scored) == len(self._rollouts)
-                row = self._rollouts[number].example_id if whole else " or ".join(names)
-                raise UserError(
-                    f"row {row!r}: vLLM made {len(theirs)} tokens of its prompt, the processor "
-                    f"{len(ours)}; both must size images alike (max_pixels and min_pixels within "
-                    "the limits of the model's folder), and the model's family must be one for "
-                    "which vLLM rollouts were tested"
-                )
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output = super()._generate_and_score_completions(inputs)

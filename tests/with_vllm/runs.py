@@ -1,0 +1,73 @@
+"""What the tests with vLLM share: trainers of the playground's model, measures of batches."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from noisygrpo.loading import load_model
+from noisygrpo.playground import load_processor, make_split, model_path
+from noisygrpo.recipe import ModelSpec
+from noisygrpo.rewards import load_rewards
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.run import build_trainer
+
+CLOSE = 1e-3
+"""Mean difference of log-probs per token that the rounding of float32 explains."""
+
+
+def trainer_of(folder, tmp_path, rows=4, **changes):
+    model = load_model(ModelSpec(folder), train=True)
+    settings = {
+        "output_dir": str(tmp_path),
+        "method": "noisygrpo",
+        "noise_levels": [0.0, 0.1, 0.2, 0.3],
+        "per_device_train_batch_size": 8,
+        "num_generations": 4,
+        "max_completion_length": 48,
+        "max_steps": 2,
+        "learning_rate": 1e-3,
+        "optim": "sgd",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "use_cpu": True,
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_max_model_length": 1024,
+        "log_view_ratio": True,
+    }
+    config = NoisyGRPOConfig(**{**settings, **changes})
+    rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
+    processor = load_processor(model_path())
+    return build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
+
+
+def groups_of(trainer):
+    """Return a batch: two rows, four times each."""
+    return [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+
+
+def records(folder):
+    return [json.loads(line) for line in (Path(folder) / "rollouts.jsonl").read_text().splitlines()]
+
+
+def differences(trainer, batch, **fields):
+    """Return the mean |log pi_vllm - log pi_trainer| per token of each rollout.
+
+    ``fields``: what the trainer scores instead of the clean images that the batch holds.
+    """
+    mask = batch["completion_mask"].bool()
+    with torch.no_grad():
+        ours = trainer._score({**batch, **fields})
+    distances = (ours - batch["sampling_per_token_logps"]).abs().masked_fill(~mask, 0)
+    return distances.sum(1) / mask.sum(1)
+
+
+def clean_difference(trainer, batch):
+    """Return the mean difference per token of the clean rollouts."""
+    clean = torch.tensor([not rollout.noisy for rollout in trainer._rollouts])
+    tokens = batch["completion_mask"].sum(1)[clean]
+    return ((differences(trainer, batch)[clean] * tokens).sum() / tokens.sum()).item()
