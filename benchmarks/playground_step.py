@@ -9,7 +9,9 @@ Each of the processes holds the shipped model, the playground's recipe and the s
 - ``trl+vision`` the same with the vision tower's windows attended in one call, as our loader does
 - ``grpo``       ours, ``method: grpo``, ``shared_prefix: true``
 - ``rows``       the same with ``shared_prefix: false``
+- ``prefill``    ours, ``method: grpo``, with ``shared_prefill: true`` as well
 - ``noisygrpo``  ours, ``method: noisygrpo``, ``shared_prefix: true``
+- ``noisygrpo+prefill``  the same with ``shared_prefill: true`` as well
 
 A step is sampling, rewards, advantages, update. Every completion has the same number of tokens (no
 end before the limit), and the learning rate is 0, so that the clean processes sample the very same
@@ -24,7 +26,7 @@ import tempfile
 import time
 from typing import Any
 
-KINDS = ("trl", "trl+vision", "grpo", "rows", "noisygrpo")
+KINDS = ("trl", "trl+vision", "rows", "grpo", "prefill", "noisygrpo", "noisygrpo+prefill")
 PARTS = ("noise", "generate", "reward", "score", "update")
 
 
@@ -68,9 +70,9 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
             processing_class=processor,
         )
     method: dict[str, Any] = {"method": "grpo", "shared_prefix": kind != "rows"}
-    if kind == "noisygrpo":
-        method = {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
-        method["shared_prefix"] = True
+    if kind.startswith("noisygrpo"):
+        method |= {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
+    method["shared_prefill"] = kind.endswith("prefill")
     config = NoisyGRPOConfig(**settings, **method, rollouts_format="none")
     return run.build_trainer(model, processor, config, rows, rewards)
 
@@ -128,6 +130,8 @@ def measure(args: argparse.Namespace) -> dict[str, list[tuple[float, dict[str, f
 def print_ratios(seconds: dict[str, list[float]]) -> None:
     print(f"\n{'':24} {'median':>7} {'least':>7} {'most':>7}")
     pairs = [("trl", "grpo"), ("trl+vision", "grpo"), ("rows", "grpo"), ("noisygrpo", "grpo")]
+    pairs += [("grpo", "prefill"), ("trl", "prefill"), ("noisygrpo", "noisygrpo+prefill")]
+    pairs += [("noisygrpo+prefill", "prefill")]
     for one, other in pairs:
         if one in seconds and other in seconds:
             ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]

@@ -148,6 +148,10 @@ class NoisyGRPOConfig(GRPOConfig):
     """What computes the attention of groups: sdpa; or flex (FlexAttention, on a GPU only), which
     keeps no copies of the prompt's keys and values."""
 
+    shared_prefill: bool = False
+    """Before sampling with ``generate``, read every distinct prompt and view once instead of once
+    per rollout; the same logits up to rounding. vLLM does so by itself."""
+
     rollouts_format: str = "jsonl"
     """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""
 

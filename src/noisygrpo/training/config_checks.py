@@ -163,6 +163,10 @@ def _check_engine(config: "NoisyGRPOConfig") -> None:
         "shared_prefix: true",
     )
     require(
+        not (config.shared_prefill and config.use_vllm),
+        "shared_prefill: true has no effect with use_vllm: true; vLLM shares prefixes by itself",
+    )
+    require(
         not (config.use_vllm and config.noisy and config.off_policy_mask_threshold is not None),
         f"off_policy_mask_threshold: {config.off_policy_mask_threshold} compares the log-probs of "
         "view and clean image and would mask noisy rollouts; leave it out",

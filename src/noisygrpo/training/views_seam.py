@@ -19,7 +19,9 @@ TRL marks a row without images ``None``, which image processors refuse in a mixe
 an empty list.
 """
 
+import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -38,8 +40,11 @@ from noisygrpo.training.rollouts import (
     see_all,
     with_parts,
 )
+from noisygrpo.training.shared_prefill import FAMILIES, shared_prefill
 from noisygrpo.training.vision import check_image_tokens
 from noisygrpo.training.vllm_seam import VLLMSeam
+
+logger = logging.getLogger(__name__)
 
 Rows = list[dict[str, Any]]
 Images = list[list[Any]]
@@ -64,6 +69,12 @@ class ViewsSeam(VLLMSeam):
         super().__init__(*args, **kwargs)
         # TRL gathers images only where a process has some, which would hang the others.
         self.log_multimodal = False
+        kind = self._core(self.model).config.model_type
+        self._shares_prefill = self.args.shared_prefill and kind in FAMILIES
+        if self.args.shared_prefill and not self._shares_prefill:
+            logger.warning(
+                "shared_prefill: not used, as it was not checked for model type %r", kind
+            )
 
     def _spent(self, name: str, started: float) -> None:
         if self.model.training:
@@ -152,12 +163,18 @@ class ViewsSeam(VLLMSeam):
             prompt_ids, images, multimodal_fields, num_generations, has_tool_images
         )
 
-    def _sample_from(self, *inputs: Any) -> tuple[Any, Any]:
+    def _sample_from(self, prompt_ids: Any, images: Any, *inputs: Any) -> tuple[Any, Any]:
         """Return TRL's completions and their log-probs of inputs that show the views."""
         started = time.perf_counter()
-        result = super()._generate_single_turn(*inputs)
+        with self._prefill([len(row or ()) for row in images or [()] * len(prompt_ids)]):
+            result = super()._generate_single_turn(prompt_ids, images, *inputs)
         self._spent("generate", started)
         return result
+
+    def _prefill(self, counts: list[int]) -> AbstractContextManager[None]:
+        if not self._shares_prefill:
+            return nullcontext()
+        return shared_prefill(self._core(self.model), counts)
 
     def _tokenize_as_is(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
         """Return TRL's prompt ids, images and fields of prompts with the images that they hold."""

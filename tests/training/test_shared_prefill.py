@@ -1,0 +1,87 @@
+"""Sampling that reads every distinct prompt once samples what reading every row samples."""
+
+import json
+
+import pytest
+import torch
+
+from noisygrpo.errors import UserError
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.shared_prefill import FAMILIES, shared_prefill
+from tiny import tiny_rows, tiny_settings
+from tiny_families import tiny_batch, tiny_family
+from tiny_trainer import make
+
+
+def prompts_of(batch):
+    """Return the prompts of a scored batch as ``generate`` takes them, and their image counts."""
+    keep = batch["logits_to_keep"]
+    inputs = {k: v for k, v in batch.items() if k not in ("logits_to_keep", "num_images")}
+    for key in ("input_ids", "attention_mask", "mm_token_type_ids"):
+        if key in inputs:
+            inputs[key] = inputs[key][:, :-keep]
+    return inputs, batch.get("num_images") or [0] * len(batch["input_ids"])
+
+
+def prefilled(model):
+    """Count the rows of every forward; the first is the prefill."""
+    rows = []
+    model.get_input_embeddings().register_forward_hook(
+        lambda module, args, output: rows.append(len(output))
+    )
+    return rows
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_distinct_rows_are_read_once_and_every_row_gets_its_logits(name):
+    counts = [1, 2, 0]
+    model = tiny_family(name).eval()
+    batch = tiny_batch(name, counts, [[3, 5, 4]] * len(counts))
+    inputs, numbers = prompts_of(batch)
+    options = {"max_new_tokens": 5, "do_sample": False, "pad_token_id": 0}
+    options |= {"return_dict_in_generate": True, "output_logits": True, "eos_token_id": None}
+    expected = model.generate(**inputs, **options)
+    rows = prefilled(model)
+    with shared_prefill(model, numbers):
+        got = model.generate(**inputs, **options)
+    assert rows == [len(counts), *[3 * len(counts)] * 4]
+    assert torch.equal(got.sequences, expected.sequences)
+    for one, other in zip(got.logits, expected.logits, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+    del rows[:]
+    model.generate(**inputs, **options)
+    assert rows == [3 * len(counts)] * 5  # outside of the context nothing is left of it
+
+
+def steps(folder):
+    return [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
+
+
+CASES = {
+    "clean": ({"method": "grpo"}, 2),
+    "each its own noise": ({"method": "noisygrpo"}, 8),
+    "clean and shared noise": ({"method": "noisyrollout"}, 4),
+    "hints": ({"method": "hint_grpo", "hint_levels": 2}, 2),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_samples_the_same_and_reads_less(tmp_path, case):
+    changes, read = CASES[case]
+    changes = {**changes, "max_steps": 2, "learning_rate": 0.01}
+    reasoning = ["Step 1: look. Step 2: count."] * 4
+    data = tiny_rows(4).remove_columns("reasoning").add_column("reasoning", reasoning)
+    make(tmp_path / "rows", data, **changes).train()
+    trainer = make(tmp_path / "shared", data, **changes, shared_prefill=True)
+    rows = prefilled(trainer.model)
+    trainer.train()
+    assert rows[0] == read
+    keys = ("example_id", "noise_level", "completion", "advantage")
+    for one, other in zip(steps(tmp_path / "rows"), steps(tmp_path / "shared"), strict=True):
+        assert [one[key] for key in keys] == pytest.approx([other[key] for key in keys])
+
+
+def test_with_vllm_it_is_refused(tmp_path):
+    settings = tiny_settings(tmp_path, shared_prefill=True, use_vllm=True)
+    with pytest.raises(UserError, match="shared_prefill: true has no effect with use_vllm: true"):
+        NoisyGRPOConfig(**settings)
