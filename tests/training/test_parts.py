@@ -21,6 +21,7 @@ from noisygrpo.training.rollouts import (
     replace_images,
     see_all,
 )
+from noisygrpo.training.view_ratio import RatioByLevel
 from noisygrpo.training.vision import ban_tokens, check_image_tokens, vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings, tiny_tokenizer
 
@@ -156,6 +157,19 @@ def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
     assert [record["step"] for record in kept] == [1, 2, 2]
     assert [entry.name for entry in tmp_path.iterdir()] == ["log.jsonl"]
     drop_steps_after(tmp_path / "none.jsonl", 0)
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_ratio_by_level_counts_clean_rollouts_where_asked(clean):
+    ratio = RatioByLevel(clean)
+    view, image = torch.tensor([[1.0, 2.0], [3.0, 9.0]]), torch.tensor([[0.5, 1.0], [1.0, 0.0]])
+    ratio.add(view, image, torch.tensor([[1, 1], [1, 0]]), torch.tensor([0.0, 0.3]))
+    metrics = ratio.flush(lambda sums: sums)
+    wanted = {"view_ratio/token/level_0.3": 2.0, "view_ratio/sequence/level_0.3": 2.0}
+    if clean:
+        wanted |= {"view_ratio/token/level_0.0": 0.75, "view_ratio/sequence/level_0.0": 1.5}
+    assert metrics == pytest.approx(wanted)
+    assert ratio.flush(lambda sums: sums) == {}
 
 
 @pytest.mark.parametrize(("method", "distinct"), [("noisygrpo", 3), ("noisyrollout", 1)])

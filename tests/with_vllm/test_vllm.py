@@ -48,6 +48,7 @@ def test_training_on_noisy_views(engines, model_folder, tmp_path):
     history = trainer.state.log_history[0]
     ratios = [history[f"view_ratio/token/level_{level}"] for level in (0.1, 0.2, 0.3)]
     assert all(abs(ratio) < 3 for ratio in ratios)
+    assert abs(history["view_ratio/token/level_0.0"]) < CLOSE
     # Within a step vLLM keeps its weights; the next step renews them, and what it remembers of
     # images that it has seen.
     inputs = groups_of(trainer)

@@ -89,7 +89,7 @@ class NoisyGRPOTrainer(HintsSeam):
         banned = prepare_vision(model, processing_class, args)
         self._scored: tuple[Any, ...] = ()
         self._last_log_probs = torch.empty(0)
-        self._view_ratio = RatioByLevel()
+        self._view_ratio = RatioByLevel(clean=args.use_vllm)
         super().__init__(
             model=model,
             reward_funcs=list(reward_funcs),

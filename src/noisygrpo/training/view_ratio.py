@@ -10,7 +10,8 @@ divergence of the two, and exp(-sum_t d_t) is the weight that an importance corr
 the completion.
 
 Cost: one forward without gradient over the rollouts that saw noise. The clean side is what the
-update computes anyway. With vLLM both sides are at hand.
+update computes anyway. With vLLM both sides are at hand, for clean rollouts too: at level 0 the
+metric is how far vLLM's arithmetic is from the learner's.
 
 Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
 """
@@ -47,8 +48,13 @@ def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) ->
 class RatioByLevel:
     """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels."""
 
-    def __init__(self) -> None:
-        """Start with nothing."""
+    def __init__(self, clean: bool = False) -> None:
+        """Start with nothing.
+
+        ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
+        arithmetic to the learner's; without, theirs is 0 by definition and not computed.
+        """
+        self._clean = clean
         self.sums: Tensor | None = None
 
     def add(
@@ -58,12 +64,12 @@ class RatioByLevel:
         mask: Int[Tensor, "B T"],
         levels: Float[Tensor, " B"],
     ) -> None:
-        """Add the rollouts with a level above 0."""
+        """Add the rollouts with a level above 0, or all."""
         if self.sums is None:
             self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
         difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)
         for row, level in enumerate(levels.tolist()):
-            if level > 0:
+            if level > 0 or self._clean:
                 entry = torch.stack(
                     (difference[row], mask[row].sum(), torch.ones_like(difference[row]))
                 )
