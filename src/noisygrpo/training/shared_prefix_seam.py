@@ -34,6 +34,7 @@ from trl.trainer.utils import (
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.image_counts import ARGUMENT, asks_for_counts, with_counts
+from noisygrpo.training.mixed_rows import weights_sharded
 from noisygrpo.training.resume import ResumeSeam
 from noisygrpo.training.scoring import Scores
 from noisygrpo.training.shared_prefix import (
@@ -72,13 +73,24 @@ class SharedPrefixSeam(ResumeSeam):
         if reason is not None:
             self._say(reason)
             return
+        sharded = weights_sharded(self)
+        if sharded:
+            self._frozen_images = FrozenImages(self._on_any_process)
         models = [model] if self.ref_model is None else [model, self._core(self.ref_model)]
         kernel = self.args.shared_prefix_kernel
         if kernel == "flex":
             check_device(self.accelerator.device)
         self._states = [CompletionStates(one, kernel) for one in models]
         frozen = self._states[0].mrope and is_frozen(model)
-        self._frozen = {id(one): frozen and same_tower(model, one) for one in models}
+        # Parts of weights cannot be compared here, so then the reference has its own features.
+        self._frozen = {
+            id(one): frozen and (one is model or (not sharded and same_tower(model, one)))
+            for one in models
+        }
+
+    def _on_any_process(self, here: bool) -> bool:
+        flag = torch.tensor([here], device=self.accelerator.device)
+        return bool(self.accelerator.gather(flag).any())
 
     def _core(self, model: Any) -> PreTrainedModel:
         """Return the model inside its wrappers for adapters and several processes."""
