@@ -54,7 +54,7 @@ class Job:
 
 def training(folder: Path, recipe: str, seed: int) -> Job:
     words = ("train", recipe, "--training.seed", str(seed))
-    return Job(words, folder / f"{recipe}-{seed}", "summary.json")
+    return Job(words, folder / f"{recipe}-seed{seed}", "summary.json")
 
 
 def calibrated(model: str, out: Path, scale: float) -> Job:
@@ -100,7 +100,7 @@ def percents(values: list[float]) -> str:
 
 def table(folder: Path, recipes: list[str], seeds: list[int], scale: float | None) -> str:
     """Return the Markdown table of all runs."""
-    first = json.loads((folder / f"{recipes[0]}-{seeds[0]}" / "summary.json").read_text())
+    first = json.loads((folder / f"{recipes[0]}-seed{seeds[0]}" / "summary.json").read_text())
     splits = list(first)
     lines = [
         f"| method | seed | {' | '.join(splits)} | rollouts |",
@@ -112,7 +112,7 @@ def table(folder: Path, recipes: list[str], seeds: list[int], scale: float | Non
             f"| before, calibrated | | {percents(accuracies(folder / BEFORE, splits))} | |"
         )
     for recipe in recipes:
-        runs = [folder / f"{recipe}-{seed}" for seed in seeds]
+        runs = [folder / f"{recipe}-seed{seed}" for seed in seeds]
         summaries = [json.loads((out / "summary.json").read_text()) for out in runs]
         found = [[summary[split]["after"]["accuracy"] for split in splits] for summary in summaries]
         for seed, out, values in zip(seeds, runs, found, strict=True):
