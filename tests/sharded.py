@@ -17,11 +17,13 @@ import os
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
 from accelerate.state import PartialState
 from accelerate.utils import DeepSpeedPlugin, DistributedType, gather_object
+from transformers import Qwen2_5_VLForConditionalGeneration
 
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
 from two_processes import by_row_and_rollout
@@ -69,6 +71,12 @@ def save_start(folder):
     model.save_pretrained(folder / "model")
 
 
+@cache
+def tiny_processor():
+    """Return the processor; first called before ZeRO-3 takes over how models are made."""
+    return tiny_qwen25vl()[1]
+
+
 def train(folder, name, processes=1, check=None, resume=None, **changes):
     """Train the tiny model as ``RUNS[name]`` says; write what ``generate`` gave and the model."""
     from noisygrpo.run import save_checkpoint
@@ -85,11 +93,11 @@ def train(folder, name, processes=1, check=None, resume=None, **changes):
     )
     settings |= RUNS[name] | changes
     config = NoisyGRPOConfig(**settings)
-    model, processor = tiny_qwen25vl()
-    model = type(model).from_pretrained(Path(folder).parent / "model", dtype=torch.float32)
+    start = Path(folder).parent / "model"
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
     rows = tiny_rows(9).remove_columns("reasoning")
     rows = rows.add_column("reasoning", [REASONING if n % 3 else "" for n in range(9)])
-    trainer = build_trainer(model, processor, config, rows, [by_row_and_rollout])
+    trainer = build_trainer(model, tiny_processor(), config, rows, [by_row_and_rollout])
     sampled = keep_samples(trainer)
     trainer.train(resume_from_checkpoint=resume)
     assert bool(trainer._states) == config.shared_prefix
@@ -172,6 +180,7 @@ def check_sharded(trainer):
 
 
 if __name__ == "__main__":
+    tiny_processor()
     place, changes = Path(sys.argv[1]), pretend()
     for run in RUNS:
         train(place / run, run, 2, check_sharded, **changes)
