@@ -7,14 +7,10 @@ configuration file shards. A CPU needs three adjustments, all made here and nowh
   content with ``ddp_backend: gloo``; for FSDP the backend is answered for it (``pretend``).
 - The launcher is told ``--mixed_precision no``, so that numbers can be compared with one process.
 - ZeRO-3 keeps small parameters whole, which all of the tiny model's are; here none are.
-
-Greedy completions of a random model are alike, and alike completions cancel in the gradient. So
-what is trained on are words that depend on the rollout; what ``generate`` gave is kept aside.
 """
 
 import json
 import os
-import random
 import subprocess
 import sys
 from functools import cache
@@ -22,11 +18,11 @@ from pathlib import Path
 
 import torch
 from accelerate.state import PartialState
-from accelerate.utils import DeepSpeedPlugin, DistributedType, gather_object
+from accelerate.utils import DeepSpeedPlugin, DistributedType
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
-from two_processes import by_row_and_rollout
+from two_processes import by_row_and_rollout, keep_samples
 
 ROOT = Path(__file__).parents[1]
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
@@ -54,12 +50,6 @@ RUNS = {
     },
 }
 """Settings of the runs, without those that are common to all."""
-
-
-def words(rollout, step):
-    """Return one to six letters that depend on whose rollout it is and nothing else."""
-    draw = random.Random(f"{rollout.example_id} {rollout.index} {step}")
-    return [draw.randrange(64, 90) for _ in range(draw.randint(1, 6))]
 
 
 def save_start(folder):
@@ -106,28 +96,6 @@ def train(folder, name, processes=1, check=None, resume=None, **changes):
     save_checkpoint(trainer, Path(folder) / "checkpoint")
     if trainer.accelerator.is_main_process:
         (Path(folder) / "sampled.json").write_text(json.dumps(sampled))
-
-
-def keep_samples(trainer):
-    """Train on ``words``; return the list of what is sampled instead, over all processes."""
-    sampled, real, enter = [], trainer._sample_from, trainer._enter
-
-    def sample(prompt_ids, *inputs):
-        ids, log_probs = real(prompt_ids, *inputs)
-        if trainer._levels > 1:  # rows at a level are known below
-            return ids, log_probs
-        sampled.append(gather_object(ids))
-        step = trainer.state.global_step
-        return [words(rollout, step) for rollout in trainer._rollouts], log_probs
-
-    def enter_words(batch, level, turns, ids, samples):
-        step = trainer.state.global_step
-        own = [words(trainer._rollouts[row], step) for row, _ in turns]
-        sampled.append([])
-        enter(batch, level, turns, ids, (own, samples[1]))
-
-    trainer._sample_from, trainer._enter = sample, enter_words
-    return sampled
 
 
 def launch(strategy, folder, timeout=900):

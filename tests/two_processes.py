@@ -1,15 +1,54 @@
-"""Running a test's own file as two gloo processes, and a reward that any process computes alike."""
+"""Running a test's own file as two gloo processes, on which numbers can be compared with one.
 
+Greedy completions of a random model are alike, and alike completions cancel in the gradient. So
+what is trained on are words that depend on the rollout (``keep_samples``); what ``generate`` gave
+is kept aside.
+"""
+
+import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object
+from safetensors.torch import load_file
 
 
 def by_row_and_rollout(example_id, rollout_index, **columns):
     """A reward that depends on whose rollout it is and nothing else."""
     pairs = zip(example_id, rollout_index, strict=True)
     return [float((int(name.split("-")[1]) * 3 + index * index) % 5) for name, index in pairs]
+
+
+def words(rollout, step):
+    """Return one to six letters that depend on whose rollout it is and nothing else."""
+    draw = random.Random(f"{rollout.example_id} {rollout.index} {step}")
+    return [draw.randrange(64, 90) for _ in range(draw.randint(1, 6))]
+
+
+def keep_samples(trainer):
+    """Train on ``words``; return the list of what is sampled instead, over all processes."""
+    sampled, real, enter = [], trainer._sample_from, trainer._enter
+
+    def sample(prompt_ids, *inputs):
+        ids, log_probs = real(prompt_ids, *inputs)
+        if trainer._levels > 1:  # rows at a level are known below
+            return ids, log_probs
+        sampled.append(gather_object(ids))
+        step = trainer.state.global_step
+        return [words(rollout, step) for rollout in trainer._rollouts], log_probs
+
+    def enter_words(batch, level, turns, ids, samples):
+        step = trainer.state.global_step
+        own = [words(trainer._rollouts[row], step) for row, _ in turns]
+        sampled.append([])
+        enter(batch, level, turns, ids, (own, samples[1]))
+
+    trainer._sample_from, trainer._enter = sample, enter_words
+    return sampled
 
 
 def run_on_two(file, *arguments, timeout=900):
@@ -25,3 +64,13 @@ def run_on_two(file, *arguments, timeout=900):
         timeout=timeout,
     )
     assert result.returncode == 0, result.stderr[-3000:]
+
+
+def assert_same_training(one, two):
+    """Check that two runs of several steps moved the parameters, and to the same place."""
+    lines = [json.loads(line) for line in (one / "metrics.jsonl").read_text().splitlines()]
+    assert max(line.get("grad_norm", 0.0) for line in lines) > 0.01
+    first, second = (load_file(folder / "model.safetensors") for folder in (one, two))
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.allclose(value, second[name], atol=1e-6), name

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
-from two_processes import run_on_two
+from two_processes import assert_same_training, keep_samples, run_on_two
 
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
 
@@ -43,6 +41,7 @@ def train(output_dir, per_device, early):
     rows = rows.add_column("reasoning", [REASONING if n % 3 else "" for n in range(8)])
     config, reward = NoisyGRPOConfig(**settings), right_from_some_level_on
     trainer = build_trainer(model, processor, config, rows, [reward])
+    keep_samples(trainer)
     trainer.train()
     trainer.save_model(str(output_dir))
 
@@ -50,7 +49,7 @@ def train(output_dir, per_device, early):
 def outcome(folder):
     rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return rollouts, metrics, load_file(folder / "model.safetensors")
+    return rollouts, metrics
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -58,7 +57,7 @@ def test_two_processes_select_as_one(tmp_path, early):
     train(tmp_path / "one", per_device=12, early=early)
     expected = outcome(tmp_path / "one")
     run_on_two(__file__, tmp_path / "two", early)
-    rollouts, metrics, parameters = outcome(tmp_path / "two")
+    rollouts, metrics = outcome(tmp_path / "two")
     assert rollouts == expected[0]  # levels, hints, noise, completions, rewards, advantages
     assert {record["hint_level"] for record in rollouts} >= {0, 1}
     assert any(record["noise_level"] and record["hint"] for record in rollouts)
@@ -67,8 +66,7 @@ def test_two_processes_select_as_one(tmp_path, early):
     for entry, other in zip(metrics, expected[1], strict=True):
         for name in {*names, "num_tokens"} & entry.keys():
             assert entry[name] == pytest.approx(other[name], abs=1e-5), name
-    for name, value in parameters.items():
-        assert torch.allclose(value, expected[2][name], atol=1e-6), name
+    assert_same_training(tmp_path / "one", tmp_path / "two")
 
 
 if __name__ == "__main__":

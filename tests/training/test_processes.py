@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from two_processes import by_row_and_rollout, run_on_two
+from two_processes import assert_same_training, by_row_and_rollout, keep_samples, run_on_two
 
 
 def train(output_dir, per_device, workers=0):
@@ -33,6 +33,7 @@ def train(output_dir, per_device, workers=0):
     trainer = build_trainer(
         model, processor, NoisyGRPOConfig(**settings), rows, [by_row_and_rollout]
     )
+    keep_samples(trainer)
     trainer.train()
     trainer.save_model(str(output_dir))
 
@@ -40,36 +41,35 @@ def train(output_dir, per_device, workers=0):
 def outcome(folder):
     rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
     metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return rollouts, metrics, load_file(folder / "model.safetensors")
+    return rollouts, metrics
 
 
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory):
     folder = tmp_path_factory.mktemp("one")
     train(folder, per_device=8)
-    return outcome(folder)
+    return folder
 
 
 def test_loader_workers_change_nothing(tmp_path, one_process):
     train(tmp_path, per_device=8, workers=2)
-    rollouts, _, parameters = outcome(tmp_path)
-    assert rollouts == one_process[0]
-    assert all(torch.equal(value, one_process[2][name]) for name, value in parameters.items())
+    assert outcome(tmp_path)[0] == outcome(one_process)[0]
+    one, other = (load_file(path / "model.safetensors") for path in (one_process, tmp_path))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_two_processes_are_one(tmp_path, one_process):
     run_on_two(__file__, tmp_path)
-    rollouts, metrics, parameters = outcome(tmp_path)
+    (rollouts, metrics), expected = outcome(tmp_path), outcome(one_process)
     assert len(rollouts) == 3 * 8
-    assert rollouts == one_process[0]  # levels, seeds, completions, rewards, advantages
+    assert rollouts == expected[0]  # levels, seeds, completions, rewards, advantages
     assert any(record["noise_level"] for record in rollouts)
     names = [name for name in metrics[0] if name.startswith(("reward", "advantage", "view_ratio"))]
     assert len(names) > 8
-    for entry, expected in zip(metrics, one_process[1], strict=True):
+    for entry, other in zip(metrics, expected[1], strict=True):
         for name in set(names) & entry.keys():
-            assert entry[name] == pytest.approx(expected[name], abs=1e-5), name
-    for name, value in parameters.items():
-        assert torch.allclose(value, one_process[2][name], atol=1e-6), name
+            assert entry[name] == pytest.approx(other[name], abs=1e-5), name
+    assert_same_training(one_process, tmp_path)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,7 @@
 import sys
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
-
-from two_processes import by_row_and_rollout, run_on_two
+from two_processes import assert_same_training, by_row_and_rollout, keep_samples, run_on_two
 
 
 def train(output_dir, per_device, shared):
@@ -29,6 +26,7 @@ def train(output_dir, per_device, shared):
     trainer = build_trainer(
         model, processor, NoisyGRPOConfig(**settings), rows, [by_row_and_rollout]
     )
+    keep_samples(trainer)
     trainer.train()
     assert bool(trainer._states) == shared
     trainer.save_model(str(output_dir))
@@ -38,10 +36,7 @@ def test_two_processes_with_shared_prefixes_are_one_without(tmp_path):
     """12 rollouts a step: each process has one whole group and half of the one in the middle."""
     train(tmp_path / "one", 12, shared=False)
     run_on_two(__file__, tmp_path / "two")
-    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
-    assert one.keys() == two.keys()
-    for name, value in one.items():
-        assert torch.allclose(value, two[name], atol=1e-6), name
+    assert_same_training(tmp_path / "one", tmp_path / "two")
 
 
 if __name__ == "__main__":
