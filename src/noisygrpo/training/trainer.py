@@ -47,7 +47,6 @@ from noisygrpo.training.metrics import (
     constant_groups,
     total_rewards,
 )
-from noisygrpo.training.mixed_rows import weights_sharded
 from noisygrpo.training.rollout_log import (
     METRICS_FILE,
     append_lines,
@@ -56,6 +55,7 @@ from noisygrpo.training.rollout_log import (
     write_rollouts,
 )
 from noisygrpo.training.scoring import SCORING_KEYS, Scores, blind_chunks, score_chunks
+from noisygrpo.training.sharding import keep_output_dtype, weights_sharded
 from noisygrpo.training.view_ratio import RatioByLevel, rows_with_views
 from noisygrpo.training.views_seam import Rows
 from noisygrpo.training.vision import freeze_vision_tower, prepare_vision
@@ -104,6 +104,11 @@ class NoisyGRPOTrainer(HintsSeam):
         if args.freeze_vision_tower and peft_config is not None:
             freeze_vision_tower(self.model.get_base_model())  # the adapter's parameters there
         progress.install(self)
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """Make TRL's accelerator; log-probs of sharded models keep their precision."""
+        super().create_accelerator_and_postprocess()
+        keep_output_dtype(self)
 
     # ---- rewards and advantages ----
 

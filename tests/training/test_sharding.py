@@ -1,0 +1,35 @@
+"""Sharded models keep the precision of what they return."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from accelerate.utils import FullyShardedDataParallelPlugin
+
+from noisygrpo.training.sharding import keep_output_dtype
+
+
+@pytest.mark.parametrize(("version", "kept"), [(1, False), (2, True)])
+def test_fsdp2_rounds_no_output(version, kept):
+    plugin = FullyShardedDataParallelPlugin(fsdp_version=version)
+    plugin.set_mixed_precision("bf16")
+    before = plugin.mixed_precision_policy
+    state = SimpleNamespace(fsdp_plugin=plugin)
+    keep_output_dtype(
+        SimpleNamespace(is_fsdp_enabled=True, accelerator=SimpleNamespace(state=state))
+    )
+    assert (plugin.mixed_precision_policy != before) == kept
+    if kept:
+        assert before.output_dtype is torch.bfloat16
+        assert plugin.mixed_precision_policy.output_dtype is None
+        assert plugin.mixed_precision_policy.param_dtype is torch.bfloat16
+
+
+def test_without_precision_or_sharding_nothing_is_touched():
+    plugin = FullyShardedDataParallelPlugin(fsdp_version=2)
+    state = SimpleNamespace(fsdp_plugin=plugin)
+    keep_output_dtype(
+        SimpleNamespace(is_fsdp_enabled=True, accelerator=SimpleNamespace(state=state))
+    )
+    assert plugin.mixed_precision_policy is None
+    keep_output_dtype(SimpleNamespace(is_fsdp_enabled=False))  # no plugin is asked for
