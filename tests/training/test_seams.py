@@ -14,14 +14,31 @@ from packaging.version import Version
 from trl import GRPOTrainer
 from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer import grpo_trainer
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+from trl.trainer.utils import (
+    RepeatSampler,
+    split_pixel_values_by_grid,
+    unsplit_pixel_values_by_grid,
+)
 
 from noisygrpo.training.config_checks import CHOICES
 from noisygrpo.training.hint_rewards import HintRewards
 from noisygrpo.training.hints_seam import HintsSeam
+from noisygrpo.training.resume import ResumeSeam
 from noisygrpo.training.scoring import SCORING_KEYS
+from noisygrpo.training.shared_prefix_seam import SharedPrefixSeam
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.training.views_seam import ViewsSeam
+from noisygrpo.training.vllm_seam import VLLMSeam
+
+LAYERS = (
+    ResumeSeam,
+    SharedPrefixSeam,
+    VLLMSeam,
+    ViewsSeam,
+    HintRewards,
+    HintsSeam,
+    NoisyGRPOTrainer,
+)
 
 SIGNATURES = {
     GRPOTrainer._prepare_inputs: ["self", "generation_batch"],
@@ -46,7 +63,20 @@ SIGNATURES = {
     GRPOTrainer._compute_loss: ["self", "model", "inputs"],
     GRPOTrainer.training_step: ["self", "model", "inputs", "num_items_in_batch"],
     GRPOTrainer.log: ["self", "logs", "start_time"],
+    GRPOTrainer._get_train_sampler: ["self", "dataset"],
     transformers.Trainer._get_grad_norm: ["self", "model", "grad_norm"],
+    transformers.Trainer._load_from_checkpoint: ["self", "resume_from_checkpoint", "model"],
+    transformers.Trainer._load_best_model: ["self"],
+    transformers.Trainer.create_accelerator_and_postprocess: ["self"],
+    RepeatSampler.__init__: [
+        "self",
+        "data_source",
+        "mini_repeat_count",
+        "batch_size",
+        "repeat_count",
+        "shuffle",
+        "seed",
+    ],
     disable_gradient_checkpointing: ["model", "gradient_checkpointing_kwargs"],
     split_pixel_values_by_grid: ["batch"],
     unsplit_pixel_values_by_grid: ["batch"],
@@ -111,7 +141,7 @@ def test_source_still_says(text):
 
 def test_every_override_overrides_something():
     inherited = set(dir(GRPOTrainer))
-    for layer in (ViewsSeam, HintRewards, HintsSeam, NoisyGRPOTrainer):
+    for layer in LAYERS:
         methods = {name for name, value in vars(layer).items() if inspect.isfunction(value)}
         overridden = {function.__name__ for function in [*SIGNATURES, ViewsSeam.__init__]} | {
             "_get_per_token_logps_and_entropies"
