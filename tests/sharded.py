@@ -22,7 +22,7 @@ from accelerate.utils import DeepSpeedPlugin, DistributedType
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
-from two_processes import by_row_and_rollout, keep_samples
+from two_processes import by_row_and_rollout, keep_samples, leave
 
 ROOT = Path(__file__).parents[1]
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
@@ -154,3 +154,4 @@ if __name__ == "__main__":
         train(place / run, run, 2, check_sharded, **changes)
     stop = str(place / "shared" / "checkpoint-1")
     train(place / "resumed", "shared", 2, check_sharded, stop, **changes)
+    leave()

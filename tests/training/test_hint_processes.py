@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from two_processes import assert_same_training, keep_samples, run_on_two
+from two_processes import assert_same_training, keep_samples, leave, run_on_two
 
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
 
@@ -71,3 +71,4 @@ def test_two_processes_select_as_one(tmp_path, early):
 
 if __name__ == "__main__":
     train(Path(sys.argv[1]), per_device=6, early=sys.argv[2] == "True")
+    leave()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from two_processes import assert_same_training, by_row_and_rollout, keep_samples, run_on_two
+from two_processes import assert_same_training, by_row_and_rollout, keep_samples, leave, run_on_two
 
 OWN = ("time/", "step_time", "tokens_per_second", "train_", "memory/", "profiling/")
 """Metrics of a process's own clock."""
@@ -77,3 +77,4 @@ def test_ranks_agree_and_equal_one_process(tmp_path, changes):
 
 if __name__ == "__main__":
     train(Path(sys.argv[1]), per_device=4, **json.loads(sys.argv[2]))
+    leave()

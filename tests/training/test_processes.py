@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from two_processes import assert_same_training, by_row_and_rollout, keep_samples, run_on_two
+from two_processes import assert_same_training, by_row_and_rollout, keep_samples, leave, run_on_two
 
 
 def train(output_dir, per_device, workers=0):
@@ -74,3 +74,4 @@ def test_two_processes_are_one(tmp_path, one_process):
 
 if __name__ == "__main__":
     train(Path(sys.argv[1]), per_device=4)
+    leave()

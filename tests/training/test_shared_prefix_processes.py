@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from two_processes import assert_same_training, by_row_and_rollout, keep_samples, run_on_two
+from two_processes import assert_same_training, by_row_and_rollout, keep_samples, leave, run_on_two
 
 
 def train(output_dir, per_device, shared):
@@ -41,3 +41,4 @@ def test_two_processes_with_shared_prefixes_are_one_without(tmp_path):
 
 if __name__ == "__main__":
     train(Path(sys.argv[1]), per_device=6, shared=True)
+    leave()

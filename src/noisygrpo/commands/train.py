@@ -28,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from accelerate import PartialState
+
     from noisygrpo.console import quiet_libraries
     from noisygrpo.recipe import load_recipe
     from noisygrpo.run import train
@@ -43,4 +45,6 @@ def run(args: argparse.Namespace) -> int:
     except NonFiniteError as error:  # not a bug, and nothing that a traceback explains
         print(f"stopped: {error}", file=sys.stderr)
         return 1
+    # A process whose connections to the others are open when it exits may be aborted.
+    PartialState().destroy_process_group()
     return 0
