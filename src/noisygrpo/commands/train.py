@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from accelerate import PartialState
-
     from noisygrpo.console import quiet_libraries
     from noisygrpo.recipe import load_recipe
     from noisygrpo.run import train
