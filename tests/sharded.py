@@ -11,7 +11,6 @@ configuration file shards. A CPU needs three adjustments, all made here and nowh
 
 import json
 import os
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,7 @@ from accelerate.utils import DeepSpeedPlugin, DistributedType
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
-from two_processes import by_row_and_rollout, keep_samples, leave
+from two_processes import by_row_and_rollout, keep_samples, leave, run_module
 
 ROOT = Path(__file__).parents[1]
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
@@ -98,23 +97,22 @@ def train(folder, name, processes=1, check=None, resume=None, **changes):
         (Path(folder) / "sampled.json").write_text(json.dumps(sampled))
 
 
-def launch(strategy, folder, timeout=900):
-    """Train all runs on two processes with ``examples/accelerate/<strategy>.yaml``."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment |= {"ACCELERATE_TORCH_DEVICE": "cpu", "DS_ACCELERATOR": "cpu"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+def train_alone(folder):
+    """Train all runs on one process."""
     save_start(folder)
-    options = ["--num_processes", "2", "--mixed_precision", "no", "--main_process_port", "0"]
+    for name in RUNS:
+        train(folder / name, name)
+    return folder
+
+
+def launch(strategy, folder):
+    """Train all runs on two processes with ``examples/accelerate/<strategy>.yaml``."""
+    save_start(folder)
     file = ROOT / "examples" / "accelerate" / f"{strategy}.yaml"
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
-    result = subprocess.run(
-        [*command, *options, __file__, str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    options = ["--num_processes", "2", "--mixed_precision", "no", "--main_process_port", "0"]
+    words = ["accelerate.commands.launch", "--config_file", str(file), *options]
+    run_module(*words, __file__, str(folder), ACCELERATE_TORCH_DEVICE="cpu", DS_ACCELERATOR="cpu")
+    return folder
 
 
 def pretend():

@@ -34,3 +34,9 @@ def compare(one, two):
     assert max(float((value - start[name]).abs().max()) for name, value in first.items()) > 1e-3
     for name, value in first.items():
         assert torch.allclose(value, second[name], atol=1e-5), name
+
+
+def compare_resumed(folder):
+    """Check that the resumed run ended bit for bit where the one in one piece did."""
+    whole, resumed = (parameters(folder / name / "checkpoint") for name in ("shared", "resumed"))
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())

@@ -57,19 +57,24 @@ def leave():
     torch.distributed.destroy_process_group()
 
 
-def run_on_two(file, *arguments, timeout=900):
-    """Run ``file arguments`` on two processes; a failure shows the end of what they said."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+def run_on_two(file, *arguments):
+    """Run ``file arguments`` on two processes."""
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    run_module(*launcher, str(file), *map(str, arguments))
+
+
+def run_module(*words, **environment):
+    """Run a launcher on the CPU; a failure shows the end of what it and its processes said."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **environment}
     environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     result = subprocess.run(
-        [*command, str(file), *map(str, arguments)],
+        [sys.executable, "-m", *words],
         env=environment,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=900,  # minutes go by where the machine is busy
     )
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
 
 
 def assert_same_training(one, two):

@@ -54,7 +54,7 @@ def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     longest = report_tokens(processor, load_config(recipe.model), examples)
-    if (config.hint_levels or 1) > 1:
+    if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))
     report_memory(prepared, longest)
     if rollout:

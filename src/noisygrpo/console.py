@@ -29,7 +29,7 @@ def describe(prepared: Prepared) -> list[str]:
     source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
     lines += [("views", views_line(config)), ("data", source), ("rewards", rewards)]
-    if (config.hint_levels or 1) > 1:
+    if config.hinted:
         lines.append(("hints", f"{config.hint_levels} levels, {config.hint_selection}"))
     lines += [
         ("batch" if number == 0 else "", line) for number, line in enumerate(prepared.batch.lines())

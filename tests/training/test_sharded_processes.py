@@ -5,26 +5,19 @@
 """
 
 import pytest
-import torch
 
-from sharded import RUNS, launch, save_start, train
-from sharded_outcome import compare, parameters
+from sharded import RUNS, launch, train_alone
+from sharded_outcome import compare, compare_resumed
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    save_start(folder)
-    for name in RUNS:
-        train(folder / name, name)
-    return folder
+    return train_alone(tmp_path_factory.mktemp("alone"))
 
 
 @pytest.fixture(scope="module")
 def fsdp(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fsdp")
-    launch("fsdp2", folder)
-    return folder
+    return launch("fsdp2", tmp_path_factory.mktemp("fsdp"))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -33,5 +26,4 @@ def test_fsdp_trains_as_one_process(alone, fsdp, name):
 
 
 def test_fsdp_resumes_where_it_stopped(fsdp):
-    whole, resumed = (parameters(fsdp / name / "checkpoint") for name in ("shared", "resumed"))
-    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    compare_resumed(fsdp)

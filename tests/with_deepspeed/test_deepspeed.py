@@ -4,26 +4,19 @@
 """
 
 import pytest
-import torch
 
-from sharded import RUNS, launch, save_start, train
-from sharded_outcome import compare, parameters
+from sharded import RUNS, launch, train_alone
+from sharded_outcome import compare, compare_resumed
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("alone")
-    save_start(folder)
-    for name in RUNS:
-        train(folder / name, name)
-    return folder
+    return train_alone(tmp_path_factory.mktemp("alone"))
 
 
 @pytest.fixture(scope="module", params=["zero2", "zero3"])
 def zero(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    launch(request.param, folder)
-    return folder
+    return launch(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -32,5 +25,4 @@ def test_zero_trains_as_one_process(alone, zero, name):
 
 
 def test_zero_resumes_where_it_stopped(zero):
-    whole, resumed = (parameters(zero / name / "checkpoint") for name in ("shared", "resumed"))
-    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+    compare_resumed(zero)

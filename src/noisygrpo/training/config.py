@@ -184,3 +184,8 @@ class NoisyGRPOConfig(GRPOConfig):
     def noisy(self) -> bool:
         """Whether any rollout may see something else than the clean image."""
         return self.view_plan != "clean" and (self.noise_levels is None or any(self.noise_levels))
+
+    @property
+    def hinted(self) -> bool:
+        """Whether prompts are tried at more levels than the one without a hint."""
+        return (self.hint_levels or 1) > 1

@@ -11,7 +11,7 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 ``image_grid_thw [images, 3]``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +51,17 @@ def same_tower(model: PreTrainedModel, other: PreTrainedModel) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
+def tower_kinds(output: Any) -> list[Sequence[Tensor]]:
+    """Return each kind of features that a tower gave, image by image: the pooled ones first."""
+    return [output.pooler_output, *(vars(output).get("deepstack_features") or [])]
+
+
+def tower_output(kinds: Iterable[Sequence[Tensor]]) -> Any:
+    """Return ``tower_kinds`` under the names by which Transformers' models look them up."""
+    pooled, *deep = kinds
+    return SimpleNamespace(pooler_output=pooled, deepstack_features=deep)
+
+
 class FrozenImages:
     """Features of the images of a step, in the order in which they were first asked for."""
 
@@ -78,9 +89,7 @@ class FrozenImages:
 
         def compute(backbone: Any) -> Any:
             found = self._features(backbone, patches, grid)
-            pooled, *deep = zip(*(features.outputs for features in found), strict=True)
-            # The names under which Transformers' models look them up.
-            return SimpleNamespace(pooler_output=pooled, deepstack_features=deep)
+            return tower_output(zip(*(features.outputs for features in found), strict=True))
 
         return compute
 
@@ -95,8 +104,7 @@ class FrozenImages:
             with torch.no_grad():
                 output = backbone.get_image_features(pixels, grid[chosen], return_dict=True)
             self.computed += len(missing)
-            kinds = [output.pooler_output, *(dict(output).get("deepstack_features") or [])]
-            for number, outputs in zip(chosen, zip(*kinds, strict=True), strict=True):
+            for number, outputs in zip(chosen, zip(*tower_kinds(output), strict=True), strict=True):
                 found[number] = found[number] or self._keep(patches[number], grid[number], outputs)
         return [features for features in found if features is not None]
 

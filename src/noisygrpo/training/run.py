@@ -57,7 +57,7 @@ def check_dataset(
         count == 1,
         f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
     )
-    if training and (config.hint_levels or 1) > 1:
+    if training and config.hinted:
         check_reasoning(dataset, config)
 
 

@@ -19,13 +19,15 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
+
+from noisygrpo.training.frozen_images import tower_kinds, tower_output
+from noisygrpo.training.shared_prefix_layout import group_numbers, group_rows
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen2", "qwen3", "llama")
 """Model types whose sampling was checked against reading every row."""
@@ -67,27 +69,18 @@ def _once_per_image(encode: Any) -> Any:
         **kwargs: Any,
     ) -> Any:
         patches = torch.split(pixel_values, image_grid_thw.prod(-1).tolist())
-        first: list[int] = []
-        number = []
-        for image in patches:
-            found = (u for u, k in enumerate(first) if torch.equal(patches[k], image))
-            number.append(next(found, len(first)))
-            if number[-1] == len(first):
-                first.append(len(number) - 1)
+        equal = group_rows(len(patches), lambda k, other: torch.equal(patches[k], patches[other]))
+        first = [images[0] for images in equal]
         pixels = torch.cat([patches[k] for k in first])
         output = encode(pixels, image_grid_thw[first], **kwargs)
-        return _images(output, number)
+        return _images(output, group_numbers(equal))
 
     return features
 
 
 def _images(output: Any, chosen: Sequence[int]) -> Any:
-    """Return some images of what the vision tower gave, under the names that the models look up."""
-    deep = vars(output).get("deepstack_features") or []
-    return SimpleNamespace(
-        pooler_output=tuple(output.pooler_output[k] for k in chosen),
-        deepstack_features=[tuple(layer[k] for k in chosen) for layer in deep],
-    )
+    """Return some images of what the vision tower gave."""
+    return tower_output(tuple(kind[k] for k in chosen) for kind in tower_kinds(output))
 
 
 class _Prefill:
@@ -110,11 +103,11 @@ class _Prefill:
             (tuple(row), tuple(there), tuple(id(seen[k]) for k in images))
             for row, there, images in zip(ids.tolist(), mask.tolist(), self.images, strict=True)
         ]
-        first = {key: row for row, key in reversed(list(enumerate(keys)))}
-        rows = sorted(first.values())
-        if len(rows) == len(keys):
+        same = group_rows(len(keys), lambda row, other: keys[row] == keys[other])
+        if len(same) == len(keys):
             return None
-        self.row_of = torch.tensor([rows.index(first[key]) for key in keys], device=ids.device)
+        self.row_of = torch.tensor(group_numbers(same), device=ids.device)
+        rows = [members[0] for members in same]
         return args, self._distinct(kwargs, encoded, rows)
 
     def _distinct(self, kwargs: dict[str, Any], encoded: Any, rows: list[int]) -> dict[str, Any]:

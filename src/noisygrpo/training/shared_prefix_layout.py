@@ -160,6 +160,12 @@ def group_rows(rows: int, same: Callable[[int, int], bool]) -> list[Rows]:
     return groups
 
 
+def group_numbers(groups: Sequence[Rows]) -> list[int]:
+    """Return, for every row in order, the number of its group."""
+    number = {row: g for g, rows in enumerate(groups) for row in rows}
+    return [number[row] for row in range(len(number))]
+
+
 def keep_groups(permutation: Int[Tensor, " B"], first: int, group: int) -> Int[Tensor, " B"]:
     """Return the permutation with the members of each group moved next to each other.
 
