@@ -34,10 +34,10 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
     from transformers import AutoModelForImageTextToText
     from trl import GRPOConfig, GRPOTrainer
 
-    from noisygrpo.loading import ModelSpec, load_any_processor, load_model
+    from noisygrpo.models.loading import ModelSpec, load_any_processor, load_model
     from noisygrpo.playground import make_split
     from noisygrpo.rewards.load import load_rewards
-    from noisygrpo.training import run
+    from noisygrpo.training import build as run
     from noisygrpo.training.config import NoisyGRPOConfig
 
     spec = ModelSpec(path="playground")

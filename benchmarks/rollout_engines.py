@@ -42,9 +42,9 @@ def engines(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     from noisygrpo.evaluation.generate import Generation, generate_batch
     from noisygrpo.evaluation.vllm_engine import vllm_answers
-    from noisygrpo.loading import default_device, load_model
+    from noisygrpo.models.loading import default_device, load_model
+    from noisygrpo.models.spec import ModelSpec
     from noisygrpo.playground import load_processor, model_path
-    from noisygrpo.recipe import ModelSpec
 
     settings = Generation(batch_size=1024, max_new_tokens=args.tokens, temperature=1.0)
     processor = load_processor(model_path())

@@ -17,9 +17,9 @@ from typing import Any
 
 from PIL import Image
 
-from noisygrpo.loading import load_any_processor, load_model
 from noisygrpo.methods.calibration import calibrated_generate
-from noisygrpo.recipe import ModelSpec
+from noisygrpo.models.loading import load_any_processor, load_model
+from noisygrpo.models.spec import ModelSpec
 
 PICTURE = Path(__file__).parent / "picture.png"
 

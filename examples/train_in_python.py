@@ -9,12 +9,12 @@ python examples/train_in_python.py [steps] [folder]
 
 import sys
 
-from noisygrpo.loading import load_any_processor, load_model
+from noisygrpo.models.loading import load_any_processor, load_model
+from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import make_split
-from noisygrpo.recipe import ModelSpec
 from noisygrpo.rewards import load_rewards
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
 
 
 def main(steps: int = 5, folder: str = "runs/python", model: str = "playground") -> None:

@@ -3,7 +3,7 @@
 import torch
 from trl.trainer.utils import add_fused_lm_head
 
-from noisygrpo.training.shared_prefix import Prompts
+from noisygrpo.training.prefix.groups import Prompts
 
 TEMPERATURE = 0.7
 

@@ -1,7 +1,7 @@
 """A trainer of the tiny model with its two usual rewards, for the tests of training."""
 
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
 
 

@@ -8,10 +8,11 @@ import torch
 from peft import LoraConfig, PeftModel
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from noisygrpo import loading
 from noisygrpo.errors import UserError
-from noisygrpo.loading import load_config, load_model, quantization_config
-from noisygrpo.recipe import ModelSpec, load_recipe
+from noisygrpo.models import loading
+from noisygrpo.models.loading import load_config, load_model, quantization_config
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.recipes.recipe import load_recipe
 from tiny import tiny_rows
 from tiny_trainer import make
 

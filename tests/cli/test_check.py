@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from noisygrpo.budget import LAYER_BYTES, estimate_memory, plan_batches
-from noisygrpo.check import answer_with, other_answer, shorten
+from noisygrpo.check.recipe import answer_with, other_answer, shorten
+from noisygrpo.training.batches import LAYER_BYTES, estimate_memory, plan_batches
 from noisygrpo.training.config import NoisyGRPOConfig
 from tiny import tiny_qwen25vl
 
@@ -30,7 +30,7 @@ def test_check_prints_every_part(recipe_file, run_cli):
 
 
 def test_check_without_rollout_loads_no_weights(recipe_file, run_cli, monkeypatch):
-    monkeypatch.setattr("noisygrpo.check.load_model", None)
+    monkeypatch.setattr("noisygrpo.check.recipe.load_model", None)
     status, text, _ = run_cli("check", recipe_file(), "--no-rollout")
     assert status == 0
     assert "memory" in text and "one group of rollouts" not in text

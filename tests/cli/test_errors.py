@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-import noisygrpo.check
-import noisygrpo.run
+import noisygrpo.check.recipe
+import noisygrpo.runs.train
 from noisygrpo.cli import main
 
 
@@ -16,8 +16,8 @@ def no_model(monkeypatch):
     def refuse(spec):
         raise AssertionError(f"the model {spec.path} was loaded before the mistake was found")
 
-    monkeypatch.setattr(noisygrpo.run, "load_model", refuse)
-    monkeypatch.setattr(noisygrpo.check, "load_model", refuse)
+    monkeypatch.setattr(noisygrpo.runs.train, "load_model", refuse)
+    monkeypatch.setattr(noisygrpo.check.recipe, "load_model", refuse)
 
 
 def message(run_cli, *words: str) -> str:

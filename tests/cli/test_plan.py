@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from noisygrpo import throughput
-from noisygrpo.check_plan import Request, for_all_gpus
+from noisygrpo.check import duration as throughput
+from noisygrpo.check.duration import Measurement, measure, shipped, time_lines
+from noisygrpo.check.memory import NF4_BITS, Load, Shape, plan_rows, shape_of, share_of, vllm_lines
+from noisygrpo.check.plan import Request, for_all_gpus
 from noisygrpo.errors import UserError
-from noisygrpo.plan import NF4_BITS, Load, Shape, plan_rows, shape_of, share_of, vllm_lines
-from noisygrpo.recipe import load_recipe
-from noisygrpo.throughput import Measurement, measure, shipped, time_lines
+from noisygrpo.recipes.recipe import load_recipe
 
 GB = 1e9
 # 3.75 billion parameters in float32, all trained: about Qwen2.5-VL-3B. 36 layers of width 2048 with
@@ -161,7 +161,7 @@ def test_a_run_is_measured_without_its_first_steps(tmp_path):
 
 
 def test_shipped_measurements_are_read():
-    text = (throughput.resources.files("noisygrpo") / "throughput.json").read_text()
+    text = (throughput.resources.files("noisygrpo.check") / "throughput.json").read_text()
     entries = [Measurement(**entry) for entry in json.loads(text)]
     assert entries and all(entry.seconds > 0 and entry.source for entry in entries)
     assert shipped("playground", "generate") and not shipped("another/model", "generate")

@@ -7,9 +7,10 @@ import torch
 import yaml
 
 from noisygrpo.errors import UserError
-from noisygrpo.loading import load_model, weights_dtype
-from noisygrpo.prepare import load_splits, make_config
-from noisygrpo.recipe import ModelSpec, dump_recipe, load_recipe, parse_recipe, recipe_names
+from noisygrpo.models.loading import load_model, weights_dtype
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.recipes.recipe import dump_recipe, load_recipe, parse_recipe, recipe_names
+from noisygrpo.runs.prepare import load_splits, make_config
 from noisygrpo.schema import Raw, checked, describe, fits, read_value, read_yaml
 
 MINIMAL = {"method": "grpo", "data": "rows.jsonl", "rewards": ["accuracy"]}

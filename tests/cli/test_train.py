@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from transformers import AutoModelForImageTextToText
 
-import noisygrpo.run
+import noisygrpo.runs.train
 from noisygrpo.playground import load_processor
 from noisygrpo.training.finite import NonFiniteError
 
@@ -102,6 +102,6 @@ def test_a_loss_that_is_not_a_number_ends_without_a_traceback(recipe_file, run_c
     def diverge(*args, **kwargs):
         raise NonFiniteError("step 2: the loss is nan")
 
-    monkeypatch.setattr(noisygrpo.run, "train", diverge)
+    monkeypatch.setattr(noisygrpo.runs.train, "train", diverge)
     status, _, error = run_cli("train", recipe_file())
     assert (status, error) == (1, "stopped: step 2: the loss is nan\n")

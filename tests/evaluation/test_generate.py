@@ -11,7 +11,7 @@ from noisygrpo.evaluation.generate import (
     plan_batches,
     with_image_slots,
 )
-from noisygrpo.training.vision import vision_token_ids
+from noisygrpo.models.vision import vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl
 
 

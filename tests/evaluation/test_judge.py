@@ -5,12 +5,12 @@ import threading
 import pytest
 
 from noisygrpo.errors import UserError
+from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps, read_json_list
 from noisygrpo.evaluation.judge_api import (
     JudgeEndpoint,
     JudgeUnavailable,
     judge_evaluation,
 )
-from noisygrpo.evaluation.mme_cot_judge import judge_steps, read_json_list
 from noisygrpo.evaluation.samples import read_samples
 
 

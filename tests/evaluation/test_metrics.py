@@ -2,11 +2,17 @@
 
 import pytest
 
-from noisygrpo.evaluation.amber_metrics import (
+from noisygrpo.evaluation.benchmarks.amber_metrics import (
     AmberWords,
     amber_generative_metrics,
     singular,
     vocabulary_words,
+)
+from noisygrpo.evaluation.benchmarks.mme_cot_metrics import (
+    mme_cot_quality,
+    mme_cot_robustness,
+    step_precision,
+    step_recall,
 )
 from noisygrpo.evaluation.metrics import (
     accuracy_by,
@@ -15,12 +21,6 @@ from noisygrpo.evaluation.metrics import (
     nlvr_metrics,
     wemath_metrics,
     yes_no_metrics,
-)
-from noisygrpo.evaluation.mme_cot_metrics import (
-    mme_cot_quality,
-    mme_cot_robustness,
-    step_precision,
-    step_recall,
 )
 
 

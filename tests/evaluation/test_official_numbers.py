@@ -12,9 +12,9 @@ from datasets import Dataset
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.benchmarks import amber
+from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_robustness
 from noisygrpo.evaluation.evaluate import evaluate_answers
 from noisygrpo.evaluation.generate import Completion, Generation
-from noisygrpo.evaluation.mme_cot_pair import add_robustness
 from noisygrpo.evaluation.request import EvaluationRequest
 from noisygrpo.evaluation.run import load_benchmark
 from tiny import tiny_image

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from noisygrpo.evaluation.latex_value import latex_value
-from noisygrpo.evaluation.mathvision_rules import extract_mathvision, mathvision_correct
-from noisygrpo.evaluation.scoring import (
+from noisygrpo.evaluation.benchmarks.latex_value import latex_value
+from noisygrpo.evaluation.benchmarks.mathvision_rules import extract_mathvision, mathvision_correct
+from noisygrpo.evaluation.reading import (
     choice_letter,
     edit_distance,
     final_part,

@@ -11,9 +11,9 @@ from families.tiny_vlm import FAMILIES, tiny_vlm
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import Generation, build_inputs, generate_batch
 from noisygrpo.methods.calibration import calibrate_logits
+from noisygrpo.models.vision import set_pixel_limits, vision_token_ids
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
-from noisygrpo.training.vision import set_pixel_limits, vision_token_ids
 from tiny import tiny_image, tiny_rows, tiny_settings
 
 every_family = pytest.mark.parametrize("name", FAMILIES)

@@ -16,7 +16,7 @@ from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from noisygrpo.playground.model import SPECIAL, PlaygroundProcessor
-from noisygrpo.recipe import Recipe
+from noisygrpo.recipes.recipe import Recipe
 from tiny import CHAT_TEMPLATE, tiny_config, tiny_image, tiny_qwen25vl, tiny_tokenizer
 
 ROWS = 64

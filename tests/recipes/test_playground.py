@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from noisygrpo.cli import main
-from noisygrpo.recipe import load_recipe, recipe_names
+from noisygrpo.recipes.recipe import load_recipe, recipe_names
 
 PLAYGROUND = [name for name in recipe_names() if name.startswith("playground")]
 SMALL = {

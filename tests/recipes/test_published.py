@@ -9,10 +9,10 @@ import datasets
 import pytest
 from tests.recipes.copies import small
 
-from noisygrpo.check import check
+from noisygrpo.check.recipe import check
 from noisygrpo.methods.schedules import noise_scale
-from noisygrpo.prepare import make_config
-from noisygrpo.recipe import load_recipe, recipe_names
+from noisygrpo.recipes.recipe import load_recipe, recipe_names
+from noisygrpo.runs.prepare import make_config
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 
 BASELINES = [name for name in recipe_names() if f"{name}-grpo" in recipe_names()]

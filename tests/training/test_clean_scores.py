@@ -9,11 +9,11 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOTrainer
 
 from noisygrpo.methods.noise import perturb
-from noisygrpo.training import rollouts
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.training.views_seam import ViewsSeam
+from noisygrpo.training.views import rollouts
+from noisygrpo.training.views.views_seam import ViewsSeam
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 
 

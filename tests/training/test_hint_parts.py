@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from noisygrpo.training.hint_levels import HintLevels
-from noisygrpo.training.hint_prompts import (
+from noisygrpo.training.hints.levels import HintLevels
+from noisygrpo.training.hints.prompts import (
     begin_answers,
     fit_token_types,
     hint_question,

@@ -20,8 +20,8 @@ def right_from_some_level_on(example_id, hint_level, rollout_index, **columns):
 
 
 def train(output_dir, per_device, early):
+    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
-    from noisygrpo.training.run import build_trainer
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
 
     model, processor = tiny_qwen25vl()

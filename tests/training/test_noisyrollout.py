@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from noisygrpo.training.views_seam import batch_of_step
+from noisygrpo.training.views.views_seam import batch_of_step
 from tiny import tiny_rows
 from tiny_trainer import by_index, make
 

@@ -8,21 +8,28 @@ import pytest
 import torch
 
 from noisygrpo.errors import UserError
+from noisygrpo.models.vision import check_image_tokens, vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError, require_finite
-from noisygrpo.training.metrics import Clock, bucket, by_level, constant_groups, total_rewards
-from noisygrpo.training.preprocess import OncePerImage, once_per_image
-from noisygrpo.training.progress import step_line
-from noisygrpo.training.rollout_log import append_lines, drop_steps_after
-from noisygrpo.training.rollouts import (
+from noisygrpo.training.model import ban_tokens
+from noisygrpo.training.records.files import append_lines, drop_steps_after
+from noisygrpo.training.records.metrics import (
+    Clock,
+    bucket,
+    by_level,
+    constant_groups,
+    total_rewards,
+)
+from noisygrpo.training.records.progress import step_line
+from noisygrpo.training.records.view_ratio import RatioByLevel
+from noisygrpo.training.views.preprocess import OncePerImage, once_per_image
+from noisygrpo.training.views.rollouts import (
     annotate,
     plan_batch,
     prompt_images,
     replace_images,
     see_all,
 )
-from noisygrpo.training.view_ratio import RatioByLevel
-from noisygrpo.training.vision import ban_tokens, check_image_tokens, vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings, tiny_tokenizer
 
 

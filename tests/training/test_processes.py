@@ -12,8 +12,8 @@ from two_processes import assert_same_training, by_row_and_rollout, keep_samples
 
 
 def train(output_dir, per_device, workers=0):
+    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
-    from noisygrpo.training.run import build_trainer
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
 
     model, processor = tiny_qwen25vl()

@@ -8,9 +8,9 @@ from datasets import Dataset
 from trl import GRPOTrainer
 
 from noisygrpo.errors import UserError
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError
-from noisygrpo.training.run import build_trainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
 from tiny_trainer import by_index, length, make
 

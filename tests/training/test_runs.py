@@ -12,7 +12,7 @@ from trl import GRPOTrainer
 
 from noisygrpo.methods.advantages import bayesian_posterior
 from noisygrpo.methods.noise import perturb
-from noisygrpo.training import rollouts
+from noisygrpo.training.views import rollouts
 from tiny import tiny_image, tiny_rows
 from tiny_trainer import by_index, length, make
 

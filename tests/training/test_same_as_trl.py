@@ -5,9 +5,9 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOConfig, GRPOTrainer
 
+from noisygrpo.models.vision import vision_token_ids
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
-from noisygrpo.training.vision import vision_token_ids
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 
 

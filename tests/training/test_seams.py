@@ -21,14 +21,14 @@ from trl.trainer.utils import (
 )
 
 from noisygrpo.training.config_checks import CHOICES
-from noisygrpo.training.hint_rewards import HintRewards
-from noisygrpo.training.hints_seam import HintsSeam
-from noisygrpo.training.resume import ResumeSeam
-from noisygrpo.training.scoring import SCORING_KEYS
-from noisygrpo.training.shared_prefix_seam import SharedPrefixSeam
+from noisygrpo.training.engines.vllm_seam import VLLMSeam
+from noisygrpo.training.hints.hint_rewards import HintRewards
+from noisygrpo.training.hints.hints_seam import HintsSeam
+from noisygrpo.training.prefix.rows import SCORING_KEYS
+from noisygrpo.training.prefix.shared_prefix_seam import SharedPrefixSeam
+from noisygrpo.training.records.resume import ResumeSeam
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.training.views_seam import ViewsSeam
-from noisygrpo.training.vllm_seam import VLLMSeam
+from noisygrpo.training.views.views_seam import ViewsSeam
 
 LAYERS = (
     ResumeSeam,

@@ -7,7 +7,7 @@ import torch
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.shared_prefill import FAMILIES, shared_prefill
+from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
 from tiny import tiny_rows, tiny_settings
 from tiny_families import tiny_batch, tiny_family
 from tiny_trainer import make

@@ -6,8 +6,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from noisygrpo.training.frozen_images import FrozenImages, is_frozen, same_tower
-from noisygrpo.training.shared_prefix import (
+from noisygrpo.training.prefix.frozen_images import FrozenImages, is_frozen, same_tower
+from noisygrpo.training.prefix.groups import (
     FAMILIES,
     CompletionStates,
     Prompts,

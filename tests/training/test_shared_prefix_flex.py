@@ -9,8 +9,8 @@ from torch.nn.attention.flex_attention import create_mask
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.shared_prefix import FAMILIES, CompletionStates, score_groups
-from noisygrpo.training.shared_prefix_flex import block_mask
+from noisygrpo.training.prefix.flex import block_mask
+from noisygrpo.training.prefix.groups import FAMILIES, CompletionStates, score_groups
 from prefix_scores import BATCHES, assert_same_gradients, cut, gradients, head, relative
 from tiny import tiny_settings
 from tiny_families import tiny_batch, tiny_family

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from noisygrpo.training.shared_prefix_attention import shared_prefix_attention
-from noisygrpo.training.shared_prefix_layout import (
+from noisygrpo.training.prefix.attention import shared_prefix_attention
+from noisygrpo.training.prefix.layout import (
     Prompts,
     build_layout,
     group_rows,

@@ -10,9 +10,9 @@ from peft import LoraConfig
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl.trainer import grpo_trainer
 
-from noisygrpo.training import shared_prefix_seam
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
+from noisygrpo.training.prefix import shared_prefix_seam
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 
 

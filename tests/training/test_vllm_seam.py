@@ -12,8 +12,8 @@ from PIL import Image
 from trl.generation.vllm_generation import VLLMGeneration
 
 from noisygrpo.errors import UserError
-from noisygrpo.training import vllm_support
-from noisygrpo.training.vllm_seam import fit_images, fold_images
+from noisygrpo.models import vllm_versions as vllm_support
+from noisygrpo.training.engines.vllm_seam import fit_images, fold_images
 from tiny import tiny_image, tiny_rows
 from tiny_trainer import make
 

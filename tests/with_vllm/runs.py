@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from noisygrpo.loading import load_model
+from noisygrpo.models.loading import load_model
+from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import load_processor, make_split, model_path
-from noisygrpo.recipe import ModelSpec
 from noisygrpo.rewards import load_rewards
+from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.run import build_trainer
 
 CLOSE = 1e-3
 """Mean difference of log-probs per token that the rounding of float32 explains."""

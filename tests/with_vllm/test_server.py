@@ -21,7 +21,7 @@ from trl.generation.vllm_client import VLLMClient
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import Generation, generate_batch
-from noisygrpo.training.vision import set_pixel_limits
+from noisygrpo.models.vision import set_pixel_limits
 from with_vllm.runs import CLOSE, clean_difference, differences, groups_of, records, trainer_of
 
 READY_S, STOP_S = 900, 60

@@ -14,7 +14,7 @@ from trl.generation import vllm_generation
 
 from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.playground import load_processor, make_split, model_path
-from noisygrpo.training.vllm_seam import fold_images
+from noisygrpo.training.engines.vllm_seam import fold_images
 from with_vllm.runs import CLOSE, clean_difference, groups_of, records, trainer_of
 
 

@@ -39,16 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from noisygrpo.console import quiet_libraries
-    from noisygrpo.recipe import load_recipe
+    from noisygrpo.recipes.recipe import load_recipe
+    from noisygrpo.runs.console import quiet_libraries
 
     quiet_libraries()
     recipe = load_recipe(args.recipe, args.overrides)
     if args.plan:
-        from noisygrpo.check_plan import Request, check_plan
+        from noisygrpo.check.plan import Request, check_plan
 
         wanted = Request(args.gpus, args.gpu_memory, args.measured, args.tokens_per_second)
         return check_plan(recipe, wanted, rows=args.rows)
-    from noisygrpo.check import check
+    from noisygrpo.check.recipe import check
 
     return check(recipe, rows=args.rows, rollout=not args.no_rollout)

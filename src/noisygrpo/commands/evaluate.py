@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     if args.list_benchmarks:
         return _list_benchmarks()
-    from noisygrpo.console import quiet_libraries
+    from noisygrpo.runs.console import quiet_libraries
 
     quiet_libraries()
     models = [text for name, text in args.overrides if name in ("model", "model.path")]
@@ -165,7 +165,7 @@ def _request(args: argparse.Namespace, model: str) -> EvaluationRequest:
 
 def _overrides(overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """``--data`` and ``--model.<field>``; a benchmark has no other section to override."""
-    from noisygrpo.recipe import ModelSpec
+    from noisygrpo.models.spec import ModelSpec
     from noisygrpo.schema import Raw, checked, hints_of
 
     allowed = ("revision", "dtype", "attn_implementation", "trust_remote_code")

@@ -13,13 +13,14 @@ from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
 from noisygrpo.evaluation.view import View
-from noisygrpo.loading import default_device, load_any_processor, load_model, location
-from noisygrpo.prepare import load_splits
-from noisygrpo.recipe import PLAYGROUND, EvaluationSpec, Recipe, load_recipe
+from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
+from noisygrpo.models.spec import PLAYGROUND
+from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, load_recipe
 from noisygrpo.report.result import write_report
 from noisygrpo.report.table import results_table
-from noisygrpo.run import RECIPE_FILE
-from noisygrpo.training.vision import set_pixel_limits
+from noisygrpo.runs.prepare import load_splits
+from noisygrpo.runs.train import RECIPE_FILE
 
 _LIMITS = ("min_pixels", "max_pixels")
 

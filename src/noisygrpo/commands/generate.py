@@ -38,10 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from noisygrpo.console import quiet_libraries
     from noisygrpo.evaluation.generate import Generation, generate_batch
-    from noisygrpo.loading import default_device, load_any_processor, load_model
-    from noisygrpo.recipe import ModelSpec
+    from noisygrpo.models.loading import default_device, load_any_processor, load_model
+    from noisygrpo.models.spec import ModelSpec
+    from noisygrpo.runs.console import quiet_libraries
 
     quiet_libraries()
     require(args.samples >= 1, f"--samples: {args.samples} is not positive")
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _template(args: argparse.Namespace, spec: Any) -> str:
     from noisygrpo.data.prompts import resolve_prompt
-    from noisygrpo.loading import location
+    from noisygrpo.models.loading import location
     from noisygrpo.playground import PROMPT, is_playground
 
     if args.prompt is not None:

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from noisygrpo.adapters import merge_adapter
-    from noisygrpo.console import quiet_libraries
+    from noisygrpo.models.merge import merge_adapter
+    from noisygrpo.runs.console import quiet_libraries
 
     quiet_libraries()
     folder = merge_adapter(

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from noisygrpo.recipe import recipe_names, recipe_text
+    from noisygrpo.recipes.recipe import recipe_names, recipe_text
 
     if args.name is not None:
         print(recipe_text(args.name), end="")

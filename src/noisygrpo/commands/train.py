@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from accelerate import PartialState
-    from noisygrpo.console import quiet_libraries
-    from noisygrpo.recipe import load_recipe
-    from noisygrpo.run import train
+    from noisygrpo.recipes.recipe import load_recipe
+    from noisygrpo.runs.console import quiet_libraries
+    from noisygrpo.runs.train import train
     from noisygrpo.training.finite import NonFiniteError
 
     quiet_libraries()

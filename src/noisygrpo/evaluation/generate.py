@@ -27,7 +27,7 @@ from torch import Tensor
 
 from noisygrpo.errors import require
 from noisygrpo.methods.calibration import calibrated_generate
-from noisygrpo.training.vision import vision_token_ids
+from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
+from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps
+from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_robustness
 from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import judge_evaluation
-from noisygrpo.evaluation.mme_cot_judge import judge_steps
-from noisygrpo.evaluation.mme_cot_pair import add_robustness
 from noisygrpo.evaluation.request import EvaluationRequest
 from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
 from noisygrpo.evaluation.rows import Rows
@@ -25,7 +25,7 @@ from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import View
 from noisygrpo.evaluation.vllm_engine import vllm_answers
-from noisygrpo.training.vision import set_pixel_limits
+from noisygrpo.models.vision import set_pixel_limits
 
 __all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
 
@@ -98,15 +98,15 @@ def add_judge(request: EvaluationRequest) -> dict[str, Any]:
 def load_model(request: EvaluationRequest) -> Loaded:
     """Model and processor of a request, on the GPU if there is one."""
     # Imported here: recipes know models, evaluation needs them only when it loads one itself.
-    from noisygrpo.loading import default_device, load_any_processor
-    from noisygrpo.loading import load_model as load_weights
+    from noisygrpo.models.loading import default_device, load_any_processor
+    from noisygrpo.models.loading import load_model as load_weights
 
     spec = _spec(request)
     return load_weights(spec).to(default_device()), load_any_processor(spec)
 
 
 def _spec(request: EvaluationRequest) -> Any:
-    from noisygrpo.recipe import ModelSpec
+    from noisygrpo.models.spec import ModelSpec
     from noisygrpo.schema import checked, hints_of
 
     names = ("revision", "dtype", "attn_implementation", "trust_remote_code")
@@ -115,7 +115,7 @@ def _spec(request: EvaluationRequest) -> Any:
 
 
 def _fingerprint(request: EvaluationRequest) -> str:
-    from noisygrpo.loading import location
+    from noisygrpo.models.loading import location
 
     return model_fingerprint(location(_spec(request)), request.revision)
 
@@ -153,7 +153,7 @@ def _engine(
 
 
 def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) -> Answer:
-    from noisygrpo.loading import load_any_processor, load_config, location
+    from noisygrpo.models.loading import load_any_processor, load_config, location
 
     spec = _spec(request)
     limits = {"max_pixels": request.max_pixels, "min_pixels": request.min_pixels}

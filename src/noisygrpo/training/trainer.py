@@ -37,28 +37,29 @@ from trl.models.utils import disable_gradient_checkpointing
 
 from noisygrpo.errors import UserError
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
-from noisygrpo.training import progress
+from noisygrpo.models.vision import freeze_vision_tower
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import require_finite
-from noisygrpo.training.hints_seam import HintsSeam
-from noisygrpo.training.metrics import (
-    advantage_metrics,
-    by_level,
-    constant_groups,
-    total_rewards,
-)
-from noisygrpo.training.rollout_log import (
+from noisygrpo.training.hints.hints_seam import HintsSeam
+from noisygrpo.training.model import prepare_vision
+from noisygrpo.training.prefix.rows import SCORING_KEYS, Scores, blind_chunks, score_chunks
+from noisygrpo.training.records import progress
+from noisygrpo.training.records.files import (
     METRICS_FILE,
     append_lines,
     rollout_records,
     with_scores,
     write_rollouts,
 )
-from noisygrpo.training.scoring import SCORING_KEYS, Scores, blind_chunks, score_chunks
+from noisygrpo.training.records.metrics import (
+    advantage_metrics,
+    by_level,
+    constant_groups,
+    total_rewards,
+)
+from noisygrpo.training.records.view_ratio import RatioByLevel, rows_with_views
 from noisygrpo.training.sharding import keep_output_dtype, weights_sharded
-from noisygrpo.training.view_ratio import RatioByLevel, rows_with_views
-from noisygrpo.training.views_seam import Rows
-from noisygrpo.training.vision import freeze_vision_tower, prepare_vision
+from noisygrpo.training.views.views_seam import Rows
 
 if TYPE_CHECKING:
     from peft import PeftConfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.evaluation.amber_metrics import (
+from noisygrpo.evaluation.benchmarks.amber_metrics import (
     AmberWords,
     Nouns,
     Similar,
@@ -25,8 +25,8 @@ from noisygrpo.evaluation.benchmarks.base import (
 )
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import amber_discriminative_metrics
+from noisygrpo.evaluation.reading import final_part, yes_or_no
 from noisygrpo.evaluation.samples import Sample
-from noisygrpo.evaluation.scoring import final_part, yes_or_no
 
 _KINDS = {
     "discriminative-hallucination": "existence",

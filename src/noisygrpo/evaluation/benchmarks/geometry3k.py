@@ -5,7 +5,7 @@ from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.scoring import final_part, short_answer
+from noisygrpo.evaluation.reading import final_part, short_answer
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.judge import is_correct
 

@@ -6,7 +6,7 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import hallusionbench_metrics
-from noisygrpo.evaluation.scoring import final_part, yes_or_no
+from noisygrpo.evaluation.reading import final_part, yes_or_no
 
 _PLACE = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
 

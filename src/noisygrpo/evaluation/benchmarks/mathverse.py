@@ -10,8 +10,8 @@ from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import accuracy_by
+from noisygrpo.evaluation.reading import choice_letter, final_part
 from noisygrpo.evaluation.samples import Sample
-from noisygrpo.evaluation.scoring import choice_letter, final_part
 from noisygrpo.rewards.choices import options_of
 
 

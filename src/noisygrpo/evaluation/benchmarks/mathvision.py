@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
+from noisygrpo.evaluation.benchmarks.mathvision_rules import mathvision_correct
 from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.mathvision_rules import mathvision_correct
 from noisygrpo.evaluation.metrics import accuracy_by
+from noisygrpo.evaluation.reading import final_part
 from noisygrpo.evaluation.samples import Sample
-from noisygrpo.evaluation.scoring import final_part
 
 
 def convert(row: Mapping[str, Any]) -> Item:

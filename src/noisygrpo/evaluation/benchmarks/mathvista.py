@@ -7,8 +7,7 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import accuracy_by
-from noisygrpo.evaluation.samples import Sample
-from noisygrpo.evaluation.scoring import (
+from noisygrpo.evaluation.reading import (
     choice_letter,
     final_part,
     last_number,
@@ -16,6 +15,7 @@ from noisygrpo.evaluation.scoring import (
     only_mentioned,
     short_answer,
 )
+from noisygrpo.evaluation.samples import Sample
 
 # Words beyond the longest choice: a longer text is a sentence, and its nearest choice is noise.
 _SPARE_WORDS = 2

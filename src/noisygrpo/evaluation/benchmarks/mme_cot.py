@@ -8,7 +8,7 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
 from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.scoring import choice_letter, final_part, short_answer
+from noisygrpo.evaluation.reading import choice_letter, final_part, short_answer
 
 _STEPS = (
     "\nPlease generate a step by step answer, include all your intermediate reasoning process, and "

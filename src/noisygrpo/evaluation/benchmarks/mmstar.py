@@ -6,8 +6,8 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import accuracy_by
+from noisygrpo.evaluation.reading import choice_letter, final_part
 from noisygrpo.evaluation.samples import Sample
-from noisygrpo.evaluation.scoring import choice_letter, final_part
 
 _OPTIONS = ("",) * 4
 

@@ -6,7 +6,7 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Row, Verdict
 from noisygrpo.evaluation.metrics import wemath_metrics
-from noisygrpo.evaluation.scoring import choice_letter, final_part
+from noisygrpo.evaluation.reading import choice_letter, final_part
 
 _OPTIONS = ("",) * 8
 

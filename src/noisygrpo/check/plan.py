@@ -1,0 +1,155 @@
+"""``noisygrpo check --plan``: memory of each GPU, tokens and time of a step, before launching.
+
+The formulas are in ``plan`` (memory) and ``throughput`` (time); nothing is loaded but the model's
+config, its processor and a few rows, so it runs on a laptop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from noisygrpo.check.duration import UNKNOWN, measure, rate_lines, shipped, time_lines
+from noisygrpo.check.memory import (
+    Load,
+    Shape,
+    load_of,
+    plan_rows,
+    shape_of,
+    token_lines,
+    vllm_lines,
+)
+from noisygrpo.check.recipe import heading, meta_model, report_tokens
+from noisygrpo.errors import require
+from noisygrpo.models.loading import DTYPES, load_any_processor, load_config
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.report.table import table
+from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.training.batches import GB
+from noisygrpo.training.config import NoisyGRPOConfig
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the plan is for."""
+
+    gpus: int
+    memory: float
+    """GB of each GPU."""
+    measured: str | None = None
+    """Folder of a run whose speed is taken."""
+    tokens_per_second: float | None = None
+    """Completion tokens per second and GPU, all work counted."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("--gpus", self.gpus), ("--gpu-memory", self.memory)):
+            require(value > 0, f"{name}: {value} is not positive")
+        rate = self.tokens_per_second
+        require(rate is None or rate > 0, f"--tokens-per-second: {rate} is not positive")
+        require(rate is None or self.measured is None, "--measured, --tokens-per-second: give one")
+
+
+def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
+    """Print the plan; returns 0.
+
+    Raises:
+        UserError: a recipe that cannot run on so many GPUs, or no such run to measure.
+    """
+    require(rows > 0, f"--rows: {rows} is not positive")
+    prepared = prepare(for_all_gpus(recipe, wanted.gpus), f"runs/{recipe.name}")
+    config = prepared.config
+    heading(f"{recipe.name} on {wanted.gpus} x {wanted.memory:g} GB", *prepared.batch.lines())
+    processor = load_any_processor(recipe.model)
+    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
+    longest = report_tokens(processor, load_config(recipe.model), examples)
+    shape, load = sizes(prepared, wanted.gpus, longest)
+    heading(
+        "tokens of a generation, and of what is learnt from it",
+        *token_lines(load, prepared.batch.rollouts, *passes(config)),
+    )
+    header, lines = plan_rows(shape, load, wanted.memory)
+    heading(
+        f"memory of each GPU in GB (estimate; {shape.parameters / 1e6:,.1f} M parameters, "
+        f"{shape.trained / 1e6:,.1f} M trained)",
+        table(header, lines),
+        *vllm_lines(shape, load, wanted.memory),
+        *alone(shape, wanted.memory),
+    )
+    heading("time of a step", *time_of(prepared, wanted))
+    return 0
+
+
+def for_all_gpus(recipe: Recipe, gpus: int) -> Recipe:
+    """The recipe for one process that does the work of all: the same totals, the same checks."""
+    training = dict(recipe.training)
+    per_device = training.get("per_device_train_batch_size", 8)
+    return replace(recipe, training={**training, "per_device_train_batch_size": per_device * gpus})
+
+
+def planned_dtype(spec: ModelSpec) -> torch.dtype | None:
+    """The type of the weights on a GPU, whatever this machine has; see ``weights_dtype``."""
+    if spec.dtype != "auto":
+        return DTYPES[spec.dtype]
+    return torch.float32 if spec.lora is None else None
+
+
+def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[Shape, Load]:
+    """What the model weighs, and what a GPU has to hold beside it."""
+    spec, config = prepared.recipe.model, prepared.config
+    model = meta_model(prepared, planned_dtype(spec))
+    text = model.config.get_text_config()
+    shape = shape_of(model, text, quantization=spec.quantization)
+    given = {"bf16", "fp16"} & set(prepared.recipe.training)
+    half = bool(config.bf16 or config.fp16) if given else True  # the default on such GPUs
+    load = load_of(
+        config,
+        gpus,
+        prompt_tokens=prompt_tokens,
+        width=shape.width,
+        half=half,
+        lora=prepared.lora is not None,
+    )
+    return shape, load
+
+
+def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
+    """Longest completion, and the forwards that score each rollout (old, reference, update)."""
+    whole = config.gradient_accumulation_steps % (
+        config.steps_per_generation * config.num_iterations
+    )
+    corrected = config.use_vllm and config.vllm_importance_sampling_correction
+    old = bool(whole or corrected)
+    return config.max_completion_length, config.num_iterations + old + (config.beta > 0)
+
+
+def alone(shape: Shape, memory: float) -> list[str]:
+    """A hint where even the sharded weights of a full fine-tune are far from fitting."""
+    if 16 * shape.trained <= memory * GB:
+        return []
+    return ["adapters train far less: --model.lora.r 16 (and --model.quantization 4bit)"]
+
+
+def time_of(prepared: Prepared, wanted: Request) -> list[str]:
+    """The time of a generation and of the run, from what was measured or given."""
+    recipe, config, batch = prepared.recipe, prepared.config, prepared.batch
+    generations = max(1, round(batch.updates / batch.updates_per_generation))
+    if wanted.tokens_per_second is not None:
+        length = config.max_completion_length
+        rate = wanted.tokens_per_second
+        return rate_lines(rate, batch.rollouts, wanted.gpus, length, generations)
+    engine = "vllm" if config.use_vllm else "generate"
+    if wanted.measured is not None:
+        found = [measure(wanted.measured)]
+        require(
+            (found[0].model, found[0].engine) == (recipe.model.path, engine),
+            f"--measured: {wanted.measured} ran {found[0].model} with {found[0].engine}, the "
+            f"recipe is {recipe.model.path} with {engine}",
+        )
+    else:
+        found = shipped(recipe.model.path, engine)
+    lines = [time_lines(entry, batch.rollouts, wanted.gpus, generations) for entry in found]
+    return [line for block in lines for line in block] or UNKNOWN

@@ -1,0 +1,1 @@
+"""Loading, merging and versions of models, and their vision part."""

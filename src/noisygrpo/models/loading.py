@@ -1,0 +1,200 @@
+"""Loading a model and its processor: the built-in one, a hub id, or a folder.
+
+A folder that holds the playground's processor loads without torchvision. Code that comes with a
+model runs only where the recipe says ``trust_remote_code: true``; weights are read from safetensors
+only, because the older format is a pickle, which can run code as well.
+
+A folder with an adapter (what a LoRA run saves) is loaded as its base model with the adapter merged
+in: a plain model, for evaluation, for more training and for ``noisygrpo merge``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+
+from noisygrpo.errors import UserError, require
+from noisygrpo.models.spec import PLAYGROUND, ModelSpec
+from noisygrpo.playground import (
+    batch_vision_windows,
+    is_playground,
+    load_processor,
+    model_path,
+)
+from noisygrpo.schema import checked, hints_of
+
+PEFT_MISSING = "pip install 'noisygrpo[peft]'"
+QLORA_MISSING = "pip install 'noisygrpo[qlora]'"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def location(spec: ModelSpec) -> str:
+    """Folder or hub id of the model.
+
+    Raises:
+        UserError: for something that looks like a folder and is none.
+    """
+    if spec.path == PLAYGROUND:
+        return str(model_path())
+    path = Path(spec.path).expanduser()
+    local = path.is_absolute() or spec.path.startswith((".", "~")) or spec.path.count("/") > 1
+    require(path.is_dir() or not local, f"model.path: {spec.path!r} is not a folder")
+    if path.is_dir():
+        require(
+            (path / "config.json").is_file() or (path / "adapter_config.json").is_file(),
+            f"model.path: the folder {spec.path!r} holds no config.json: it is not a saved model",
+        )
+        return str(path)
+    return spec.path
+
+
+ADAPTER_FILE = "adapter_config.json"
+
+
+def adapter_base(spec: ModelSpec) -> ModelSpec | None:
+    """The model under the adapter in a folder of PEFT's; None where ``spec`` is a whole model.
+
+    Raises:
+        UserError: the adapter does not say what it belongs to, or its weights are a pickle.
+    """
+    folder = Path(location(spec))
+    if not (folder / ADAPTER_FILE).is_file():
+        return None
+    base = json.loads((folder / ADAPTER_FILE).read_text()).get("base_model_name_or_path")
+    require(bool(base), f"model.path: {spec.path!r} holds an adapter that does not name its model")
+    require(
+        (folder / "adapter_model.safetensors").is_file(),
+        f"model.path: {spec.path!r} holds an adapter without adapter_model.safetensors",
+    )
+    return replace(spec, path=base, revision=None)
+
+
+def load_config(spec: ModelSpec) -> Any:
+    """The model's configuration, without its weights; an adapter's is that of its base."""
+    return _load(AutoConfig, adapter_base(spec) or spec)
+
+
+def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
+    """The type that weights are loaded in; None is the one that they are stored in.
+
+    ``auto`` is float32 where all weights are trained: at the learning rates of RL an update is
+    smaller than the spacing of bfloat16 numbers, and rounding would undo it. It is float32 on a
+    CPU as well, where bfloat16 is slow. Else (a frozen base under LoRA, evaluation) it is None.
+    """
+    if spec.dtype != "auto":
+        return DTYPES[spec.dtype]
+    all_trained = train and spec.lora is None
+    return torch.float32 if all_trained or not torch.cuda.is_available() else None
+
+
+def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
+    """The model with its weights, on the CPU, in the type that ``weights_dtype`` says.
+
+    An adapter is merged in; a quantised base (``spec.quantization``) is for training on it alone.
+
+    Raises:
+        UserError: where there is no such model, or it needs code that the recipe does not trust.
+    """
+    base = adapter_base(spec)
+    options: dict[str, Any] = {
+        "dtype": weights_dtype(spec, train=train) or "auto",
+        "use_safetensors": True,
+    }
+    if spec.attn_implementation is not None:
+        options["attn_implementation"] = spec.attn_implementation
+    if train and spec.quantization is not None:
+        options["quantization_config"] = quantization_config(spec)
+        if torch.cuda.is_available():  # each process puts its weights on its own GPU at once
+            options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    model = _load(AutoModelForImageTextToText, base or spec, **options)
+    if base is not None:
+        model = merged(model, location(spec))
+    if is_playground(location(spec)):
+        batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
+    return model
+
+
+def merged(model: Any, folder: str) -> Any:
+    """The base model with the adapter of a folder added to its weights: W + scale * B A."""
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise UserError(f"{folder} holds an adapter: {PEFT_MISSING}") from None
+    return PeftModel.from_pretrained(model, folder).merge_and_unload()
+
+
+def quantization_config(spec: ModelSpec) -> Any:
+    """``transformers.BitsAndBytesConfig`` for a frozen base: QLoRA's nf4 with double quantisation
+    (arXiv 2305.14314, section 3) for 4bit, LLM.int8 (arXiv 2208.07339) for 8bit.
+
+    Raises:
+        UserError: without ``model.lora``, or where bitsandbytes is not installed.
+    """
+    require(
+        spec.lora is not None,
+        f"model.quantization: {spec.quantization!r} freezes the weights; it needs model.lora",
+    )
+    require(
+        importlib.util.find_spec("bitsandbytes") is not None,
+        f"model.quantization: {spec.quantization!r} needs bitsandbytes: {QLORA_MISSING}",
+    )
+    from transformers import BitsAndBytesConfig
+
+    if spec.quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def load_any_processor(spec: ModelSpec) -> Any:
+    """The model's processor."""
+    where = location(spec)
+    return load_processor(where) if is_playground(where) else _load(AutoProcessor, spec)
+
+
+def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
+    try:
+        return loader.from_pretrained(
+            location(spec),
+            revision=spec.revision,
+            trust_remote_code=spec.trust_remote_code,
+            **options,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, UserError):
+            raise
+        # The first paragraph says what is wrong; what follows are hints for another interface.
+        reason = " ".join(str(error).strip().split("\n\n")[0].split())
+        raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
+
+
+def default_device() -> str:
+    """The first GPU if there is one, else the CPU."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def lora_config(spec: ModelSpec) -> Any | None:
+    """``peft.LoraConfig`` of the recipe, or None without one.
+
+    Raises:
+        UserError: PEFT is not installed, or an argument that it does not know.
+    """
+    if spec.lora is None:
+        return None
+    try:
+        from peft import LoraConfig
+    except ImportError:
+        raise UserError(f"model.lora needs PEFT: {PEFT_MISSING}") from None
+    arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
+    return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})

@@ -1,0 +1,114 @@
+"""What must be known of a vision-language model: special tokens, tower, pixel limits.
+
+Everything is read off the model's config and the tokenizer, so no family is named here; what a
+family does not have is an error for the user who asked for it.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
+
+from noisygrpo.errors import UserError, require
+
+VISION_TOKEN = re.compile(r"image|video|vision|img|fake_token_around", re.IGNORECASE)
+"""Matches special tokens that stand for visual input: Qwen, InternVL, Gemma, SmolVLM, LLaVA."""
+
+CONFIG_KEYS = (
+    "image_token_id",
+    "video_token_id",
+    "vision_start_token_id",
+    "vision_end_token_id",
+    "vision_token_id",
+    "boi_token_id",
+    "eoi_token_id",
+)
+"""Where model configs keep ids of tokens that only stand for visual input."""
+
+
+def vision_token_ids(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return, sorted, the ids of all special tokens that stand for visual input.
+
+    Args:
+        config: the model's config as a dict.
+        tokenizer: its tokenizer; a special token is one that it marks so.
+    """
+    ids = {config[key] for key in CONFIG_KEYS if isinstance(config.get(key), int)}
+    for token_id, token in tokenizer.added_tokens_decoder.items():
+        if token.special and VISION_TOKEN.search(token.content):
+            ids.add(token_id)
+    ids -= {
+        tokenizer.eos_token_id,
+        tokenizer.pad_token_id,
+    }  # Without these no completion could end.
+    return sorted(ids)
+
+
+def freeze_vision_tower(model: PreTrainedModel) -> None:
+    """Let no parameter of the module that encodes images be trained; ``UserError`` if none does."""
+    tower = model.get_encoder(modality="image")
+    require(
+        tower is not model and tower is not model.base_model,
+        f"freeze_vision_tower: true, but {type(model).__name__} has no vision encoder",
+    )
+    tower.requires_grad_(False)
+
+
+def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:
+    """Set the processor's limits in place; they are saved with it and hold in evaluation too.
+
+    Raises:
+        UserError: if its images are not sized by pixel limits, or the lower is above the upper.
+    """
+    if min_pixels is None and max_pixels is None:
+        return
+    name = type(processor).__name__
+    if not isinstance(processor, ProcessorMixin):
+        raise UserError(f"max_pixels, min_pixels: {name} has no image processor")
+    images = processor.image_processor
+    require(
+        {"min_pixels", "max_pixels"} <= set(images.valid_kwargs.__annotations__),
+        f"max_pixels, min_pixels: {type(images).__name__} does not size images by their pixels",
+    )
+    size = dict(images.size)
+    size["shortest_edge"] = size["shortest_edge"] if min_pixels is None else min_pixels
+    size["longest_edge"] = size["longest_edge"] if max_pixels is None else max_pixels
+    require(
+        size["shortest_edge"] <= size["longest_edge"],
+        f"min_pixels: {size['shortest_edge']} is above max_pixels {size['longest_edge']}",
+    )
+    images.size = size
+
+
+def check_image_tokens(
+    prompt_ids: Sequence[Sequence[int]],
+    num_images: Sequence[int],
+    image_grid_thw: Any,
+    image_token: int,
+    merge: int,
+    example_ids: Sequence[str],
+) -> None:
+    """Check, before a forward, that each prompt has one image token per image feature.
+
+    Args:
+        prompt_ids: tokens of each prompt, images expanded.
+        num_images: how many images each prompt has.
+        image_grid_thw: patches of each image in time, height and width, ``[images, 3]``.
+        image_token: the token that stands for one feature.
+        merge: patches per feature along height and width.
+        example_ids: the rows' names.
+
+    Raises:
+        UserError: naming the row.
+    """
+    features = [int(t * h * w) // merge**2 for t, h, w in image_grid_thw]
+    start = 0
+    for ids, count, example_id in zip(prompt_ids, num_images, example_ids, strict=True):
+        expected, start = sum(features[start : start + count]), start + count
+        found = list(ids).count(image_token)
+        require(
+            found == expected,
+            f"row {example_id!r}: its prompt has {found} image tokens, but its {count} image(s) "
+            f"give {expected} features; does its text contain an image token?",
+        )

@@ -1,0 +1,1 @@
+"""Recipes: the YAML files that ship, and how one is read."""

@@ -1,0 +1,1 @@
+"""What samples: generate, or vLLM."""

@@ -1,0 +1,131 @@
+"""Sampling with ``generate``: every distinct prompt of a batch is read once, every image seen once.
+
+A batch of rollouts repeats each prompt G times. ``generate`` encodes the images of all B rows, and
+its first forward (prefill) reads all rows before a token is sampled; rows of equal tokens and equal
+pixels give equal caches and logits. Within ``shared_prefill`` it reads the U distinct rows, and
+cache and logits are then repeated:
+
+    cache, logits = forward(distinct rows);  cache[b], logits[b] = cache[u(b)], logits[u(b)]
+
+Every row is sampled with its own random numbers as before, from the same logits up to the order in
+which floats are added in a batch of U instead of B. Clean rollouts of a prompt are one row, and so
+are NoisyRollout's noisy ones; rollouts with a noise of their own are each a row of their own.
+
+What follows, the decoding of B rows token by token, is not touched. vLLM shares prefixes itself.
+
+Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patches, channels]``,
+``image_grid_thw [images, 3]``), and to text. Shapes: B rows, U distinct rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+
+from noisygrpo.training.prefix.frozen_images import tower_kinds, tower_output
+from noisygrpo.training.prefix.layout import group_numbers, group_rows
+
+FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen2", "qwen3", "llama")
+"""Model types whose sampling was checked against reading every row."""
+
+ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+"""Arguments of a forward whose first axis is the row; ``position_ids`` have one before it."""
+
+
+@contextmanager
+def shared_prefill(model: PreTrainedModel, counts: Sequence[int]) -> Iterator[None]:
+    """Let the prefills of ``model.generate`` within this context read distinct rows only.
+
+    Args:
+        model: of a family in ``FAMILIES``; without its wrappers.
+        counts: images of each row of the batch.
+    """
+    prefill = _Prefill(counts)
+    hooks = (
+        model.register_forward_pre_hook(prefill.before, with_kwargs=True),
+        model.register_forward_hook(prefill.after),
+    )
+    backbone = vars(model.base_model)
+    if any(counts):
+        backbone["get_image_features"] = _once_per_image(model.base_model.get_image_features)
+    try:
+        yield
+    finally:
+        backbone.pop("get_image_features", None)
+        for hook in hooks:
+            hook.remove()
+
+
+def _once_per_image(encode: Any) -> Any:
+    """Return ``get_image_features`` that encodes equal images once and gives them one object."""
+
+    def features(
+        pixel_values: Float[Tensor, "patches channels"],
+        image_grid_thw: Int[Tensor, "images 3"],
+        **kwargs: Any,
+    ) -> Any:
+        patches = torch.split(pixel_values, image_grid_thw.prod(-1).tolist())
+        equal = group_rows(len(patches), lambda k, other: torch.equal(patches[k], patches[other]))
+        first = [images[0] for images in equal]
+        pixels = torch.cat([patches[k] for k in first])
+        output = encode(pixels, image_grid_thw[first], **kwargs)
+        return _images(output, group_numbers(equal))
+
+    return features
+
+
+def _images(output: Any, chosen: Sequence[int]) -> Any:
+    """Return some images of what the vision tower gave."""
+    return tower_output(tuple(kind[k] for k in chosen) for kind in tower_kinds(output))
+
+
+class _Prefill:
+    def __init__(self, counts: Sequence[int]) -> None:
+        starts = [sum(counts[:row]) for row in range(len(counts))]
+        self.images = [range(at, at + n) for at, n in zip(starts, counts, strict=True)]
+        self.row_of: Tensor | None = None  # u(b), while a forward reads distinct rows
+
+    def before(self, model: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        ids, cache = kwargs.get("input_ids"), kwargs.get("past_key_values")
+        if not isinstance(cache, DynamicCache) or cache.get_seq_length() or ids is None:
+            return None
+        mask = kwargs.get("attention_mask")  # left out where no row is padded
+        mask = torch.ones_like(ids) if mask is None else mask
+        if mask.ndim != 2:
+            return None
+        encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
+        seen = () if encoded is None else encoded.pooler_output
+        keys = [
+            (tuple(row), tuple(there), tuple(id(seen[k]) for k in images))
+            for row, there, images in zip(ids.tolist(), mask.tolist(), self.images, strict=True)
+        ]
+        same = group_rows(len(keys), lambda row, other: keys[row] == keys[other])
+        if len(same) == len(keys):
+            return None
+        self.row_of = torch.tensor(group_numbers(same), device=ids.device)
+        rows = [members[0] for members in same]
+        return args, self._distinct(kwargs, encoded, rows)
+
+    def _distinct(self, kwargs: dict[str, Any], encoded: Any, rows: list[int]) -> dict[str, Any]:
+        kwargs = {
+            key: value[rows] if key in ROW_KEYS and isinstance(value, Tensor) else value
+            for key, value in kwargs.items()
+        }
+        if encoded is not None:
+            chosen = [k for row in rows for k in self.images[row]]
+            kwargs["mm_encoder_outputs"] = {"image": _images(encoded, chosen)}
+        positions = kwargs.get("position_ids")
+        if isinstance(positions, Tensor):
+            kwargs["position_ids"] = positions[..., rows, :]
+        return kwargs
+
+    def after(self, model: Any, args: Any, output: Any) -> None:
+        if self.row_of is None:
+            return
+        output.logits = output.logits[self.row_of]
+        output.past_key_values.batch_select_indices(self.row_of)
+        self.row_of = None

@@ -1,0 +1,1 @@
+"""The ladder of hints, and which of its levels is trained."""

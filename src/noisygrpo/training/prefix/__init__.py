@@ -1,0 +1,1 @@
+"""Scoring completions: row by row, or with one forward per group."""

@@ -1,0 +1,239 @@
+"""Log-probs of completions with one forward per group instead of one row per completion.
+
+For a prompt x with completions c^1 .. c^G the model reads x once (``shared_prefix_layout``), with
+an attention in which every completion sees x and itself (``shared_prefix_attention``):
+
+    log pi(c^i_t | x, c^i_<t) / temperature      for all i, t, from one forward and backward
+
+equal to G separate rows up to the order in which floats are added; so are the gradients, as both
+compute the same function of the same parameters. The vision tower runs once per group. Only hidden
+states that predict a completion token reach the LM head, which TRL's ``fused_lm_head`` projects in
+chunks, scaled by the temperature.
+
+Cost against rows, with P prompt and S completion tokens: P + G S tokens instead of G (P + S).
+
+What it takes of a model (``obstacle``): a family whose forward was checked, SDPA, full attention in
+every layer. Dropout, where an adapter has some, hits the prompt once for the whole group.
+
+Shapes: B rows, T completion tokens, g groups, L tokens of a group's sequence, K scored tokens.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformers import PreTrainedModel
+from trl.trainer.utils import split_pixel_values_by_grid
+
+from noisygrpo.training.prefix import attention as shared_prefix_attention
+from noisygrpo.training.prefix.flex import block_mask
+from noisygrpo.training.prefix.frozen_images import FrozenImages, ImageOutput
+from noisygrpo.training.prefix.layout import (
+    Layout,
+    Prompts,
+    Rows,
+    build_layout,
+    group_rows,
+    plain_positions,
+)
+from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows
+
+FAMILIES: dict[str, bool] = {
+    "qwen2_vl": True,
+    "qwen2_5_vl": True,
+    "qwen3_vl": True,
+    "llava_onevision": False,
+    "idefics3": False,
+    "smolvlm": False,
+    "qwen2": False,
+    "qwen3": False,
+    "llama": False,
+}
+"""Model types whose forward was checked against rows, and whether their positions are M-RoPE's."""
+
+MODEL_KEYS = ("pixel_values", "image_grid_thw", "pixel_attention_mask", "image_sizes")
+"""What a batch holds of images that is passed on to the model."""
+
+KNOWN_KEYS = {*MODEL_KEYS, "num_images", "mm_token_type_ids"}
+"""What a batch may hold besides tokens."""
+
+
+def obstacle(model: PreTrainedModel) -> str | None:
+    """Return why groups cannot share their prompt in this model; ``None`` if they can."""
+    if model.config.model_type not in FAMILIES:
+        return f"it was not checked for model type {model.config.model_type!r}"
+    text = model.config.get_text_config()
+    if text._attn_implementation not in ("sdpa", shared_prefix_attention.NAME):
+        return f"it needs attn_implementation 'sdpa', not {text._attn_implementation!r}"
+    if any(kind != "full_attention" for kind in text.to_dict().get("layer_types") or []):
+        return "the model has layers without full attention"
+    return None
+
+
+class CompletionStates:
+    """Lets a model's backbone return only the hidden states that predict a completion token."""
+
+    def __init__(self, model: PreTrainedModel, kernel: str = "sdpa") -> None:
+        """Prepare the model: hooks on its backbone and the attention of its language model.
+
+        ``kernel`` computes the attention of groups: ``sdpa`` or ``flex``.
+        """
+        shared_prefix_attention.register()
+        name = shared_prefix_attention.NAME
+        text_only = model.config.get_text_config() is model.config
+        model.set_attn_implementation(name if text_only else {"text_config": name})
+        self.model = model
+        self.kernel = kernel
+        self.mrope = FAMILIES[model.config.model_type]
+        self._index: Tensor | None = None
+        self._image: ImageOutput | None = None
+        model.base_model.register_forward_pre_hook(self._before, with_kwargs=True)
+        model.base_model.register_forward_hook(self._after)
+
+    @contextmanager
+    def only(self, index: Int[Tensor, " K"], image: ImageOutput | None) -> Iterator[None]:
+        """Within this context a forward returns ``[1, K, d]`` and takes images from ``image``."""
+        self._index, self._image = index, image
+        try:
+            yield
+        finally:
+            self._index = self._image = None
+
+    def _before(self, backbone: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        if self._image is None:
+            return None
+        return args, {**kwargs, "mm_encoder_outputs": {"image": self._image(backbone)}}
+
+    def _after(self, backbone: Any, args: Any, output: Any) -> None:
+        if self._index is not None:
+            output.last_hidden_state = output.last_hidden_state.flatten(0, 1)[self._index][None]
+
+
+def find_groups(batch: Prompts, images: dict[str, Any]) -> list[Rows]:
+    """Return the rows of each distinct prompt: the same tokens and, bit for bit, the same images.
+
+    Different pictures of one size can come with one text, so images are compared, not their tokens.
+    """
+    ids = batch.ids.masked_fill(batch.mask == 0, -1)
+    same_text = (ids[:, None] == ids[None]).all(-1).tolist()
+    split = split_pixel_values_by_grid(images)
+    parts = [value for key, value in split.items() if key in IMAGE_KEYS]
+
+    def same(row: int, other: int) -> bool:
+        return same_text[row][other] and all(_equal(part[row], part[other]) for part in parts)
+
+    return group_rows(len(ids), same)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
+    """Tell whether a prompt's last token, which every segment repeats, stands for an image."""
+    token = model.config.to_dict().get("image_token_id")
+    return token is not None and bool((batch.ids[:, -1] == token).any())
+
+
+def prompt_positions(
+    states: CompletionStates, batch: Prompts, first: Sequence[int], images: dict[str, Any]
+) -> Int[Tensor, "... g N"]:
+    """Return the positions that the model gives the prompt tokens of these rows.
+
+    Args:
+        states: of the model.
+        batch: the rows.
+        first: one row of each group.
+        images: of these rows only, with ``mm_token_type_ids`` of the whole row.
+    """
+    ids, mask = batch.ids[first], batch.mask[first]
+    grid, kinds = images.get("image_grid_thw"), images.get("mm_token_type_ids")
+    if not states.mrope or grid is None or kinds is None:
+        return plain_positions(mask)
+    positions, _ = states.model.base_model.get_rope_index(
+        input_ids=ids,
+        mm_token_type_ids=kinds[:, : ids.size(1)],
+        image_grid_thw=grid,
+        attention_mask=mask,
+    )
+    return positions
+
+
+def images_of(rows: Sequence[int], images: dict[str, Any]) -> dict[str, Any]:
+    """Return the images of some rows; nothing but ``mm_token_type_ids`` if they have none."""
+    chosen = select_rows(images, rows) if images else {}
+    if not any(chosen.get("num_images") or []):
+        chosen = {key: value for key, value in chosen.items() if key not in IMAGE_KEYS}
+    return chosen
+
+
+def score_groups(
+    model: Any,
+    states: CompletionStates,
+    batch: Prompts,
+    images: dict[str, Any],
+    frozen: FrozenImages | None,
+) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"] | None]:
+    """Return log-probs and, if the model's head gives it, entropy of every completion token.
+
+    Both are 0 where there is no token, as TRL has it.
+
+    Args:
+        model: TRL's model, wrapped as it may be; its head was fused by TRL.
+        states: of the model inside.
+        batch: the rows; ``regular``.
+        images: what TRL's batch holds of their images, without ``None``.
+        frozen: the store of image features, if the vision tower is frozen.
+    """
+    groups = find_groups(batch, images)
+    first = [rows[0] for rows in groups]
+    chosen = images_of(first, images)
+    layout = build_layout(batch, groups, prompt_positions(states, batch, first, chosen))
+    inputs = {key: chosen[key] for key in MODEL_KEYS if key in chosen}
+    image = None
+    if frozen is not None and "image_grid_thw" in inputs:
+        image = frozen.output(chosen)
+        inputs = {}
+    index, labels, target = _at_least_one(layout)
+    with states.only(index, image):
+        output = model(
+            input_ids=layout.input_ids,
+            attention_mask=_mask(states, layout),
+            position_ids=layout.position_ids,
+            shift_labels=labels[None],
+            fused_lm_head=True,
+            **inputs,
+        )
+    shape = batch.completion_ids.shape
+
+    def rows_of(values: Float[Tensor, "1 K"] | None) -> Float[Tensor, "B T"] | None:
+        if values is None:
+            return None
+        flat = values.new_zeros(shape.numel()).scatter(0, target, values[0])
+        return flat.view(shape)
+
+    log_probs = rows_of(output.log_probs)
+    assert log_probs is not None
+    return log_probs, rows_of(output.entropy)
+
+
+def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+    """Return index, labels and target; one ignored token if no completion has any."""
+    if len(layout.labels):
+        return layout.index, layout.labels, layout.target
+    zero = layout.index.new_zeros(1)
+    return zero, zero - 100, zero
+
+
+def _mask(states: CompletionStates, layout: Layout) -> Any:
+    if states.kernel == "flex":
+        return block_mask(layout.visible)
+    return layout.additive_mask(_dtype(states.model))
+
+
+def _dtype(model: PreTrainedModel) -> torch.dtype:
+    kind = model.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype

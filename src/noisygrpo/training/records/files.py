@@ -1,0 +1,150 @@
+"""What a run leaves on disk while it trains: ``rollouts.jsonl`` (or parquet) and ``metrics.jsonl``.
+
+One JSON object a line, written by the main process, flushed line by line, so a run that dies keeps
+what it had. A reward or metric that is not a number is ``null``.
+"""
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
+
+from noisygrpo.training.views.rollouts import Rollout, hint_columns, row_images
+
+METRICS_FILE = "metrics.jsonl"
+ROLLOUTS_FILE = "rollouts.jsonl"
+ROLLOUTS_FOLDER = "rollouts"
+
+LINE_BREAKS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+"""Characters that JSON does not escape but ``str.splitlines`` breaks at; models do write them."""
+
+
+def jsonable(value: Any) -> Any:
+    """Return the value with NaN and infinities as ``None``, inside lists and mappings too."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return value
+
+
+def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Append one JSON line per record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(jsonable(record), ensure_ascii=False) for record in records)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(line.translate(LINE_BREAKS) + "\n" for line in lines)
+
+
+def drop_steps_after(path: Path, step: int) -> None:
+    """Keep only the lines up to a step: a resumed run does the later ones again.
+
+    The file is replaced in one go, so that a crash leaves the old or the new one. A last line that
+    a crash cut short is dropped.
+    """
+    if not path.exists():
+        return
+    kept = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except json.JSONDecodeError:
+                continue
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.writelines(kept)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def drop_files_after(folder: Path, step: int) -> None:
+    """Delete parquet files of later steps."""
+    for path in folder.glob("step-*.parquet"):
+        if int(path.stem.split("-")[1]) > step:
+            path.unlink()
+
+
+def write_rollouts(
+    output_dir: Path, format: str, name: str, records: Sequence[Mapping[str, Any]]
+) -> None:
+    """Keep the rollouts of one generation batch.
+
+    Args:
+        output_dir: the run's folder.
+        format: ``jsonl`` (appended to one file), ``parquet`` (a file per batch) or ``none``.
+        name: what a parquet file is called, without its ending.
+        records: one per rollout.
+    """
+    if format == "jsonl":
+        append_lines(output_dir / ROLLOUTS_FILE, records)
+    elif format == "parquet":
+        folder = output_dir / ROLLOUTS_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        frame = pd.DataFrame([jsonable(record) for record in records])
+        frame.to_parquet(folder / f"{name}.parquet")
+
+
+def rollout_records(
+    rows: Sequence[Mapping[str, Any]],
+    rollouts: Sequence[Rollout],
+    completions: Sequence[Any],
+    completion_ids: Sequence[Sequence[int]],
+    end_tokens: set[int],
+) -> list[dict[str, Any]]:
+    """Return what is known of one process's rollouts before their advantages are.
+
+    Args:
+        rows: the examples, one per rollout.
+        rollouts: what each of them saw.
+        completions: text, or a conversation of one turn; it begins with the hint, if it has one.
+        completion_ids: their tokens.
+        end_tokens: those that end a completion; without one it was cut off.
+    """
+    return [
+        {
+            "step": rollout.step,
+            "example_id": rollout.example_id,
+            "rollout_index": rollout.index,
+            "prompt": row["prompt"],
+            "noise_level": rollout.view.level,
+            **hint_columns(rollout),
+            "noise_seed": rollout.seeds(len(row_images(row))),
+            "completion": completion if isinstance(completion, str) else completion[0]["content"],
+            "completion_tokens": len(ids),
+            "truncated": ids[-1] not in end_tokens,
+        }
+        for row, rollout, completion, ids in zip(
+            rows, rollouts, completions, completion_ids, strict=True
+        )
+    ]
+
+
+def with_scores(
+    records: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    parts: Float[Tensor, "rollouts functions"],
+    rewards: Float[Tensor, "prompts group"],
+    advantages: Float[Tensor, "prompts group"],
+) -> list[dict[str, Any]]:
+    """Return the records with ``rewards`` by function, ``reward`` and ``advantage``."""
+    columns = (parts.tolist(), rewards.flatten().tolist(), advantages.flatten().tolist())
+    return [
+        {
+            **record,
+            "rewards": dict(zip(names, scores, strict=True)),
+            "reward": reward,
+            "advantage": advantage,
+        }
+        for record, scores, reward, advantage in zip(records, *columns, strict=True)
+    ]

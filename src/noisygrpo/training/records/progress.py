@@ -1,0 +1,127 @@
+"""Progress for people: a bar with the remaining time on a terminal, else one clear line per log.
+
+Transformers prints its whole dictionary of some fifty numbers every logging step. All of them are
+in ``metrics.jsonl``; here is what one looks at while waiting.
+"""
+
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from noisygrpo.training.records.files import (
+    METRICS_FILE,
+    ROLLOUTS_FILE,
+    ROLLOUTS_FOLDER,
+    drop_files_after,
+    drop_steps_after,
+)
+
+SHOWN = {
+    "reward": "reward",
+    "advantage/gain": "gain",
+    "loss": "loss",
+    "kl": "kl",
+    "entropy": "entropy",
+    "completions/mean_length": "tokens",
+    "completions/clipped_ratio": "cut off",
+    "step_time": "s/step",
+}
+"""Metric to its name in the line."""
+
+
+def step_line(logs: dict[str, Any], step: int, total: int, seconds_left: float | None) -> str:
+    """Return the line for one log of the trainer: training, evaluation, or the closing summary."""
+    if "train_runtime" in logs:
+        spent = timedelta(seconds=round(float(logs["train_runtime"])))
+        return f"step {step}/{total}  trained in {spent}"
+    prefix = "eval_" if any(key.startswith("eval_") for key in logs) else ""
+    parts = [f"step {step}/{total}" + ("  evaluation" if prefix else "")]
+    for key, name in SHOWN.items():
+        value = logs.get(prefix + key)
+        if isinstance(value, (int, float)):
+            parts.append(f"{name} {value:.3g}")
+    if seconds_left is not None and not prefix:
+        parts.append(f"left {timedelta(seconds=round(seconds_left))}")
+    return "  ".join(parts)
+
+
+class StepLines(TrainerCallback):
+    """Prints ``step_line`` at every log of the main process."""
+
+    def __init__(self) -> None:
+        """Start the clock when training begins."""
+        self.started: float | None = None
+        self.first_step = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Remember when and where training began, for the remaining time."""
+        self.started, self.first_step = time.monotonic(), state.global_step
+
+    def seconds_left(self, state: TrainerState) -> float | None:
+        """Return the expected rest of the run, from the mean step so far."""
+        done = state.global_step - self.first_step
+        if self.started is None or done <= 0:
+            return None
+        return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step)
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Print the line."""
+        if state.is_world_process_zero:
+            left = self.seconds_left(state)
+            print(step_line(kwargs["logs"], state.global_step, state.max_steps, left), flush=True)
+
+
+class StepBar(ProgressCallback):
+    """Transformers' bar, which knows the remaining time, with ``step_line`` above it."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Print the line above the bar."""
+        if state.is_world_process_zero and self.training_bar is not None:
+            self.training_bar.write(step_line(logs or {}, state.global_step, state.max_steps, None))
+
+
+class FreshLogs(TrainerCallback):
+    """Before the first step drops logged steps that this run is about to do (again)."""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir or ".")
+            for name in (METRICS_FILE, ROLLOUTS_FILE):
+                drop_steps_after(folder / name, state.global_step)
+            drop_files_after(folder / ROLLOUTS_FOLDER, state.global_step)
+
+
+def install(trainer: Trainer) -> None:
+    """Put these callbacks in the place of Transformers'; a notebook's table is left as it is."""
+    trainer.add_callback(FreshLogs())
+    replaced = [trainer.pop_callback(kind) for kind in (ProgressCallback, PrinterCallback)]
+    if replaced[0] is not None and sys.stderr.isatty() and sys.stdout.isatty():
+        trainer.add_callback(StepBar())
+    elif any(replaced):
+        trainer.add_callback(StepLines())

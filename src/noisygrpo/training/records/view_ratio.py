@@ -1,0 +1,88 @@
+"""How far apart sampler and learner are, by noise level: log pi(o | view) - log pi(o | image).
+
+Per completion token t of a rollout at level n:
+
+    d_t = log pi_theta(o_t | view, o_<t) - log pi_theta(o_t | clean image, o_<t)
+
+with theta the policy that sampled and both at the sampling temperature (limits such as top_k are
+left out on both sides). The published methods ignore it; its mean per token estimates the KL
+divergence of the two, and exp(-sum_t d_t) is the weight that an importance correction would put on
+the completion.
+
+Cost: one forward without gradient over the rollouts that saw noise. The clean side is what the
+update computes anyway. With vLLM both sides are at hand, for clean rollouts too: at level 0 the
+metric is how far vLLM's arithmetic is from the learner's.
+
+Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
+from noisygrpo.training.records.metrics import BUCKETS, bucket
+
+
+def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
+    """Return some rows of TRL's scored batch with the pixels of their views.
+
+    Args:
+        batch: what TRL's ``_generate_and_score_completions`` returned.
+        view_pixels: ``pixel_values`` of the views of all rows, shaped as the batch's.
+        rows: positions in the batch.
+    """
+    keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", *SCORING_KEYS)
+    chosen = {key: batch[key] for key in keys if key in batch}
+    pixels = torch.as_tensor(view_pixels).to(chosen["pixel_values"])
+    if pixels.shape != chosen["pixel_values"].shape:
+        raise RuntimeError(
+            f"views have pixels of shape {tuple(pixels.shape)}, clean images "
+            f"{tuple(chosen['pixel_values'].shape)}; log_view_ratio needs views of equal size"
+        )
+    return select_rows({**chosen, "pixel_values": pixels}, rows)
+
+
+class RatioByLevel:
+    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels."""
+
+    def __init__(self, clean: bool = False) -> None:
+        """Start with nothing.
+
+        ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
+        arithmetic to the learner's; without, theirs is 0 by definition and not computed.
+        """
+        self._clean = clean
+        self.sums: Tensor | None = None
+
+    def add(
+        self,
+        view: Float[Tensor, "B T"],
+        clean: Float[Tensor, "B T"],
+        mask: Int[Tensor, "B T"],
+        levels: Float[Tensor, " B"],
+    ) -> None:
+        """Add the rollouts with a level above 0, or all."""
+        if self.sums is None:
+            self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
+        difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)
+        for row, level in enumerate(levels.tolist()):
+            if level > 0 or self._clean:
+                entry = torch.stack(
+                    (difference[row], mask[row].sum(), torch.ones_like(difference[row]))
+                )
+                self.sums[bucket(level)] += entry
+
+    def flush(self, reduce: Any) -> dict[str, float]:
+        """Return the metrics of all processes and start anew; ``reduce`` sums over them."""
+        if self.sums is None:
+            return {}
+        sums, self.sums = reduce(self.sums).tolist(), None
+        metrics = {}
+        for number, (total, tokens, rollouts) in enumerate(sums):
+            if tokens:
+                metrics[f"view_ratio/token/level_{number / 10:.1f}"] = total / tokens
+                metrics[f"view_ratio/sequence/level_{number / 10:.1f}"] = total / rollouts
+        return metrics
