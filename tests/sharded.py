@@ -89,7 +89,7 @@ def train(folder, name, processes=1, check=None, resume=None, **changes):
     trainer = build_trainer(model, tiny_processor(), config, rows, [by_row_and_rollout])
     sampled = keep_samples(trainer)
     trainer.train(resume_from_checkpoint=resume)
-    assert bool(trainer._states) == config.shared_prefix
+    assert bool(trainer._scorer.shared) == config.shared_prefix
     if check is not None:
         check(trainer)
     save_checkpoint(trainer, Path(folder) / "checkpoint")

@@ -1,5 +1,7 @@
 """A trainer of the tiny model with its two usual rewards, for the tests of training."""
 
+from contextlib import contextmanager
+
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
@@ -17,4 +19,18 @@ def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **ch
     model, processor = tiny_qwen25vl()
     config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
     rows = tiny_rows(6) if rows is None else rows
-    return build_trainer(model, processor, config, rows, list(rewards), weights, lora)
+    return keep_batch(build_trainer(model, processor, config, rows, list(rewards), weights, lora))
+
+
+def keep_batch(trainer):
+    """Let the trainer keep its last batch of rollouts, for tests to look at: ``trainer.made``."""
+    making = trainer._making
+
+    @contextmanager
+    def kept(inputs):
+        with making(inputs) as batch:
+            trainer.made = batch
+            yield batch
+
+    trainer._making = kept
+    return trainer

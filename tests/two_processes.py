@@ -31,23 +31,23 @@ def words(rollout, step):
 
 def keep_samples(trainer):
     """Train on ``words``; return the list of what is sampled instead, over all processes."""
-    sampled, real, enter = [], trainer._sample_from, trainer._enter
+    sampled, engine, ladder = [], trainer._engine, trainer._hints
+    real, step = engine.sample, lambda: trainer.state.global_step
 
-    def sample(prompt_ids, *inputs):
-        ids, log_probs = real(prompt_ids, *inputs)
-        if trainer._levels > 1:  # rows at a level are known below
-            return ids, log_probs
+    def sample(rollouts, *inputs):
+        ids, log_probs = real(rollouts, *inputs)
         sampled.append(gather_object(ids))
-        step = trainer.state.global_step
-        return [words(rollout, step) for rollout in trainer._rollouts], log_probs
+        return [words(rollout, step()) for rollout in rollouts], log_probs
 
-    def enter_words(batch, level, turns, ids, samples):
-        step = trainer.state.global_step
-        own = [words(trainer._rollouts[row], step) for row, _ in turns]
+    def enter_words(climb, level, turns, ids, samples, judge):
+        own = [words(climb.rollouts[row], step()) for row, _ in turns]
         sampled.append([])
-        enter(batch, level, turns, ids, (own, samples[1]))
+        enter(climb, level, turns, ids, (own, samples[1]), judge)
 
-    trainer._sample_from, trainer._enter = sample, enter_words
+    if ladder is None:
+        engine.sample = sample
+    else:  # which rows are sampled at a level is known here
+        enter, ladder._enter = ladder._enter, enter_words
     return sampled
 
 

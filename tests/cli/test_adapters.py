@@ -13,6 +13,7 @@ from noisygrpo.models import loading
 from noisygrpo.models.loading import load_config, load_model, quantization_config
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.recipes.recipe import load_recipe
+from noisygrpo.training.prefix.rows import score_batch
 from tiny import tiny_rows
 from tiny_trainer import make
 
@@ -94,11 +95,11 @@ def test_the_reference_is_the_model_with_its_adapter_disabled(tmp_path):
     assert trainer.ref_model is None
     batch = trainer._generate_and_score_completions([tiny_rows(1)[0]] * 8)
     with trainer.model.disable_adapter(), torch.no_grad():
-        expected = trainer._score(batch)
+        expected = score_batch(trainer, batch)
     mask = batch["completion_mask"].bool()
     assert torch.equal(batch["ref_per_token_logps"][mask], expected[mask])
     with torch.no_grad():
-        adapted = trainer._score(batch)
+        adapted = score_batch(trainer, batch)
     assert (adapted - expected)[mask].abs().max() > 1e-4
 
 

@@ -14,7 +14,9 @@ from noisygrpo.methods.calibration import calibrate_logits
 from noisygrpo.models.vision import set_pixel_limits, vision_token_ids
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.prefix.rows import score_batch
 from tiny import tiny_image, tiny_rows, tiny_settings
+from tiny_trainer import keep_batch
 
 every_family = pytest.mark.parametrize("name", FAMILIES)
 IMAGE_TOKENS = {
@@ -36,7 +38,7 @@ def make(name, tmp_path, images=(1, 2), lora=None, **changes):
     settings = tiny_settings(tmp_path, max_steps=1, max_grad_norm=0.0, **changes)
     config = NoisyGRPOConfig(**{**settings, "optim": "sgd", "learning_rate": 1e-3})
     rows = tiny_rows(len(images), images=images)
-    return build_trainer(model, processor, config, rows, [by_index], peft_config=lora)
+    return keep_batch(build_trainer(model, processor, config, rows, [by_index], peft_config=lora))
 
 
 def weights(model):
@@ -64,8 +66,8 @@ def test_step_on_noisy_views(name, tmp_path, monkeypatch):
 
     def record(inputs):
         output = original(inputs)
-        views = [r.see(row["images"]) for r, row in zip(trainer._rollouts, inputs, strict=True)]
-        batches.append((inputs, views, trainer._view_fields["pixel_values"], output))
+        views = [r.see(row["images"]) for r, row in zip(trainer.made.rollouts, inputs, strict=True)]
+        batches.append((inputs, views, trainer.made.shown.fields["pixel_values"], output))
         return output
 
     monkeypatch.setattr(trainer, "_generate_and_score_completions", record)
@@ -96,7 +98,7 @@ def test_padded_batch_scores_as_single_rows_do(name, tmp_path):
     )
     inputs = [row for row in trainer.train_dataset for _ in range(2)]
     batch = trainer._generate_and_score_completions(inputs)
-    together = trainer._score(batch)
+    together = score_batch(trainer, batch)
     for number, row in enumerate(inputs):
         alone = trainer._generate_and_score_completions([row, row])
         width = alone["completion_ids"].size(1)
@@ -104,14 +106,14 @@ def test_padded_batch_scores_as_single_rows_do(name, tmp_path):
         ids = batch["completion_ids"][number, :width][mask]
         assert torch.equal(alone["completion_ids"][0][mask], ids)
         assert torch.allclose(
-            trainer._score(alone)[0][mask], together[number, :width][mask], atol=1e-4
+            score_batch(trainer, alone)[0][mask], together[number, :width][mask], atol=1e-4
         )
     other = [{**row, "images": [image.rotate(90) for image in row["images"]]} for row in inputs]
     turned = {
         **batch,
         "pixel_values": trainer._generate_and_score_completions(other)["pixel_values"],
     }
-    assert (trainer._score(turned) - together)[0].abs().max() > 1e-3  # the image does count
+    assert (score_batch(trainer, turned) - together)[0].abs().max() > 1e-3  # the image does count
 
 
 @every_family
@@ -205,12 +207,12 @@ def test_shared_prefix_gives_the_same_scores(name, tmp_path, caplog, record_prop
     settings = {"images": (1, 2), "generation_kwargs": GREEDY, "shuffle_dataset": False}
     plain = make(name, tmp_path / "rows", **settings)
     shared = make(name, tmp_path / "shared", shared_prefix=True, **settings)
-    holds = bool(shared._states)
+    holds = shared._scorer.shared is not None
     assert holds or "completions are scored row by row" in caplog.text
     inputs = [row for row in plain.train_dataset for _ in range(4)]
     batch = plain._generate_and_score_completions(inputs)
     mask = batch["completion_mask"].bool()
-    difference = (shared._score(batch) - plain._score(batch))[mask]
+    difference = (score_batch(shared, batch) - score_batch(plain, batch))[mask]
     assert difference.abs().max() < 1e-4
     record_property("cell", "yes" if holds else "row by row")
 

@@ -9,11 +9,12 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOTrainer
 
 from noisygrpo.methods.noise import perturb
+from noisygrpo.training import rollout
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.training.views import rollouts
-from noisygrpo.training.views.views_seam import ViewsSeam
+from noisygrpo.training.views.plan import plan_batch
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 
 
@@ -71,7 +72,7 @@ def run(tmp_path, monkeypatch, noise, changes, lora, folder):
     _, processor = tiny_qwen25vl()
     config = NoisyGRPOConfig(**tiny_settings(tmp_path, method="noisygrpo", **changes))
     with monkeypatch.context() as patch:
-        patch.setattr(rollouts, "perturb", noise)
+        patch.setattr(rollout, "perturb", noise)
         recorder = Recorder(patch)
         rows = tiny_rows(6, images=(1, 2, 0))
         trainer = build_trainer(model, processor, config, rows, [reward], peft_config=lora)
@@ -103,13 +104,13 @@ def test_scores_would_change_with_the_image(tmp_path, monkeypatch):
     """The control: were the view scored instead of the clean image, the test above would fail."""
     folder, _ = tiny_saved()
     real, _ = run(tmp_path / "a", monkeypatch, perturb, {"max_steps": 1}, None, folder)
-    leak = ViewsSeam._tokenize_prompts
+    leak = NoisyGRPOTrainer._tokenize_prompts
 
     def leaky(trainer, prompts):
         ids, _, fields = leak(trainer, prompts)
-        return ids, [row or [] for row in trainer._view_images], fields
+        return ids, [row or [] for row in trainer._batch.shown.images], fields
 
-    monkeypatch.setattr(ViewsSeam, "_tokenize_prompts", leaky)
+    monkeypatch.setattr(NoisyGRPOTrainer, "_tokenize_prompts", leaky)
     fake, _ = run(tmp_path / "b", monkeypatch, perturb, {"max_steps": 1}, None, folder)
     assert not torch.equal(real.scored[0][1], fake.scored[0][1])
 
@@ -127,9 +128,9 @@ def test_sampler_gets_each_rollouts_view_and_scorer_the_image(tmp_path, monkeypa
 
     clean = [patches(row["images"][0]) for row in rows for _ in range(4)]
     views = [
-        patches(rollout.see(row["images"])[0])
+        patches(one.see(row["images"])[0])
         for row in rows
-        for rollout in rollouts.plan_batch(config, [row] * 4, first=0, group=4, step=1)
+        for one in plan_batch(config, [row] * 4, first=0, group=4, step=1)
     ]
     assert torch.equal(recorder.sampled[0], torch.cat(views))
     scored = recorder.scored[0][0].sort(0).values
@@ -176,7 +177,7 @@ def test_padded_batch_scores_as_single_rows_do(tmp_path):
     trainer = build_trainer(model, processor, config, rows, [reward])
     inputs = [row for row in rows for _ in range(2)]
     batch = trainer._generate_and_score_completions(inputs)
-    together = trainer._score(batch)
+    together = score_batch(trainer, batch)
     for number, row in enumerate(inputs):
         alone = trainer._generate_and_score_completions([row, row])
         width = alone["completion_ids"].size(1)
@@ -184,5 +185,5 @@ def test_padded_batch_scores_as_single_rows_do(tmp_path):
         assert torch.equal(
             alone["completion_ids"][0][mask], batch["completion_ids"][number, :width][mask]
         )
-        difference = (trainer._score(alone)[0] - together[number, :width])[mask]
+        difference = (score_batch(trainer, alone)[0] - together[number, :width])[mask]
         assert difference.abs().max() < 2e-5

@@ -76,8 +76,8 @@ def test_each_prompt_is_trained_at_its_level(tmp_path, monkeypatch, early):
     names = ["row-0", "row-1", "row-2", "row-3", "row-4"]
     batch = batch_of(trainer, *names)
     expected = [0, 1, 0, 0, 2]
-    assert [rollout.hint_level for rollout in trainer._rollouts[::4]] == expected
-    assert [rollout.view.hint_ratio for rollout in trainer._rollouts[::4]] == [
+    assert [rollout.hint.level for rollout in trainer.made.rollouts[::4]] == expected
+    assert [rollout.hint.ratio for rollout in trainer.made.rollouts[::4]] == [
         0,
         1 / 3,
         0,
@@ -120,7 +120,7 @@ def test_a_hinted_row_is_scored_as_it_is_alone(tmp_path, monkeypatch):
     for row in range(0, 16, 4):
         keep = batch["prompt_mask"][row].bool()
         ids = torch.cat([batch["prompt_ids"][row][keep], batch["completion_ids"][row]])[None]
-        images = trainer._inputs[row]["images"]
+        images = trainer.made.rows[row]["images"]
         seen = trainer.processing_class.image_processor(images, return_tensors="pt")
         logits = trainer.model(
             input_ids=ids,
@@ -182,10 +182,10 @@ def test_hint_reward_selects(tmp_path, monkeypatch):
 
     trainer = hinted(tmp_path / "a", rewards=(always, hit))
     batch_of(trainer, "row-1", "row-4")
-    assert {rollout.hint_level for rollout in trainer._rollouts} == {0}
+    assert {rollout.hint.level for rollout in trainer.made.rollouts} == {0}
     trainer = hinted(tmp_path / "b", rewards=(always, hit), hint_reward="hit")
     batch_of(trainer, "row-1", "row-4")
-    assert [rollout.hint_level for rollout in trainer._rollouts] == [1] * 4 + [2] * 4
+    assert [rollout.hint.level for rollout in trainer.made.rollouts] == [1] * 4 + [2] * 4
     with pytest.raises(UserError, match="hint_reward: 'format' is not one of the rewards hit"):
         hinted(tmp_path / "c", hint_reward="format")
 
@@ -213,8 +213,8 @@ def test_hints_under_noise_keep_their_views(tmp_path, monkeypatch, kind):
     assert list(map(len, sampler.calls)) == [8, 8, 8]
     assert torch.equal(torch.as_tensor(sampler.pixels[0]), torch.as_tensor(sampler.pixels[2]))
     plain = make(tmp_path / "plain", rows(), (hit,), **noise)
-    plain._rollouts = plain._plan(trainer._inputs)
-    for hinted_rollout, rollout in zip(trainer._rollouts, plain._rollouts, strict=True):
+    batch_of(plain, "row-4", "row-3")
+    for hinted_rollout, rollout in zip(trainer.made.rollouts, plain.made.rollouts, strict=True):
         assert hinted_rollout.seeds(1) == rollout.seeds(1)
         assert hinted_rollout.view.level == rollout.view.level
     # Scored with the clean images' tokens, whatever size the views have.
@@ -282,7 +282,7 @@ def test_shared_prefixes_with_hints_give_the_same_update(tmp_path, batch):
             learning_rate=0.1,
         )
         trainer.train()
-        assert bool(trainer._states) == shared
+        assert bool(trainer._scorer.shared) == shared
         records = lines(tmp_path / str(shared) / "rollouts.jsonl")
         results.append((records, dict(trainer.model.named_parameters())))
     assert results[0][0] == results[1][0]

@@ -34,15 +34,12 @@ def test_ddp_looks_for_unused_parameters_only_where_it_must(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("stage", [None, 2, 3], ids=["fsdp", "zero2", "zero3"])
 def test_sharded_weights_and_mixed_rows_are_refused(tmp_path, stage):
-    trainer = make(tmp_path)
+    state = make(tmp_path).accelerator.state
     plugin = None if stage is None else SimpleNamespace(zero_stage=stage)
-    fake = SimpleNamespace(
-        is_fsdp_enabled=stage is None,
-        is_deepspeed_enabled=stage is not None,
-        accelerator=SimpleNamespace(state=SimpleNamespace(deepspeed_plugin=plugin)),
-    )
+    fsdp = SimpleNamespace() if stage is None else None
+    fake = SimpleNamespace(deepspeed_plugin=plugin, fsdp_plugin=fsdp)
     mixed = tiny_rows(4, images=(1, 0))
-    refuse_sharded(trainer, mixed)
+    refuse_sharded(state, mixed)
     refuse_sharded(fake, tiny_rows(4))
     if stage == 2:
         refuse_sharded(fake, mixed)

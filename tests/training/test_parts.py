@@ -2,34 +2,31 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from noisygrpo.errors import UserError
-from noisygrpo.models.vision import check_image_tokens, vision_token_ids
+from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError, require_finite
+from noisygrpo.training.image_tokens import check_image_tokens
 from noisygrpo.training.model import ban_tokens
-from noisygrpo.training.records.files import append_lines, drop_steps_after
 from noisygrpo.training.records.metrics import (
     Clock,
     bucket,
     by_level,
-    constant_groups,
+    is_constant,
     total_rewards,
 )
 from noisygrpo.training.records.progress import step_line
+from noisygrpo.training.records.rollouts import append_lines, drop_steps_after
 from noisygrpo.training.records.view_ratio import RatioByLevel
+from noisygrpo.training.views.plan import plan_batch
 from noisygrpo.training.views.preprocess import OncePerImage, once_per_image
-from noisygrpo.training.views.rollouts import (
-    annotate,
-    plan_batch,
-    prompt_images,
-    replace_images,
-    see_all,
-)
+from noisygrpo.training.views.show import prompt_images, replace_images, see_all
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings, tiny_tokenizer
 
 
@@ -83,12 +80,12 @@ def test_clean_and_imageless_rollouts_see_the_same_objects(config):
     assert noisy[0].seeds(1) == [] and len(noisy[1].seeds(2)) == 2
 
 
-def test_annotate_shares_images_and_leaves_rows_alone(config):
+def test_the_plan_shares_images_and_leaves_rows_alone(config):
     rows = [dict(row) for row in batch_of(tiny_rows(2), 4)]
     for row in rows:
         row["images"] = [image.copy() for image in row["images"]]
     before = [set(row) for row in rows]
-    result = annotate(rows, plan_batch(config, rows, first=0, group=4, step=1))
+    result = [rollout.row for rollout in plan_batch(config, rows, first=0, group=4, step=1)]
     assert all(row["images"] is result[0]["images"] for row in result[:4])
     assert result[4]["images"] is not result[0]["images"]
     assert [row["rollout_index"] for row in result] == [0, 1, 2, 3] * 2
@@ -128,13 +125,12 @@ def test_total_reward_leaves_out_what_could_not_be_scored():
     total = total_rewards(parts, torch.tensor([1.0, 0.5]))
     assert total[:2].tolist() == [2.0, 1.0] and math.isnan(total[2])
     groups = torch.tensor([[0.9, 0.9, nan], [0.9, 0.8, nan], [nan, nan, nan]])
-    assert constant_groups(groups).tolist() == [True, False, True]
+    assert is_constant(groups).tolist() == [True, False, True]
 
 
 def test_clock_accounts_for_the_whole_step():
     clock = Clock()
-    for name, seconds in {"noise": 1, "generate": 4, "reward": 1, "rollout": 8, "step": 20}.items():
-        clock.add(name, seconds)
+    clock.seconds = {"noise": 1, "generate": 4, "reward": 1, "rollout": 8, "step": 20}
     clock.tokens = 100
     metrics = clock.flush()
     assert metrics["time/score"] == 2 and metrics["time/update"] == 12
@@ -170,7 +166,9 @@ def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
 def test_ratio_by_level_counts_clean_rollouts_where_asked(clean):
     ratio = RatioByLevel(clean)
     view, image = torch.tensor([[1.0, 2.0], [3.0, 9.0]]), torch.tensor([[0.5, 1.0], [1.0, 0.0]])
-    ratio.add(view, image, torch.tensor([[1, 1], [1, 0]]), torch.tensor([0.0, 0.3]))
+    batch = {"view_log_probs": view, "completion_mask": torch.tensor([[1, 1], [1, 0]])}
+    ratio.add({**batch, "noise_level": torch.tensor([0.0, 0.3])}, image)
+    ratio.add({"completion_mask": batch["completion_mask"]}, image)  # no view was scored
     metrics = ratio.flush(lambda sums: sums)
     wanted = {"view_ratio/token/level_0.3": 2.0, "view_ratio/sequence/level_0.3": 2.0}
     if clean:
@@ -185,7 +183,7 @@ def test_every_distinct_view_is_drawn_once(tmp_path, method, distinct):
     settings = tiny_settings(tmp_path, method=method)
     rows = batch_of(tiny_rows(2, images=(1, 2)), 4)
     rollouts = plan_batch(NoisyGRPOConfig(**settings), rows, first=0, group=4, step=1)
-    images = [row["images"] for row in annotate(rows, rollouts)]
+    images = [rollout.row["images"] for rollout in rollouts]
     views = see_all(rollouts, images)
     alone = [rollout.see(row) for rollout, row in zip(rollouts, images, strict=True)]
     for row, wanted in zip(views, alone, strict=True):
@@ -261,6 +259,7 @@ def test_line_says_what_one_waits_for():
 
 
 def test_finite_check_names_step_and_value():
-    require_finite(0.0, "loss", 3, "runs/x")
+    done, args = SimpleNamespace(global_step=3), SimpleNamespace(output_dir="runs/x")
+    require_finite(0.0, "loss", done, args)
     with pytest.raises(NonFiniteError, match=r"step 4: the loss is nan.*step 3.*runs/x"):
-        require_finite(math.nan, "loss", 3, "runs/x")
+        require_finite(math.nan, "loss", done, args)

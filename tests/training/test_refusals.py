@@ -21,7 +21,7 @@ def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):
     trainer = make(tmp_path, rows, max_pixels=56 * 56, min_pixels=28 * 28, **changes)
     batch = trainer._generate_and_score_completions([rows[0]] * 2)
     assert batch["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
-    assert trainer._view_fields["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
+    assert trainer.made.shown.fields["image_grid_thw"].tolist() == [[1, 4, 4]] * 2
     with pytest.raises(UserError, match="min_pixels: 9999 is above max_pixels 56"):
         make(tmp_path, rows, max_pixels=56, min_pixels=9999, **changes)
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl.trainer.utils import RepeatSampler
 
-from noisygrpo.training.records.resume import EpochSampler
+from noisygrpo.training.checkpoints import EpochSampler
 from tiny import tiny_rows
 from tiny_trainer import make
 

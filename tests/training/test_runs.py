@@ -12,7 +12,8 @@ from trl import GRPOTrainer
 
 from noisygrpo.methods.advantages import bayesian_posterior
 from noisygrpo.methods.noise import perturb
-from noisygrpo.training.views import rollouts
+from noisygrpo.training import rollout as rollouts
+from noisygrpo.training.prefix.rows import score_batch
 from tiny import tiny_image, tiny_rows
 from tiny_trainer import by_index, length, make
 
@@ -95,7 +96,7 @@ def test_noise_can_be_made_again_from_the_log(tmp_path):
     trainer = make(tmp_path, method="noisygrpo", max_steps=1)
     trainer.train()
     record = lines(tmp_path / "rollouts.jsonl")[3]
-    rollout = trainer._rollouts[3]
+    rollout = trainer.made.rollouts[3]
     image = tiny_image(1)
     again = perturb(image, record["noise_level"], torch_seed(record["noise_seed"][0]))
     assert again.tobytes() == rollout.see([image])[0].tobytes() != image.tobytes()
@@ -145,12 +146,12 @@ def test_view_ratio_is_what_scoring_the_view_itself_gives(tmp_path, monkeypatch)
     batch = noisy._generate_and_score_completions([row] * 4)
     assert torch.equal(batch["view_log_probs"][0], torch.zeros(3))
     for index in (1, 2, 3):
-        view = noisy._rollouts[index].see(row["images"])
+        view = noisy.made.rollouts[index].see(row["images"])
         clean = make(tmp_path, tiny_rows(1), **settings)
         other = clean._generate_and_score_completions([{**row, "images": view}] * 4)
-        expected = clean._score(other)[index]
+        expected = score_batch(clean, other)[index]
         assert torch.allclose(batch["view_log_probs"][index], expected, atol=1e-6)
-        assert not torch.equal(expected, noisy._score(batch)[index])
+        assert not torch.equal(expected, score_batch(noisy, batch)[index])
 
 
 def test_view_ratio_is_zero_where_views_show_the_image(tmp_path, monkeypatch):

@@ -14,10 +14,7 @@ def test_fsdp2_rounds_no_output(version, kept):
     plugin = FullyShardedDataParallelPlugin(fsdp_version=version)
     plugin.set_mixed_precision("bf16")
     before = plugin.mixed_precision_policy
-    state = SimpleNamespace(fsdp_plugin=plugin)
-    keep_output_dtype(
-        SimpleNamespace(is_fsdp_enabled=True, accelerator=SimpleNamespace(state=state))
-    )
+    keep_output_dtype(SimpleNamespace(fsdp_plugin=plugin))
     assert (plugin.mixed_precision_policy != before) == kept
     if kept:
         assert before.output_dtype is torch.bfloat16
@@ -27,9 +24,6 @@ def test_fsdp2_rounds_no_output(version, kept):
 
 def test_without_precision_or_sharding_nothing_is_touched():
     plugin = FullyShardedDataParallelPlugin(fsdp_version=2)
-    state = SimpleNamespace(fsdp_plugin=plugin)
-    keep_output_dtype(
-        SimpleNamespace(is_fsdp_enabled=True, accelerator=SimpleNamespace(state=state))
-    )
+    keep_output_dtype(SimpleNamespace(fsdp_plugin=plugin))
     assert plugin.mixed_precision_policy is None
-    keep_output_dtype(SimpleNamespace(is_fsdp_enabled=False))  # no plugin is asked for
+    keep_output_dtype(SimpleNamespace())  # no plugin is asked for

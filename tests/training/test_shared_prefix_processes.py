@@ -28,7 +28,7 @@ def train(output_dir, per_device, shared):
     )
     keep_samples(trainer)
     trainer.train()
-    assert bool(trainer._states) == shared
+    assert bool(trainer._scorer.shared) == shared
     trainer.save_model(str(output_dir))
 
 

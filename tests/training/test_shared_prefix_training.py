@@ -12,7 +12,7 @@ from trl.trainer import grpo_trainer
 
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.prefix import shared_prefix_seam
+from noisygrpo.training.prefix import shared as shared_prefix
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 
 
@@ -67,9 +67,9 @@ def test_a_run_agrees_with_the_plain_path(tmp_path, case, caplog):
     changes, lora = CASES[case]
     folder, _ = tiny_saved()
     plain = run(tmp_path / "plain", folder, changes, lora)
-    with caplog.at_level(logging.WARNING, logger=shared_prefix_seam.__name__):
+    with caplog.at_level(logging.WARNING, logger=shared_prefix.__name__):
         shared = run(tmp_path / "shared", folder, changes, lora, shared_prefix=True)
-    assert not caplog.records and shared._states and not plain._states
+    assert not caplog.records and shared._scorer.shared and not plain._scorer.shared
     for name in ("loss", "grad_norm", "entropy", *(("kl",) if "beta" in changes else ())):
         one, other = history(plain, name), history(shared, name)
         assert len(one) == shared.state.max_steps and one.abs().max() > 0, name
@@ -133,7 +133,7 @@ def test_a_frozen_towers_images_are_encoded_once_a_step(tmp_path):
     # two steps on one generation batch: 2 prompts with at most 2 images each, and old, reference
     # and two current passes over 4 parts
     images = sum(trainer._buffered_inputs[part]["num_images"][0] for part in range(4)) // 2
-    assert trainer._frozen_images.computed == images > 0
+    assert trainer._scorer.shared.images.computed == images > 0
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_where_it_does_not_hold_rows_are_scored_and_it_is_said_once(tmp_path, ca
     with pytest.MonkeyPatch.context() as patch:
         if change == "family":
             patch.setitem(model.config.__dict__, "model_type", "mistral3")
-        with caplog.at_level(logging.WARNING, logger=shared_prefix_seam.__name__):
+        with caplog.at_level(logging.WARNING, logger=shared_prefix.__name__):
             trainer = build_trainer(
                 model, processor, NoisyGRPOConfig(**settings), tiny_rows(4), [reward]
             )
@@ -168,10 +168,10 @@ def test_a_batch_that_does_not_fit_is_scored_by_rows(tmp_path, caplog):
     """A prompt that ends with an image: its token must not be repeated."""
     folder, _ = tiny_saved()
     with (
-        caplog.at_level(logging.WARNING, logger=shared_prefix_seam.__name__),
+        caplog.at_level(logging.WARNING, logger=shared_prefix.__name__),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(shared_prefix_seam, "image_token_ends", lambda batch, model: True)
+        patch.setattr(shared_prefix, "image_token_ends", lambda batch, model: True)
         trainer = run(tmp_path / "a", folder, {"max_steps": 2}, shared_prefix=True)
     assert [record.message.count("ends with an image") for record in caplog.records] == [1]
     assert len(history(trainer, "loss")) == 2

@@ -13,11 +13,10 @@ from trl.generation.vllm_generation import VLLMGeneration
 
 from noisygrpo.errors import UserError
 from noisygrpo.models import vllm_versions as vllm_support
-from noisygrpo.training.engines.vllm_seam import fit_images, fold_images
+from noisygrpo.training import parts
+from noisygrpo.training.engines.vllm import fit_images, fold_images
 from tiny import tiny_image, tiny_rows
 from tiny_trainer import make
-
-NEVER = -1
 
 
 class Engine:
@@ -57,8 +56,9 @@ def with_engine(tmp_path, images=(1, 2, 0), engine=Engine, **changes):
     rows = tiny_rows(3, images=images)
     settings = {"per_device_train_batch_size": 12, "method": "noisygrpo", **changes}
     trainer = make(tmp_path, rows=rows, **settings)
-    trainer.use_vllm, trainer._last_loaded_step = True, NEVER
+    trainer.use_vllm = True
     trainer.vllm_generation = engine(trainer)
+    trainer._engine = parts.engine(trainer, None)
     return trainer, [row for row in rows for _ in range(4)]
 
 
@@ -68,7 +68,7 @@ def test_the_engine_gets_every_rollouts_own_image(tmp_path):
     (prompts, images, count), pad = trainer.vllm_generation.calls[0], trainer._image_pad_token_id
     assert count == 1
     assert [ids.count(pad) for ids in prompts] == [1] * 4 + [2] * 4 + [0] * 4
-    for row, rollout, shown in zip(inputs, trainer._rollouts, images, strict=True):
+    for row, rollout, shown in zip(inputs, trainer.made.rollouts, images, strict=True):
         expected = rollout.see(row["images"])
         assert (shown or []) == expected or all(
             np.array_equal(one, other) for one, other in zip(shown, expected, strict=True)
@@ -107,7 +107,7 @@ def test_the_correction_leaves_noisy_rollouts_alone(tmp_path):
     trainer.vllm_importance_sampling_correction = True
     trainer.vllm_importance_sampling_mode = "token_truncate"
     ratio = trainer._generate_and_score_completions(inputs)["importance_sampling_ratio"]
-    noisy = torch.tensor([rollout.noisy for rollout in trainer._rollouts])
+    noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
     assert ratio.shape == (12, 3) and 0 < noisy.sum() < 12
     assert (ratio[noisy] == 1).all()
     assert (ratio[~noisy] != 1).all()

@@ -11,6 +11,8 @@ from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.rewards import load_rewards
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.prefix.rows import score_batch
+from tiny_trainer import keep_batch
 
 CLOSE = 1e-3
 """Mean difference of log-probs per token that the rounding of float32 explains."""
@@ -42,7 +44,8 @@ def trainer_of(folder, tmp_path, rows=4, **changes):
     config = NoisyGRPOConfig(**{**settings, **changes})
     rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
     processor = load_processor(model_path())
-    return build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
+    trainer = build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
+    return keep_batch(trainer)
 
 
 def groups_of(trainer):
@@ -61,13 +64,13 @@ def differences(trainer, batch, **fields):
     """
     mask = batch["completion_mask"].bool()
     with torch.no_grad():
-        ours = trainer._score({**batch, **fields})
+        ours = score_batch(trainer, {**batch, **fields})
     distances = (ours - batch["sampling_per_token_logps"]).abs().masked_fill(~mask, 0)
     return distances.sum(1) / mask.sum(1)
 
 
 def clean_difference(trainer, batch):
     """Return the mean difference per token of the clean rollouts."""
-    clean = torch.tensor([not rollout.noisy for rollout in trainer._rollouts])
+    clean = torch.tensor([not rollout.noisy for rollout in trainer.made.rollouts])
     tokens = batch["completion_mask"].sum(1)[clean]
     return ((differences(trainer, batch)[clean] * tokens).sum() / tokens.sum()).item()

@@ -108,7 +108,7 @@ def sample(trainer, inputs=None):
 
 def own_differences(trainer, batch):
     """Return each rollout's difference where the trainer, too, is shown the rollout's own view."""
-    views = torch.as_tensor(trainer._view_fields["pixel_values"])
+    views = torch.as_tensor(trainer.made.shown.fields["pixel_values"])
     return differences(trainer, batch, pixel_values=views)
 
 
@@ -150,7 +150,7 @@ def test_every_rollout_sees_its_own_view(trainer):
     """Log-probs are those given the view, and greedy answers are those of Transformers."""
     one = trainer(noise_levels=LOUD)
     batch = sample(one)
-    noisy = torch.tensor([rollout.noisy for rollout in one._rollouts])
+    noisy = torch.tensor([rollout.noisy for rollout in one.made.rollouts])
     own, clean = own_differences(one, batch), differences(one, batch)
     print(f"given the own view: {own.max():.4f} at most; given the image: {clean[noisy].tolist()}")
     assert own.max() < CLOSE and noisy.sum() == 6 and clean[noisy].min() > 30 * CLOSE

@@ -14,7 +14,7 @@ from trl.generation import vllm_generation
 
 from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.playground import load_processor, make_split, model_path
-from noisygrpo.training.engines.vllm_seam import fold_images
+from noisygrpo.training.engines.vllm import fold_images
 from with_vllm.runs import CLOSE, clean_difference, groups_of, records, trainer_of
 
 
@@ -72,7 +72,7 @@ def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
     )
     inputs = groups_of(trainer)
     batch = trainer._generate_and_score_completions(inputs)
-    noisy = torch.tensor([rollout.noisy for rollout in trainer._rollouts])
+    noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
     ratio = batch["importance_sampling_ratio"]
     assert (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
     assert clean_difference(trainer, batch) < CLOSE

@@ -33,7 +33,7 @@ from noisygrpo.runs.console import describe
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.training.batches import estimate_memory
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.views.rollouts import plan_batch
+from noisygrpo.training.views.plan import plan_batch
 
 Row = Mapping[str, Any]
 WIDTH = 60

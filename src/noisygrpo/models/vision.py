@@ -5,7 +5,6 @@ family does not have is an error for the user who asked for it.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
@@ -79,36 +78,3 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
         f"min_pixels: {size['shortest_edge']} is above max_pixels {size['longest_edge']}",
     )
     images.size = size
-
-
-def check_image_tokens(
-    prompt_ids: Sequence[Sequence[int]],
-    num_images: Sequence[int],
-    image_grid_thw: Any,
-    image_token: int,
-    merge: int,
-    example_ids: Sequence[str],
-) -> None:
-    """Check, before a forward, that each prompt has one image token per image feature.
-
-    Args:
-        prompt_ids: tokens of each prompt, images expanded.
-        num_images: how many images each prompt has.
-        image_grid_thw: patches of each image in time, height and width, ``[images, 3]``.
-        image_token: the token that stands for one feature.
-        merge: patches per feature along height and width.
-        example_ids: the rows' names.
-
-    Raises:
-        UserError: naming the row.
-    """
-    features = [int(t * h * w) // merge**2 for t, h, w in image_grid_thw]
-    start = 0
-    for ids, count, example_id in zip(prompt_ids, num_images, example_ids, strict=True):
-        expected, start = sum(features[start : start + count]), start + count
-        found = list(ids).count(image_token)
-        require(
-            found == expected,
-            f"row {example_id!r}: its prompt has {found} image tokens, but its {count} image(s) "
-            f"give {expected} features; does its text contain an image token?",
-        )

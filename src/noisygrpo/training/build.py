@@ -140,5 +140,5 @@ def build_trainer(
         processing_class=processor,
         peft_config=peft_config,
     )
-    refuse_sharded(trainer, dataset)
+    refuse_sharded(trainer.accelerator.state, dataset)
     return trainer

@@ -1,27 +1,46 @@
-"""Stopping before a loss or gradient that is not a number spoils the model."""
+"""Stopping before a reward, loss or gradient that is not a number spoils the model."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerState, TrainingArguments
+
+from noisygrpo.errors import UserError
 
 
 class NonFiniteError(RuntimeError):
     """The loss or a gradient is NaN or infinite; raised before the optimizer step."""
 
 
-def require_finite(value: float, what: str, step: int, output_dir: str | None) -> None:
+def require_finite(value: Any, what: str, state: TrainerState, args: TrainingArguments) -> None:
     """Raise unless ``value`` is a finite number.
 
     Args:
-        value: what was computed for step ``step + 1``.
+        value: what was computed for the step after ``state.global_step``.
         what: its name in the message.
-        step: optimizer steps done so far.
-        output_dir: the run's folder, where the rollouts of the step are.
+        state: how many optimizer steps are done.
+        args: name the run's folder, where the rollouts of the step are.
 
     Raises:
         NonFiniteError: if it is not.
     """
-    if not math.isfinite(value):
+    if not math.isfinite(float(value)):
+        step = state.global_step
         raise NonFiniteError(
-            f"step {step + 1}: the {what} is {value}; stopped before the optimizer step, so the "
-            f"parameters are still those of step {step}. A lower learning_rate or a higher "
-            f"precision may help; the step's rollouts are in {output_dir}"
+            f"step {step + 1}: the {what} is {float(value)}; stopped before the optimizer step, so "
+            f"the parameters are still those of step {step}. A lower learning_rate or a higher "
+            f"precision may help; the step's rollouts are in {args.output_dir}"
         )
+
+
+def require_finite_rewards(rewards: Tensor, names: Sequence[str]) -> None:
+    """Raise ``UserError`` where a function returned infinity; ``rewards [R, functions]``."""
+    for name, column in zip(names, rewards.T, strict=True):
+        if torch.isinf(column).any():
+            raise UserError(
+                f"reward {name!r} returned infinity; it must return a finite number, or None "
+                "for a completion that it cannot score"
+            )

@@ -9,10 +9,9 @@ A process whose rows have no image does not run the vision tower, which the othe
   forever; that is refused before the first step.
 """
 
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
+from accelerate.state import AcceleratorState
 from datasets import Dataset
 
 from noisygrpo.errors import require
@@ -41,10 +40,10 @@ def look_for_unused(config: NoisyGRPOConfig, dataset: Dataset) -> None:
         config.ddp_find_unused_parameters = True
 
 
-def refuse_sharded(trainer: Any, dataset: Dataset) -> None:
+def refuse_sharded(state: AcceleratorState, dataset: Dataset) -> None:
     """Raise ``UserError`` where weights are sharded and the data is mixed."""
     require(
-        not (weights_sharded(trainer) and is_mixed(dataset)),
+        not (weights_sharded(state) and is_mixed(dataset)),
         "data: some rows have images and some have none; with sharded weights (FSDP, ZeRO-3) a "
         "process without an image would leave the others waiting: use DDP or ZeRO-2, or rows that "
         "all have one",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from accelerate.utils import is_peft_model
 from transformers import PreTrainedModel, ProcessorMixin
 
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
@@ -35,3 +36,9 @@ def ban_tokens(config: NoisyGRPOConfig, banned: Sequence[int]) -> None:
     else:
         kwargs["suppress_tokens"] = sorted({*kwargs.get("suppress_tokens", []), *banned})
     config.generation_kwargs = kwargs
+
+
+def freeze_adapter(model: Any, config: NoisyGRPOConfig) -> None:
+    """Freeze what an adapter put into the vision tower, where the config asks for a frozen one."""
+    if config.freeze_vision_tower and is_peft_model(model):
+        freeze_vision_tower(model.get_base_model())

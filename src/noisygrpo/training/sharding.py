@@ -1,25 +1,46 @@
 """What changes where each process holds a part of the weights (FSDP, DeepSpeed's ZeRO-3)."""
 
 from dataclasses import replace
-from typing import Any
+
+import torch
+from accelerate.state import AcceleratorState
+
+from accelerate import Accelerator
 
 
-def weights_sharded(trainer: Any) -> bool:
+def weights_sharded(state: AcceleratorState) -> bool:
     """Tell whether a process holds a part of the weights, so that all run forwards together."""
-    plugin = trainer.accelerator.state.deepspeed_plugin if trainer.is_deepspeed_enabled else None
-    return trainer.is_fsdp_enabled or (plugin is not None and plugin.zero_stage == 3)
+    deepspeed = getattr(state, "deepspeed_plugin", None)
+    whole = deepspeed is None or deepspeed.zero_stage != 3
+    return getattr(state, "fsdp_plugin", None) is not None or not whole
 
 
-def keep_output_dtype(trainer: Any) -> None:
+def keep_output_dtype(state: AcceleratorState) -> None:
     """Let a model sharded by FSDP2 return what it computed, in its own type.
 
     Under ``mixed_precision: bf16`` Accelerate has every output cast to bfloat16, the log-probs too,
     which TRL computes in float32: at -5 they would be multiples of 1/32, too coarse for a KL
     divergence or a ratio of policies. Parameters and computation keep the types that they have.
     """
-    if not trainer.is_fsdp_enabled:
+    plugin = getattr(state, "fsdp_plugin", None)
+    if plugin is None:
         return
-    plugin = trainer.accelerator.state.fsdp_plugin
     policy = plugin.mixed_precision_policy
     if plugin.fsdp_version == 2 and policy is not None:
         plugin.mixed_precision_policy = replace(policy, output_dtype=None)
+
+
+def most_anywhere(accelerator: Accelerator, count: int) -> int:
+    """Return how many forwards this process must run: where weights are sharded, all run as many.
+
+    ``count``: how many it needs.
+    """
+    if not weights_sharded(accelerator.state):
+        return count
+    return int(accelerator.gather(torch.tensor([count], device=accelerator.device)).max())
+
+
+def any_process(accelerator: Accelerator, here: bool) -> bool:
+    """Tell whether something holds on any process."""
+    flag = torch.tensor([here], device=accelerator.device)
+    return bool(accelerator.gather(flag).any())

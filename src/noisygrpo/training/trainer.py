@@ -2,71 +2,80 @@
 
 One step (formulas in ``methods``; loss and optimisation are TRL's):
 
-    views      v_i = plan(seed, step, example, i)            i = 1..G rollouts of a prompt
-    sample     o_i ~ pi_theta( . | view v_i of the image, question, hint)   views_seam, hints_seam
-    score      log pi(o_i | clean image, question, hint)     for pi_old, pi_theta and pi_ref alike
+    plan       v_i = plan(seed, step, example, i)          i = 1..G rollouts of a prompt
+    see        view i = noise(clean image, level of v_i)
+    sample     o_i ~ pi_theta( . | view i, question, hint)
+    score      log pi(o_i | clean image, question, hint)   for pi_old, pi_theta and pi_ref alike
     reward     r_i = weighted sum of the reward functions
     advantage  A = advantage(r_1..r_G, levels of v_1..v_G)
+    record     rollouts.jsonl, metrics.jsonl
+
+TRL's methods in this order, each overridden once, and the part that does what is different:
+
+==================================  =======================================  ===================
+TRL's method                        what is different                        part
+==================================  =======================================  ===================
+_generate_and_score_completions     begins with a plan of views, ends with   views.plan,
+                                    advantages and a record                  advantage, records
+_generate                           the clean prompt is scored, with a hint  batch
+_tokenize_prompts                   the sampler is shown views               views.show
+_generate_single_turn               vLLM with views; several hint levels     engines, hints
+_calculate_rewards                  the reward that selects is asked once    hints.selecting
+_get_per_token_logps_and_entropies  one forward per group                    prefix.scorer
+_prepare_inputs                     groups are shuffled as wholes            prefix.shared
+_compute_loss                       sampler against learner, by level        records.view_ratio
+training_step, _get_grad_norm       no step on what is not a number          finite
+log                                 metrics.jsonl                            records.recorder
+_get_train_sampler, _load_best…,    a resumed run is the run that was        checkpoints
+_load_from_checkpoint               stopped
+create_accelerator_and_postprocess  sharded log-probs keep their precision   sharding
+==================================  =======================================  ===================
 
 Sampling and scoring differ on purpose; as published, no importance correction is made for it
-(``log_view_ratio`` shows by level how large it would be).
-
-Deliberate deviations and choices:
-- ``advantage: grpo`` keeps TRL's float32 numbers bit for bit, except that a group whose rewards are
-  all equal gets exactly 0 (the rounding of a float32 mean can leave 1e-3 there). The other
-  estimators are computed in float64 by ``methods.advantages``.
-- Evaluation rollouts are clean and keep TRL's advantages; they only enter ``eval_loss``.
-- Nothing here draws from a global generator, so with clean views a run is TRL's, bit for bit.
-- A loss or gradient that is not a number ends the run before the optimizer step.
-
-The seams in TRL that this and ``views_seam`` build on are pinned in tests/training/test_seams.py.
+(``log_view_ratio`` shows by level how large it would be). Evaluation rollouts are clean and keep
+TRL's advantages; they only enter ``eval_loss``. Nothing here draws from a global generator, so with
+clean views a run is TRL's, bit for bit. tests/training/test_trl.py pins what this relies on.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from accelerate.utils import gather_object
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.data import Sampler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
-from trl.models.utils import disable_gradient_checkpointing
+from trl import GRPOTrainer
 
-from noisygrpo.errors import UserError
-from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
-from noisygrpo.models.vision import freeze_vision_tower
+from noisygrpo.training import checkpoints, parts
+from noisygrpo.training.advantage import weigh
+from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.finite import require_finite
-from noisygrpo.training.hints.hints_seam import HintsSeam
-from noisygrpo.training.model import prepare_vision
-from noisygrpo.training.prefix.rows import SCORING_KEYS, Scores, blind_chunks, score_chunks
-from noisygrpo.training.records import progress
-from noisygrpo.training.records.files import (
-    METRICS_FILE,
-    append_lines,
-    rollout_records,
-    with_scores,
-    write_rollouts,
-)
-from noisygrpo.training.records.metrics import (
-    advantage_metrics,
-    by_level,
-    constant_groups,
-    total_rewards,
-)
-from noisygrpo.training.records.view_ratio import RatioByLevel, rows_with_views
-from noisygrpo.training.sharding import keep_output_dtype, weights_sharded
-from noisygrpo.training.views.views_seam import Rows
+from noisygrpo.training.engines.generate import Sampled
+from noisygrpo.training.engines.vllm import spare_noisy
+from noisygrpo.training.finite import require_finite, require_finite_rewards
+from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
+from noisygrpo.training.model import freeze_adapter, prepare_vision
+from noisygrpo.training.prefix.rows import Scores, score_batch
+from noisygrpo.training.prefix.shared import shuffle_groups
+from noisygrpo.training.records.metrics import Clock
+from noisygrpo.training.records.view_ratio import RatioByLevel, add_view_log_probs
+from noisygrpo.training.sharding import keep_output_dtype, most_anywhere
+from noisygrpo.training.views.plan import plan_batch, scale_at
+from noisygrpo.training.views.preprocess import once_per_image
+from noisygrpo.training.views.show import show
 
-if TYPE_CHECKING:
-    from peft import PeftConfig
+Rows = list[dict[str, Any]]
 
 
-class NoisyGRPOTrainer(HintsSeam):
+class NoisyGRPOTrainer(GRPOTrainer):
     """``trl.GRPOTrainer`` in which what each rollout sees is a variable of the algorithm."""
+
+    args: NoisyGRPOConfig
+    _step: int
+    _buffered_inputs: Any
 
     def __init__(
         self,
@@ -76,10 +85,10 @@ class NoisyGRPOTrainer(HintsSeam):
         train_dataset: Any,
         processing_class: ProcessorMixin | PreTrainedTokenizerBase,
         eval_dataset: Any = None,
-        peft_config: "PeftConfig | None" = None,
+        peft_config: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Take the parts as ``run.build_trainer`` does, which checks them first.
+        """Take the parts as ``build.build_trainer`` does, which checks them first.
 
         Model, processor and config are changed in place where the config asks for a frozen tower,
         pixel limits or banned tokens; ``kwargs`` are TRL's ``callbacks`` and ``optimizers``.
@@ -87,10 +96,10 @@ class NoisyGRPOTrainer(HintsSeam):
         Raises:
             UserError: if model or processor lack what the config asks for.
         """
-        banned = prepare_vision(model, processing_class, args)
-        self._scored: tuple[Any, ...] = ()
-        self._last_log_probs = torch.empty(0)
-        self._view_ratio = RatioByLevel(clean=args.use_vllm)
+        self._banned = prepare_vision(model, processing_class, args)
+        self._batch: Batch | None = None  # the one in the making; None outside of it
+        self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
+        self._clock, self._view_ratio = Clock(), RatioByLevel(clean=args.use_vllm)
         super().__init__(
             model=model,
             reward_funcs=list(reward_funcs),
@@ -99,200 +108,217 @@ class NoisyGRPOTrainer(HintsSeam):
             eval_dataset=eval_dataset,
             processing_class=processing_class,
             peft_config=peft_config,
-            banned=banned,
             **kwargs,
         )
-        if args.freeze_vision_tower and peft_config is not None:
-            freeze_vision_tower(self.model.get_base_model())  # the adapter's parameters there
-        progress.install(self)
+        # TRL gathers images only where a process has some, which would hang the others.
+        self.log_multimodal = False
+        freeze_adapter(self.model, args)
+        self._engine = parts.engine(self, super()._generate_single_turn)
+        self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._hints, self._selecting = parts.hints(self)
+        self._recorder = parts.recorder(self)
+        parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
         """Make TRL's accelerator; log-probs of sharded models keep their precision."""
         super().create_accelerator_and_postprocess()
-        keep_output_dtype(self)
+        keep_output_dtype(self.accelerator.state)
 
-    # ---- rewards and advantages ----
+    # ---- a batch of rollouts, from its plan to its record ----
 
     def _generate_and_score_completions(self, inputs: Rows) -> dict[str, Any]:
-        started = time.perf_counter()
-        output = super()._generate_and_score_completions(inputs)
-        if self.model.training:
-            self._finish(output)
-        self._spent("rollout", started)
+        with self._spent("rollout"):
+            with self._making(inputs) as batch, once_per_image(self.processing_class):
+                output = super()._generate_and_score_completions(batch.rows)
+            prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
+            output |= batch.token_types(output, prompt + completion, completion)
+            if self.args.log_completions:
+                self._recorder.table(batch, images=self.log_multimodal)
+            if batch.training:
+                self._finish(batch, output)
         return output
+
+    @contextmanager
+    def _making(self, inputs: Rows) -> Iterator[Batch]:
+        """Plan who sees what; the batch is the trainer's for as long as TRL makes it."""
+        training, done = self.model.training, self.state.global_step
+        rollouts = plan_batch(
+            self.args,
+            inputs,
+            first=self.accelerator.process_index * len(inputs),
+            group=self.num_generations if training else self.num_generations_eval,
+            step=done + 1,
+            scale=scale_at(self.args, done, self.state.max_steps),
+            clean=not training,
+        )
+        if training:
+            self._scorer.start(rollouts, self.num_generations)
+        self._batch = Batch(rollouts, training)
+        try:
+            yield self._batch
+        finally:
+            self._batch = None
+
+    def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
+        """Replace the advantages and record the batch; every process gathers, one writes."""
+        trl = self.accelerator.gather(output["advantages"])
+        weighed = weigh(batch, self.args, self.reward_weights, trl)
+        first = self.accelerator.process_index * len(batch.rollouts)
+        own = batch.take_advantages(self.reward_func_names, weighed, first)
+        output["advantages"] = torch.tensor(own).to(output["advantages"])
+        part = self._step % self.args.gradient_accumulation_steps
+        self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
+        if "importance_sampling_ratio" in output:
+            ratio = output["importance_sampling_ratio"]
+            output["importance_sampling_ratio"] = spare_noisy(ratio, batch.rollouts)
+        if self.args.log_view_ratio:
+            with self._spent("view_ratio"):
+                score = partial(score_batch, self)
+                add_view_log_probs(output, batch, score, partial(most_anywhere, self.accelerator))
+
+    # ---- see and sample ----
+
+    def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
+        if self._batch is None:
+            return super()._generate(prompts)
+        self._batch.prompts = prompts
+        ids, completion_ids, mask, completions, *rest = super()._generate(prompts)
+        ids, completions = self._batch.take_completions(ids, completion_ids, completions)
+        refuse_vision_tokens(self._batch.rollouts, self._banned)
+        return (ids, completion_ids, mask, completions, *rest)
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
+        batch, tokenize = self._batch, super()._tokenize_prompts
+        if batch is None:
+            return tokenize(prompts)
+        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"))
+        check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
+        batch.shown = shown
+        return shown.ids, shown.clean if any(shown.clean) else None, shown.fields
+
+    def _generate_single_turn(
+        self, prompt_ids: Any, images: Any, multimodal_fields: dict[str, Any], *more: Any, **kw: Any
+    ) -> tuple[Any, Any]:
+        batch = self._batch
+        if batch is None or batch.shown is None:
+            return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *more, **kw)
+        # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
+        images = batch.shown.images if self.use_vllm else images
+        first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
+        if self._hints is None or not batch.training:
+            return first
+        selected = self._hints.climb(
+            batch.rollouts,
+            batch.shown,
+            first,
+            tokenize=super()._tokenize_prompts,
+            sample=lambda *inputs: self._sample(batch, *inputs, self.num_generations),
+            judge=partial(self._judge, batch),
+        )
+        self._log_metrics(selected.metrics)
+        self.state.num_input_tokens_seen += selected.untold
+        return batch.take_hints(selected.attempts)
+
+    def _sample(self, batch: Batch, *inputs: Any, **kw: Any) -> Sampled:
+        with self._spent("generate"):
+            return self._engine.sample(batch.rollouts, batch.training, *inputs, **kw)
+
+    # ---- reward ----
+
+    def _judge(self, batch: Batch, asked: Rows, rows: list[int], texts: list[str], ids: Any) -> Any:
+        prompts, turns = [batch.prompts[row] for row in rows], batch.turns(texts)
+        with self._spent("reward"):
+            return self._selecting.ask(super()._calculate_rewards, asked, prompts, turns, ids)
 
     def _calculate_rewards(
         self, inputs: Rows, prompts: list[Any], completions: list[Any], completion_ids_list: Any
-    ) -> Float[Tensor, "rollouts functions"]:
-        started = time.perf_counter()
-        rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        for name, column in zip(self.reward_func_names, rewards.T, strict=True):
-            if torch.isinf(column).any():
-                raise UserError(
-                    f"reward {name!r} returned infinity; it must return a finite number, or None "
-                    "for a completion that it cannot score"
-                )
-        self._scored = (inputs, completions, completion_ids_list, rewards)
-        self._spent("reward", started)
+    ) -> Float[Tensor, "R functions"]:
+        calculate, batch = super()._calculate_rewards, self._batch
+        if batch is not None and batch.attempts:
+            said = [attempt.reward for attempt in batch.attempts]
+            calculate = partial(self._selecting.repeat, said, calculate)
+        with self._spent("reward"):
+            rewards = calculate(inputs, prompts, completions, completion_ids_list)
+            require_finite_rewards(rewards, self.reward_func_names)
+        if batch is not None:
+            batch.rewards = rewards
         return rewards
 
-    def _finish(self, output: dict[str, Any]) -> None:
-        """Replace the advantages and log the batch; the same on every process but for writing."""
-        inputs, completions, ids, parts = self._scored
-        self._scored = ()
-        ends = {*self.eos_token_ids, self._tokenizer.pad_token_id}
-        own = rollout_records(inputs, self._rollouts, completions, ids, ends)
-        records = gather_object(own)
-        groups = (-1, self.num_generations)
-        rewards = total_rewards(parts, self.reward_weights).cpu().unflatten(0, groups)
-        levels = torch.tensor([record["noise_level"] for record in records], dtype=torch.float64)
-        result = self._advantages(rewards, levels.unflatten(0, groups))
-        self._put_advantages(output, result.advantages.flatten(), len(inputs))
-        metrics = advantage_metrics(result.advantages, rewards, result.gain)
-        metrics |= by_level(rewards.flatten().tolist(), levels.tolist(), "reward")
-        for name, value in metrics.items():
-            self._metrics["train"][name].append(value)
-        self._clock.tokens += sum(record["completion_tokens"] for record in records)
-        if self.accelerator.is_main_process:
-            part = self._step % self.args.gradient_accumulation_steps
-            name = f"step-{self.state.global_step + 1:06d}" + (f"-{part}" if part else "")
-            rows = with_scores(records, self.reward_func_names, parts, rewards, result.advantages)
-            write_rollouts(Path(self.args.output_dir), self.args.rollouts_format, name, rows)
-        if self.args.log_view_ratio:
-            self._add_view_log_probs(output)
-
-    def _advantages(
-        self, rewards: Float[Tensor, "prompts group"], levels: Float[Tensor, "prompts group"]
-    ) -> AdvantageResult:
-        """Return the advantages of the whole batch, over all processes."""
-        if self.args.advantage == "grpo":
-            logged = list(self._logs["advantages"])[-rewards.numel() :]
-            constant = constant_groups(rewards)[:, None]
-            return AdvantageResult(torch.tensor(logged).view_as(rewards).masked_fill(constant, 0.0))
-        knobs: dict[str, Any] = {}
-        if self.args.advantage == "bayesian":
-            knobs = {"alpha": self.args.bayes_alpha, "r": self.args.bayes_r}
-            knobs["constant_groups"] = self.args.constant_groups
-        return ADVANTAGES[str(self.args.advantage)](rewards, levels=levels, **knobs)
-
-    def _put_advantages(
-        self, output: dict[str, Any], advantages: Float[Tensor, " rollouts"], own: int
-    ) -> None:
-        """Put this process's share into TRL's batch, and all into TRL's completions log."""
-        first = self.accelerator.process_index * own
-        output["advantages"] = advantages[first : first + own].to(output["advantages"])
-        log = self._logs["advantages"]
-        for _ in range(len(advantages)):
-            log.pop()
-        log.extend(advantages.tolist())
-
-    # ---- scoring ----
+    # ---- score: old, reference and current log-probs, on the clean image ----
 
     def _get_per_token_logps_and_entropies(
-        self,
-        model: Any,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        logits_to_keep: int,
-        batch_size: int | None = None,
-        compute_entropy: bool = False,
-        compute_aux_loss: bool = False,
-        **images: Any,
+        self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, **kw: Any
     ) -> Scores:
-        """Score completions: all log-probs come from here, the old, current and reference ones."""
-        score = partial(
-            super()._get_per_token_logps_and_entropies,
-            model,
-            logits_to_keep=logits_to_keep,
-            compute_entropy=compute_entropy,
-            compute_aux_loss=compute_aux_loss,
-        )
-        images |= self._fit_hints(images, input_ids.size(1), logits_to_keep)
-        batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
-        size = batch_size or len(input_ids)
-        if blind_chunks(images.get("num_images"), len(input_ids), size):
-            result = score_chunks(score, batch, size)
-        else:
-            result = score(**batch, batch_size=batch_size)
-        self._last_log_probs = result[0].detach()
-        return result
+        if self._batch is not None:
+            kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
+        scores = self._scorer.score(model, input_ids, attention_mask, logits_to_keep, **kw)
+        self._last_log_probs = scores[0].detach()
+        return scores
 
-    @torch.no_grad()
-    def _add_view_log_probs(self, output: dict[str, Any]) -> None:
-        """Add the sampler's log-probs (on the views) to the batch; 0 for clean rollouts."""
-        started = time.perf_counter()
-        device = output["completion_ids"].device
-        levels = [rollout.view.level for rollout in self._rollouts]
-        output["noise_level"] = torch.tensor(levels, device=device)
-        noisy = [row for row, rollout in enumerate(self._rollouts) if rollout.noisy]
-        if "sampling_per_token_logps" in output:
-            output["view_log_probs"] = output["sampling_per_token_logps"]
-        else:
-            log_probs = torch.zeros(output["completion_ids"].shape, device=device)
-            scored = self._as_many_everywhere(noisy)
-            if scored:
-                rows = rows_with_views(output, self._view_fields["pixel_values"], scored)
-                log_probs[noisy] = self._score(rows)[: len(noisy)].float()
-            output["view_log_probs"] = log_probs
-        self._spent("view_ratio", started)
+    # ---- update ----
 
-    def _as_many_everywhere(self, rows: list[int]) -> list[int]:
-        """Return the rows, and repeat the first where processes must run as many forwards."""
-        if not weights_sharded(self):
-            return rows
-        count = torch.tensor([len(rows)], device=self.accelerator.device)
-        spare = int(self.accelerator.gather(count).max()) - len(rows)
-        return rows + [(rows or [0])[0]] * spare
-
-    def _score(self, batch: dict[str, Any]) -> Float[Tensor, "rows tokens"]:
-        ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
-        mask = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
-        with disable_gradient_checkpointing(self.model, self.args.gradient_checkpointing_kwargs):
-            return self._get_per_token_logps_and_entropies(
-                self.model,
-                ids,
-                mask,
-                batch["completion_ids"].size(1),
-                batch_size=self.args.per_device_train_batch_size,
-                **{key: batch[key] for key in SCORING_KEYS if key in batch},
-            )[0]
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        if self._scorer.shared is None or not self.model.training:
+            return super()._prepare_inputs(generation_batch)
+        steps, place = self.args.steps_per_generation, self.accelerator.process_index
+        if self._step % (steps * self.num_iterations) == 0 or self._buffered_inputs is None:
+            scored = self._generate_and_score_completions(generation_batch)
+            first = place * len(generation_batch)
+            self._buffered_inputs = shuffle_groups(scored, steps, first, self.num_generations)
+        return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
-        if "view_log_probs" in inputs:
-            # Old log-probs are missing where they would equal the ones that the loss just used.
-            clean = inputs.get("old_per_token_logps", self._last_log_probs)
-            mask, levels = inputs["completion_mask"], inputs["noise_level"]
-            self._view_ratio.add(inputs["view_log_probs"], clean, mask, levels)
+        self._view_ratio.add(inputs, self._last_log_probs)
         return loss
 
-    # ---- the step ----
-
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        """Run TRL's step and refuse a loss that is not a number, on all processes together."""
-        started = time.perf_counter()
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        self._require_finite(self.accelerator.reduce(loss, "sum"), "loss")
-        self._spent("step", started)
+        """Take TRL's step and refuse a loss that is not a number, on all processes together."""
+        if self._step == 0:  # a resumed run finds its place in the batch of rollouts
+            self._step = self.state.global_step * self.args.gradient_accumulation_steps
+        with self._spent("step"):
+            loss = super().training_step(model, inputs, num_items_in_batch)
+            require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
-            metrics = self._clock.flush()
-            metrics |= self._view_ratio.flush(lambda sums: self.accelerator.reduce(sums, "sum"))
-            for name, value in metrics.items():
-                self._metrics["train"][name].append(value)
+            ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
+            self._log_metrics(self._clock.flush() | ratios)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
         # With fp16 the gradient scaler meets overflows on purpose and skips the step itself.
         if norm is not None and self.accelerator.scaler is None:
-            self._require_finite(norm, "gradient norm")
+            require_finite(norm, "gradient norm", self.state, self.args)
         return norm
 
-    def _require_finite(self, value: Any, what: str) -> None:
-        require_finite(float(value), what, self.state.global_step, self.args.output_dir)
+    # ---- record ----
+
+    def _spent(self, name: str) -> AbstractContextManager[None]:
+        """Return the context whose seconds count, in training, as spent on something."""
+        return self._clock.measure(name) if self.model.training else nullcontext()
+
+    def _log_metrics(self, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            self._metrics["train"][name].append(value)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does and append the whole entry to ``metrics.jsonl``."""
         super().log(logs, start_time)
-        if self.accelerator.is_main_process:
-            append_lines(Path(self.args.output_dir) / METRICS_FILE, [self.state.log_history[-1]])
+        self._recorder.step(self.state.log_history[-1])
+
+    # ---- resume ----
+
+    def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
+        return checkpoints.by_epoch(super()._get_train_sampler(dataset))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not checkpoints.load(
+            self.model if model is None else model, self.accelerator, resume_from_checkpoint
+        ):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        if not checkpoints.load(
+            self.model, self.accelerator, str(self.state.best_model_checkpoint)
+        ):
+            super()._load_best_model()

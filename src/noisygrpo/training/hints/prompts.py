@@ -17,7 +17,6 @@ and H14's empty hints are not generated again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -26,25 +25,12 @@ from torch import Tensor
 
 from noisygrpo.methods.hints import hint_ratios, hint_text
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.rollout import Hint
 
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
 """Fields of a prompt that hold one number per token, 0 for text."""
 
 Prompt = Sequence[Mapping[str, Any]] | str
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What one level gives a row."""
-
-    level: int = 0
-    """g, from 0."""
-
-    ratio: float = 0.0
-    """g / M, the share of the reasoning's steps."""
-
-    text: str = ""
-    """The hint in its template; "" is none."""
 
 
 def row_hints(config: NoisyGRPOConfig, reasoning: str) -> list[Hint]:

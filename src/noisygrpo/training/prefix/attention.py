@@ -1,6 +1,6 @@
 """Attention over one prefix and many continuations of it, without their cross products.
 
-For a sequence of P prefix tokens and G segments of S tokens (``shared_prefix_layout``), with scores
+For a sequence of P prefix tokens and G segments of S tokens (``layout``), with scores
 s = q k^T / sqrt(d):
 
     prefix     o = softmax(s + causal) v                         P^2 / 2 scores
@@ -13,7 +13,7 @@ keys and values.
 How it is reached: it is registered with Transformers under ``NAME`` and set on the language model.
 A mask ``[g, G, S, P + S]`` goes through the model untouched, since it has four axes, and its shape
 says where the segments are; so does a ``BlockMask``, which goes to FlexAttention
-(``shared_prefix_flex``). Any other mask, and none, go to Transformers' own SDPA function, so
+(``flex``). Any other mask, and none, go to Transformers' own SDPA function, so
 generation and scoring row by row compute what they always did.
 
 Shapes: g sequences, H heads, H_k key-value heads, L = P + G S tokens, d channels.
@@ -30,7 +30,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from noisygrpo.training.prefix import flex as shared_prefix_flex
+from noisygrpo.training.prefix import flex
 
 NAME = "noisygrpo_shared_prefix"
 """Under which Transformers knows this attention."""
@@ -48,9 +48,7 @@ def shared_prefix_attention(
 ) -> tuple[Float[Tensor, "g L H d"], None]:
     """Attend as Transformers' SDPA function does, or along segments if the mask is one of ours."""
     if isinstance(attention_mask, BlockMask):
-        flexed = shared_prefix_flex.attend(
-            module, query, key, value, attention_mask, scaling, dropout
-        )
+        flexed = flex.attend(module, query, key, value, attention_mask, scaling, dropout)
         return flexed, None
     tokens = query.size(2)
     if attention_mask is None or attention_mask.ndim != 4 or attention_mask.size(2) == tokens:

@@ -1,6 +1,6 @@
 """Attention of groups by FlexAttention: one call with a block mask, for GPUs.
 
-What is computed is ``shared_prefix_attention``'s: with P prefix tokens and segments of S tokens,
+What is computed is ``attention``'s: with P prefix tokens and segments of S tokens,
 token q sees token k if
 
     k <= q                                      q in the prefix

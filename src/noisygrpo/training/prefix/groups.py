@@ -1,7 +1,7 @@
 """Log-probs of completions with one forward per group instead of one row per completion.
 
-For a prompt x with completions c^1 .. c^G the model reads x once (``shared_prefix_layout``), with
-an attention in which every completion sees x and itself (``shared_prefix_attention``):
+For a prompt x with completions c^1 .. c^G the model reads x once (``layout``), with
+an attention in which every completion sees x and itself (``attention``):
 
     log pi(c^i_t | x, c^i_<t) / temperature      for all i, t, from one forward and backward
 
@@ -28,7 +28,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 from trl.trainer.utils import split_pixel_values_by_grid
 
-from noisygrpo.training.prefix import attention as shared_prefix_attention
+from noisygrpo.training.prefix import attention
 from noisygrpo.training.prefix.flex import block_mask
 from noisygrpo.training.prefix.frozen_images import FrozenImages, ImageOutput
 from noisygrpo.training.prefix.layout import (
@@ -66,7 +66,7 @@ def obstacle(model: PreTrainedModel) -> str | None:
     if model.config.model_type not in FAMILIES:
         return f"it was not checked for model type {model.config.model_type!r}"
     text = model.config.get_text_config()
-    if text._attn_implementation not in ("sdpa", shared_prefix_attention.NAME):
+    if text._attn_implementation not in ("sdpa", attention.NAME):
         return f"it needs attn_implementation 'sdpa', not {text._attn_implementation!r}"
     if any(kind != "full_attention" for kind in text.to_dict().get("layer_types") or []):
         return "the model has layers without full attention"
@@ -81,8 +81,8 @@ class CompletionStates:
 
         ``kernel`` computes the attention of groups: ``sdpa`` or ``flex``.
         """
-        shared_prefix_attention.register()
-        name = shared_prefix_attention.NAME
+        attention.register()
+        name = attention.NAME
         text_only = model.config.get_text_config() is model.config
         model.set_attn_implementation(name if text_only else {"text_config": name})
         self.model = model

@@ -12,7 +12,7 @@ positions that it has in its row; hence it sees exactly what it sees in the row,
 rows of the gradients with respect to the prefix is the gradient through the one prefix.
 
 The mask holds no more than that: per segment S queries against P + S keys. Its shape gives the
-attention (``shared_prefix_attention``) everything it has to know.
+attention (``attention``) everything it has to know.
 
 Shapes: B rows, N prompt tokens (left padded), T completion tokens (right padded), g groups, G rows
 of the largest group, L = P + G S tokens of a sequence, K scored tokens.

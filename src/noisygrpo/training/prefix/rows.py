@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
 
 IMAGE_KEYS = (
@@ -73,3 +74,20 @@ def score_chunks(score: Callable[..., Scores], batch: dict[str, Any], size: int)
         None if entropies[0] is None else torch.cat(entropies),
         None if aux[0] is None else torch.stack(aux).mean(),
     )
+
+
+@torch.no_grad()
+def score_batch(trainer: Any, batch: dict[str, Any]) -> Float[Tensor, "B T"]:
+    """Return the log-probs of TRL's scored batch, or of some of its rows, by its own trainer."""
+    ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
+    mask = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
+    with disable_gradient_checkpointing(trainer.model, trainer.args.gradient_checkpointing_kwargs):
+        log_probs: Tensor = trainer._get_per_token_logps_and_entropies(
+            trainer.model,
+            ids,
+            mask,
+            batch["completion_ids"].size(1),
+            batch_size=trainer.args.per_device_train_batch_size,
+            **{key: batch[key] for key in SCORING_KEYS if key in batch},
+        )[0]
+    return log_probs

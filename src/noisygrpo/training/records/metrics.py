@@ -6,7 +6,9 @@ every step, and the published grid keeps its names.
 """
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -60,7 +62,7 @@ def advantage_metrics(
     return metrics
 
 
-def constant_groups(rewards: Float[Tensor, "prompts group"]) -> Tensor:
+def is_constant(rewards: Float[Tensor, "prompts group"]) -> Tensor:
     """Tell the groups whose scorable rewards are all equal; ``bool [prompts]``."""
     low = rewards.nan_to_num(nan=torch.inf).amin(1)
     high = rewards.nan_to_num(nan=-torch.inf).amax(1)
@@ -74,9 +76,12 @@ class Clock:
         self.seconds: dict[str, float] = {}
         self.tokens = 0
 
-    def add(self, name: str, seconds: float) -> None:
-        """Add to one kind of work."""
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the seconds within this context to one kind of work."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
     def flush(self) -> dict[str, float]:
         """Return the step's metrics and start anew.

@@ -6,26 +6,17 @@ in ``metrics.jsonl``; here is what one looks at while waiting.
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from transformers import (
     PrinterCallback,
     ProgressCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
-)
-
-from noisygrpo.training.records.files import (
-    METRICS_FILE,
-    ROLLOUTS_FILE,
-    ROLLOUTS_FOLDER,
-    drop_files_after,
-    drop_steps_after,
 )
 
 SHOWN = {
@@ -103,25 +94,13 @@ class StepBar(ProgressCallback):
             self.training_bar.write(step_line(logs or {}, state.global_step, state.max_steps, None))
 
 
-class FreshLogs(TrainerCallback):
-    """Before the first step drops logged steps that this run is about to do (again)."""
+def install(add: Callable[[Any], None], pop: Callable[[Any], Any]) -> None:
+    """Put these callbacks in the place of Transformers'; a notebook's table is left as it is.
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir or ".")
-            for name in (METRICS_FILE, ROLLOUTS_FILE):
-                drop_steps_after(folder / name, state.global_step)
-            drop_files_after(folder / ROLLOUTS_FOLDER, state.global_step)
-
-
-def install(trainer: Trainer) -> None:
-    """Put these callbacks in the place of Transformers'; a notebook's table is left as it is."""
-    trainer.add_callback(FreshLogs())
-    replaced = [trainer.pop_callback(kind) for kind in (ProgressCallback, PrinterCallback)]
+    ``add``, ``pop``: the trainer's ``add_callback`` and ``pop_callback``.
+    """
+    replaced = [pop(kind) for kind in (ProgressCallback, PrinterCallback)]
     if replaced[0] is not None and sys.stderr.isatty() and sys.stdout.isatty():
-        trainer.add_callback(StepBar())
+        add(StepBar())
     elif any(replaced):
-        trainer.add_callback(StepLines())
+        add(StepLines())

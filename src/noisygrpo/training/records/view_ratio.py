@@ -16,14 +16,46 @@ metric is how far vLLM's arithmetic is from the learner's.
 Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from noisygrpo.training.batch import Batch
 from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
 from noisygrpo.training.records.metrics import BUCKETS, bucket
+
+
+def add_view_log_probs(
+    output: dict[str, Any],
+    batch: Batch,
+    score: Callable[[dict[str, Any]], Float[Tensor, "rows T"]],
+    most: Callable[[int], int],
+) -> None:
+    """Add levels and the completions' log-probs on their views to the batch; 0 for clean rollouts.
+
+    Args:
+        output: what TRL's ``_generate_and_score_completions`` returned; an engine's log-probs in it
+            are taken, else noisy rollouts are scored.
+        batch: its rollouts, and what they saw.
+        score: scores rows of ``output``.
+        most: returns how many forwards all processes must run, of how many this one needs.
+    """
+    ids = output["completion_ids"]
+    levels = [rollout.view.level for rollout in batch.rollouts]
+    output["noise_level"] = torch.tensor(levels, device=ids.device)
+    if "sampling_per_token_logps" in output:
+        output["view_log_probs"] = output["sampling_per_token_logps"]
+        return
+    log_probs = torch.zeros(ids.shape, device=ids.device)
+    noisy = [row for row, rollout in enumerate(batch.rollouts) if rollout.noisy]
+    scored = noisy + [(noisy or [0])[0]] * (most(len(noisy)) - len(noisy))
+    if scored and batch.shown is not None:
+        rows = rows_with_views(output, batch.shown.fields["pixel_values"], scored)
+        log_probs[noisy] = score(rows)[: len(noisy)].float()
+    output["view_log_probs"] = log_probs
 
 
 def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
@@ -57,14 +89,20 @@ class RatioByLevel:
         self._clean = clean
         self.sums: Tensor | None = None
 
-    def add(
-        self,
-        view: Float[Tensor, "B T"],
-        clean: Float[Tensor, "B T"],
-        mask: Int[Tensor, "B T"],
-        levels: Float[Tensor, " B"],
-    ) -> None:
-        """Add the rollouts with a level above 0, or all."""
+    def add(self, batch: dict[str, Any], current: Float[Tensor, "B T"]) -> None:
+        """Add the rollouts with a level above 0, or all; nothing where views were not scored.
+
+        Args:
+            batch: a micro-batch that ``add_view_log_probs`` was given.
+            current: log-probs of the loss, given the clean images; ``batch`` has those of the
+                sampling policy only where they are not the same.
+        """
+        if "view_log_probs" not in batch:
+            return
+        view, mask, levels = (
+            batch[name] for name in ("view_log_probs", "completion_mask", "noise_level")
+        )
+        clean = batch.get("old_per_token_logps", current)
         if self.sums is None:
             self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
         difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)

@@ -1,4 +1,4 @@
-"""Rollouts through vLLM: the layer of the trainer between the views and TRL's engine.
+"""Sampling with vLLM, in which every rollout may see another image.
 
 What TRL 1.16 does with vLLM and a vision-language model, and what is different here:
 
@@ -18,72 +18,115 @@ What TRL 1.16 does with vLLM and a vision-language model, and what is different 
 - Its importance-sampling correction, min(pi_theta / pi_vllm, c), compares log-probs given the same
   image only for clean rollouts. With noisy views it is off unless asked for
   (``vllm_importance_sampling_correction: true``), and then it corrects clean rollouts alone: noisy
-  ones keep weight 1, as in the published methods. ``log_view_ratio`` logs by level what a
-  correction would be.
+  ones keep weight 1, as in the published methods (``spare_noisy``). ``log_view_ratio`` logs by
+  level what a correction would be.
 
 The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was seen with 0.31.0
 (tests/with_vllm).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from accelerate.utils import gather_object
 from PIL import Image
-from trl.extras.profiling import profiling_context
+from torch import Tensor
 
 from noisygrpo.errors import require
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm_prompts import check_lengths, check_prompt
-from noisygrpo.training.prefix.shared_prefix_seam import SharedPrefixSeam
+from noisygrpo.training.rollout import Rollout
 
 Ids = list[list[int]]
 Images = Sequence[Sequence[Image.Image] | None]
 
 
-class VLLMSeam(SharedPrefixSeam):
-    """``trl.GRPOTrainer`` whose vLLM rollouts may each see another image; else unchanged."""
+class VLLMEngine:
+    """Samples with TRL's ``VLLMGeneration``, colocated or a server."""
 
-    _rollouts: list[Any]
-    _last_loaded_step: int
-
-    def _generate_single_turn(
+    def __init__(
         self,
-        prompt_ids: Any,
+        engine: Any,
+        config: NoisyGRPOConfig,
+        processor: Any,
+        *,
+        image_token: int | None,
+        step: Callable[[], int],
+        main: bool,
+        profile: Callable[[str], AbstractContextManager[Any]],
+    ) -> None:
+        """Take what samples.
+
+        Args:
+            engine: TRL's ``VLLMGeneration``.
+            config: the run's settings.
+            processor: the model's, for its patch size.
+            image_token: the token that stands for one image feature.
+            step: returns the optimizer steps done; weights are synchronised when it moves.
+            main: whether this is the main process, which talks to a server.
+            profile: TRL's ``profiling_context`` of the trainer.
+        """
+        self._engine, self._config, self._processor = engine, config, processor
+        self._image_token, self._step, self._main = image_token, step, main
+        self._profile = profile
+        self._loaded: int | None = None
+
+    @property
+    def whole_batches(self) -> bool:
+        """Whether every G-th prompt of a batch is sent, so that the batch must be whole."""
+        return self._config.vllm_mode == "server"
+
+    def sample(
+        self,
+        rollouts: Sequence[Rollout],
+        training: bool,
+        ids: Any,
         images: Any,
-        multimodal_fields: dict[str, Any],
-        num_generations: int,
-        has_tool_images: bool = False,
-    ) -> tuple[Any, Any]:
-        if not self.use_vllm:
-            return super()._generate_single_turn(
-                prompt_ids, images, multimodal_fields, num_generations, has_tool_images
-            )
-        if self.state.global_step != self._last_loaded_step:
-            with profiling_context(self, "sync_weights"):
+        fields: dict[str, Any],
+        group: int,
+        *more: Any,
+        **options: Any,
+    ) -> Sampled:
+        """Return a completion for each prompt, and log-probs.
+
+        Args:
+            rollouts: of this process's batch.
+            training: whether these are rollouts to train on; those of evaluation are clean.
+            ids, images, fields: of the prompts to sample from.
+            group: G.
+            more, options: of TRL's turn, without meaning here.
+
+        Raises:
+            UserError: naming a row whose prompt the engine reads otherwise than it is scored.
+        """
+        if self._loaded != self._step():
+            with self._profile("sync_weights"):
                 self._sync_weights()
-            self._last_loaded_step = self.state.global_step
-        prompts, images = self._for_vllm(prompt_ids, images, multimodal_fields)
-        several = self.args.noisy and self.model.training
-        count, rows = 1 if several else num_generations, self._row_names(len(prompt_ids))
-        with self._lengths_checked(rows, multimodal_fields, count):
-            seen, completion_ids, log_probs, _ = self.vllm_generation.generate(
+            self._loaded = self._step()
+        prompts, images = self._translate(ids, images, fields)
+        # Every process must send alike, so this asks for the plan and not for the views drawn.
+        several = self._config.noisy and training
+        count, rows = 1 if several else group, row_names(rollouts, len(ids))
+        with self._lengths_checked(rows, fields, count):
+            seen, completion_ids, log_probs, _ = self._engine.generate(
                 prompts=prompts,
                 images=images,
                 num_generations=count,
-                profiler=profiling_context(self, "vLLM.generate"),
+                profiler=self._profile("vLLM.generate"),
             )
-        for each in zip(rows, prompt_ids, seen, strict=True):
+        for each in zip(rows, ids, seen, strict=True):
             check_prompt(*each)
-        completions = [list(ids) for ids in completion_ids]
+        completions = [list(row) for row in completion_ids]
         return completions, [[token[0] for token in row] for row in log_probs]
 
     def _sync_weights(self) -> None:
-        engine = self.vllm_generation
+        engine = self._engine
         engine.sync_weights()
-        if self.args.vllm_mode == "colocate":
+        if self._config.vllm_mode == "colocate":
             engine.llm.llm_engine.reset_encoder_cache()
-        elif self.accelerator.is_main_process:
+        elif self._main:
             client = engine.vllm_client
             answer = client.session.post(f"{client.base_url}/reset_encoder_cache")
             require(
@@ -93,43 +136,41 @@ class VLLMSeam(SharedPrefixSeam):
                 "with VLLM_SERVER_DEV_MODE=1, as docs/scaling.md says",
             )
 
-    def _row_names(self, count: int) -> list[str]:
-        """Return each prompt's row; where some rollouts are sampled again, all that it may be."""
-        names = [rollout.example_id for rollout in self._rollouts]
-        return names if len(names) == count else [" or ".join(sorted(set(names)))] * count
-
     def _lengths_checked(
         self, rows: list[str], fields: dict[str, Any], count: int
     ) -> AbstractContextManager[None]:
         """Return the context in which a server's image lengths are compared, in Qwen's layout."""
-        if self.args.vllm_mode == "colocate":
+        if self._config.vllm_mode == "colocate":
             return nullcontext()
         known = [row if "image_grid_thw" in fields else None for row in rows]
-        return check_lengths(self.vllm_generation, gather_object(known)[::count])
+        return check_lengths(self._engine, gather_object(known)[::count])
 
-    def _for_vllm(
-        self, prompt_ids: Any, images: Any, fields: dict[str, Any]
+    def _translate(
+        self, ids: Any, images: Any, fields: dict[str, Any]
     ) -> tuple[Ids, Images | None]:
         """Return prompts and images as the engine wants them."""
-        prompts: Ids = [list(ids) for ids in prompt_ids]
+        prompts: Ids = [list(row) for row in ids]
         if images is None or "image_grid_thw" not in fields:
             return prompts, images
-        if self.args.max_pixels is not None or self.args.min_pixels is not None:
-            patch = self.processing_class.image_processor.patch_size
+        if self._config.max_pixels is not None or self._config.min_pixels is not None:
+            patch = self._processor.image_processor.patch_size
             images = fit_images(images, fields["image_grid_thw"], patch)
-        if self.args.vllm_mode == "colocate":  # a server is told where the features belong
-            prompts = [fold_images(ids, self._image_pad_token_id) for ids in prompts]
+        if self._config.vllm_mode == "colocate":  # a server is told where the features belong
+            assert self._image_token is not None
+            prompts = [fold_images(row, self._image_token) for row in prompts]
         return prompts, images
 
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        output = super()._generate_and_score_completions(inputs)
-        ratio = output.get("importance_sampling_ratio")
-        if ratio is not None:
-            noisy = [rollout.noisy for rollout in self._rollouts]
-            output["importance_sampling_ratio"] = ratio.masked_fill(
-                ratio.new_tensor(noisy).bool()[:, None], 1.0
-            )
-        return output
+
+def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
+    """Return each prompt's row; where some rollouts are sampled again, all that it may be."""
+    names = [rollout.example_id for rollout in rollouts]
+    return names if len(names) == count else [" or ".join(sorted(set(names)))] * count
+
+
+def spare_noisy(ratio: Tensor, rollouts: Sequence[Rollout]) -> Tensor:
+    """Return TRL's importance-sampling weights ``[B, 1 or T]`` with 1 for the noisy rollouts."""
+    noisy = ratio.new_tensor([rollout.noisy for rollout in rollouts]).bool()
+    return ratio.masked_fill(noisy[:, None], 1.0)
 
 
 def fold_images(ids: Sequence[int], image_token: int) -> list[int]:

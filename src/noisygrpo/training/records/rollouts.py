@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jaxtyping import Float
-from torch import Tensor
 
-from noisygrpo.training.views.rollouts import Rollout, hint_columns, row_images
+from noisygrpo.training.rollout import Rollout, row_images
 
 METRICS_FILE = "metrics.jsonl"
 ROLLOUTS_FILE = "rollouts.jsonl"
@@ -95,56 +93,26 @@ def write_rollouts(
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-def rollout_records(
-    rows: Sequence[Mapping[str, Any]],
-    rollouts: Sequence[Rollout],
-    completions: Sequence[Any],
-    completion_ids: Sequence[Sequence[int]],
-    end_tokens: set[int],
-) -> list[dict[str, Any]]:
-    """Return what is known of one process's rollouts before their advantages are.
+def record(rollout: Rollout, end_tokens: set[int]) -> dict[str, Any]:
+    """Return a finished rollout as a line of the file.
 
-    Args:
-        rows: the examples, one per rollout.
-        rollouts: what each of them saw.
-        completions: text, or a conversation of one turn; it begins with the hint, if it has one.
-        completion_ids: their tokens.
-        end_tokens: those that end a completion; without one it was cut off.
+    ``end_tokens``: those that end a completion; without one it was cut off.
     """
-    return [
-        {
-            "step": rollout.step,
-            "example_id": rollout.example_id,
-            "rollout_index": rollout.index,
-            "prompt": row["prompt"],
-            "noise_level": rollout.view.level,
-            **hint_columns(rollout),
-            "noise_seed": rollout.seeds(len(row_images(row))),
-            "completion": completion if isinstance(completion, str) else completion[0]["content"],
-            "completion_tokens": len(ids),
-            "truncated": ids[-1] not in end_tokens,
-        }
-        for row, rollout, completion, ids in zip(
-            rows, rollouts, completions, completion_ids, strict=True
-        )
-    ]
-
-
-def with_scores(
-    records: Sequence[Mapping[str, Any]],
-    names: Sequence[str],
-    parts: Float[Tensor, "rollouts functions"],
-    rewards: Float[Tensor, "prompts group"],
-    advantages: Float[Tensor, "prompts group"],
-) -> list[dict[str, Any]]:
-    """Return the records with ``rewards`` by function, ``reward`` and ``advantage``."""
-    columns = (parts.tolist(), rewards.flatten().tolist(), advantages.flatten().tolist())
-    return [
-        {
-            **record,
-            "rewards": dict(zip(names, scores, strict=True)),
-            "reward": reward,
-            "advantage": advantage,
-        }
-        for record, scores, reward, advantage in zip(records, *columns, strict=True)
-    ]
+    ids = rollout.completion_ids
+    return {
+        "step": rollout.step,
+        "example_id": rollout.example_id,
+        "rollout_index": rollout.index,
+        "prompt": rollout.row["prompt"],
+        "noise_level": rollout.view.level,
+        "hint_ratio": rollout.hint.ratio,
+        "hint_level": rollout.hint.level,
+        "hint": rollout.hint.text,
+        "noise_seed": rollout.seeds(len(row_images(rollout.row))),
+        "completion": rollout.completion,
+        "completion_tokens": len(ids),
+        "truncated": ids[-1] not in end_tokens,
+        "rewards": rollout.rewards,
+        "reward": rollout.reward,
+        "advantage": rollout.advantage,
+    }

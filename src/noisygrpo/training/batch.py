@@ -1,0 +1,127 @@
+"""The batch of rollouts in the making: the one value that the trainer's methods share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from noisygrpo.training.engines.generate import Sampled
+from noisygrpo.training.hints.ladder import Attempt
+from noisygrpo.training.hints.prompts import TOKEN_TYPES, fit_token_types
+from noisygrpo.training.rollout import Rollout
+from noisygrpo.training.views.show import Shown
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A batch's rewards, levels and advantages, over all processes."""
+
+    rewards: Float[Tensor, "prompts group"]
+    """Weighted sums; NaN is unscorable."""
+
+    levels: Float[Tensor, "prompts group"]
+    """Noise levels, float64."""
+
+    advantages: Float[Tensor, "prompts group"]
+    """What the update weighs completions with."""
+
+    gain: Float[Tensor, " prompts"] | None
+    """Weight of the prior, where there is one."""
+
+
+@dataclass
+class Batch:
+    """This process's share of a generation batch, from the plan of its views to its rewards."""
+
+    rollouts: list[Rollout]
+    """In the order of the rows."""
+
+    training: bool
+    """Whether these are trained on; those of evaluation are clean and have no hints."""
+
+    prompts: list[Any] = field(default_factory=list)
+    """As TRL made them of the rows, with the clean images in them."""
+
+    shown: Shown | None = None
+    """The prompts as they are sampled from and scored; None before they are tokenized."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    """What each row is trained on, by hint level; empty without hints."""
+
+    rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
+    """What each function gave, over all processes; NaN where it gave nothing."""
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The examples, with the columns that tell reward functions of views and hints."""
+        return [rollout.row for rollout in self.rollouts]
+
+    def take_hints(self, attempts: list[Attempt]) -> Sampled:
+        """Go on with one attempt of each row, as if it had been the only one sampled."""
+        self.attempts = attempts
+        for rollout, attempt in zip(self.rollouts, attempts, strict=True):
+            rollout.take_hint(attempt.hint)
+        log_probs = [attempt.log_probs for attempt in attempts]
+        ids = [list(attempt.completion_ids) for attempt in attempts]
+        return ids, None if log_probs[0] is None else log_probs
+
+    def turns(self, texts: Sequence[str]) -> list[Any]:
+        """Return the assistant's turns in the form of the prompts: conversations, or texts."""
+        if isinstance(self.prompts[0], str):
+            return list(texts)
+        return [[{"role": "assistant", "content": text}] for text in texts]
+
+    def take_completions(
+        self, prompt_ids: Any, completion_ids: Any, completions: list[Any]
+    ) -> tuple[Any, list[Any]]:
+        """Enter what was sampled; return the prompts that are scored, and what rewards are given.
+
+        Args:
+            prompt_ids: what TRL sampled from: tokens of the views' prompts, without hints.
+            completion_ids: what was sampled.
+            completions: what TRL made of it, without the hints that it goes on from.
+        """
+        if self.attempts:
+            prompt_ids = [list(attempt.prompt_ids) for attempt in self.attempts]
+            completions = self.turns([attempt.text for attempt in self.attempts])
+        elif self.shown is not None:
+            prompt_ids = self.shown.scored_ids
+        found = zip(self.rollouts, prompt_ids, completion_ids, completions, strict=True)
+        for rollout, prompt, ids, completion in found:
+            rollout.prompt_ids, rollout.completion_ids = prompt, ids
+            said = completion if isinstance(completion, str) else completion[0]["content"]
+            rollout.completion = said
+        return prompt_ids, completions
+
+    def take_advantages(self, names: Sequence[str], weighed: Weighed, first: int) -> list[float]:
+        """Enter rewards and advantages, and return these; own rows begin at ``first`` of all."""
+        own = slice(first, first + len(self.rollouts))
+        columns = (self.rewards, weighed.rewards.flatten(), weighed.advantages.flatten())
+        mine = zip(self.rollouts, *(values[own].tolist() for values in columns), strict=True)
+        for rollout, parts, reward, advantage in mine:
+            rollout.rewards = dict(zip(names, parts, strict=True))
+            rollout.reward, rollout.advantage = reward, advantage
+        return [rollout.advantage for rollout in self.rollouts]
+
+    def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
+        """Return the token types, moved to fit prompts with hints; {} where nothing moves.
+
+        Args:
+            fields: with TRL's ``TOKEN_TYPES``, made from the prompts without hints.
+            width: tokens of prompts with hints and completions.
+            completion: tokens of completions.
+        """
+        if not self.attempts or self.shown is None:
+            return {}
+        plain = self.shown.scored_ids
+        added = [len(a.prompt_ids) - len(ids) for a, ids in zip(self.attempts, plain, strict=True)]
+        if not any(added):
+            return {}
+        return {
+            name: fit_token_types(fields[name], added, width, completion)
+            for name in TOKEN_TYPES
+            if fields.get(name) is not None
+        }

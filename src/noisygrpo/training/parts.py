@@ -1,0 +1,129 @@
+"""The trainer's parts, each made here of what TRL's constructor left, and of nothing else of ours.
+
+What a part needs of TRL it gets as bound callables; it knows neither the trainer nor other parts.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from accelerate.utils import is_peft_model
+from transformers import PreTrainedModel
+from trl.extras.profiling import profiling_context
+
+from noisygrpo.errors import require
+from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.engines.generate import GenerateEngine
+from noisygrpo.training.engines.vllm import VLLMEngine
+from noisygrpo.training.hints.ladder import HintLadder
+from noisygrpo.training.hints.selecting import SelectingReward
+from noisygrpo.training.prefix.scorer import Scorer
+from noisygrpo.training.prefix.shared import SharedPrefix, run_obstacle, warn_once
+from noisygrpo.training.records import progress
+from noisygrpo.training.records.recorder import Recorder
+from noisygrpo.training.sharding import any_process, weights_sharded
+
+
+def core(trainer: Any, model: Any) -> PreTrainedModel:
+    """Return a model inside its wrappers for adapters and several processes."""
+    model = trainer.accelerator.unwrap_model(model)
+    return model.get_base_model() if is_peft_model(model) else model
+
+
+def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngine:
+    """Return what samples; ``turn`` is TRL's ``_generate_single_turn``."""
+    args = trainer.args
+    if not trainer.use_vllm:
+        return GenerateEngine(turn, partial(core, trainer, trainer.model), args.shared_prefill)
+    return VLLMEngine(
+        trainer.vllm_generation,
+        args,
+        trainer.processing_class,
+        image_token=trainer._image_pad_token_id,
+        step=lambda: trainer.state.global_step,
+        main=trainer.accelerator.is_main_process,
+        profile=partial(profiling_context, trainer),
+    )
+
+
+def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
+    """Return what scores; ``rows`` is TRL's ``_get_per_token_logps_and_entropies``."""
+    shared = shared_prefix(trainer) if trainer.args.shared_prefix else None
+    return Scorer(rows, partial(core, trainer), shared)
+
+
+def shared_prefix(trainer: Any) -> SharedPrefix | None:
+    """Return what scores whole groups; None, with a warning, where no batch could be scored so."""
+    model, args = trainer.model, trainer.args
+    peft, inner = is_peft_model(model), core(trainer, model)
+    reason = run_obstacle(
+        inner,
+        turns=bool(trainer.tools) or trainer.environment_factories is not None,
+        experts=trainer.aux_loss_enabled,
+        prompt_learning=peft and model.active_peft_config.is_prompt_learning,
+        kernel=args.shared_prefix_kernel,
+    )
+    if reason is not None:
+        warn_once(reason, set())
+        return None
+    sharded = weights_sharded(trainer.accelerator.state)
+    return SharedPrefix(
+        inner,
+        None if trainer.ref_model is None else core(trainer, trainer.ref_model),
+        kernel=args.shared_prefix_kernel,
+        device=trainer.accelerator.device,
+        autocast=trainer.accelerator.autocast,
+        anyone=partial(any_process, trainer.accelerator) if sharded else None,
+    )
+
+
+def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
+    """Return the ladder of hint levels (None with one level) and the reward that selects.
+
+    Raises:
+        UserError: hints cannot go with what else the trainer was given.
+    """
+    args = trainer.args
+    selecting = SelectingReward(
+        args.hint_reward if args.hinted else None,
+        trainer.reward_funcs,
+        trainer.reward_processing_classes,
+        trainer.reward_func_names,
+        (trainer._pending_extra_logs, trainer._pending_metrics),
+    )
+    if not args.hinted:
+        return None, selecting
+    alone = not trainer.tools and trainer.environment_factories is None
+    require(
+        alone and trainer.rollout_func is None,
+        f"hint_levels: {args.hint_levels} cannot go with tools, environments or a rollout function",
+    )
+    ladder = HintLadder(
+        args,
+        tokenizer=trainer._tokenizer,
+        decode=trainer.processing_class.batch_decode,
+        banned=trainer._banned,
+        gather=trainer.accelerator.gather,
+        device=trainer.accelerator.device,
+        rank=trainer.accelerator.process_index,
+        whole_batches=trainer.use_vllm and args.vllm_mode == "server",
+    )
+    return ladder, selecting
+
+
+def recorder(trainer: Any) -> Recorder:
+    """Return what writes down batches and steps."""
+    return Recorder(
+        trainer.args,
+        logs=trainer._logs,
+        metrics=trainer._log_metrics,
+        clock=trainer._clock,
+        main=trainer.accelerator.is_main_process,
+        ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},
+    )
+
+
+def install_callbacks(trainer: Any) -> None:
+    """Add what cuts the logs of a resumed run, and our progress in the place of Transformers'."""
+    trainer.add_callback(FreshLogs())
+    progress.install(trainer.add_callback, trainer.pop_callback)

@@ -1,0 +1,168 @@
+"""What the sampler is shown, and what will be scored: the seam between views and TRL's prompts.
+
+    prompt, clean images --see--> view images --tokenize--> sampler's inputs --generate--> o_i
+                \\------------------------------- clean images -----------------> all that scores
+
+TRL takes prompt ids and images from ``_tokenize_prompts``, generates from the first and from the
+multimodal fields, and builds what it scores from the *images*. So handing back fields of the views
+and clean images separates the two, for old, reference and current log-probs alike. Where a view
+has another size than its image (rotation), the prompt has another number of image tokens, and the
+prompt ids of the clean image are those that are scored.
+
+TRL marks a row without images ``None``, which image processors refuse in a mixed batch; here it is
+an empty list.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from noisygrpo.training.rollout import Rollout, row_images
+
+Images = list[list[Image.Image]]
+Tokenize = Callable[[list[Any]], tuple[Any, Any, dict[str, Any]]]
+"""Takes prompts with the images in them; returns their tokens, images and multimodal fields."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A batch's prompts as they are sampled from and as they are scored."""
+
+    prompts: list[Any]
+    """With the clean images."""
+
+    view_prompts: list[Any]
+    """With what each rollout sees; the same objects where that is the clean image."""
+
+    ids: Any
+    """Tokens of ``view_prompts``."""
+
+    images: Any
+    """The images in them."""
+
+    fields: dict[str, Any]
+    """What the processor made of these besides tokens."""
+
+    clean: Images
+    """The images in ``prompts``."""
+
+    scored_ids: Any
+    """Tokens of ``prompts``."""
+
+    @property
+    def resized(self) -> bool:
+        """Whether a view has another size than its image."""
+        return self.scored_ids is not self.ids
+
+
+def show(
+    prompts: list[Any],
+    rollouts: Sequence[Rollout],
+    tokenize: Tokenize,
+    drawing: Callable[[], AbstractContextManager[None]],
+) -> Shown:
+    """Draw what each rollout sees, and tokenize it.
+
+    Args:
+        prompts: one per rollout, as TRL made them: images are parts of structured messages.
+        rollouts: what each sees.
+        tokenize: TRL's ``_tokenize_prompts``.
+        drawing: returns a context in which views are drawn; it measures the time.
+    """
+    clean = [prompt_images(prompt) for prompt in prompts]
+    if not any(rollout.noisy for rollout in rollouts):
+        ids, images, fields = tokenize(prompts)
+        return Shown(prompts, prompts, ids, images, fields, clean, ids)
+    with drawing():
+        seen = see_all(rollouts, clean)
+        views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
+    ids, images, fields = tokenize(views)
+    scored = ids if sizes(clean) == sizes(seen) else tokenize(prompts)[0]
+    return Shown(prompts, views, ids, images, fields, clean, scored)
+
+
+def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]) -> Images:
+    """Return each rollout's images as ``see`` does, every distinct view drawn once.
+
+    Rollouts that share their noise (NoisyRollout) share the image objects as well, so that nothing
+    after this works on one view twice. Views are drawn side by side, as NumPy leaves the
+    interpreter's lock while it draws; which thread draws one makes no difference to it.
+    """
+    keys = [
+        (rollout.example_id, rollout.view.level, *rollout.seeds(len(row)))
+        for rollout, row in zip(rollouts, images, strict=True)
+    ]
+    distinct = dict(zip(keys, zip(rollouts, images, strict=True), strict=True))
+    with ThreadPoolExecutor(own_cores()) as pool:
+        views = pool.map(lambda job: job[0].see(job[1]), distinct.values())
+        seen = dict(zip(distinct, views, strict=True))
+    return [seen[key] for key in keys]
+
+
+def own_cores() -> int:
+    """Return this process's share of the cores, at most 16."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(16, (os.cpu_count() or 1) // processes))
+
+
+def prompt_images(prompt: str | Sequence[Mapping[str, Any]]) -> list[Image.Image]:
+    """Return the images in a structured conversational prompt, in order; a text has none."""
+    if isinstance(prompt, str):
+        return []
+    return [
+        part["image"]
+        for message in prompt
+        if isinstance(message["content"], list)
+        for part in message["content"]
+        if part["type"] == "image"
+    ]
+
+
+def replace_images(
+    prompt: Sequence[Mapping[str, Any]], images: Sequence[Image.Image]
+) -> list[dict[str, Any]]:
+    """Return the prompt with its images replaced in order; nothing is copied but the dicts."""
+    left = iter(images)
+
+    def part_with_view(part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**part, "image": next(left)} if part["type"] == "image" else dict(part)
+
+    return [
+        {**message, "content": [part_with_view(part) for part in message["content"]]}
+        if isinstance(message["content"], list)
+        else dict(message)
+        for message in prompt
+    ]
+
+
+def with_parts(prompt: str | Sequence[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
+    """Return a conversational prompt with every content as a list of parts; a text as it is.
+
+    TRL makes parts of a prompt only where its process has some image in the batch.
+    """
+    if isinstance(prompt, str):
+        return prompt
+    return [
+        {**message, "content": [{"type": "text", "text": message["content"]}]}
+        if isinstance(message["content"], str)
+        else dict(message)
+        for message in prompt
+    ]
+
+
+def images_for_table(rollouts: Sequence[Rollout], shown: Shown) -> Images:
+    """Return, for TRL's table of completions, each row's images and then its noisy views."""
+    return [
+        [*row_images(rollout.row), *(shown.images[number] if rollout.noisy else [])]
+        for number, rollout in enumerate(rollouts)
+    ]
+
+
+def sizes(images: Images) -> list[list[tuple[int, int]]]:
+    """Return width and height of every image."""
+    return [[image.size for image in row] for row in images]
