@@ -37,8 +37,8 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
     from noisygrpo.models.loading import ModelSpec, load_any_processor, load_model
     from noisygrpo.playground import make_split
     from noisygrpo.rewards.load import load_rewards
-    from noisygrpo.training import build as run
     from noisygrpo.training.config import NoisyGRPOConfig
+    from noisygrpo.training.trainer import NoisyGRPOTrainer
 
     spec = ModelSpec(path="playground")
     processor = load_any_processor(spec)
@@ -74,7 +74,7 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
         method |= {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
     method["shared_prefill"] = kind.endswith("prefill")
     config = NoisyGRPOConfig(**settings, **method, rollouts_format="none")
-    return run.build_trainer(model, processor, config, rows, rewards)
+    return NoisyGRPOTrainer(model, rewards, config, rows, processing_class=processor)
 
 
 def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:

@@ -9,12 +9,11 @@ python examples/train_in_python.py [steps] [folder]
 
 import sys
 
+from noisygrpo import NoisyGRPOConfig, NoisyGRPOTrainer
 from noisygrpo.models.loading import load_any_processor, load_model
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import make_split
 from noisygrpo.rewards import load_rewards
-from noisygrpo.training.build import build_trainer
-from noisygrpo.training.config import NoisyGRPOConfig
 
 
 def main(steps: int = 5, folder: str = "runs/python", model: str = "playground") -> None:
@@ -32,14 +31,14 @@ def main(steps: int = 5, folder: str = "runs/python", model: str = "playground")
         bf16=False,
         gradient_checkpointing=False,
         report_to="none",
+        reward_weights=weights,
     )
-    trainer = build_trainer(
+    trainer = NoisyGRPOTrainer(
         load_model(spec, train=True),
-        load_any_processor(spec),
+        rewards,
         config,
         make_split("train", 500),
-        rewards,
-        weights,
+        processing_class=load_any_processor(spec),
     )
     trainer.train()
     trainer.save_model(f"{folder}/checkpoint")

@@ -69,8 +69,8 @@ def tiny_processor():
 def train(folder, name, processes=1, check=None, resume=None, **changes):
     """Train the tiny model as ``RUNS[name]`` says; write what ``generate`` gave and the model."""
     from noisygrpo.runs.train import save_checkpoint
-    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
+    from tiny_trainer import build_trainer
 
     settings = tiny_settings(
         folder,

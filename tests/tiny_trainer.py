@@ -2,8 +2,8 @@
 
 from contextlib import contextmanager
 
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
 
 
@@ -20,6 +20,13 @@ def make(tmp_path, rows=None, rewards=(by_index,), weights=None, lora=None, **ch
     config = NoisyGRPOConfig(**tiny_settings(tmp_path, **changes))
     rows = tiny_rows(6) if rows is None else rows
     return keep_batch(build_trainer(model, processor, config, rows, list(rewards), weights, lora))
+
+
+def build_trainer(model, processor, config, rows, rewards, weights=None, peft_config=None, **more):
+    """The trainer of these parts, in the order in which a run makes them."""
+    config.reward_weights = config.reward_weights if weights is None else list(weights)
+    more |= {"processing_class": processor, "peft_config": peft_config}
+    return NoisyGRPOTrainer(model, list(rewards), config, rows, **more)
 
 
 def keep_batch(trainer):

@@ -10,12 +10,12 @@ from trl import GRPOTrainer
 
 from noisygrpo.methods.noise import perturb
 from noisygrpo.training import rollout
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.training.views.plan import plan_batch
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_trainer import build_trainer
 
 
 def reward(completions, rollout_index, **columns):

@@ -20,9 +20,9 @@ def right_from_some_level_on(example_id, hint_level, rollout_index, **columns):
 
 
 def train(output_dir, per_device, early):
-    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+    from tiny_trainer import build_trainer
 
     model, processor = tiny_qwen25vl()
     settings = tiny_settings(

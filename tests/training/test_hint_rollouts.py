@@ -323,7 +323,7 @@ def test_text_prompts_take_hints(tmp_path, monkeypatch):
 ONE_STEP = [{**row, "reasoning": "Two."} for row in tiny_rows(2)]
 WRONG = {
     "no column": (rows(2).remove_columns("reasoning"), "no column 'reasoning'"),
-    "no reasoning": (tiny_rows(2), "no row's reasoning gives a hint"),
+    "no reasoning": (tiny_rows(2), "every row's reasoning is empty; name the column"),
     "one step": (Dataset.from_list(ONE_STEP), "at least 2 steps"),
 }
 

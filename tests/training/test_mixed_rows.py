@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.mixed_rows import is_mixed, look_for_unused, refuse_sharded
+from noisygrpo.training.dataset import is_mixed, look_for_unused, refuse_sharded
 from tiny import tiny_image, tiny_rows, tiny_settings
 from tiny_trainer import make
 

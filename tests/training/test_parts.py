@@ -227,19 +227,18 @@ def test_other_processors_are_left_alone():
         pass
 
 
-def test_vision_tokens_are_found_and_banned(config, tmp_path):
+def test_vision_tokens_are_found_and_banned():
     model, processor = tiny_qwen25vl()
     tokenizer = processor.tokenizer
     banned = vision_token_ids(model.config.to_dict(), tokenizer)
     names = tokenizer.convert_ids_to_tokens(banned)
     kinds = ["image_pad", "video_pad", "vision_end", "vision_pad", "vision_start"]
     assert sorted(names) == [f"<|{kind}|>" for kind in kinds]
-    plain = NoisyGRPOConfig(**tiny_settings(tmp_path, generation_kwargs={"suppress_tokens": [5]}))
-    ban_tokens(plain, banned)
-    assert plain.generation_kwargs["suppress_tokens"] == sorted([5, *banned])
-    plain.use_vllm = True
-    ban_tokens(plain, banned)
-    assert plain.generation_kwargs["logit_bias"] == dict.fromkeys(banned, -100.0)
+    changes = ban_tokens({"suppress_tokens": [5]}, banned, vllm=False)
+    assert changes == {"suppress_tokens": sorted([5, *banned])}
+    bias = ban_tokens({"logit_bias": {7: 1.0}}, banned, vllm=True)["logit_bias"]
+    assert bias == {7: 1.0, **dict.fromkeys(banned, -100.0)}
+    assert ban_tokens({}, [], vllm=True) == {}
 
 
 def test_image_tokens_must_match_features_by_row():

@@ -14,9 +14,9 @@ OWN = ("time/", "step_time", "tokens_per_second", "train_", "memory/", "profilin
 
 def train(output_dir, per_device, **changes):
     """Two prompts a step, one with an image and one without: of two ranks one is text-only."""
-    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+    from tiny_trainer import build_trainer
 
     model, processor = tiny_qwen25vl()
     settings = tiny_settings(

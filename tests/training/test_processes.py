@@ -12,9 +12,9 @@ from two_processes import assert_same_training, by_row_and_rollout, keep_samples
 
 
 def train(output_dir, per_device, workers=0):
-    from noisygrpo.training.build import build_trainer
     from noisygrpo.training.config import NoisyGRPOConfig
     from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+    from tiny_trainer import build_trainer
 
     model, processor = tiny_qwen25vl()
     settings = tiny_settings(

@@ -8,11 +8,10 @@ from datasets import Dataset
 from trl import GRPOTrainer
 
 from noisygrpo.errors import UserError
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
-from tiny_trainer import by_index, length, make
+from tiny_trainer import build_trainer, by_index, length, make
 
 
 def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):
@@ -89,7 +88,6 @@ def test_infinite_reward_is_refused_by_name(tmp_path):
 WRONG_DATA = {
     "empty": (tiny_rows(2).select([]), "no rows"),
     "no prompt": (tiny_rows(2).remove_columns("prompt"), "column 'prompt' is missing"),
-    "no id": (tiny_rows(2).remove_columns("example_id"), "column 'example_id' is missing"),
     "no images": (tiny_rows(2).remove_columns("images"), "no column 'images'"),
     "id twice": (
         Dataset.from_list([tiny_rows(2)[0], tiny_rows(2)[0]]),
@@ -106,8 +104,19 @@ def test_wrong_data_is_refused_before_training(tmp_path, case):
         make(tmp_path, rows, method="noisygrpo")
 
 
-def test_rewards_and_weights_must_fit(tmp_path):
-    with pytest.raises(UserError, match="at least one"):
-        make(tmp_path, rewards=())
-    with pytest.raises(UserError, match="1 for 2 reward functions"):
+def test_weights_must_fit_the_rewards(tmp_path):
+    with pytest.raises(ValueError, match=r"reward weights \(1\).*reward functions \(2\)"):
         make(tmp_path, rewards=(by_index, length), weights=[1.0])
+
+
+def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
+    rows = tiny_rows(3)
+    bare = rows.remove_columns("example_id")
+    trainer = make(tmp_path, bare, method="noisygrpo", shuffle_dataset=False)
+    seeds = []
+    for data in (bare, bare.select([0, 2])):
+        trainer._generate_and_score_completions([row for row in data for _ in range(4)])
+        groups = {rollout.example_id: rollout.seeds(1) for rollout in trainer.made.rollouts}
+        assert len(groups) == len(data)
+        seeds.append(groups)
+    assert seeds[1].items() <= seeds[0].items()  # whatever else is in the batch

@@ -6,9 +6,9 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.models.vision import vision_token_ids
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_trainer import build_trainer
 
 
 class Rewards:

@@ -10,10 +10,10 @@ from peft import LoraConfig
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl.trainer import grpo_trainer
 
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix import shared as shared_prefix
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_trainer import build_trainer
 
 
 def reward(completions, rollout_index, **columns):

@@ -9,10 +9,9 @@ from noisygrpo.models.loading import load_model
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.rewards import load_rewards
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix.rows import score_batch
-from tiny_trainer import keep_batch
+from tiny_trainer import build_trainer, keep_batch
 
 CLOSE = 1e-3
 """Mean difference of log-probs per token that the rounding of float32 explains."""

@@ -17,7 +17,7 @@ from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
-from noisygrpo.training.build import check_dataset
+from noisygrpo.training.dataset import check_dataset
 
 DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
 """Training fields that a recipe need not name: everything is written to the run's own folder."""

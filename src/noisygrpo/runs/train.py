@@ -38,7 +38,6 @@ from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
-from noisygrpo.training.build import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.models.vllm_versions import require_vllm
 
@@ -148,14 +147,14 @@ def check_parts(prepared: Prepared) -> None:
 
 def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
-    spec = prepared.recipe.model
-    return build_trainer(
+    spec, config = prepared.recipe.model, prepared.config
+    config.reward_weights = list(prepared.weights)
+    return NoisyGRPOTrainer(
         load_model(spec, train=True),
-        load_any_processor(spec),
-        prepared.config,
-        prepared.train,
         prepared.rewards,
-        prepared.weights,
+        config,
+        prepared.train,
+        processing_class=load_any_processor(spec),
         peft_config=prepared.lora,
     )
 

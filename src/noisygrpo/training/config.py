@@ -7,10 +7,11 @@ of the paper. Everything else is TRL's and documented there.
 Every wrong setting raises ``UserError`` while the object is built, before a model is loaded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from trl import GRPOConfig
+from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.training.config_checks import check_batch, validate
@@ -132,9 +133,6 @@ class NoisyGRPOConfig(GRPOConfig):
     min_pixels: int | None = None
     """Lower limit on an image's pixels, for sampling and scoring; ``None`` is the processor's."""
 
-    ban_image_tokens: bool = True
-    """Never sample an image, video or vision token: the next forward would miss its features."""
-
     log_view_ratio: bool = False
     """Log by level how far sampling on the view is from scoring on the clean image. Costs one
     forward without gradient over the noisy rollouts of a step; free with vLLM."""
@@ -180,6 +178,26 @@ class NoisyGRPOConfig(GRPOConfig):
         if self.vllm_importance_sampling_correction is None:
             self.vllm_importance_sampling_correction = not self.noisy
 
+    @classmethod
+    def of(cls, args: GRPOConfig | None, model: Any) -> "NoisyGRPOConfig":
+        """Return TRL's settings as ours, in which every rollout sees the clean image.
+
+        Args:
+            args: returned as it is if it is ours; None is TRL's defaults.
+            model: a model, or a path; with ``args`` None it names the output folder, as in TRL.
+        """
+        if isinstance(args, cls):
+            return args
+        if args is None:
+            path = model if isinstance(model, str) else get_config_model_id(model.config)
+            args = GRPOConfig(f"{path.split('/')[-1]}-GRPO")
+        config = object.__new__(cls)  # TRL's values are checked and completed already
+        defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
+        config.__dict__ |= defaults | vars(args)
+        config._take_method()
+        validate(config)
+        return config
+
     @property
     def noisy(self) -> bool:
         """Whether any rollout may see something else than the clean image."""
@@ -189,3 +207,9 @@ class NoisyGRPOConfig(GRPOConfig):
     def hinted(self) -> bool:
         """Whether prompts are tried at more levels than the one without a hint."""
         return (self.hint_levels or 1) > 1
+
+
+OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
+    field.name for field in fields(GRPOConfig)
+}
+"""Fields that TRL's configuration has not."""

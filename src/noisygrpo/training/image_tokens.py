@@ -34,8 +34,7 @@ def refuse_vision_tokens(rollouts: Sequence[Rollout], banned: Sequence[int]) -> 
         if found:
             raise RuntimeError(
                 f"row {rollout.example_id!r}: the completion contains the image token(s) "
-                f"{sorted(found)}, for which there are no image features; "
-                "set ban_image_tokens: true"
+                f"{sorted(found)}, for which there are no image features"
             )
 
 

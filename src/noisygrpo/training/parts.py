@@ -17,6 +17,7 @@ from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
+from noisygrpo.training.model import ban_tokens
 from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.prefix.shared import SharedPrefix, run_obstacle, warn_once
 from noisygrpo.training.records import progress
@@ -28,6 +29,18 @@ def core(trainer: Any, model: Any) -> PreTrainedModel:
     """Return a model inside its wrappers for adapters and several processes."""
     model = trainer.accelerator.unwrap_model(model)
     return model.get_base_model() if is_peft_model(model) else model
+
+
+def ban(trainer: Any) -> None:
+    """Let no sampler give a token that stands for visual input: it would have no features."""
+    if trainer.use_vllm:
+        sampler = trainer.vllm_generation
+        kwargs = sampler.generation_kwargs or {}
+        sampler.generation_kwargs = {**kwargs, **ban_tokens(kwargs, trainer._banned, vllm=True)}
+        return
+    kwargs = ban_tokens(trainer.generation_kwargs, trainer._banned, vllm=False)
+    trainer.generation_kwargs |= kwargs
+    trainer.generation_config.update(**kwargs)
 
 
 def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngine:

@@ -37,7 +37,7 @@ TRL's advantages; they only enter ``eval_loss``. Nothing here draws from a globa
 clean views a run is TRL's, bit for bit. tests/training/test_trl.py pins what this relies on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -46,18 +46,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
-from trl import GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.training import checkpoints, parts
 from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.dataset import check_dataset, look_for_unused, refuse_sharded
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
-from noisygrpo.training.model import freeze_adapter, prepare_vision
+from noisygrpo.training.model import prepare_vision
 from noisygrpo.training.prefix.rows import Scores, score_batch
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
@@ -79,40 +79,35 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def __init__(
         self,
-        model: PreTrainedModel,
-        reward_funcs: Sequence[Callable[..., list[float | None]]],
-        args: NoisyGRPOConfig,
-        train_dataset: Any,
-        processing_class: ProcessorMixin | PreTrainedTokenizerBase,
-        eval_dataset: Any = None,
-        peft_config: Any = None,
+        model: Any,
+        reward_funcs: Any = None,
+        args: GRPOConfig | None = None,
+        train_dataset: Any = None,
+        *more: Any,
         **kwargs: Any,
     ) -> None:
-        """Take the parts as ``build.build_trainer`` does, which checks them first.
+        """Take TRL's arguments, in its order.
 
-        Model, processor and config are changed in place where the config asks for a frozen tower,
-        pixel limits or banned tokens; ``kwargs`` are TRL's ``callbacks`` and ``optimizers``.
+        ``args`` may be TRL's: then every rollout sees the clean image. Model and processor are
+        changed in place where the config asks for a frozen tower or pixel limits. ``train_dataset``
+        needs ``example_id`` only where one row's noise is to be found again by a name; without, it
+        is made of the row's prompt and images.
 
         Raises:
-            UserError: if model or processor lack what the config asks for.
+            UserError: data, model or processor lack what the config asks for.
         """
-        self._banned = prepare_vision(model, processing_class, args)
+        config = NoisyGRPOConfig.of(args, model)
+        check_dataset(train_dataset, config)
+        look_for_unused(config, train_dataset)
         self._batch: Batch | None = None  # the one in the making; None outside of it
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
-        self._clock, self._view_ratio = Clock(), RatioByLevel(clean=args.use_vllm)
-        super().__init__(
-            model=model,
-            reward_funcs=list(reward_funcs),
-            args=args,
-            train_dataset=train_dataset,
-            eval_dataset=eval_dataset,
-            processing_class=processing_class,
-            peft_config=peft_config,
-            **kwargs,
-        )
+        self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
+        super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
         # TRL gathers images only where a process has some, which would hang the others.
         self.log_multimodal = False
-        freeze_adapter(self.model, args)
+        refuse_sharded(self.accelerator.state, train_dataset)
+        self._banned = prepare_vision(self.model, self.processing_class, config)
+        parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
         self._hints, self._selecting = parts.hints(self)

@@ -53,7 +53,7 @@ class Recorder:
         metrics = advantage_metrics(weighed.advantages, weighed.rewards, weighed.gain)
         self._metrics(metrics | by_level(rewards, levels, "reward"))
         log = self._logs["advantages"]  # TRL's numbers; these ones were used
-        for _ in rewards:
+        for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
         lines = gather_object([record(rollout, self._ends) for rollout in batch.rollouts])

@@ -9,6 +9,7 @@ steps per batch (``steps_per_generation``, ``num_iterations``) it moves on once 
 total is the run's number of batches.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,29 +43,38 @@ def plan_batch(
 
     Args:
         config: the run's settings.
-        rows: this process's rows, in order; each with ``example_id``.
+        rows: this process's rows, in order; one without ``example_id`` gets one (``row_id``).
         first: position of the first of them in the batch over all processes.
         group: G, the number of rollouts per prompt.
         step: optimizer step, from 1; part of the noise's address.
         scale: factor on every level, from the decay schedule.
         clean: every rollout sees the clean image (evaluation).
     """
-    plans: dict[str, list[View]] = {}
-    images: dict[str, dict[str, Any]] = {}
     rollouts = []
-    for offset, row in enumerate(rows):
-        example_id, index = str(row["example_id"]), (first + offset) % group
-        if example_id not in plans:
+    shared: dict[str, Any] = {}
+    views: list[View] = []
+    for place, row in enumerate(rows, start=first):
+        index = place % group
+        if index == 0 or not views:  # a group begins, or this process's part of one
+            shared = {key: row[key] for key in IMAGE_COLUMNS if key in row}
+            known = row.get("example_id")
+            shared["example_id"] = row_id(row) if known is None else known
             blind = clean or not row_images(row)
-            plans[example_id] = (
-                [CLEAN] * group if blind else _views(config, group, step, example_id, scale)
-            )
-            images[example_id] = {key: row[key] for key in IMAGE_COLUMNS if key in row}
-        view, own = plans[example_id][index], {**row, **images[example_id]}
-        rollout = Rollout(own, index, view, config.seed, step, config.noise_kind)
+            example_id = str(shared["example_id"])
+            views = [CLEAN] * group if blind else _views(config, group, step, example_id, scale)
+        own = {**row, **shared}
+        rollout = Rollout(own, index, views[index], config.seed, step, config.noise_kind)
         own.update(rollout.columns())
         rollouts.append(rollout)
     return rollouts
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """Return an id of a row that has none: of its prompt and the pixels of its images."""
+    digest = hashlib.sha256(repr(row.get("prompt")).encode())
+    for image in row_images(row):
+        digest.update(f"{image.size}".encode() + image.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _views(

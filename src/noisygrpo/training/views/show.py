@@ -94,7 +94,7 @@ def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]
     interpreter's lock while it draws; which thread draws one makes no difference to it.
     """
     keys = [
-        (rollout.example_id, rollout.view.level, *rollout.seeds(len(row)))
+        (*map(id, row), rollout.view.level, *rollout.seeds(len(row)))
         for rollout, row in zip(rollouts, images, strict=True)
     ]
     distinct = dict(zip(keys, zip(rollouts, images, strict=True), strict=True))

@@ -1,0 +1,126 @@
+"""What the trainer asks of a data set, checked before anything is trained.
+
+Rows of which some have images and some have none are trained together. A process whose rows have no
+image does not run the vision tower, which the others do:
+
+- under DDP its parameters get no gradient there, and the reducer waits for them unless it is told
+  to look (``ddp_find_unused_parameters``; Transformers' default is not to with gradient
+  checkpointing);
+- where the tower's weights are sharded (FSDP, ZeRO-3) the others wait for its part of the weights,
+  forever; that is refused before the first step.
+"""
+
+import logging
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from accelerate.state import AcceleratorState
+from datasets import Dataset
+
+from noisygrpo.errors import require
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.hints.prompts import new_levels, row_hints
+from noisygrpo.training.sharding import weights_sharded
+
+logger = logging.getLogger(__name__)
+
+
+def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") -> None:
+    """Check what can be checked before the first step; of a stream, that no setting needs more.
+
+    Args:
+        dataset: what is trained on.
+        config: the run's settings.
+        name: what messages call the data.
+
+    Raises:
+        UserError: for a missing column, an empty data set, example ids that are not unique, noisy
+            views of data without images, or hints from data without reasoning.
+    """
+    if not isinstance(dataset, Dataset):
+        require(
+            not (config.noisy or config.hinted),
+            f"{name}: {type(dataset).__name__} is not a datasets.Dataset, which views and hints "
+            "need: noise is addressed by row",
+        )
+        return
+    columns = dataset.column_names
+    require("prompt" in columns, f"{name}: column 'prompt' is missing; it has {', '.join(columns)}")
+    require(len(dataset) > 0, f"{name}: it has no rows")
+    require(
+        not config.noisy or "images" in columns or "image" in columns,
+        f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
+    )
+    if "example_id" in columns:
+        example_id, count = Counter(map(str, dataset["example_id"])).most_common(1)[0]
+        require(
+            count == 1,
+            f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
+        )
+    if config.hinted:
+        check_reasoning(dataset, config)
+
+
+def check_reasoning(dataset: Dataset, config: NoisyGRPOConfig) -> None:
+    """Check that there is reasoning to take hints from; say how many rows have too little.
+
+    Raises:
+        UserError: for a missing column, or one of which no row gives a hint at any level.
+    """
+    name = f"hint_levels: {config.hint_levels}"
+    require(
+        "reasoning" in dataset.column_names,
+        f"{name} needs reference reasoning, but the data set has no column 'reasoning'; name it in "
+        "data.columns, or set hint_levels to 1",
+    )
+    texts = [text or "" for text in dataset["reasoning"]]
+    require(
+        any(text.strip() for text in texts),
+        f"{name}: every row's reasoning is empty; name the column that holds it: "
+        "--data.columns.reasoning NAME, or set hint_levels to 1",
+    )
+    hinted = sum(any(new_levels(row_hints(config, text))[1:]) for text in texts)
+    require(
+        hinted > 0,
+        f"{name}: no row's reasoning gives a hint; it needs at least 2 steps that hint_style "
+        f"{config.hint_style!r} can tell apart, in the column 'reasoning'",
+    )
+    if hinted < len(dataset):
+        logger.warning(
+            "hints: %d of %d rows have too little reasoning for one and are trained without",
+            len(dataset) - hinted,
+            len(dataset),
+        )
+
+
+def is_mixed(dataset: Any) -> bool:
+    """Tell whether some rows have images and some have none, without decoding any."""
+    columns = dataset.data.column_names if isinstance(dataset, Dataset) else []
+    if "images" in columns:
+        column = dataset.data.column("images")
+        lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+        seen = pc.fill_null(pc.list_value_length(column), 0) if lists else pc.is_valid(column)
+        has = pc.greater(seen, 0) if lists else seen
+    elif "image" in columns:
+        has = pc.is_valid(dataset.data.column("image"))
+    else:
+        return False
+    return bool(pc.any(has).as_py()) and not bool(pc.all(has).as_py())
+
+
+def look_for_unused(config: NoisyGRPOConfig, dataset: Any) -> None:
+    """Let DDP look for parameters without a gradient where some process may have no image."""
+    if config.ddp_find_unused_parameters is None and config.world_size > 1 and is_mixed(dataset):
+        config.ddp_find_unused_parameters = True
+
+
+def refuse_sharded(state: AcceleratorState, dataset: Any) -> None:
+    """Raise ``UserError`` where weights are sharded and the data is mixed."""
+    require(
+        not (weights_sharded(state) and is_mixed(dataset)),
+        "data: some rows have images and some have none; with sharded weights (FSDP, ZeRO-3) a "
+        "process without an image would leave the others waiting: use DDP or ZeRO-2, or rows that "
+        "all have one",
+    )

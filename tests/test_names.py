@@ -1,0 +1,26 @@
+"""What ``import noisygrpo`` offers, and that the names cost nothing until they are asked for."""
+
+import subprocess
+import sys
+
+import pytest
+
+import noisygrpo
+
+
+@pytest.mark.parametrize("name", noisygrpo.__all__)
+def test_every_name_is_there(name):
+    value = getattr(noisygrpo, name)
+    assert name in dir(noisygrpo)
+    assert name == "__version__" or value.__module__.startswith("noisygrpo.")
+
+
+def test_other_names_are_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'trainer'"):
+        noisygrpo.trainer  # noqa: B018
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, noisygrpo; print({'torch', 'trl', 'transformers'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"
