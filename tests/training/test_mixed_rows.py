@@ -7,7 +7,7 @@ from datasets import Dataset
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.dataset import is_mixed, look_for_unused, refuse_sharded
+from noisygrpo.training.dataset import check, is_mixed, refuse_sharded
 from tiny import tiny_image, tiny_rows, tiny_settings
 from tiny_trainer import make
 
@@ -23,12 +23,12 @@ def test_mixed_data_is_found():
 
 def test_ddp_looks_for_unused_parameters_only_where_it_must(tmp_path, monkeypatch):
     config = NoisyGRPOConfig(**tiny_settings(tmp_path))
-    look_for_unused(config, tiny_rows(2, images=(1, 0)))
+    check(tiny_rows(2, images=(1, 0)), config)
     assert config.ddp_find_unused_parameters is None  # one process
     monkeypatch.setattr(NoisyGRPOConfig, "world_size", 2)
-    look_for_unused(config, tiny_rows(2))
+    check(tiny_rows(2), config)
     assert config.ddp_find_unused_parameters is None
-    look_for_unused(config, tiny_rows(2, images=(1, 0)))
+    check(tiny_rows(2, images=(1, 0)), config)
     assert config.ddp_find_unused_parameters is True
 
 

@@ -27,6 +27,17 @@ from noisygrpo.training.sharding import weights_sharded
 logger = logging.getLogger(__name__)
 
 
+def check(dataset: Any, config: NoisyGRPOConfig) -> None:
+    """Check the data set, and let DDP know where some process may have no image to train on.
+
+    Raises:
+        UserError: as ``check_dataset``.
+    """
+    check_dataset(dataset, config)
+    if config.ddp_find_unused_parameters is None and config.world_size > 1 and is_mixed(dataset):
+        config.ddp_find_unused_parameters = True
+
+
 def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") -> None:
     """Check what can be checked before the first step; of a stream, that no setting needs more.
 
@@ -108,12 +119,6 @@ def is_mixed(dataset: Any) -> bool:
     else:
         return False
     return bool(pc.any(has).as_py()) and not bool(pc.all(has).as_py())
-
-
-def look_for_unused(config: NoisyGRPOConfig, dataset: Any) -> None:
-    """Let DDP look for parameters without a gradient where some process may have no image."""
-    if config.ddp_find_unused_parameters is None and config.world_size > 1 and is_mixed(dataset):
-        config.ddp_find_unused_parameters = True
 
 
 def refuse_sharded(state: AcceleratorState, dataset: Any) -> None:

@@ -12,17 +12,19 @@ from transformers import PreTrainedModel
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
+from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
 from noisygrpo.training.model import ban_tokens
+from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.prefix.shared import SharedPrefix, run_obstacle, warn_once
-from noisygrpo.training.records import progress
+from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
-from noisygrpo.training.sharding import any_process, weights_sharded
+from noisygrpo.training.sharding import any_process, most_anywhere, weights_sharded
 
 
 def core(trainer: Any, model: Any) -> PreTrainedModel:
@@ -124,12 +126,18 @@ def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
     return ladder, selecting
 
 
+def add_view_log_probs(trainer: Any, batch: Batch, output: dict[str, Any]) -> None:
+    """Add the sampler's log-probs (on the views) to TRL's scored batch."""
+    score, most = partial(score_batch, trainer), partial(most_anywhere, trainer.accelerator)
+    view_ratio.add_view_log_probs(output, batch, score, most)
+
+
 def recorder(trainer: Any) -> Recorder:
     """Return what writes down batches and steps."""
     return Recorder(
         trainer.args,
         logs=trainer._logs,
-        metrics=trainer._log_metrics,
+        metrics=trainer._metrics["train"],
         clock=trainer._clock,
         main=trainer.accelerator.is_main_process,
         ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},

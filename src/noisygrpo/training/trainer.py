@@ -31,10 +31,9 @@ _load_from_checkpoint               stopped
 create_accelerator_and_postprocess  sharded log-probs keep their precision   sharding
 ==================================  =======================================  ===================
 
-Sampling and scoring differ on purpose; as published, no importance correction is made for it
-(``log_view_ratio`` shows by level how large it would be). Evaluation rollouts are clean and keep
-TRL's advantages; they only enter ``eval_loss``. Nothing here draws from a global generator, so with
-clean views a run is TRL's, bit for bit. tests/training/test_trl.py pins what this relies on.
+Sampling and scoring differ on purpose; as published, nothing corrects for it (``log_view_ratio``
+shows by level what would). Evaluation rollouts are clean and only enter ``eval_loss``. Nothing here
+draws from a global generator: with clean views a run is TRL's, bit for bit.
 """
 
 from collections.abc import Iterator
@@ -43,31 +42,25 @@ from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.utils.data import Sampler
 from trl import GRPOConfig, GRPOTrainer
 
-from noisygrpo.training import checkpoints, parts
+from noisygrpo.training import checkpoints, dataset, parts
 from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.dataset import check_dataset, look_for_unused, refuse_sharded
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import prepare_vision
-from noisygrpo.training.prefix.rows import Scores, score_batch
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
-from noisygrpo.training.records.view_ratio import RatioByLevel, add_view_log_probs
-from noisygrpo.training.sharding import keep_output_dtype, most_anywhere
+from noisygrpo.training.records.view_ratio import RatioByLevel
+from noisygrpo.training.sharding import keep_output_dtype
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
 from noisygrpo.training.views.show import show
-
-Rows = list[dict[str, Any]]
 
 
 class NoisyGRPOTrainer(GRPOTrainer):
@@ -88,24 +81,19 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> None:
         """Take TRL's arguments, in its order.
 
-        ``args`` may be TRL's: then every rollout sees the clean image. Model and processor are
-        changed in place where the config asks for a frozen tower or pixel limits. ``train_dataset``
-        needs ``example_id`` only where one row's noise is to be found again by a name; without, it
-        is made of the row's prompt and images.
-
-        Raises:
-            UserError: data, model or processor lack what the config asks for.
+        ``args`` may be TRL's: then every rollout sees the clean image. A frozen tower and pixel
+        limits change model and processor in place. Rows without ``example_id`` get one of their
+        prompt and images. ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
-        check_dataset(train_dataset, config)
-        look_for_unused(config, train_dataset)
+        dataset.check(train_dataset, config)
         self._batch: Batch | None = None  # the one in the making; None outside of it
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
         # TRL gathers images only where a process has some, which would hang the others.
         self.log_multimodal = False
-        refuse_sharded(self.accelerator.state, train_dataset)
+        dataset.refuse_sharded(self.accelerator.state, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
@@ -119,9 +107,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         super().create_accelerator_and_postprocess()
         keep_output_dtype(self.accelerator.state)
 
-    # ---- a batch of rollouts, from its plan to its record ----
+    # ---- a batch of rollouts: plan, ..., advantage, record ----
 
-    def _generate_and_score_completions(self, inputs: Rows) -> dict[str, Any]:
+    def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         with self._spent("rollout"):
             with self._making(inputs) as batch, once_per_image(self.processing_class):
                 output = super()._generate_and_score_completions(batch.rows)
@@ -134,7 +122,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return output
 
     @contextmanager
-    def _making(self, inputs: Rows) -> Iterator[Batch]:
+    def _making(self, inputs: list[Any]) -> Iterator[Batch]:
         """Plan who sees what; the batch is the trainer's for as long as TRL makes it."""
         training, done = self.model.training, self.state.global_step
         rollouts = plan_batch(
@@ -163,13 +151,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
         output["advantages"] = torch.tensor(own).to(output["advantages"])
         part = self._step % self.args.gradient_accumulation_steps
         self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
-        if "importance_sampling_ratio" in output:
-            ratio = output["importance_sampling_ratio"]
-            output["importance_sampling_ratio"] = spare_noisy(ratio, batch.rollouts)
+        spare_noisy(output, batch.rollouts)
         if self.args.log_view_ratio:
             with self._spent("view_ratio"):
-                score = partial(score_batch, self)
-                add_view_log_probs(output, batch, score, partial(most_anywhere, self.accelerator))
+                parts.add_view_log_probs(self, batch, output)
 
     # ---- see and sample ----
 
@@ -202,15 +187,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
-        selected = self._hints.climb(
-            batch.rollouts,
-            batch.shown,
-            first,
-            tokenize=super()._tokenize_prompts,
-            sample=lambda *inputs: self._sample(batch, *inputs, self.num_generations),
-            judge=partial(self._judge, batch),
-        )
-        self._log_metrics(selected.metrics)
+        sample = lambda *inputs: self._sample(batch, *inputs, self.num_generations)  # noqa: E731
+        trls = super()._tokenize_prompts, sample, partial(self._judge, batch)
+        selected = self._hints.climb(batch.rollouts, batch.shown, first, *trls)
+        self._recorder.add(selected.metrics)
         self.state.num_input_tokens_seen += selected.untold
         return batch.take_hints(selected.attempts)
 
@@ -220,14 +200,20 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     # ---- reward ----
 
-    def _judge(self, batch: Batch, asked: Rows, rows: list[int], texts: list[str], ids: Any) -> Any:
-        prompts, turns = [batch.prompts[row] for row in rows], batch.turns(texts)
+    def _judge(
+        self, batch: Batch, asked: list[Any], rows: list[int], texts: list[str], ids: Any
+    ) -> Any:
         with self._spent("reward"):
-            return self._selecting.ask(super()._calculate_rewards, asked, prompts, turns, ids)
+            inputs = asked, [batch.prompts[row] for row in rows], batch.turns(texts), ids
+            return self._selecting.ask(super()._calculate_rewards, *inputs)
 
     def _calculate_rewards(
-        self, inputs: Rows, prompts: list[Any], completions: list[Any], completion_ids_list: Any
-    ) -> Float[Tensor, "R functions"]:
+        self,
+        inputs: list[Any],
+        prompts: list[Any],
+        completions: list[Any],
+        completion_ids_list: Any,
+    ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
         if batch is not None and batch.attempts:
             said = [attempt.reward for attempt in batch.attempts]
@@ -243,7 +229,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, **kw: Any
-    ) -> Scores:
+    ) -> Any:
         if self._batch is not None:
             kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
         scores = self._scorer.score(model, input_ids, attention_mask, logits_to_keep, **kw)
@@ -276,7 +262,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
             ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
-            self._log_metrics(self._clock.flush() | ratios)
+            self._recorder.add(self._clock.flush() | ratios)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -292,10 +278,6 @@ class NoisyGRPOTrainer(GRPOTrainer):
         """Return the context whose seconds count, in training, as spent on something."""
         return self._clock.measure(name) if self.model.training else nullcontext()
 
-    def _log_metrics(self, metrics: dict[str, float]) -> None:
-        for name, value in metrics.items():
-            self._metrics["train"][name].append(value)
-
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as TRL does and append the whole entry to ``metrics.jsonl``."""
         super().log(logs, start_time)
@@ -303,7 +285,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     # ---- resume ----
 
-    def _get_train_sampler(self, dataset: Any = None) -> Sampler[int]:
+    def _get_train_sampler(self, dataset: Any = None) -> Any:
         return checkpoints.by_epoch(super()._get_train_sampler(dataset))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

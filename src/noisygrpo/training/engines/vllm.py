@@ -31,7 +31,6 @@ from typing import Any
 
 from accelerate.utils import gather_object
 from PIL import Image
-from torch import Tensor
 
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -167,10 +166,15 @@ def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
     return names if len(names) == count else [" or ".join(sorted(set(names)))] * count
 
 
-def spare_noisy(ratio: Tensor, rollouts: Sequence[Rollout]) -> Tensor:
-    """Return TRL's importance-sampling weights ``[B, 1 or T]`` with 1 for the noisy rollouts."""
-    noisy = ratio.new_tensor([rollout.noisy for rollout in rollouts]).bool()
-    return ratio.masked_fill(noisy[:, None], 1.0)
+def spare_noisy(batch: dict[str, Any], rollouts: Sequence[Rollout]) -> None:
+    """Set TRL's importance-sampling weights ``[B, 1 or T]``, if it has some, to 1 for noisy ones.
+
+    ``batch``: TRL's scored batch.
+    """
+    name = "importance_sampling_ratio"
+    if name in batch:
+        noisy = batch[name].new_tensor([rollout.noisy for rollout in rollouts]).bool()
+        batch[name] = batch[name].masked_fill(noisy[:, None], 1.0)
 
 
 def fold_images(ids: Sequence[int], image_token: int) -> list[int]:

@@ -144,7 +144,6 @@ class HintLadder:
         rollouts: Sequence[Rollout],
         shown: Shown,
         first: Sampled,
-        *,
         tokenize: Tokenize,
         sample: Sample,
         judge: Judge,

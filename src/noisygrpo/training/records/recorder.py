@@ -1,6 +1,6 @@
 """What a batch of rollouts leaves behind: metrics, TRL's table of completions, rollouts on disk."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Recorder:
         config: NoisyGRPOConfig,
         *,
         logs: dict[str, Any],
-        metrics: Callable[[dict[str, float]], None],
+        metrics: dict[str, list[float]],
         clock: Clock,
         main: bool,
         ends: set[int],
@@ -31,7 +31,7 @@ class Recorder:
         Args:
             config: names folder and format.
             logs: TRL's table of completions.
-            metrics: adds to the metrics of the step.
+            metrics: those of the step, by name, of which TRL logs the means.
             clock: counts the tokens of the step.
             main: whether this is the main process.
             ends: tokens that end a completion.
@@ -51,7 +51,7 @@ class Recorder:
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
         metrics = advantage_metrics(weighed.advantages, weighed.rewards, weighed.gain)
-        self._metrics(metrics | by_level(rewards, levels, "reward"))
+        self.add(metrics | by_level(rewards, levels, "reward"))
         log = self._logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
             log.pop()
@@ -61,6 +61,11 @@ class Recorder:
         if self._main:
             name = f"step-{step:06d}" + (f"-{part}" if part else "")
             write_rollouts(self._folder, self._config.rollouts_format, name, lines)
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        """Add to the metrics of the step."""
+        for name, value in metrics.items():
+            self._metrics[name].append(value)
 
     def table(self, batch: Batch, images: bool) -> None:
         """Make TRL's table of completions one that can be written; ``images``: with the views."""
