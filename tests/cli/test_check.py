@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from noisygrpo.check.recipe import answer_with, other_answer, shorten
+from noisygrpo.check.recipe import completion_with, other_answer, shorten
 from noisygrpo.training.batches import LAYER_BYTES, estimate_memory, plan_batches
 from noisygrpo.training.config import NoisyGRPOConfig
 from tiny import tiny_qwen25vl
@@ -77,9 +77,9 @@ def test_lora_is_counted(recipe_file, run_cli):
 
 def test_answers_follow_the_form_of_the_prompt():
     row = {"prompt": [{"role": "user", "content": "Q"}], "reasoning": "", "kind": ""}
-    assert answer_with(row, "3").endswith("<answer>3</answer>")
+    assert completion_with(row, "3").endswith("<answer>3</answer>")
     boxed = {**row, "prompt": [{"role": "user", "content": "Answer in \\boxed{}."}]}
-    assert answer_with(boxed, "3").endswith("\\boxed{3}")
+    assert completion_with(boxed, "3").endswith("\\boxed{3}")
 
 
 def test_a_wrong_answer_is_of_the_same_kind_where_possible():

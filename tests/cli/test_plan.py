@@ -8,7 +8,15 @@ from torch import nn
 
 from noisygrpo.check import duration as throughput
 from noisygrpo.check.duration import Measurement, measure, shipped, time_lines
-from noisygrpo.check.memory import NF4_BITS, Load, Shape, plan_rows, shape_of, share_of, vllm_lines
+from noisygrpo.check.memory import (
+    NF4_BITS,
+    DeviceLoad,
+    ModelSize,
+    memory_share,
+    model_size,
+    plan_rows,
+    vllm_lines,
+)
 from noisygrpo.check.plan import Request, for_all_gpus
 from noisygrpo.errors import UserError
 from noisygrpo.recipes.recipe import load_recipe
@@ -16,7 +24,7 @@ from noisygrpo.recipes.recipe import load_recipe
 GB = 1e9
 # 3.75 billion parameters in float32, all trained: about Qwen2.5-VL-3B. 36 layers of width 2048 with
 # 2 key-value heads of 128; 0.31 billion parameters outside the blocks, 80 million in the largest.
-SHAPE = Shape(
+SHAPE = ModelSize(
     parameters=3_750_000_000,
     trained=3_750_000_000,
     weights=15e9,
@@ -27,7 +35,7 @@ SHAPE = Shape(
     hidden=2048,
     kv=256,
 )
-LOAD = Load(
+LOAD = DeviceLoad(
     gpus=8,
     per_device=4,
     generated=8,
@@ -48,7 +56,7 @@ def change(part, **values):
 
 
 def test_ddp_by_hand():
-    share = share_of("ddp", SHAPE, LOAD, 80 * GB)
+    share = memory_share("ddp", SHAPE, LOAD, 80 * GB)
     assert share.weights == 15e9 + 7.5e9  # float32, and autocast's bfloat16 copy
     assert (share.gradients, share.optimiser, share.reference) == (15e9, 30e9, 0)
     assert share.activations == ACTIVATIONS == 1_302_528_000
@@ -58,7 +66,7 @@ def test_ddp_by_hand():
 
 
 def test_fsdp2_by_hand():
-    share = share_of("fsdp2", SHAPE, LOAD, 80 * GB)
+    share = memory_share("fsdp2", SHAPE, LOAD, 80 * GB)
     gathered = 2 * (310e6 + 2 * 80e6)  # bfloat16: what is outside, and two blocks
     assert share.weights == 15e9 / 8 + gathered == 2.815e9
     assert (share.gradients, share.optimiser) == (15e9 / 8, 30e9 / 8)
@@ -66,34 +74,34 @@ def test_fsdp2_by_hand():
 
 
 def test_zero_by_hand():
-    two = share_of("zero2", SHAPE, LOAD, 80 * GB)
+    two = memory_share("zero2", SHAPE, LOAD, 80 * GB)
     assert two.weights == 7.5e9  # bfloat16, whole
     assert two.gradients == 7.5e9 / 8
     assert two.optimiser == 12 * 3.75e9 / 8  # float32 master copy and two moments
     assert two.generation == 2 * CACHE
-    three = share_of("zero3", SHAPE, LOAD, 80 * GB)
+    three = memory_share("zero3", SHAPE, LOAD, 80 * GB)
     assert three.weights == 7.5e9 / 8 + 0.94e9
     assert three.generation == 2 * CACHE + 7.5e9 * 7 / 8  # generating gathers the other shards
-    offloaded = share_of("zero2 + offload", SHAPE, LOAD, 80 * GB)
+    offloaded = memory_share("zero2 + offload", SHAPE, LOAD, 80 * GB)
     assert (offloaded.optimiser, offloaded.host) == (0, two.optimiser)
     assert offloaded.peak == two.peak - two.optimiser
 
 
 def test_the_reference_costs_a_copy_and_is_sharded_with_the_weights():
     load = change(LOAD, reference=True)
-    assert share_of("ddp", SHAPE, load, 80 * GB).reference == 15e9
-    assert share_of("fsdp2", SHAPE, load, 80 * GB).reference == 15e9 / 8
-    assert share_of("zero2", SHAPE, load, 80 * GB).reference == 7.5e9
-    assert share_of("zero3", SHAPE, load, 80 * GB).reference == 7.5e9 / 8
+    assert memory_share("ddp", SHAPE, load, 80 * GB).reference == 15e9
+    assert memory_share("fsdp2", SHAPE, load, 80 * GB).reference == 15e9 / 8
+    assert memory_share("zero2", SHAPE, load, 80 * GB).reference == 7.5e9
+    assert memory_share("zero3", SHAPE, load, 80 * GB).reference == 7.5e9 / 8
 
 
 def test_vllm_takes_its_share_always_or_while_it_is_awake():
     load = change(LOAD, vllm_share=0.3, generates=False)
-    plain = share_of("fsdp2", SHAPE, LOAD, 80 * GB)
-    awake = share_of("fsdp2", SHAPE, load, 80 * GB)
+    plain = memory_share("fsdp2", SHAPE, LOAD, 80 * GB)
+    awake = memory_share("fsdp2", SHAPE, load, 80 * GB)
     assert awake.generation == 0
     assert awake.peak == plain.peak + 24e9
-    asleep = share_of("fsdp2", SHAPE, change(load, vllm_sleeps=True), 80 * GB)
+    asleep = memory_share("fsdp2", SHAPE, change(load, vllm_sleeps=True), 80 * GB)
     assert asleep.peak == pytest.approx(plain.peak - ACTIVATIONS + 24e9)
     # 24 GB hold 7.5 GB of weights; a sequence of 1500 tokens takes 1500 x 36,864 bytes.
     assert "298 sequences of 1500 tokens at once (of 8)" in vllm_lines(SHAPE, load, 80)[0]
@@ -123,11 +131,11 @@ def test_a_models_shape_is_read_off_it():
     model.layers = nn.ModuleList(nn.Linear(8, 8, bias=False) for _ in range(2))
     model.lm_head = nn.Linear(8, 10, bias=False)
     model.embed.requires_grad_(False)
-    shape = shape_of(model, Config())
-    assert (shape.parameters, shape.trained) == (80 + 2 * 64 + 80, 2 * 64 + 80)
-    assert (shape.weights, shape.width) == (4 * 288, 4)
-    assert (shape.outside, shape.block, shape.kv) == (160, 64, 4)
-    packed = shape_of(model.to(torch.bfloat16), Config(), quantization="4bit")
+    size = model_size(model, Config())
+    assert (size.parameters, size.trained) == (80 + 2 * 64 + 80, 2 * 64 + 80)
+    assert (size.weights, size.width) == (4 * 288, 4)
+    assert (size.outside, size.block, size.kv) == (160, 64, 4)
+    packed = model_size(model.to(torch.bfloat16), Config(), quantization="4bit")
     assert packed.weights == pytest.approx(2 * 160 + 128 * NF4_BITS / 8)
 
 

@@ -5,10 +5,10 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import (
     Generation,
+    batches_by_length,
     build_inputs,
     generate_answers,
     generate_batch,
-    plan_batches,
     with_image_slots,
 )
 from noisygrpo.models.vision import vision_token_ids
@@ -110,7 +110,7 @@ def test_truncation_and_length(tiny):
 
 
 def test_plan_keeps_text_only_rows_apart_and_uses_every_row_once():
-    plan = plan_batches([(True, 3), (False, 9), (True, 7), (True, 5), (False, 1)], 2)
+    plan = batches_by_length([(True, 3), (False, 9), (True, 7), (True, 5), (False, 1)], 2)
     assert plan == [[2, 3], [0], [1, 4]]
 
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.benchmarks import amber
-from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_robustness
+from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_direct_comparison
 from noisygrpo.evaluation.evaluate import evaluate_answers
 from noisygrpo.evaluation.generate import Completion, Generation
 from noisygrpo.evaluation.request import EvaluationRequest
@@ -248,12 +248,12 @@ def test_mme_cot_robustness_of_a_pair(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     cot, direct = tmp_path / "mme-cot", tmp_path / "mme-cot-direct"
     score(cot, "mme-cot", path, ["B", "A", "B"])
-    assert add_robustness(cot) is None
+    assert add_direct_comparison(cot) is None
     score(direct, "mme-cot-direct", path, ["B", "B", "A"])
     expected = {"stability": -0.5, "efficacy": 1.0, "robustness": 0.25}
-    assert add_robustness(direct) == expected
+    assert add_direct_comparison(direct) == expected
     assert json.loads((cot / "result.json").read_text())["metrics"]["robustness"] == expected
     other = tmp_path / "other" / "mme-cot-direct"
     score(other.with_name("mme-cot"), "mme-cot", path, ["B", "A", "B"])
     score(other, "mme-cot-direct", path, ["B", "B", "A"], {"model": "m", "weights": "others"})
-    assert add_robustness(other) is None
+    assert add_direct_comparison(other) is None

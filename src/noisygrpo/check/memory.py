@@ -47,7 +47,7 @@ STRATEGIES = ("ddp", "fsdp2", "zero2", "zero2 + offload", "zero3", "zero3 + offl
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelSize:
     """What a model's memory depends on."""
 
     parameters: int
@@ -70,7 +70,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Load:
+class DeviceLoad:
     """What a GPU has to hold beside the model."""
 
     gpus: int
@@ -93,7 +93,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Share:
+class MemoryShare:
     """Bytes on one GPU (and, offloaded, in host memory for one GPU)."""
 
     weights: float
@@ -107,7 +107,7 @@ class Share:
     host: float
 
 
-def shape_of(model: nn.Module, text: Any, *, quantization: str | None = None) -> Shape:
+def model_size(model: nn.Module, text: Any, *, quantization: str | None = None) -> ModelSize:
     """Read the numbers off a model, which may be on the meta device.
 
     Args:
@@ -125,7 +125,7 @@ def shape_of(model: nn.Module, text: Any, *, quantization: str | None = None) ->
     trained = [item for _, item in everything if item.requires_grad]
     blocks = [_size(block) for block in _blocks(model)]
     total = sum(item.numel() for _, item in everything)
-    return Shape(
+    return ModelSize(
         parameters=total,
         trained=sum(item.numel() for item in trained),
         weights=weights,
@@ -162,9 +162,9 @@ def _packed(model: nn.Module) -> set[str]:
     }
 
 
-def load_of(
+def device_load(
     config: NoisyGRPOConfig, gpus: int, *, prompt_tokens: int, width: int, half: bool, lora: bool
-) -> Load:
+) -> DeviceLoad:
     """Return what each GPU has to hold, from a config made for all rollouts on one process.
 
     Args:
@@ -177,7 +177,7 @@ def load_of(
     """
     per_device = config.per_device_train_batch_size // gpus
     colocated = config.use_vllm and config.vllm_mode == "colocate"
-    return Load(
+    return DeviceLoad(
         gpus=gpus,
         per_device=per_device,
         generated=per_device * config.steps_per_generation,
@@ -191,30 +191,30 @@ def load_of(
     )
 
 
-def share_of(strategy: str, shape: Shape, load: Load, gpu: float) -> Share:
+def memory_share(strategy: str, size: ModelSize, load: DeviceLoad, gpu: float) -> MemoryShare:
     """Return one GPU's share under a strategy of ``STRATEGIES``; ``gpu`` is its memory in bytes."""
     deepspeed, c = strategy.startswith("zero"), load.compute
     sharded = strategy == "fsdp2" or strategy.startswith("zero3")
     parts = load.gpus if sharded else 1
-    stored = c * shape.parameters if deepspeed else shape.weights
-    gathered = c * (shape.outside + 2 * shape.block) if sharded and load.gpus > 1 else 0
+    stored = c * size.parameters if deepspeed else size.weights
+    gathered = c * (size.outside + 2 * size.block) if sharded and load.gpus > 1 else 0
     weights = stored / parts + gathered
-    if strategy == "ddp" and c < shape.width:
-        weights += c * shape.trained
-    gradients = (c if deepspeed else shape.width) * shape.trained
-    optimiser = 2.0 * shape.width * shape.trained
+    if strategy == "ddp" and c < size.width:
+        weights += c * size.trained
+    gradients = (c if deepspeed else size.width) * size.trained
+    optimiser = 2.0 * size.width * size.trained
     if deepspeed:
-        optimiser = (12.0 if c < 4 else 8.0) * shape.trained
+        optimiser = (12.0 if c < 4 else 8.0) * size.trained
     split = 1 if strategy == "ddp" else load.gpus
     offload = strategy.endswith("offload")
-    reference = (c if deepspeed else shape.width) * shape.parameters * load.reference / parts
-    whole = c * shape.parameters - stored / parts if strategy.startswith("zero3") else 0
-    generation = (cache(shape, load, c if deepspeed else None) + max(whole, 0)) * load.generates
-    update = activations(shape, load)
+    reference = (c if deepspeed else size.width) * size.parameters * load.reference / parts
+    whole = c * size.parameters - stored / parts if strategy.startswith("zero3") else 0
+    generation = (cache(size, load, c if deepspeed else None) + max(whole, 0)) * load.generates
+    update = activations(size, load)
     vllm = load.vllm_share * gpu
     fixed = weights + (gradients + (0 if offload else optimiser)) / split + reference
     awake = fixed + generation + vllm
-    return Share(
+    return MemoryShare(
         weights=weights,
         gradients=gradients / split,
         optimiser=0.0 if offload else optimiser / split,
@@ -227,41 +227,43 @@ def share_of(strategy: str, shape: Shape, load: Load, gpu: float) -> Share:
     )
 
 
-def activations(shape: Shape, load: Load) -> float:
+def activations(size: ModelSize, load: DeviceLoad) -> float:
     """Return the bytes that the forward of a micro-batch keeps; the formula is ``budget``'s."""
-    slab = load.compute * load.per_device * load.tokens * shape.hidden
+    slab = load.compute * load.per_device * load.tokens * size.hidden
     if load.checkpointing:
-        return slab * (shape.layers + LAYER_BYTES)
-    return slab * shape.layers * LAYER_BYTES
+        return slab * (size.layers + LAYER_BYTES)
+    return slab * size.layers * LAYER_BYTES
 
 
-def cache(shape: Shape, load: Load, width: int | None = None) -> float:
+def cache(size: ModelSize, load: DeviceLoad, width: int | None = None) -> float:
     """Return the bytes of the key-value cache of all rollouts that one GPU generates together."""
-    one = 2 * (width or shape.width) * shape.layers * shape.kv * load.tokens
+    one = 2 * (width or size.width) * size.layers * size.kv * load.tokens
     return float(one * load.generated)
 
 
-def plan_rows(shape: Shape, load: Load, gpu_memory: float) -> tuple[list[str], list[list[str]]]:
+def plan_rows(
+    size: ModelSize, load: DeviceLoad, gpu_memory: float
+) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table, in GB; ``gpu_memory`` in GB."""
     names = ("weights", "gradients", "optimiser", "reference", "activations", "generation", "vllm")
     used = [name for name in names if name != "vllm" or load.vllm_share]
     header = ["strategy", *used, "peak", "host", "fits"]
     rows = []
     for strategy in STRATEGIES if load.gpus > 1 else STRATEGIES[:1]:
-        share = share_of(strategy, shape, load, gpu_memory * GB)
+        share = memory_share(strategy, size, load, gpu_memory * GB)
         fits = "yes" if share.peak <= USABLE * gpu_memory * GB else "no"
         cells = [vars(share)[name] for name in (*used, "peak", "host")]
         rows.append([strategy, *(f"{cell / GB:.1f}" for cell in cells), fits])
     return header, rows
 
 
-def vllm_lines(shape: Shape, load: Load, gpu_memory: float) -> list[str]:
+def vllm_lines(size: ModelSize, load: DeviceLoad, gpu_memory: float) -> list[str]:
     """Say what vLLM's share holds: its copy of the weights and so many sequences at once."""
     if not load.vllm_share:
         return []
     share = load.vllm_share * gpu_memory * GB
-    weights = load.compute * shape.parameters
-    token = 2 * load.compute * shape.layers * shape.kv
+    weights = load.compute * size.parameters
+    token = 2 * load.compute * size.layers * size.kv
     free = share - weights
     held = f"vLLM's {share / GB:.1f} GB"
     if free < token * load.tokens:
@@ -276,7 +278,7 @@ def vllm_lines(shape: Shape, load: Load, gpu_memory: float) -> list[str]:
     ]
 
 
-def token_lines(load: Load, rollouts: int, completion: int, passes: int) -> list[str]:
+def token_lines(load: DeviceLoad, rollouts: int, completion: int, passes: int) -> list[str]:
     """Say how many tokens a generation is at most; ``passes`` forwards score each."""
     prompt = load.tokens - completion
     return [

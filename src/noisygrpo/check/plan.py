@@ -12,11 +12,11 @@ import torch
 
 from noisygrpo.check.duration import UNKNOWN, measure, rate_lines, shipped, time_lines
 from noisygrpo.check.memory import (
-    Load,
-    Shape,
-    load_of,
+    DeviceLoad,
+    ModelSize,
+    device_load,
+    model_size,
     plan_rows,
-    shape_of,
     token_lines,
     vllm_lines,
 )
@@ -66,18 +66,18 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     longest = report_tokens(processor, load_config(recipe.model), examples)
-    shape, load = sizes(prepared, wanted.gpus, longest)
+    size, load = sizes(prepared, wanted.gpus, longest)
     heading(
         "tokens of a generation, and of what is learnt from it",
         *token_lines(load, prepared.batch.rollouts, *passes(config)),
     )
-    header, lines = plan_rows(shape, load, wanted.memory)
+    header, lines = plan_rows(size, load, wanted.memory)
     heading(
-        f"memory of each GPU in GB (estimate; {shape.parameters / 1e6:,.1f} M parameters, "
-        f"{shape.trained / 1e6:,.1f} M trained)",
+        f"memory of each GPU in GB (estimate; {size.parameters / 1e6:,.1f} M parameters, "
+        f"{size.trained / 1e6:,.1f} M trained)",
         table(header, lines),
-        *vllm_lines(shape, load, wanted.memory),
-        *alone(shape, wanted.memory),
+        *vllm_lines(size, load, wanted.memory),
+        *alone(size, wanted.memory),
     )
     heading("time of a step", *time_of(prepared, wanted))
     return 0
@@ -97,23 +97,23 @@ def planned_dtype(spec: ModelSpec) -> torch.dtype | None:
     return torch.float32 if spec.lora is None else None
 
 
-def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[Shape, Load]:
+def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[ModelSize, DeviceLoad]:
     """What the model weighs, and what a GPU has to hold beside it."""
     spec, config = prepared.recipe.model, prepared.config
     model = meta_model(prepared, planned_dtype(spec))
     text = model.config.get_text_config()
-    shape = shape_of(model, text, quantization=spec.quantization)
+    size = model_size(model, text, quantization=spec.quantization)
     given = {"bf16", "fp16"} & set(prepared.recipe.training)
     half = bool(config.bf16 or config.fp16) if given else True  # the default on such GPUs
-    load = load_of(
+    load = device_load(
         config,
         gpus,
         prompt_tokens=prompt_tokens,
-        width=shape.width,
+        width=size.width,
         half=half,
         lora=prepared.lora is not None,
     )
-    return shape, load
+    return size, load
 
 
 def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
@@ -126,9 +126,9 @@ def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
     return config.max_completion_length, config.num_iterations + old + (config.beta > 0)
 
 
-def alone(shape: Shape, memory: float) -> list[str]:
+def alone(size: ModelSize, memory: float) -> list[str]:
     """A hint where even the sharded weights of a full fine-tune are far from fitting."""
-    if 16 * shape.trained <= memory * GB:
+    if 16 * size.trained <= memory * GB:
         return []
     return ["adapters train far less: --model.lora.r 16 (and --model.quantization 4bit)"]
 

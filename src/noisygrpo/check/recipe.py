@@ -81,8 +81,8 @@ def report_rewards(
     rewards: Sequence[RewardFunction], weights: Sequence[float], examples: Sequence[Row]
 ) -> list[str]:
     """Print targets and each reward's mean on right and wrong answers; returns what is wrong."""
-    right = [answer_with(row, row["answer"]) for row in examples]
-    wrong = [answer_with(row, other_answer(row, examples)) for row in examples]
+    right = [completion_with(row, row["answer"]) for row in examples]
+    wrong = [completion_with(row, other_answer(row, examples)) for row in examples]
     good = [score(rewards, row, text) for row, text in zip(examples, right, strict=True)]
     bad = [score(rewards, row, text) for row, text in zip(examples, wrong, strict=True)]
     totals = [(weighted(r, weights), weighted(w, weights)) for r, w in zip(good, bad, strict=True)]
@@ -148,7 +148,7 @@ def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float 
     ]
 
 
-def answer_with(row: Row, answer: str) -> str:
+def completion_with(row: Row, answer: str) -> str:
     """A completion with this answer, in the form that the row's prompt asks for."""
     told = " ".join(turn["content"] for turn in row["prompt"])
     thought = f"<think>{row['reasoning'] or 'I look at the image.'}</think>"

@@ -12,7 +12,7 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.vision import set_pixel_limits
@@ -46,7 +46,7 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
             rows,
             folder / split,
             generation=generation,
-            view=None if view == View(seed=view.seed) else view,
+            view=None if view == EvaluationView(seed=view.seed) else view,
             name=split,
             settings={"model": recipe.model.path, "weights": weights, **limits},
         ).to_dict()
@@ -69,8 +69,8 @@ def _generation(recipe: Recipe, given: Mapping[str, Any]) -> Generation:
     return Generation(**settings)
 
 
-def _view(given: Mapping[str, Any]) -> View:
-    return View(
+def _view(given: Mapping[str, Any]) -> EvaluationView:
+    return EvaluationView(
         kind=given.get("noise_kind", "gaussian"),
         level=given.get("noise_level", 0.0),
         text_only=given.get("text_only", False),

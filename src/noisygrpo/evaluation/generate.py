@@ -98,7 +98,7 @@ def generate_answers(
     """
     settings = Generation(batch_size, max_new_tokens, 0.0 if greedy else temperature, seed=seed)
     texts = [""] * len(rows)
-    for batch in plan_batches(
+    for batch in batches_by_length(
         [row_length(row["prompt"], image_sizes(row["images"])) for row in rows], batch_size
     ):
         completions = generate_batch(model, processor, [rows[index] for index in batch], settings)
@@ -180,7 +180,7 @@ def with_image_slots(prompt: Sequence[Mapping[str, Any]], images: int) -> list[d
     return messages
 
 
-def plan_batches(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
+def batches_by_length(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
     """Row indices in batches of similar length, longest first; rows with and without images kept
     apart.
 

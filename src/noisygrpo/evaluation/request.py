@@ -9,7 +9,7 @@ from noisygrpo.evaluation.benchmarks import OFFICIAL, Benchmark, get_benchmark
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.robustness import LEVELS, RobustnessPlan
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 
 ENGINES = ("hf", "vllm")
 
@@ -89,7 +89,7 @@ class EvaluationRequest:
             self.plan().views()
             require(not self.judge_url, "judge_url: a robustness curve has no second judge")
             require(
-                self.view() == View(seed=self.seed),
+                self.view() == EvaluationView(seed=self.seed),
                 "robustness: it sets noise_level, noise_kind and text_only itself",
             )
 
@@ -106,9 +106,9 @@ class EvaluationRequest:
             self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale
         )
 
-    def view(self) -> View:
+    def view(self) -> EvaluationView:
         """What the model sees of the images."""
-        return View(self.noise_kind, self.noise_level, self.text_only, self.seed)
+        return EvaluationView(self.noise_kind, self.noise_level, self.text_only, self.seed)
 
     def plan(self) -> RobustnessPlan:
         """The views of the robustness curve."""

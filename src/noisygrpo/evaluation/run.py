@@ -13,7 +13,7 @@ from typing import Any
 
 from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
 from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps
-from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_robustness
+from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_direct_comparison
 from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
@@ -23,7 +23,7 @@ from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
 from noisygrpo.evaluation.rows import Rows
 from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.evaluation.vllm_engine import vllm_answers
 from noisygrpo.models.vision import set_pixel_limits
 
@@ -33,10 +33,10 @@ _STEPS_TOKENS = 4096  # the judge writes every step of an answer out
 
 Loaded = tuple[Any, Any]
 """(model, processor)"""
-Load = Callable[[], Loaded]
+LoadModel = Callable[[], Loaded]
 
 
-def run_evaluation(request: EvaluationRequest, load: Load | None = None) -> Result:
+def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) -> Result:
     """Run a request; returns accuracy with standard error, everything else is in its folder.
 
     ``load``: gives model and processor; by default they are loaded from ``request.model``. Raises
@@ -59,13 +59,13 @@ def run_evaluation(request: EvaluationRequest, load: Load | None = None) -> Resu
         generation=generation,
         judge=benchmark.judge,
         metrics=benchmark.metrics,
-        view=None if view == View(seed=request.seed) else view,
+        view=None if view == EvaluationView(seed=request.seed) else view,
         name=benchmark.name,
         settings=settings,
     )
     if request.judge_url:
         add_judge(request)
-    add_robustness(request.folder)
+    add_direct_comparison(request.folder)
     return result
 
 
@@ -130,7 +130,7 @@ def _clear(request: EvaluationRequest) -> None:
 
 
 def _answers(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
 ) -> Answer:
     """A function that loads the engine when it is first asked: a finished evaluation needs none."""
     made: list[Answer] = []
@@ -144,7 +144,7 @@ def _answers(
 
 
 def _engine(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
 ) -> Answer:
     if request.engine == "vllm":
         return _vllm_engine(request, rows, generation)
@@ -167,7 +167,7 @@ def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) 
     return vllm_answers(location(spec), processor, config, generation, images, **options)
 
 
-def _loaded(request: EvaluationRequest, load: Load | None) -> Loaded:
+def _loaded(request: EvaluationRequest, load: LoadModel | None) -> Loaded:
     model, processor = load_model(request) if load is None else load()
     set_pixel_limits(processor, request.min_pixels, request.max_pixels)
     return model, processor
@@ -179,7 +179,7 @@ def _robustness(
     rows: Any,
     generation: Generation,
     settings: dict[str, Any],
-    load: Load | None,
+    load: LoadModel | None,
 ) -> Result:
     curve = robustness_curve(
         _answers(request, rows, generation, load),

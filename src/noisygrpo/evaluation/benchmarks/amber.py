@@ -23,7 +23,7 @@ from noisygrpo.evaluation.benchmarks.base import (
     inside,
     rows_from_items,
 )
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import amber_discriminative_metrics
 from noisygrpo.evaluation.reading import final_part, yes_or_no
 from noisygrpo.evaluation.samples import Sample
@@ -55,11 +55,11 @@ def load(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
     return rows_from_items(items, cells, benchmark, options)
 
 
-def judge_yes_no(completion: str, row: Row) -> Verdict:
+def judge_yes_no(completion: str, row: Row) -> Judgement:
     """Right if the answer is; neither yes nor no is wrong."""
     answer = yes_or_no(final_part(completion))
     why = "neither yes nor no" if answer is None else f"answers {answer}"
-    return Verdict(answer, answer == row["answer"], why)
+    return Judgement(answer, answer == row["answer"], why)
 
 
 def bind_words(
@@ -71,7 +71,7 @@ def bind_words(
         frozenset(_find(folder, "safe_words.txt").read_text(encoding="utf-8").split("\n")) - {""},
     )
 
-    def judge(completion: str, row: Row) -> Verdict:
+    def judge(completion: str, row: Row) -> Judgement:
         sample = {"output": final_part(completion), "meta": row["meta"]}
         share = amber_generative_metrics([sample], words, nouns, similar)["CHAIR"]
         why = (
@@ -79,7 +79,7 @@ def bind_words(
             if share is None
             else f"{share:.0%} of the objects named are not there"
         )
-        return Verdict(final_part(completion), not share, why)
+        return Judgement(final_part(completion), not share, why)
 
     def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
         final = [{**sample, "output": final_part(sample["output"])} for sample in samples]

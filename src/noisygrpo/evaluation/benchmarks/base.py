@@ -60,7 +60,7 @@ class LoadOptions:
     """Folder that image paths are relative to, and may not leave."""
 
 
-class Load(Protocol):
+class LoadRows(Protocol):
     """Gives a benchmark's rows."""
 
     def __call__(self, benchmark: "Benchmark", options: LoadOptions) -> Any:
@@ -97,7 +97,7 @@ class Benchmark:
     """What the official number is."""
     note: str = ""
     """What to know before comparing numbers."""
-    load: Load | None = None
+    load: LoadRows | None = None
     """Replaces `load_table`."""
     bind: Callable[["Benchmark", Path], "Benchmark"] | None = None
     """Completes judge and metrics from files in the data folder."""

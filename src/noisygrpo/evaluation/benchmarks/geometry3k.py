@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.reading import final_part, short_answer
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.judge import is_correct
@@ -19,7 +19,7 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge_math(completion: str, row: Row) -> Verdict:
+def judge_math(completion: str, row: Row) -> Judgement:
     """Equality of numbers or formulas: of the tagged or boxed answer, else of what "the answer
     is".
     """
@@ -27,9 +27,9 @@ def judge_math(completion: str, row: Row) -> Verdict:
     if extracted is None:
         extracted = short_answer(final_part(completion))
     if not extracted:
-        return Verdict(None, False, "no answer found")
+        return Judgement(None, False, "no answer found")
     verdict, why = is_correct(extracted, row["answer"], question=row["question"])
-    return Verdict(extracted, verdict, why)
+    return Judgement(extracted, verdict, why)
 
 
 BENCHMARK = Benchmark(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import hallusionbench_metrics
 from noisygrpo.evaluation.reading import final_part, yes_or_no
 
@@ -25,7 +25,7 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Right if yes or no is; "I do not know" is right too where the image was left out (VS, figure
     0).
     """
@@ -34,8 +34,8 @@ def judge(completion: str, row: Row) -> Verdict:
         meta = row["meta"]
         unsure_is_right = meta["category"] == "VS" and meta["figure_id"] == "0"
         why = "neither yes nor no" + (", right without an image" if unsure_is_right else "")
-        return Verdict(None, unsure_is_right and bool(completion.strip()), why)
-    return Verdict(answer, answer == row["answer"], f"answers {answer}")
+        return Judgement(None, unsure_is_right and bool(completion.strip()), why)
+    return Judgement(answer, answer == row["answer"], f"answers {answer}")
 
 
 BENCHMARK = Benchmark(

@@ -7,7 +7,7 @@ from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.reading import choice_letter, final_part, short_answer
 
 _STEPS = (
@@ -45,7 +45,7 @@ def key_steps(annotation: Mapping[str, Any]) -> list[list[str]]:
     return [steps for steps in solutions if steps]
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """A letter where the target is one, else equality of texts, numbers or formulas."""
     target = row["answer"].strip()
     if len(target) != 1 or not target.isupper():
@@ -54,7 +54,7 @@ def judge(completion: str, row: Row) -> Verdict:
     options = row["meta"]["options"] or ("",) * 9
     letter = choice_letter(text, options) or choice_letter(short_answer(text), options)
     why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == target, why)
+    return Judgement(letter, letter == target, why)
 
 
 BENCHMARK = Benchmark(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import wemath_metrics
 from noisygrpo.evaluation.reading import choice_letter, final_part
 
@@ -23,11 +23,11 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Right if the chosen letter, A to H, is the answer's."""
     letter = choice_letter(final_part(completion), _OPTIONS)
     why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == row["answer"].strip().upper(), why)
+    return Judgement(letter, letter == row["answer"].strip().upper(), why)
 
 
 BENCHMARK = Benchmark(
