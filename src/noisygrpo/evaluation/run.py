@@ -7,13 +7,10 @@ progress.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
-from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps
-from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_direct_comparison
 from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
@@ -28,8 +25,6 @@ from noisygrpo.evaluation.vllm_engine import vllm_answers
 from noisygrpo.models.vision import set_pixel_limits
 
 __all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
-
-_STEPS_TOKENS = 4096  # the judge writes every step of an answer out
 
 Loaded = tuple[Any, Any]
 """(model, processor)"""
@@ -64,8 +59,9 @@ def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) ->
         settings=settings,
     )
     if request.judge_url:
-        add_judge(request)
-    add_direct_comparison(request.folder)
+        add_judge(request, benchmark)
+    if benchmark.finish is not None:
+        benchmark.finish(request.folder)
     return result
 
 
@@ -82,14 +78,12 @@ def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     return benchmark, rows
 
 
-def add_judge(request: EvaluationRequest) -> dict[str, Any]:
+def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any]:
     """Ask the second judge about a finished evaluation; adds ``judge`` to ``result.json``."""
     endpoint = request.judge()
     summary = judge_evaluation(request.folder, endpoint.ask, endpoint.model, endpoint.workers)
-    if request.benchmark == "mme-cot":
-        long = replace(endpoint, max_tokens=_STEPS_TOKENS)
-        samples = read_samples(request.folder / "samples.jsonl")
-        summary["key_steps"] = judge_steps(samples, long.ask, endpoint.workers)
+    if benchmark.judge_more is not None:
+        summary |= benchmark.judge_more(read_samples(request.folder / "samples.jsonl"), endpoint)
     path = request.folder / "result.json"
     write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "judge": summary})
     return summary

@@ -19,6 +19,8 @@ from noisygrpo.data.readers import RawRows, read_rows
 from noisygrpo.data.rows import RowProblem, strip_placeholders
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import Judge, Metrics
+from noisygrpo.evaluation.judge_api import JudgeEndpoint
+from noisygrpo.evaluation.samples import Sample
 
 OFFICIAL = "official"
 """The name of a benchmark's own, pinned prompt."""
@@ -58,6 +60,10 @@ class LoadOptions:
     """Name of a system turn, or its text."""
     image_root: str = ""
     """Folder that image paths are relative to, and may not leave."""
+
+
+JudgeMore = Callable[[Sequence[Sample], JudgeEndpoint], dict[str, Any]]
+"""All samples and a second judge -> what goes into ``result.json`` under ``judge`` as well"""
 
 
 class LoadRows(Protocol):
@@ -101,6 +107,10 @@ class Benchmark:
     """Replaces `load_table`."""
     bind: Callable[["Benchmark", Path], "Benchmark"] | None = None
     """Completes judge and metrics from files in the data folder."""
+    judge_more: JudgeMore | None = None
+    """What the second judge is asked beyond right and wrong."""
+    finish: Callable[[Path], Any] | None = None
+    """Called with the folder of a complete evaluation, e.g. to bring two of them together."""
 
 
 class BenchmarkRows(Sequence[dict[str, Any]]):

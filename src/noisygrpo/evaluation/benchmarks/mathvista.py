@@ -8,11 +8,11 @@ from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import (
-    choice_letter,
     final_part,
     last_number,
     nearest,
     only_mentioned,
+    read_letter,
     short_answer,
 )
 from noisygrpo.evaluation.samples import Sample
@@ -83,7 +83,7 @@ def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _choice(text: str, choices: Sequence[str]) -> str | None:
-    letter = choice_letter(text, choices)
+    letter = read_letter(text, choices)
     if letter is not None:
         return letter
     short = short_answer(text)
