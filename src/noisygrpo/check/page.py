@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from noisygrpo.report.table import table
+from noisygrpo.terminal import one_line, say
 
 WIDTH = 60
 
@@ -12,14 +13,12 @@ WIDTH = 60
 def heading(title: str, *blocks: str) -> None:
     """Print a title and, indented, the lines of its blocks."""
     lines = "\n".join(blocks).split("\n")
-    print("\n".join(["", title, *(f"  {line}" for line in lines)]), flush=True)
+    say("\n".join(["", title, *(f"  {line}" for line in lines)]))
 
 
 def shorten(text: str, width: int = WIDTH) -> str:
-    """One line of at most ``width`` printable characters: a model may write terminal codes."""
-    line = "".join(
-        c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split())
-    )
+    """One line of at most ``width`` characters."""
+    line = one_line(text)
     return line if len(line) <= width else line[: width - 1] + "…"
 
 

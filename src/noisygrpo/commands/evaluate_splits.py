@@ -21,6 +21,7 @@ from noisygrpo.report.result import write_report
 from noisygrpo.report.table import results_table
 from noisygrpo.runs.prepare import load_splits
 from noisygrpo.runs.train import RECIPE_FILE
+from noisygrpo.terminal import say
 
 _LIMITS = ("min_pixels", "max_pixels")
 
@@ -53,7 +54,7 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
         write_report(folder / split)
     text = f"accuracy in percent ± standard error\n{results_table(results)}"
     write_atomic(folder / "report.txt", f"{text}\n")
-    print(f"\n{text}\n\nevery sample and its verdict: {folder}")
+    say(f"\n{text}\n\nevery sample and its verdict: {folder}")
     return 0
 
 

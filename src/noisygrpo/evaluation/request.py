@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import require
-from noisygrpo.evaluation.benchmarks import OFFICIAL, Benchmark, get_benchmark
+from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.robustness import LEVELS, RobustnessPlan
@@ -19,9 +19,12 @@ _IDENTITY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What ``noisygrpo evaluate --benchmark`` can be asked; every value is checked at once."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest(LoadOptions):
+    """What ``noisygrpo evaluate --benchmark`` can be asked; every value is checked at once.
+
+    Which rows, and in which prompt, is what `LoadOptions` says.
+    """
 
     model: str
     """``playground``, a folder or a hub id."""
@@ -31,17 +34,6 @@ class EvaluationRequest:
     """Default: ``runs/evaluation/<model>/<benchmark>``."""
     overwrite: bool = False
     """Remove the evaluation that the folder holds, instead of continuing or refusing it."""
-    data: str = ""
-    """Local copy of the data: file or folder."""
-    split: str = ""
-    limit: int | None = None
-    """At most so many rows."""
-    prompt: str = OFFICIAL
-    """``official``, the name of one of our prompts, or a text with ``{question}``."""
-    system: str = ""
-    """Name of a system turn, or its text."""
-    image_root: str = ""
-    """Folder that image paths are relative to; default: the benchmark's."""
     seed: int = 0
     """Of sampling (``temperature`` above 0) and of the noise of a view; never of the rows."""
     max_pixels: int | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
+from noisygrpo.evaluation.benchmarks import Benchmark, get_benchmark, load_table
 from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
@@ -68,11 +68,7 @@ def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) ->
 def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     """The benchmark, completed from its data folder, and its rows."""
     benchmark = get_benchmark(request.benchmark)
-    options = LoadOptions(
-        request.data, request.split, request.limit, request.prompt, request.system,
-        request.image_root,
-    )  # fmt: skip
-    rows = (benchmark.load or load_table)(benchmark, options)
+    rows = (benchmark.load or load_table)(benchmark, request)
     if benchmark.bind is not None:
         benchmark = benchmark.bind(benchmark, Path(request.data).expanduser())
     return benchmark, rows

@@ -59,7 +59,7 @@ class LoadOptions:
     system: str = ""
     """Name of a system turn, or its text."""
     image_root: str = ""
-    """Folder that image paths are relative to, and may not leave."""
+    """Folder that image paths are relative to, and may not leave; default: the benchmark's."""
 
 
 JudgeMore = Callable[[Sequence[Sample], JudgeEndpoint], dict[str, Any]]
