@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
-    {"errors"},
+    {"errors", "terminal"},
     {"schema", "methods", "rewards", "playground"},
     {"data", "models"},
     {"training", "evaluation"},
@@ -35,10 +35,16 @@ METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}
 
 
 @functools.cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports(path: Path) -> frozenset[str]:
     """Dotted names of everything that a module imports, wherever the import stands."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -63,6 +69,17 @@ def test_imports_go_one_way(path):
             other = name.split(".")[1]
             lower = FLOOR[other] < FLOOR[area] and area != "methods"  # it can be copied anywhere
             assert other == area or lower, f"{path.name} imports {name}"
+
+
+def test_all_that_is_printed_goes_through_one_function():
+    """What steers a terminal is replaced there; see ``noisygrpo.terminal``."""
+    speaks_a_protocol = SOURCE / "rewards" / "math_worker.py"
+    mute = [path for path in MODULES if path not in (SOURCE / "terminal.py", speaks_a_protocol)]
+    for path in mute:
+        if area_of(path) != "training":
+            calls = (node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call))
+            names = {func.id for func in calls if isinstance(func, ast.Name)}
+            assert "print" not in names, path
 
 
 def test_methods_can_be_copied_into_any_trainer():

@@ -16,6 +16,7 @@ from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.recipes.found import found_recipe
 from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, load_recipe
 from noisygrpo.report.result import write_report
 from noisygrpo.report.table import results_table
@@ -90,7 +91,9 @@ def _recipe(args: argparse.Namespace, model_path: str, given: Mapping[str, Any])
         if name in given:
             overrides.append((f"evaluation.{name}", str(given[name])))
     made_by = Path(model_path).parent / RECIPE_FILE
-    recipe = load_recipe(
-        args.recipe or (str(made_by) if made_by.is_file() else PLAYGROUND), overrides
-    )
+    if args.recipe is None and Path(model_path).is_dir() and made_by.is_file():
+        recipe = found_recipe(made_by, overrides)
+        say(f"the rows and how they are asked are those of {made_by}, found beside the model")
+    else:
+        recipe = load_recipe(args.recipe or PLAYGROUND, overrides)
     return recipe if recipe.evaluation is not None else replace(recipe, evaluation=EvaluationSpec())

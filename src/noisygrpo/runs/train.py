@@ -223,7 +223,8 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     for name, text in CONTENTS.items():
         if (folder / name).exists():
             say(f"  {name:20} {text}")
-    say(f"\nlook again with: noisygrpo evaluate --model {folder / 'checkpoint'}")
+    again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
+    say(f"\nlook again with: {again}")
     return summary
 
 
