@@ -226,7 +226,7 @@ def test_a_real_kill(tmp_path):
     tests = Path(__file__).parent
     child = subprocess.Popen(
         [sys.executable, "-c", KILLED_CHILD, str(tmp_path / "killed"), str(tests.parent)],
-        env={**os.environ, "PYTHONPATH": str(tests)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
     )
     samples = tmp_path / "killed" / "samples.jsonl"
     while child.poll() is None and not (samples.exists() and samples.stat().st_size):

@@ -1,6 +1,7 @@
 """Progress on a terminal and in a log file."""
 
 import fcntl
+import gc
 import io
 import os
 import pty
@@ -44,6 +45,15 @@ def test_a_terminal_gets_a_bar_with_the_remaining_time(monkeypatch):
     assert re.fullmatch(r"test: 0/4 \| +\| \? left", first)
     assert re.fullmatch(r"test: 2/4 \|█+ +\| 01:00 left", half)
     assert last == "test: 4/4 · took 02:00"
+
+
+def test_nothing_is_shown_behind_an_error():
+    log = io.StringIO()
+    progress = Progress("test", 4, stream=log)
+    log.write("error\n")
+    del progress
+    gc.collect()
+    assert log.getvalue() == "test: 0/4 · ? left\nerror\n"
 
 
 def test_a_terminal_without_a_width_is_a_log_file():

@@ -30,7 +30,7 @@ def test_text_table():
 def test_cells_are_shown_as_they_are_and_as_wide_as_they_look():
     rows = [["日本", "[red]1"], ["a\nb\x1b[2J", "2"], ["x" * 300, ""]]
     lines = table(["name", "n"], rows).split("\n")
-    assert lines[2] == "日本" + " " * 296 + "   [red]1"  # a letter is two columns wide
+    assert lines[2] == "日本" + " " * 296 + "  [red]1"  # a letter is two columns wide
     assert lines[3].startswith("a b\N{REPLACEMENT CHARACTER}[2J ") and lines[3].endswith(" 2")
     assert lines[4].startswith("x" * 300)
     assert table(["a|b"], [], "markdown").startswith("| a\\|b |")

@@ -19,7 +19,7 @@ def test_a_full_model_from_an_adapter_has_no_reference_to_load(adapter, recipe_f
     assert status == 2 and "noisygrpo merge" in said
 
 
-def test_train_leaves_everything_in_its_folder(recipe_file, run_cli, tmp_path):
+def test_train_leaves_everything_in_its_folder(recipe_file, run_cli, tmp_path, monkeypatch):
     out = tmp_path / "run"
     status, text, _ = run_cli("train", recipe_file(), "--output-dir", str(out), "--training.seed=3")
     assert status == 0
@@ -38,7 +38,8 @@ def test_train_leaves_everything_in_its_folder(recipe_file, run_cli, tmp_path):
     assert "2 prompts x 4 rollouts = 8 per generation" in text
     assert "before" in text and str(out) in text
     check_second_run_is_refused(run_cli, recipe_file(), out)
-    check_checkpoint_evaluates(run_cli, out, tmp_path)
+    assert f"--model {out / 'checkpoint'} --recipe {out / 'recipe.yaml'}" in text
+    check_checkpoint_evaluates(run_cli, out, tmp_path, monkeypatch)
 
 
 def check_second_run_is_refused(run_cli, recipe: str, out: Path) -> None:
@@ -48,14 +49,23 @@ def check_second_run_is_refused(run_cli, recipe: str, out: Path) -> None:
     assert (out / "summary.json").exists()
 
 
-def check_checkpoint_evaluates(run_cli, out: Path, tmp_path: Path) -> None:
-    """The recipe of the run that the checkpoint came from is found beside it."""
-    target = tmp_path / "again"
-    words = ("evaluate", "--model", str(out / "checkpoint"), "--output-dir", str(target))
-    status, text, _ = run_cli(*words)
-    assert status == 0
-    assert "test" in text
-    result = json.loads((target / "test" / "result.json").read_text())
+def check_checkpoint_evaluates(run_cli, out: Path, tmp_path: Path, monkeypatch) -> None:
+    """By the recipe that is named, or found beside it if its data is below where we work."""
+    words = (
+        "evaluate",
+        "--model",
+        str(out / "checkpoint"),
+        "--output-dir",
+        str(tmp_path / "again"),
+    )
+    status, _, error = run_cli(*words)
+    assert status == 2 and "lies outside the working directory" in error
+    named = run_cli(*words, "--recipe", str(out / "recipe.yaml"))
+    monkeypatch.chdir(tmp_path)
+    found = run_cli(*words, "--overwrite")
+    assert named[0] == found[0] == 0
+    assert "found beside the model" in found[1] and "found beside" not in named[1]
+    result = json.loads((tmp_path / "again" / "test" / "result.json").read_text())
     summary = json.loads((out / "summary.json").read_text())
     assert result["accuracy"] == summary["test"]["after"]["accuracy"]
 

@@ -31,10 +31,11 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
     """Evaluate on the splits of a recipe; ``given``: the options of decoding and view."""
     recipe = _recipe(args, model_path, given)
     generation, view = _generation(recipe, given), _view(given)
+    # Before the rows, which take longer: whether there is such a model at all.
+    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     splits = load_splits(recipe)
     folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
     limits = {name: given.get(name, recipe.training.get(name)) for name in _LIMITS}
-    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, **limits)

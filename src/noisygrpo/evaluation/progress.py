@@ -61,6 +61,8 @@ class Progress:
             smoothing=0,  # the mean rate: batches, longest first, get faster
             dynamic_ncols=terminal,
             bar_format=_BAR if terminal else _LINE,
+            leave=False,  # where an error ends it, nothing is shown behind the error
+            position=0,  # whatever an earlier one, that an error ended, has left
         )
 
     def advance(self, samples: int, note: str = "") -> None:
@@ -70,6 +72,6 @@ class Progress:
         if bar.n + samples < bar.total:
             bar.update(samples)
             return
-        bar.bar_format = _LAST
+        bar.bar_format, bar.leave = _LAST, True
         bar.n += samples
         bar.close()

@@ -67,7 +67,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: str = "te
 
 def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """By rich, which knows how wide a character is; without colours, markup or line breaks."""
-    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, name in enumerate(header):
         made.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
     for row in rows:
