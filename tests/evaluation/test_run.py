@@ -8,8 +8,11 @@ import torch
 from datasets import Dataset
 
 from noisygrpo.errors import UserError
+from noisygrpo.evaluation.benchmarks import BENCHMARKS
+from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.run import EvaluationRequest, run_evaluation
 from noisygrpo.evaluation.samples import read_samples
+from noisygrpo.report.result import write_report
 from tiny import tiny_image, tiny_qwen25vl
 
 
@@ -105,6 +108,23 @@ def test_a_judge_stays_in_the_result_when_it_is_looked_at_again(tmp_path, data):
     path.write_text(json.dumps({**json.loads(path.read_text()), "judge": {"judge": "j"}}))
     run_evaluation(asked, tiny_qwen25vl)
     assert json.loads(path.read_text())["judge"] == {"judge": "j"}
+
+
+def test_a_benchmark_brings_its_own_questions_and_its_own_end(tmp_path, data, monkeypatch):
+    ended, asked = [], request(tmp_path, data, judge_url="http://judge", judge_model="j")
+
+    def more(samples, endpoint):
+        return {"steps": {"asked": len(samples), "precision": 0.25}, "by": endpoint.model}
+
+    own = dataclasses.replace(BENCHMARKS["nlvr"], judge_more=more, finish=ended.append)
+    monkeypatch.setitem(BENCHMARKS, "nlvr", own)
+    monkeypatch.setattr(JudgeEndpoint, "ask", lambda self, prompt: "right")
+    run_evaluation(asked, tiny_qwen25vl)
+    assert ended == [asked.folder]
+    judge = json.loads((asked.folder / "result.json").read_text())["judge"]
+    assert (judge["accuracy"], judge["steps"]) == (1.0, {"asked": 6, "precision": 0.25})
+    shown = [line.split() for line in write_report(asked.folder).splitlines() if "steps" in line]
+    assert shown == [["steps", "/", "asked", "6"], ["steps", "/", "precision", "25.0"]]
 
 
 def test_seeds_sample_other_answers_on_the_same_rows(tmp_path):
