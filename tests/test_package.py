@@ -144,6 +144,37 @@ def test_readme_shows_the_two_commands():
     assert len(readme.splitlines()) <= 150
 
 
+def test_the_architecture_names_files_that_are_there():
+    """Lines marked TRAINER-TODO are of files to come."""
+    lines = (ROOT / "docs" / "architecture.md").read_text().splitlines()
+    named = [
+        name
+        for line in lines
+        if "TRAINER-TODO" not in line
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", line)
+    ]
+    assert len(named) > 30
+    folder = ""
+    for name in named:
+        places = [SOURCE / name, ROOT / name, SOURCE / folder / name]
+        assert any(place.exists() for place in places), name
+        folder = str(Path(name).parent) if name.endswith(".py") and "/" in name else folder
+
+
+def test_the_readme_links_each_method_to_its_formula_and_its_page():
+    readme = (ROOT / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `")]
+    assert len(rows) == 4
+    for row in rows:
+        links = re.findall(r"\]\((?!http)([^)#]+)(?:#([\w-]+))?\)", row)
+        assert any(path.startswith("src/noisygrpo/methods/") for path, _ in links)
+        assert any(path.startswith("docs/") for path, _ in links)
+        for path, anchor in links:
+            text = (ROOT / path).read_text()
+            titles = {line.strip("# ").lower() for line in text.splitlines() if line[:1] == "#"}
+            assert not anchor or anchor in titles, (path, anchor)
+
+
 def test_every_page_of_the_documentation_is_in_its_menu():
     pages = {path.name for path in (ROOT / "docs").glob("*.md")}
     menu = (ROOT / "mkdocs.yml").read_text()
