@@ -36,6 +36,16 @@ def test_cells_are_shown_as_they_are_and_as_wide_as_they_look():
     assert table(["a|b"], [], "markdown").startswith("| a\\|b |")
 
 
+def test_no_setting_of_the_terminal_colours_or_folds_a_table(monkeypatch):
+    plain = before_after_table(SUMMARY)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "CLICOLOR_FORCE"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("COLUMNS", "5")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert before_after_table(SUMMARY) == plain
+    assert table(["only", "a header"], []) == "only  a header\n──────────────"
+
+
 def test_markdown_table():
     lines = before_after_table(SUMMARY, "markdown").split("\n")
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: |"

@@ -93,8 +93,8 @@ def _recipe(args: argparse.Namespace, model_path: str, given: Mapping[str, Any])
             overrides.append((f"evaluation.{name}", str(given[name])))
     made_by = Path(model_path).parent / RECIPE_FILE
     if args.recipe is None and Path(model_path).is_dir() and made_by.is_file():
-        recipe = found_recipe(made_by, overrides)
         say(f"the rows and how they are asked are those of {made_by}, found beside the model")
+        recipe = found_recipe(made_by, overrides)
     else:
         recipe = load_recipe(args.recipe or PLAYGROUND, overrides)
     return recipe if recipe.evaluation is not None else replace(recipe, evaluation=EvaluationSpec())

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import TextIO
 
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from noisygrpo.terminal import one_line
 

@@ -73,7 +73,10 @@ def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for row in rows:
         made.add_row(*map(Text, row))
     out = io.StringIO()
-    Console(file=out, width=_UNLIMITED, color_system=None).print(made)
+    console = Console(
+        file=out, width=_UNLIMITED, color_system=None, force_terminal=False, force_jupyter=False
+    )
+    console.print(made)
     return out.getvalue().removesuffix("\n")
 
 
