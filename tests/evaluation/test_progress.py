@@ -12,6 +12,14 @@ import termios
 from noisygrpo.evaluation.progress import Progress
 
 
+def read_until(terminal, end):
+    """What was written to a terminal, which arrives in pieces."""
+    shown = b""
+    while end.encode() not in shown:
+        shown += os.read(terminal, 4096)
+    return shown.decode()
+
+
 def test_a_log_file_gets_plain_lines_at_intervals(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
@@ -39,7 +47,7 @@ def test_a_terminal_gets_a_bar_with_the_remaining_time(monkeypatch):
         for seconds in (60.0, 120.0):
             now[0] = seconds
             progress.advance(2)
-        shown = os.read(ours, 4096).decode()
+        shown = read_until(ours, "02:00")
     os.close(ours)
     first, half, last = [line.rstrip() for line in shown.split("\r") if line.strip()]
     assert re.fullmatch(r"test: 0/4 \| +\| \? left", first)
@@ -60,5 +68,5 @@ def test_a_terminal_without_a_width_is_a_log_file():
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as stream:
         Progress("test", 1, stream=stream).advance(1)
-        assert os.read(ours, 4096).decode().startswith("test: 0/1 · ? left")
+        assert read_until(ours, "took").startswith("test: 0/1 · ? left\r\ntest: 1/1 · took")
     os.close(ours)
