@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
-    {"errors"},
+    {"errors", "terminal"},
     {"schema", "methods", "rewards", "playground"},
     {"data", "models"},
     {"training", "evaluation"},
@@ -35,10 +35,16 @@ METHODS_NEED = {"torch", "numpy", "PIL", "jaxtyping", "transformers"}
 
 
 @functools.cache
+def parsed(path: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def imports(path: Path) -> frozenset[str]:
     """Dotted names of everything that a module imports, wherever the import stands."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -63,6 +69,16 @@ def test_imports_go_one_way(path):
             other = name.split(".")[1]
             lower = FLOOR[other] < FLOOR[area] and area != "methods"  # it can be copied anywhere
             assert other == area or lower, f"{path.name} imports {name}"
+
+
+def test_all_that_is_printed_goes_through_one_function():
+    """What steers a terminal is replaced there; see ``noisygrpo.terminal``."""
+    speaks_a_protocol = SOURCE / "rewards" / "math_worker.py"
+    mute = [path for path in MODULES if path not in (SOURCE / "terminal.py", speaks_a_protocol)]
+    for path in mute:
+        calls = (node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call))
+        names = {func.id for func in calls if isinstance(func, ast.Name)}
+        assert "print" not in names, path
 
 
 def test_methods_can_be_copied_into_any_trainer():
@@ -125,6 +141,37 @@ def test_readme_shows_the_two_commands():
     readme = (ROOT / "README.md").read_text()
     assert "make demo" in readme and "make test" in readme
     assert len(readme.splitlines()) <= 150
+
+
+def test_the_architecture_names_files_that_are_there():
+    """Lines marked TRAINER-TODO are of files to come."""
+    lines = (ROOT / "docs" / "architecture.md").read_text().splitlines()
+    named = [
+        name
+        for line in lines
+        if "TRAINER-TODO" not in line
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", line)
+    ]
+    assert len(named) > 30
+    folder = ""
+    for name in named:
+        places = [SOURCE / name, ROOT / name, SOURCE / folder / name]
+        assert any(place.exists() for place in places), name
+        folder = str(Path(name).parent) if name.endswith(".py") and "/" in name else folder
+
+
+def test_the_readme_links_each_method_to_its_formula_and_its_page():
+    readme = (ROOT / "README.md").read_text()
+    rows = [line for line in readme.splitlines() if line.startswith("| `")]
+    assert len(rows) == 4
+    for row in rows:
+        links = re.findall(r"\]\((?!http)([^)#]+)(?:#([\w-]+))?\)", row)
+        assert any(path.startswith("src/noisygrpo/methods/") for path, _ in links)
+        assert any(path.startswith("docs/") for path, _ in links)
+        for path, anchor in links:
+            text = (ROOT / path).read_text()
+            titles = {line.strip("# ").lower() for line in text.splitlines() if line[:1] == "#"}
+            assert not anchor or anchor in titles, (path, anchor)
 
 
 def test_every_page_of_the_documentation_is_in_its_menu():

@@ -29,6 +29,7 @@ from noisygrpo.commands import (
     train,
 )
 from noisygrpo.errors import UserError, require
+from noisygrpo.terminal import one_line, say
 
 COMMANDS = {
     "train": train,
@@ -63,10 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.overrides = overrides
         return COMMANDS[args.command].run(args)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {one_line(str(error))}", error=True)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", error=True)
         return 130
 
 

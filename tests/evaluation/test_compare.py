@@ -1,31 +1,14 @@
+"""Differences between runs."""
+
 import json
 
 import numpy as np
 import pytest
+from tests.evaluation.written import write_evaluation
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.compare import compare_runs, find_tasks, group_by_method
-from noisygrpo.report.comparison import comparison_plot, comparison_table
-
-
-def write_evaluation(folder, correct, name="test", clusters=None):
-    folder.mkdir(parents=True)
-    lines = [
-        json.dumps(
-            {
-                "example_id": f"row-{i}",
-                "cluster": f"row-{i}" if clusters is None else clusters[i],
-                "answer": "a",
-                "correct": bool(right),
-                "failure": None,
-            }
-        )
-        for i, right in enumerate(correct)
-    ]
-    (folder / "samples.jsonl").write_text("\n".join(lines) + "\n")
-    (folder / "settings.json").write_text(json.dumps({"name": name}))
-    (folder / "result.json").write_text("{}")
-    return folder
+from noisygrpo.report.comparison import comparison_table
 
 
 def draws(seed, share, n=300):
@@ -112,16 +95,3 @@ def test_what_cannot_be_compared(tmp_path):
         compare_runs([a, tmp_path / "empty"])
     with pytest.raises(UserError, match="not a folder"):
         compare_runs([a, tmp_path / "nowhere"])
-
-
-def test_table_and_plot(tmp_path):
-    paths = [
-        write_evaluation(tmp_path / name, draws(i, 0.4 + i / 9)) for i, name in enumerate("abc")
-    ]
-    found = compare_runs(paths)
-    text = comparison_table(found)
-    assert "b - a" in text
-    assert "points [95 %]" in text
-    assert comparison_table(found, "markdown").count("| --- |") == 2
-    path = comparison_plot(found, tmp_path / "plot.png")
-    assert path.read_bytes().startswith(b"\x89PNG")

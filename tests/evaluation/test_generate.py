@@ -5,10 +5,10 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import (
     Generation,
+    batches_by_length,
     build_inputs,
-    generate_answers,
     generate_batch,
-    plan_batches,
+    row_length,
     with_image_slots,
 )
 from noisygrpo.models.vision import vision_token_ids
@@ -37,11 +37,22 @@ def make_rows(count, images=True):
     ]
 
 
+def answers(model, processor, rows, batch_size=32, **settings):
+    """The completion of every row, made in batches of similar length, in the order of the rows."""
+    texts = [""] * len(rows)
+    lengths = [row_length(row["prompt"], [image.size for image in row["images"]]) for row in rows]
+    for batch in batches_by_length(lengths, batch_size):
+        made = generate_batch(model, processor, [rows[i] for i in batch], Generation(**settings))
+        for index, completion in zip(batch, made, strict=True):
+            texts[index] = completion.text
+    return texts
+
+
 def test_a_padded_batch_answers_like_single_rows(tiny):
     rows = make_rows(6) + make_rows(3, images=False)
-    alone = [generate_answers(*tiny, [row], max_new_tokens=8)[0] for row in rows]
+    alone = [answers(*tiny, [row], max_new_tokens=8)[0] for row in rows]
     assert len(set(alone)) > 1, "a model that always says the same would hide a wrong order"
-    assert generate_answers(*tiny, rows, batch_size=4, max_new_tokens=8) == alone
+    assert answers(*tiny, rows, batch_size=4, max_new_tokens=8) == alone
 
 
 def test_left_padding(tiny):
@@ -78,19 +89,19 @@ def test_sampling_is_addressed_and_leaves_the_global_state_alone(tiny):
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    first = generate_answers(*tiny, rows, max_new_tokens=8, greedy=False, seed=1)
+    first = answers(*tiny, rows, max_new_tokens=8, temperature=1.0, seed=1)
     assert torch.equal(torch.rand(1), expected)
-    assert generate_answers(*tiny, rows, max_new_tokens=8, greedy=False, seed=1) == first
-    assert generate_answers(*tiny, rows, max_new_tokens=8, greedy=False, seed=2) != first
+    assert answers(*tiny, rows, max_new_tokens=8, temperature=1.0, seed=1) == first
+    assert answers(*tiny, rows, max_new_tokens=8, temperature=1.0, seed=2) != first
 
 
 def test_settings_of_the_model_folder_do_not_leak_into_greedy_decoding(tiny):
     model, processor = tiny
     rows = make_rows(2)
-    plain = generate_answers(model, processor, rows, max_new_tokens=12)
+    plain = answers(model, processor, rows, max_new_tokens=12)
     model.generation_config.repetition_penalty = 50.0
     try:
-        assert generate_answers(model, processor, rows, max_new_tokens=12) == plain
+        assert answers(model, processor, rows, max_new_tokens=12) == plain
     finally:
         model.generation_config.repetition_penalty = None
 
@@ -98,7 +109,7 @@ def test_settings_of_the_model_folder_do_not_leak_into_greedy_decoding(tiny):
 def test_a_model_in_training_mode_stays_there(tiny):
     model, processor = tiny
     model.train()
-    generate_answers(model, processor, make_rows(1), max_new_tokens=2)
+    answers(model, processor, make_rows(1), max_new_tokens=2)
     assert model.training
     model.eval()
 
@@ -110,7 +121,7 @@ def test_truncation_and_length(tiny):
 
 
 def test_plan_keeps_text_only_rows_apart_and_uses_every_row_once():
-    plan = plan_batches([(True, 3), (False, 9), (True, 7), (True, 5), (False, 1)], 2)
+    plan = batches_by_length([(True, 3), (False, 9), (True, 7), (True, 5), (False, 1)], 2)
     assert plan == [[2, 3], [0], [1, 4]]
 
 

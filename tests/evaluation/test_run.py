@@ -1,18 +1,18 @@
+"""One evaluation from request to result."""
+
 import dataclasses
 import json
-import sys
-import types
 
 import pytest
 import torch
 from datasets import Dataset
 
 from noisygrpo.errors import UserError
-from noisygrpo.evaluation.export import export_lmms_eval, lmms_eval_command
-from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.benchmarks import BENCHMARKS
+from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.run import EvaluationRequest, run_evaluation
 from noisygrpo.evaluation.samples import read_samples
-from noisygrpo.evaluation.vllm_engine import vllm_answers
+from noisygrpo.report.result import write_report
 from tiny import tiny_image, tiny_qwen25vl
 
 
@@ -110,6 +110,23 @@ def test_a_judge_stays_in_the_result_when_it_is_looked_at_again(tmp_path, data):
     assert json.loads(path.read_text())["judge"] == {"judge": "j"}
 
 
+def test_a_benchmark_brings_its_own_questions_and_its_own_end(tmp_path, data, monkeypatch):
+    ended, asked = [], request(tmp_path, data, judge_url="http://judge", judge_model="j")
+
+    def more(samples, endpoint):
+        return {"steps": {"asked": len(samples), "precision": 0.25}, "by": endpoint.model}
+
+    own = dataclasses.replace(BENCHMARKS["nlvr"], judge_more=more, finish=ended.append)
+    monkeypatch.setitem(BENCHMARKS, "nlvr", own)
+    monkeypatch.setattr(JudgeEndpoint, "ask", lambda self, prompt: "right")
+    run_evaluation(asked, tiny_qwen25vl)
+    assert ended == [asked.folder]
+    judge = json.loads((asked.folder / "result.json").read_text())["judge"]
+    assert (judge["accuracy"], judge["steps"]) == (1.0, {"asked": 6, "precision": 0.25})
+    shown = [line.split() for line in write_report(asked.folder).splitlines() if "steps" in line]
+    assert shown == [["steps", "/", "asked", "6"], ["steps", "/", "precision", "25.0"]]
+
+
 def test_seeds_sample_other_answers_on_the_same_rows(tmp_path):
     model, processor = tiny_qwen25vl()
     rows = []
@@ -122,97 +139,3 @@ def test_seeds_sample_other_answers_on_the_same_rows(tmp_path):
         rows.append(read_samples(asked.folder / "samples.jsonl"))
     assert [r["example_id"] for r in rows[0]] == [r["example_id"] for r in rows[1]]
     assert [r["output"] for r in rows[0]] != [r["output"] for r in rows[1]]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"benchmark": "nvlr"}, "benchmark: 'nvlr'"),
-        ({"engine": "sglang"}, "engine"),
-        ({"limit": 0}, "limit"),
-        ({"robustness": ("fog",)}, "'fog', allowed are"),
-        ({"robustness": ("blur",), "noise_level": 0.5}, "it sets noise_level"),
-        ({"robustness": ("blur",), "judge_url": "http://a", "judge_model": "a"}, "second judge"),
-        ({"judge_url": "http://a"}, "judge model"),
-        ({"judge_url": "ftp://a", "judge_model": "a"}, "judge url"),
-        ({"max_pixels": 0}, "max_pixels: 0"),
-        ({"noise_level": 2.0}, "noise level"),
-        ({"top_p": 0.0}, "top_p"),
-    ],
-)
-def test_wrong_requests(tmp_path, data, options, message):
-    with pytest.raises(UserError, match=message):
-        request(tmp_path, data, **options)
-
-
-def retold(folder, tmp_path):
-    """A copy of an evaluation as if its model lay in a deep folder."""
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    result = json.loads((folder / "result.json").read_text())
-    result["settings"]["model"] = "/data/runs/demo/checkpoint/"
-    (copy / "result.json").write_text(json.dumps(result))
-    (copy / "samples.jsonl").write_bytes((folder / "samples.jsonl").read_bytes())
-    return copy
-
-
-def test_lmms_eval_files(tmp_path, data):
-    asked = request(tmp_path, data)
-    result = run_evaluation(asked, tiny_qwen25vl)
-    path = export_lmms_eval(asked.folder, tmp_path / "logs", "20260301_120000")
-    assert path == tmp_path / "logs" / "tiny" / "20260301_120000_results.json"
-    exported = json.loads(path.read_text())
-    assert exported["results"]["nlvr"]["accuracy,none"] == result.accuracy
-    assert exported["n-samples"]["nlvr"] == {"original": 6, "effective": 6}
-    samples = read_samples(path.with_name("20260301_120000_samples_nlvr.jsonl"))
-    assert [sample["doc_id"] for sample in samples] == list(range(6))
-    own = read_samples(asked.folder / "samples.jsonl")
-    assert samples[0]["target"] == "false"
-    assert samples[0]["input"] == own[0]["prompt"][-1]["content"]
-    assert samples[0]["resps"] == [own[0]["output"]]  # left out where it is the answer itself
-    assert samples[0]["filtered_resps"] == ""
-    assert samples[0]["token_counts"] == [{"output_tokens": 3}]
-    assert exported["model_name_sanitized"] == "tiny"
-    deep = export_lmms_eval(retold(asked.folder, tmp_path), tmp_path / "logs", "20260301_120000")
-    assert deep.parent.name == "demo__checkpoint"  # the last two parts, as there
-    assert "--tasks mmstar " in lmms_eval_command("runs/demo/checkpoint", "mmstar")
-    with pytest.raises(UserError, match="nlvr"):
-        lmms_eval_command("m", "nlvr")
-
-
-def test_vllm_gets_unexpanded_prompts_and_the_ban(monkeypatch):
-    model, processor = tiny_qwen25vl()
-    seen = {}
-
-    class LLM:
-        def __init__(self, **options):
-            seen["engine"] = options
-
-        def generate(self, requests, sampling, use_tqdm):
-            seen["requests"], seen["sampling"] = requests, sampling
-            done = types.SimpleNamespace(text="4", token_ids=[1, 2], finish_reason="length")
-            return [types.SimpleNamespace(outputs=[done]) for _ in requests]
-
-    fake = types.ModuleType("vllm")
-    fake.LLM, fake.SamplingParams = LLM, lambda **options: options
-    monkeypatch.setitem(sys.modules, "vllm", fake)
-    answer = vllm_answers("folder", processor, model.config, Generation(max_new_tokens=7))
-    prompt = [{"role": "user", "content": "How many?"}]
-    completions = answer(
-        [{"prompt": prompt, "images": [tiny_image(0)]}, {"prompt": prompt, "images": []}]
-    )
-    assert [(c.text, c.tokens, c.truncated) for c in completions] == [("4", 2, True)] * 2
-    assert seen["requests"][0]["prompt"].count("<|image_pad|>") == 1
-    assert "multi_modal_data" not in seen["requests"][1]
-    image = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
-    assert seen["sampling"]["logit_bias"][image] == -100.0
-    assert seen["sampling"]["temperature"] == 0.0
-    with pytest.raises(UserError, match="text_bias_scale"):
-        vllm_answers("folder", processor, model.config, Generation(text_bias_scale=0.8))
-
-
-def test_vllm_is_optional(monkeypatch):
-    model, processor = tiny_qwen25vl()
-    monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(UserError, match=r"noisygrpo\[vllm\]"):
-        vllm_answers("folder", processor, model.config, Generation())

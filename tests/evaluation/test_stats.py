@@ -7,7 +7,6 @@ from noisygrpo.errors import UserError
 from noisygrpo.evaluation.stats import (
     accuracy_with_stderr,
     mcnemar_exact,
-    mean_with_stderr,
     paired_difference,
 )
 
@@ -91,10 +90,6 @@ def test_many_clusters_are_drawn_and_deterministic():
 def test_no_difference_is_never_significant():
     same = paired_difference([1, 0, 1], [1, 0, 1], ["a", "a", "b"])
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1.0)
-
-
-def test_mean_with_stderr_of_real_values():
-    assert mean_with_stderr([1.0, 2.0, 3.0]) == (2.0, pytest.approx(1 / math.sqrt(3)))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
+"""What the model is shown."""
+
 import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.evaluation.evaluate import answer_with
-from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.robustness import RobustnessPlan, read_curve, robustness_curve
-from noisygrpo.evaluation.rows import Rows
-from noisygrpo.evaluation.samples import read_samples
-from noisygrpo.evaluation.view import KINDS, View
-from tiny import tiny_image, tiny_qwen25vl, tiny_rows
+from noisygrpo.evaluation.view import KINDS, EvaluationView
+from tiny import tiny_image
 
 
 def difference(first, second):
@@ -18,8 +15,8 @@ def difference(first, second):
 @pytest.mark.parametrize("kind", KINDS)
 def test_level_zero_is_the_image_and_every_level_is_reproducible(kind):
     image = tiny_image(0, 80, 60)
-    assert View(kind, 0.0).apply(image, "a") is image
-    first, again = (View(kind, 0.7).apply(image, "a") for _ in range(2))
+    assert EvaluationView(kind, 0.0).apply(image, "a") is image
+    first, again = (EvaluationView(kind, 0.7).apply(image, "a") for _ in range(2))
     assert first.mode == "RGB"
     assert first.size == again.size
     assert difference(first, again) == 0
@@ -29,49 +26,21 @@ def test_level_zero_is_the_image_and_every_level_is_reproducible(kind):
 @pytest.mark.parametrize("kind", ["gaussian", "blur", "jpeg", "contrast", "brightness", "pixelate"])
 def test_more_is_more(kind):
     smooth = tiny_image(0, 6, 4).resize((120, 80))
-    weak, strong = (View(kind, level).apply(smooth, "a") for level in (0.2, 0.9))
+    weak, strong = (EvaluationView(kind, level).apply(smooth, "a") for level in (0.2, 0.9))
     assert difference(weak, smooth) < difference(strong, smooth)
 
 
 def test_randomness_is_addressed_by_row_and_image():
     image = tiny_image(0)
     views = [
-        View("gaussian", 0.5).apply(image, row, n) for row, n in [("a", 0), ("a", 1), ("b", 0)]
+        EvaluationView("gaussian", 0.5).apply(image, row, n)
+        for row, n in [("a", 0), ("a", 1), ("b", 0)]
     ]
-    views.append(View("gaussian", 0.5, seed=1).apply(image, "a", 0))
+    views.append(EvaluationView("gaussian", 0.5, seed=1).apply(image, "a", 0))
     assert len({view.tobytes() for view in views}) == 4
-
-
-def test_text_only_rows_have_no_images():
-    rows = Rows(tiny_rows(3), View(text_only=True))
-    assert rows.open(0)["images"] == []
-    assert rows.length(0)[0] is False
 
 
 @pytest.mark.parametrize(("field", "value"), [("kind", "fog"), ("level", 1.5), ("level", -0.1)])
 def test_wrong_views(field, value):
     with pytest.raises(UserError, match=f"noise {field}"):
-        View(**{field: value})
-
-
-def test_robustness_curve(tmp_path):
-    model, processor = tiny_qwen25vl()
-    plan = RobustnessPlan(("gaussian", "blur"), (0.0, 1.0))
-    generation = Generation(batch_size=4, max_new_tokens=3)
-    run = (answer_with(model, processor, generation), tiny_rows(4), tmp_path, plan)
-    curve = robustness_curve(*run, generation=generation, progress=False)
-    assert [point["level"] for point in curve["curves"]["blur"]] == [0.0, 1.0]
-    assert curve["text_only"]["n"] == 4
-    assert curve["looking"]["difference"] == 0.0
-    assert read_curve(tmp_path) == curve
-    assert sorted(path.parent.name for path in tmp_path.rglob("samples.jsonl")) == [
-        "blur-1", "clean", "gaussian-1", "text-only",
-    ]  # fmt: skip
-    assert len(read_samples(tmp_path / "clean" / "samples.jsonl")) == 4
-
-    def never(batch):
-        raise AssertionError("asked again")
-
-    assert robustness_curve(never, *run[1:], generation=generation, progress=False) == curve
-    with pytest.raises(UserError, match=r"robustness\.json"):
-        read_curve(tmp_path / "clean")
+        EvaluationView(**{field: value})

@@ -14,7 +14,7 @@ is an upper limit. ``throughput.json`` keeps the measurements that come with the
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from statistics import median
@@ -133,8 +133,3 @@ UNKNOWN = [
     "and give the run: noisygrpo check RECIPE --plan --measured runs/probe",
 ]
 """What is said without a measurement."""
-
-
-def as_entry(found: Measurement) -> dict[str, Any]:
-    """Return the measurement as an entry of ``throughput.json``."""
-    return asdict(found)

@@ -1,7 +1,7 @@
 """The hints of a recipe's rows, as ``noisygrpo check`` shows them: how many steps, how many tokens.
 
 What a hint is stands in ``methods.hints``; what the trainer makes of it in
-``training.hint_prompts``.
+``training.hints``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Memory of one GPU of several, by how the model is sharded; ``noisygrpo check --plan`` prints it.
+"""Memory of one GPU, alone or of several, by how the model is sharded: the one formula.
 
 P GPUs; N parameters that take W bytes as loaded (4-bit weights included), N_t of them trained,
 stored in w bytes each; numbers of c bytes in computation (2 under mixed precision, else w)::
@@ -19,58 +19,46 @@ stored in w bytes each; numbers of c bytes in computation (2 under mixed precisi
 - The reference (beta > 0, without LoRA) is N numbers of w bytes (c under DeepSpeed), divided by P
   under zero3 and fsdp2.
 
-Activations and the key-value cache are those of ``budget``, with the cache in c bytes under
-DeepSpeed. Peak = weights + gradients + optimiser + reference + the larger of (activations) and
-(cache + what is gathered to generate). With vLLM in the same process its share
-``vllm_gpu_memory_utilization`` comes on top, all the time or, with ``vllm_enable_sleep_mode``, only
-while generating. A GPU counts as large enough up to 90 % of its memory: fragmentation and the CUDA
-context take the rest.
+What the rollouts need, with b of T tokens in a micro-batch on one GPU, b s generated together, and
+the language model's L layers of width H with n_kv key-value heads of size d::
+
+    layer        17 c b T H          (Korthikanti et al. 2022, arXiv 2205.05198, eq. 1, without the
+                                     attention matrix, which fused attention never stores)
+    activations  L layer; with gradient checkpointing c b T H L + layer
+    cache        2 w L n_kv d T b s  (c for w under DeepSpeed; 0 where vLLM generates)
+
+Log-probabilities are computed in chunks: the [b, T, vocabulary] logits never exist.
+
+    peak = weights + gradients + optimiser + reference
+           + the larger of (activations) and (cache + what is gathered to generate)
+
+With vLLM in the same process its share ``vllm_gpu_memory_utilization`` comes on top, all the time
+or, with ``vllm_enable_sleep_mode``, only while generating. A GPU counts as large enough up to 90 %
+of its memory: fragmentation and the CUDA context take the rest.
+
+``noisygrpo check`` prints the row "ddp" for one device, ``noisygrpo check --plan`` all of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from torch import nn
-
-from noisygrpo.training.batches import GB, LAYER_BYTES, kv_width
+from noisygrpo.check.model_size import ModelSize
 from noisygrpo.training.config import NoisyGRPOConfig
+
+GB = 1e9
+
+LAYER_BYTES = 17
+"""Activations stored for a layer, in units of (bytes per number) x batch x tokens x width."""
 
 USABLE = 0.9
 """Share of a GPU's memory that a plan may fill."""
-
-NF4_BITS = 4.127
-"""Bits of a weight in nf4 with double quantisation (arXiv 2305.14314, section 3)."""
 
 STRATEGIES = ("ddp", "fsdp2", "zero2", "zero2 + offload", "zero3", "zero3 + offload")
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a model's memory depends on."""
-
-    parameters: int
-    """N."""
-    trained: int
-    """N_t."""
-    weights: float
-    """W, bytes of all weights as they are loaded."""
-    width: int
-    """w, bytes of a trained weight."""
-    outside: int
-    """Parameters outside the blocks: embeddings, head, projections."""
-    block: int
-    """Parameters of the largest block."""
-    layers: int
-    """Of the language model, like the next two."""
-    hidden: int
-    kv: int
-    """Numbers that a token leaves in the keys of one layer."""
-
-
-@dataclass(frozen=True)
-class Load:
+class DeviceLoad:
     """What a GPU has to hold beside the model."""
 
     gpus: int
@@ -93,7 +81,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Share:
+class MemoryShare:
     """Bytes on one GPU (and, offloaded, in host memory for one GPU)."""
 
     weights: float
@@ -107,64 +95,9 @@ class Share:
     host: float
 
 
-def shape_of(model: nn.Module, text: Any, *, quantization: str | None = None) -> Shape:
-    """Read the numbers off a model, which may be on the meta device.
-
-    Args:
-        model: with adapters and frozen parts as they will be trained.
-        text: config of its language model.
-        quantization: "4bit", "8bit" or None; of the linear layers but the head.
-    """
-    bits = {"4bit": NF4_BITS, "8bit": 8.0}.get(quantization or "")
-    packed = _packed(model) if bits else set()
-    everything = list(model.named_parameters())
-    weights = sum(
-        item.numel() * (float(bits or 0) / 8 if name in packed else item.element_size())
-        for name, item in everything
-    )
-    trained = [item for _, item in everything if item.requires_grad]
-    blocks = [_size(block) for block in _blocks(model)]
-    total = sum(item.numel() for _, item in everything)
-    return Shape(
-        parameters=total,
-        trained=sum(item.numel() for item in trained),
-        weights=weights,
-        width=trained[0].element_size() if trained else 4,
-        outside=total - sum(blocks),
-        block=max(blocks, default=0),
-        layers=text.num_hidden_layers,
-        hidden=text.hidden_size,
-        kv=kv_width(text),
-    )
-
-
-def _size(module: nn.Module) -> int:
-    return sum(item.numel() for item in module.parameters())
-
-
-def _blocks(model: nn.Module) -> list[nn.Module]:
-    """Return the members of the outermost lists of modules: the layers of text and vision."""
-    found: list[nn.Module] = []
-    within: list[str] = []
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and not any(name.startswith(top) for top in within):
-            within.append(name + ".")
-            found += list(module)
-    return found
-
-
-def _packed(model: nn.Module) -> set[str]:
-    """Return the names of the weights that bitsandbytes packs: of linear layers but the head."""
-    return {
-        f"{name}.weight"
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and "lm_head" not in name and "lora_" not in name
-    }
-
-
-def load_of(
+def device_load(
     config: NoisyGRPOConfig, gpus: int, *, prompt_tokens: int, width: int, half: bool, lora: bool
-) -> Load:
+) -> DeviceLoad:
     """Return what each GPU has to hold, from a config made for all rollouts on one process.
 
     Args:
@@ -177,7 +110,7 @@ def load_of(
     """
     per_device = config.per_device_train_batch_size // gpus
     colocated = config.use_vllm and config.vllm_mode == "colocate"
-    return Load(
+    return DeviceLoad(
         gpus=gpus,
         per_device=per_device,
         generated=per_device * config.steps_per_generation,
@@ -191,30 +124,30 @@ def load_of(
     )
 
 
-def share_of(strategy: str, shape: Shape, load: Load, gpu: float) -> Share:
+def memory_share(strategy: str, size: ModelSize, load: DeviceLoad, gpu: float) -> MemoryShare:
     """Return one GPU's share under a strategy of ``STRATEGIES``; ``gpu`` is its memory in bytes."""
     deepspeed, c = strategy.startswith("zero"), load.compute
     sharded = strategy == "fsdp2" or strategy.startswith("zero3")
     parts = load.gpus if sharded else 1
-    stored = c * shape.parameters if deepspeed else shape.weights
-    gathered = c * (shape.outside + 2 * shape.block) if sharded and load.gpus > 1 else 0
+    stored = c * size.parameters if deepspeed else size.weights
+    gathered = c * (size.outside + 2 * size.block) if sharded and load.gpus > 1 else 0
     weights = stored / parts + gathered
-    if strategy == "ddp" and c < shape.width:
-        weights += c * shape.trained
-    gradients = (c if deepspeed else shape.width) * shape.trained
-    optimiser = 2.0 * shape.width * shape.trained
+    if strategy == "ddp" and c < size.width:
+        weights += c * size.trained
+    gradients = (c if deepspeed else size.width) * size.trained
+    optimiser = 2.0 * size.width * size.trained
     if deepspeed:
-        optimiser = (12.0 if c < 4 else 8.0) * shape.trained
+        optimiser = (12.0 if c < 4 else 8.0) * size.trained
     split = 1 if strategy == "ddp" else load.gpus
     offload = strategy.endswith("offload")
-    reference = (c if deepspeed else shape.width) * shape.parameters * load.reference / parts
-    whole = c * shape.parameters - stored / parts if strategy.startswith("zero3") else 0
-    generation = (cache(shape, load, c if deepspeed else None) + max(whole, 0)) * load.generates
-    update = activations(shape, load)
+    reference = (c if deepspeed else size.width) * size.parameters * load.reference / parts
+    whole = c * size.parameters - stored / parts if strategy.startswith("zero3") else 0
+    generation = (cache(size, load, c if deepspeed else None) + max(whole, 0)) * load.generates
+    update = activations(size, load)
     vllm = load.vllm_share * gpu
     fixed = weights + (gradients + (0 if offload else optimiser)) / split + reference
     awake = fixed + generation + vllm
-    return Share(
+    return MemoryShare(
         weights=weights,
         gradients=gradients / split,
         optimiser=0.0 if offload else optimiser / split,
@@ -227,62 +160,33 @@ def share_of(strategy: str, shape: Shape, load: Load, gpu: float) -> Share:
     )
 
 
-def activations(shape: Shape, load: Load) -> float:
-    """Return the bytes that the forward of a micro-batch keeps; the formula is ``budget``'s."""
-    slab = load.compute * load.per_device * load.tokens * shape.hidden
+def activations(size: ModelSize, load: DeviceLoad) -> float:
+    """Return the bytes that the forward of a micro-batch keeps; see the module's formula."""
+    slab = load.compute * load.per_device * load.tokens * size.hidden
     if load.checkpointing:
-        return slab * (shape.layers + LAYER_BYTES)
-    return slab * shape.layers * LAYER_BYTES
+        return slab * (size.layers + LAYER_BYTES)
+    return slab * size.layers * LAYER_BYTES
 
 
-def cache(shape: Shape, load: Load, width: int | None = None) -> float:
+def cache(size: ModelSize, load: DeviceLoad, width: int | None = None) -> float:
     """Return the bytes of the key-value cache of all rollouts that one GPU generates together."""
-    one = 2 * (width or shape.width) * shape.layers * shape.kv * load.tokens
+    one = 2 * (width or size.width) * size.layers * size.kv * load.tokens
     return float(one * load.generated)
 
 
-def plan_rows(shape: Shape, load: Load, gpu_memory: float) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the table, in GB; ``gpu_memory`` in GB."""
-    names = ("weights", "gradients", "optimiser", "reference", "activations", "generation", "vllm")
-    used = [name for name in names if name != "vllm" or load.vllm_share]
-    header = ["strategy", *used, "peak", "host", "fits"]
-    rows = []
-    for strategy in STRATEGIES if load.gpus > 1 else STRATEGIES[:1]:
-        share = share_of(strategy, shape, load, gpu_memory * GB)
-        fits = "yes" if share.peak <= USABLE * gpu_memory * GB else "no"
-        cells = [vars(share)[name] for name in (*used, "peak", "host")]
-        rows.append([strategy, *(f"{cell / GB:.1f}" for cell in cells), fits])
-    return header, rows
-
-
-def vllm_lines(shape: Shape, load: Load, gpu_memory: float) -> list[str]:
-    """Say what vLLM's share holds: its copy of the weights and so many sequences at once."""
-    if not load.vllm_share:
-        return []
-    share = load.vllm_share * gpu_memory * GB
-    weights = load.compute * shape.parameters
-    token = 2 * load.compute * shape.layers * shape.kv
-    free = share - weights
-    held = f"vLLM's {share / GB:.1f} GB"
-    if free < token * load.tokens:
-        return [
-            f"{held} do not hold its weights ({weights / GB:.1f} GB) and one sequence: raise "
-            "training.vllm_gpu_memory_utilization"
-        ]
-    sequences = int(free // (token * load.tokens))
+def memory_lines(size: ModelSize, share: MemoryShare) -> list[str]:
+    """Say in words what one device holds without sharding."""
+    parts = ("weights", "gradients", "optimiser", "reference", "activations", "generation")
+    values = [f"{name} {gigabytes(vars(share)[name])}" for name in parts]
     return [
-        f"{held}: weights {weights / GB:.1f}, cache {free / GB:.1f}, which is "
-        f"{sequences} sequences of {load.tokens} tokens at once (of {load.generated})"
+        f"{size.parameters / 1e6:,.1f} M parameters, {size.trained / 1e6:,.1f} M trained",
+        ", ".join(values),
+        f"about {gigabytes(share.peak)} on each device without sharding",
     ]
 
 
-def token_lines(load: Load, rollouts: int, completion: int, passes: int) -> list[str]:
-    """Say how many tokens a generation is at most; ``passes`` forwards score each."""
-    prompt = load.tokens - completion
-    return [
-        f"generated: at most {rollouts} x {completion} = {rollouts * completion:,} tokens, "
-        f"{load.generated * completion:,} on each GPU",
-        f"scored and trained: at most {rollouts} x ({prompt} + {completion}) = "
-        f"{rollouts * load.tokens:,} tokens, in {passes} forward{'s' if passes > 1 else ''} and "
-        "one backward",
-    ]
+def gigabytes(count: float) -> str:
+    """Bytes as ``1.2 GB``, or ``34 MB`` below a tenth."""
+    if count >= 0.1 * GB:
+        return f"{count / GB:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 or not count else "under 1 MB"

@@ -1,6 +1,6 @@
 """``noisygrpo check --plan``: memory of each GPU, tokens and time of a step, before launching.
 
-The formulas are in ``plan`` (memory) and ``throughput`` (time); nothing is loaded but the model's
+The formulas are in ``memory`` and ``duration`` (time); nothing is loaded but the model's
 config, its processor and a few rows, so it runs on a laptop.
 """
 
@@ -12,15 +12,16 @@ import torch
 
 from noisygrpo.check.duration import UNKNOWN, measure, rate_lines, shipped, time_lines
 from noisygrpo.check.memory import (
-    Load,
-    Shape,
-    load_of,
-    plan_rows,
-    shape_of,
-    token_lines,
-    vllm_lines,
+    GB,
+    STRATEGIES,
+    USABLE,
+    DeviceLoad,
+    device_load,
+    memory_share,
 )
-from noisygrpo.check.recipe import heading, meta_model, report_tokens
+from noisygrpo.check.model_size import ModelSize, meta_model, model_size
+from noisygrpo.check.page import heading
+from noisygrpo.check.recipe import report_tokens
 from noisygrpo.errors import require
 from noisygrpo.models.loading import DTYPES, load_any_processor, load_config
 from noisygrpo.models.spec import ModelSpec
@@ -28,7 +29,6 @@ from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.table import table
 from noisygrpo.runs.prepare import Prepared, prepare
-from noisygrpo.training.batches import GB
 from noisygrpo.training.config import NoisyGRPOConfig
 
 
@@ -66,18 +66,18 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     longest = report_tokens(processor, load_config(recipe.model), examples)
-    shape, load = sizes(prepared, wanted.gpus, longest)
+    size, load = sizes(prepared, wanted.gpus, longest)
     heading(
         "tokens of a generation, and of what is learnt from it",
         *token_lines(load, prepared.batch.rollouts, *passes(config)),
     )
-    header, lines = plan_rows(shape, load, wanted.memory)
+    header, lines = plan_rows(size, load, wanted.memory)
     heading(
-        f"memory of each GPU in GB (estimate; {shape.parameters / 1e6:,.1f} M parameters, "
-        f"{shape.trained / 1e6:,.1f} M trained)",
+        f"memory of each GPU in GB (estimate; {size.parameters / 1e6:,.1f} M parameters, "
+        f"{size.trained / 1e6:,.1f} M trained)",
         table(header, lines),
-        *vllm_lines(shape, load, wanted.memory),
-        *alone(shape, wanted.memory),
+        *vllm_lines(size, load, wanted.memory),
+        *alone(size, wanted.memory),
     )
     heading("time of a step", *time_of(prepared, wanted))
     return 0
@@ -97,23 +97,22 @@ def planned_dtype(spec: ModelSpec) -> torch.dtype | None:
     return torch.float32 if spec.lora is None else None
 
 
-def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[Shape, Load]:
+def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[ModelSize, DeviceLoad]:
     """What the model weighs, and what a GPU has to hold beside it."""
     spec, config = prepared.recipe.model, prepared.config
     model = meta_model(prepared, planned_dtype(spec))
-    text = model.config.get_text_config()
-    shape = shape_of(model, text, quantization=spec.quantization)
+    size = model_size(model, model.config.get_text_config(), quantization=spec.quantization)
     given = {"bf16", "fp16"} & set(prepared.recipe.training)
     half = bool(config.bf16 or config.fp16) if given else True  # the default on such GPUs
-    load = load_of(
+    load = device_load(
         config,
         gpus,
         prompt_tokens=prompt_tokens,
-        width=shape.width,
+        width=size.width,
         half=half,
         lora=prepared.lora is not None,
     )
-    return shape, load
+    return size, load
 
 
 def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
@@ -126,9 +125,58 @@ def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
     return config.max_completion_length, config.num_iterations + old + (config.beta > 0)
 
 
-def alone(shape: Shape, memory: float) -> list[str]:
+def plan_rows(
+    size: ModelSize, load: DeviceLoad, gpu_memory: float
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table, in GB; ``gpu_memory`` in GB."""
+    names = ("weights", "gradients", "optimiser", "reference", "activations", "generation", "vllm")
+    used = [name for name in names if name != "vllm" or load.vllm_share]
+    header = ["strategy", *used, "peak", "host", "fits"]
+    rows = []
+    for strategy in STRATEGIES if load.gpus > 1 else STRATEGIES[:1]:
+        share = memory_share(strategy, size, load, gpu_memory * GB)
+        fits = "yes" if share.peak <= USABLE * gpu_memory * GB else "no"
+        cells = [vars(share)[name] for name in (*used, "peak", "host")]
+        rows.append([strategy, *(f"{cell / GB:.1f}" for cell in cells), fits])
+    return header, rows
+
+
+def vllm_lines(size: ModelSize, load: DeviceLoad, gpu_memory: float) -> list[str]:
+    """Say what vLLM's share holds: its copy of the weights and so many sequences at once."""
+    if not load.vllm_share:
+        return []
+    share = load.vllm_share * gpu_memory * GB
+    weights = load.compute * size.parameters
+    token = 2 * load.compute * size.layers * size.kv
+    free = share - weights
+    held = f"vLLM's {share / GB:.1f} GB"
+    if free < token * load.tokens:
+        return [
+            f"{held} do not hold its weights ({weights / GB:.1f} GB) and one sequence: raise "
+            "training.vllm_gpu_memory_utilization"
+        ]
+    sequences = int(free // (token * load.tokens))
+    return [
+        f"{held}: weights {weights / GB:.1f}, cache {free / GB:.1f}, which is "
+        f"{sequences} sequences of {load.tokens} tokens at once (of {load.generated})"
+    ]
+
+
+def token_lines(load: DeviceLoad, rollouts: int, completion: int, passes: int) -> list[str]:
+    """Say how many tokens a generation is at most; ``passes`` forwards score each."""
+    prompt = load.tokens - completion
+    return [
+        f"generated: at most {rollouts} x {completion} = {rollouts * completion:,} tokens, "
+        f"{load.generated * completion:,} on each GPU",
+        f"scored and trained: at most {rollouts} x ({prompt} + {completion}) = "
+        f"{rollouts * load.tokens:,} tokens, in {passes} forward{'s' if passes > 1 else ''} and "
+        "one backward",
+    ]
+
+
+def alone(size: ModelSize, memory: float) -> list[str]:
     """A hint where even the sharded weights of a full fine-tune are far from fitting."""
-    if 16 * shape.trained <= memory * GB:
+    if 16 * size.trained <= memory * GB:
         return []
     return ["adapters train far less: --model.lora.r 16 (and --model.quantization 4bit)"]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from noisygrpo.terminal import say
+
 SUMMARY = "Compare runs on the same samples: differences with intervals and tests, over seeds."
 TAKES_RECIPE = False
 
@@ -33,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.report.comparison import comparison_plot, comparison_table
 
     comparison = compare_runs(args.runs, confidence=args.confidence)
-    print(comparison_table(comparison, "markdown" if args.markdown else "text"))
+    say(comparison_table(comparison, "markdown" if args.markdown else "text"))
     if args.json is not None:
         Path(args.json).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(args.json), comparison.to_dict())
     if args.plot is not None:
-        print(f"\nplot: {comparison_plot(comparison, args.plot)}")
+        say(f"\nplot: {comparison_plot(comparison, args.plot)}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from noisygrpo.runs.environment import environment
+from noisygrpo.terminal import say
 
 SUMMARY = "Print versions and devices, for a bug report."
 TAKES_RECIPE = False
@@ -17,5 +18,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     for name, value in environment().items():
-        print(f"{name:22} {value}")
+        say(f"{name:22} {value}")
     return 0

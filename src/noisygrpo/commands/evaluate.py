@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.terminal import say
 
 if TYPE_CHECKING:
     from noisygrpo.evaluation.request import EvaluationRequest
@@ -129,7 +130,7 @@ def _on_benchmark(args: argparse.Namespace, model: str) -> int:
     request = _request(args, model)
     run_evaluation(request)
     write = write_robustness_report if request.robustness else write_report
-    print(f"\n{write(request.folder)}\n\nevery sample and its verdict: {request.folder}")
+    say(f"\n{write(request.folder)}\n\nevery sample and its verdict: {request.folder}")
     if args.lmms_eval is not None:
         _export(request, args.lmms_eval)
     return 0
@@ -188,7 +189,7 @@ def _export(request: EvaluationRequest, target: str) -> None:
     from noisygrpo.evaluation.export import export_lmms_eval
 
     path = export_lmms_eval(request.folder, target, f"{datetime.now():%Y%m%d_%H%M%S}")
-    print(f"in lmms-eval's format: {Path(path).parent}")
+    say(f"in lmms-eval's format: {Path(path).parent}")
 
 
 def _list_benchmarks() -> int:
@@ -199,5 +200,5 @@ def _list_benchmarks() -> int:
         [name, str(b.rows), "built in" if b.source == "built in" else b.data or "--data", b.metric]
         for name, b in BENCHMARKS.items()
     ]
-    print(table(["benchmark", "rows", "data", "metric"], rows))
+    say(table(["benchmark", "rows", "data", "metric"], rows))
     return 0

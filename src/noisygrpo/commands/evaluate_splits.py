@@ -12,15 +12,17 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.recipes.found import found_recipe
 from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, load_recipe
 from noisygrpo.report.result import write_report
 from noisygrpo.report.table import results_table
 from noisygrpo.runs.prepare import load_splits
 from noisygrpo.runs.train import RECIPE_FILE
+from noisygrpo.terminal import say
 
 _LIMITS = ("min_pixels", "max_pixels")
 
@@ -29,10 +31,11 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
     """Evaluate on the splits of a recipe; ``given``: the options of decoding and view."""
     recipe = _recipe(args, model_path, given)
     generation, view = _generation(recipe, given), _view(given)
+    # Before the rows, which take longer: whether there is such a model at all.
+    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     splits = load_splits(recipe)
     folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
     limits = {name: given.get(name, recipe.training.get(name)) for name in _LIMITS}
-    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, **limits)
@@ -46,14 +49,14 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
             rows,
             folder / split,
             generation=generation,
-            view=None if view == View(seed=view.seed) else view,
+            view=None if view == EvaluationView(seed=view.seed) else view,
             name=split,
             settings={"model": recipe.model.path, "weights": weights, **limits},
         ).to_dict()
         write_report(folder / split)
     text = f"accuracy in percent ± standard error\n{results_table(results)}"
     write_atomic(folder / "report.txt", f"{text}\n")
-    print(f"\n{text}\n\nevery sample and its verdict: {folder}")
+    say(f"\n{text}\n\nevery sample and its verdict: {folder}")
     return 0
 
 
@@ -69,8 +72,8 @@ def _generation(recipe: Recipe, given: Mapping[str, Any]) -> Generation:
     return Generation(**settings)
 
 
-def _view(given: Mapping[str, Any]) -> View:
-    return View(
+def _view(given: Mapping[str, Any]) -> EvaluationView:
+    return EvaluationView(
         kind=given.get("noise_kind", "gaussian"),
         level=given.get("noise_level", 0.0),
         text_only=given.get("text_only", False),
@@ -89,7 +92,9 @@ def _recipe(args: argparse.Namespace, model_path: str, given: Mapping[str, Any])
         if name in given:
             overrides.append((f"evaluation.{name}", str(given[name])))
     made_by = Path(model_path).parent / RECIPE_FILE
-    recipe = load_recipe(
-        args.recipe or (str(made_by) if made_by.is_file() else PLAYGROUND), overrides
-    )
+    if args.recipe is None and Path(model_path).is_dir() and made_by.is_file():
+        say(f"the rows and how they are asked are those of {made_by}, found beside the model")
+        recipe = found_recipe(made_by, overrides)
+    else:
+        recipe = load_recipe(args.recipe or PLAYGROUND, overrides)
     return recipe if recipe.evaluation is not None else replace(recipe, evaluation=EvaluationSpec())

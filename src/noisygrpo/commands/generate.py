@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.terminal import say
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed + sample,
             text_bias_scale=args.text_bias_scale,
         )
-        print(generate_batch(model, processor, [row], settings)[0].text, flush=True)
+        say(generate_batch(model, processor, [row], settings)[0].text)
     return 0
 
 

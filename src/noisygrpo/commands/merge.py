@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 
+from noisygrpo.terminal import say
+
 SUMMARY = "Merge a LoRA adapter into its base model: one folder that loads everywhere."
 TAKES_RECIPE = False
 
@@ -40,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
     folder = merge_adapter(
         args.adapter, args.output_dir, dtype=args.dtype, trust_remote_code=args.trust_remote_code
     )
-    print(f"the merged model is in {folder}")
+    say(f"the merged model is in {folder}")
     return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from noisygrpo.terminal import say
+
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
@@ -43,7 +45,7 @@ def _show(args: argparse.Namespace) -> int:
     for row in rows:
         path = folder / f"{row['example_id']}.png"
         row["images"][0].save(path)
-        print(f"{path}\n  {row['question']}\n  {row['reasoning']}\n  answer: {row['answer']}")
+        say(f"{path}\n  {row['question']}\n  {row['reasoning']}\n  answer: {row['answer']}")
     return 0
 
 
@@ -52,5 +54,5 @@ def _warmstart(args: argparse.Namespace) -> int:
 
     given = {name: vars(args)[name] for name in OPTIONS if vars(args)[name] is not None}
     train(WarmStart(**given), Path(args.output_dir))
-    print(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
+    say(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
     return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from noisygrpo.terminal import say
+
 SUMMARY = "List the shipped recipes, or print one to start your own from."
 TAKES_RECIPE = False
 
@@ -18,9 +20,9 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.recipes.recipe import recipe_names, recipe_text
 
     if args.name is not None:
-        print(recipe_text(args.name), end="")
+        say(recipe_text(args.name), end="")
         return 0
     for name in recipe_names():
         first = recipe_text(name).splitlines()[0]
-        print(f"{name:24} {first.removeprefix('#').strip()}")
+        say(f"{name:24} {first.removeprefix('#').strip()}")
     return 0

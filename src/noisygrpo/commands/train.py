@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
+
+from noisygrpo.terminal import say
 
 SUMMARY = "Train as a recipe says, and measure before and after."
 TAKES_RECIPE = True
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         train(recipe, args.output_dir, overwrite=args.overwrite, resume=args.resume)
     except NonFiniteError as error:  # not a bug, and nothing that a traceback explains
-        print(f"stopped: {error}", file=sys.stderr)
+        say(f"stopped: {error}", error=True)
         return 1
     # A process whose connections to the others are open when it exits may be aborted.
     PartialState().destroy_process_group()

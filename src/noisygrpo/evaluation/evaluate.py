@@ -20,14 +20,14 @@ from noisygrpo.evaluation.generate import (
     Generation,
     RefusedInput,
     Row,
+    batches_by_length,
     generate_batch,
-    plan_batches,
 )
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.rows import BrokenRow, Rows
 from noisygrpo.evaluation.samples import Sample, SampleStore
 from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.functions import judge_completion
 
@@ -35,7 +35,7 @@ Dataset: TypeAlias = datasets.Dataset | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What a judge made of one completion: the answer found in it (``None``: no answer), the
     verdict, the reason.
     """
@@ -45,7 +45,7 @@ class Verdict:
     why: str
 
 
-Judge = Callable[[str, Row], Verdict]
+Judge = Callable[[str, Row], Judgement]
 """(completion, row without images) -> verdict"""
 Answer = Callable[[Sequence[Row]], list[Completion]]
 """A batch of rows with images -> their completions"""
@@ -53,13 +53,13 @@ Metrics = Callable[[Sequence[Sample]], dict[str, Any]]
 """All samples -> a benchmark's own metrics"""
 
 
-def judge_by_rules(completion: str, row: Row) -> Verdict:
+def judge_by_rules(completion: str, row: Row) -> Judgement:
     """The default judge: the rules of `noisygrpo.rewards`, as in training."""
     extracted = extract_answer(completion)
     if not row["answer"].strip():
-        return Verdict(extracted, None, "the row has no target answer")
+        return Judgement(extracted, None, "the row has no target answer")
     kind, question = row.get("kind", "auto"), row.get("question", "")
-    return Verdict(extracted, *judge_completion(completion, row["answer"], kind, question))
+    return Judgement(extracted, *judge_completion(completion, row["answer"], kind, question))
 
 
 def evaluate_rows(
@@ -71,7 +71,7 @@ def evaluate_rows(
     generation: Generation | None = None,
     judge: Judge = judge_by_rules,
     metrics: Metrics | None = None,
-    view: View | None = None,
+    view: EvaluationView | None = None,
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -116,7 +116,7 @@ def evaluate_answers(
     generation: Generation,
     judge: Judge = judge_by_rules,
     metrics: Metrics | None = None,
-    view: View | None = None,
+    view: EvaluationView | None = None,
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -138,7 +138,9 @@ def evaluate_answers(
         "data": rows.fingerprint(),
     }
     store = SampleStore(Path(out_dir), asked)
-    plan = plan_batches([rows.length(index) for index in range(len(rows))], generation.batch_size)
+    plan = batches_by_length(
+        [rows.length(index) for index in range(len(rows))], generation.batch_size
+    )
     done = store.resume([[rows.ids[index] for index in batch] for batch in plan])
     bar = Progress(name, len(rows), len(done)) if progress and len(done) < len(rows) else None
     for batch in plan:
@@ -185,7 +187,7 @@ def _answer_rows(
 
 def _sample(row: Row, completion: Completion | None, failure: str | None, judge: Judge) -> Sample:
     if completion is None:
-        verdict, completion = Verdict(None, False, "not answered"), Completion("", 0, False)
+        verdict, completion = Judgement(None, False, "not answered"), Completion("", 0, False)
     else:
         verdict = judge(completion.text, row)
         # No verdict is no reason to leave the row out: it counts as wrong and is listed.

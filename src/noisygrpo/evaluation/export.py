@@ -1,4 +1,4 @@
-"""Results in the files of lmms-eval, and the command that repeats an evaluation there.
+"""Results in the files of lmms-eval.
 
 lmms-eval (EvolvingLMMs-Lab/lmms-eval at 75571cf, ``evaluator.py`` and
 ``loggers/evaluation_tracker.py``) writes into ``<output>/<last two parts of the model>/``::
@@ -10,9 +10,8 @@ lmms-eval (EvolvingLMMs-Lab/lmms-eval at 75571cf, ``evaluator.py`` and
 ``filtered_resps`` is a text where a row has one request, as ours all have. lmms-eval takes the
 extracted answer out of a response only in some tasks; here it always is the extracted answer.
 
-Our checkpoints are ordinary Transformers folders, so lmms-eval loads them unchanged;
-`lmms_eval_command` is the command. Its scorers differ from ours (several ask a GPT judge), which
-is why exported metrics keep our names.
+Our checkpoints are ordinary Transformers folders, so lmms-eval loads them unchanged. Its scorers
+differ from ours (several ask a GPT judge), which is why exported metrics keep our names.
 """
 
 import hashlib
@@ -24,38 +23,6 @@ from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic, write_json
-
-LMMS_TASKS = {
-    "mmstar": "mmstar",
-    "amber-generative": "amber_g",
-    "hallusionbench": "hallusion_bench_image",
-    "mathvista": "mathvista_testmini_format",
-    "mathvision": "mathvision_test",
-    "mathvision-mini": "mathvision_testmini",
-    "mathverse": "mathverse_testmini",
-    "mathverse-text-only": "mathverse_testmini_text_only",
-    "wemath": "wemath_testmini_reasoning",
-    "geometry3k": "geometry3k",
-    "mme-cot": "mme_cot_reason",
-    "mme-cot-direct": "mme_cot_direct",
-}
-"""Our benchmark -> the task of lmms-eval on the same data."""
-
-
-def lmms_eval_command(model: str, benchmark: str, wrapper: str = "qwen2_5_vl") -> str:
-    """The shell command that evaluates ``model`` on a benchmark in lmms-eval.
-
-    ``wrapper``: lmms-eval's name for the model family. Raises ``UserError`` for a benchmark that
-    it does not have.
-    """
-    require(
-        benchmark in LMMS_TASKS,
-        f"lmms-eval has no task for {benchmark!r}; it has {', '.join(LMMS_TASKS)}",
-    )
-    return (
-        f"python -m lmms_eval --model {wrapper} --model_args pretrained={model} "
-        f"--tasks {LMMS_TASKS[benchmark]} --batch_size 1 --log_samples --output_path logs"
-    )
 
 
 def export_lmms_eval(folder: str | Path, target: str | Path, date: str) -> Path:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from noisygrpo.errors import require
@@ -78,33 +77,6 @@ class Completion:
 
 class RefusedInput(ValueError):
     """The processor cannot make inputs of a batch, e.g. because an image is one pixel wide."""
-
-
-def generate_answers(
-    model: Any,
-    processor: Any,
-    rows: Sequence[Row],
-    batch_size: int = 32,
-    max_new_tokens: int = 256,
-    greedy: bool = True,
-    temperature: float = 1.0,
-    seed: int = 0,
-) -> list[str]:
-    """The completion of every row, in the order of ``rows``.
-
-    ``model``: a generating ``PreTrainedModel``; ``processor``: its processor. With
-    ``greedy=False`` samples at ``temperature``, reproducibly for the same ``seed``, rows and batch
-    size.
-    """
-    settings = Generation(batch_size, max_new_tokens, 0.0 if greedy else temperature, seed=seed)
-    texts = [""] * len(rows)
-    for batch in plan_batches(
-        [row_length(row["prompt"], image_sizes(row["images"])) for row in rows], batch_size
-    ):
-        completions = generate_batch(model, processor, [rows[index] for index in batch], settings)
-        for index, completion in zip(batch, completions, strict=True):
-            texts[index] = completion.text
-    return texts
 
 
 # Not inference_mode: models keep tensors of a forward, and may go on training.
@@ -180,7 +152,7 @@ def with_image_slots(prompt: Sequence[Mapping[str, Any]], images: int) -> list[d
     return messages
 
 
-def plan_batches(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
+def batches_by_length(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
     """Row indices in batches of similar length, longest first; rows with and without images kept
     apart.
 
@@ -203,11 +175,6 @@ def row_length(
     characters = sum(len(turn["content"]) for turn in prompt)
     pixels = sum(width * height for width, height in sizes)
     return bool(sizes), characters // _CHARACTERS_PER_TOKEN + pixels // _PIXELS_PER_TOKEN
-
-
-def image_sizes(images: Sequence[Image.Image]) -> list[tuple[int, int]]:
-    """(width, height) of each image."""
-    return [image.size for image in images]
 
 
 def _decoding_options(settings: Generation) -> dict[str, Any]:

@@ -6,7 +6,8 @@ interrupted judging continues, and the rules' verdicts stay what they are. A sam
 be judged after all retries has the verdict ``null``; it counts as wrong in the judge's accuracy,
 which keeps its denominator, and the number of such samples is reported.
 
-The key is read from an environment variable and never written anywhere. Only ``http`` and
+The key is read from an environment variable and never written anywhere. Redirects are not followed:
+the key and the answers go to the host that the user named, and to no other. Only ``http`` and
 ``https`` are spoken.
 """
 
@@ -14,13 +15,14 @@ import json
 import os
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.progress import Progress
@@ -45,6 +47,7 @@ Model's answer:
 Reply with one word: right or wrong."""
 
 _VERDICT = re.compile(r"\b(right|wrong)\b", re.IGNORECASE)
+_PASSING = (408, 425, 429)  # statuses of the client's fault that may be another after a pause
 _LONGEST_OUTPUT = 8000  # characters of the output that the judge sees, from its end
 
 Ask = Callable[[str], str]
@@ -74,11 +77,16 @@ class JudgeEndpoint:
 
     def __post_init__(self) -> None:
         require(
-            self.url.startswith(("http://", "https://")),
-            f"judge url: {self.url!r}, allowed is http://... or https://...",
+            self.url.startswith(("http://", "https://")) and _has_host(self.url),
+            f"judge url: {self.url!r}, allowed is http://HOST... or https://HOST...",
         )
         require(bool(self.model), "judge model: the name is empty")
         require(self.workers >= 1, f"judge workers: {self.workers}, allowed is 1 or more")
+
+    @cached_property
+    def client(self) -> httpx2.Client:
+        """Connections that all requests share; threads may use it at once."""
+        return httpx2.Client(timeout=self.timeout, follow_redirects=False)
 
     def ask(self, prompt: str) -> str:
         """The judge's words, greedy. Raises `JudgeUnavailable` after the last try."""
@@ -94,13 +102,7 @@ class JudgeEndpoint:
                 time.sleep(min(30.0, 2.0 ** (attempt - 1)))
             try:
                 return _post(self, body)
-            except (
-                urllib.error.URLError,
-                TimeoutError,
-                ConnectionError,
-                ValueError,
-                KeyError,
-            ) as error:
+            except (httpx2.HTTPError, ValueError, LookupError, TypeError) as error:
                 problem = f"{type(error).__name__}: {error}"
         raise JudgeUnavailable(problem)
 
@@ -173,14 +175,27 @@ def _line(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
 
 
+def _has_host(url: str) -> bool:
+    try:
+        return bool(httpx2.URL(url).host)
+    except httpx2.InvalidURL:
+        return False
+
+
 def _post(endpoint: JudgeEndpoint, body: Mapping[str, Any]) -> str:
+    """One request. Raises `JudgeUnavailable` where another try would end alike."""
     key = os.environ.get(endpoint.key_variable, "")
-    headers = {"Content-Type": "application/json"} | (
-        {"Authorization": f"Bearer {key}"} if key else {}
+    reply = endpoint.client.post(
+        endpoint.url.rstrip("/") + "/chat/completions",
+        json=body,
+        headers={"Authorization": f"Bearer {key}"} if key else {},
     )
-    request = urllib.request.Request(
-        endpoint.url.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers
-    )
-    with urllib.request.urlopen(request, timeout=endpoint.timeout) as response:
-        reply = json.load(response)
-    return str(reply["choices"][0]["message"]["content"])
+    if reply.is_redirect:
+        raise JudgeUnavailable(
+            f"{endpoint.url} redirects to {reply.headers['Location']}, which is not followed; if "
+            "that is the judge, give its address (--judge-url)"
+        )
+    if reply.is_client_error and reply.status_code not in _PASSING:
+        raise JudgeUnavailable(f"{endpoint.url} answers {reply.status_code} {reply.reason_phrase}")
+    reply.raise_for_status()
+    return str(reply.json()["choices"][0]["message"]["content"])

@@ -1,12 +1,42 @@
-"""One line of progress with the time that remains, for a terminal and for a log file."""
+"""Progress with the time that remains: a bar on a terminal, plain lines in a log file."""
 
+import os
 import sys
-import time
 from typing import TextIO
+
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from noisygrpo.terminal import one_line
+
+_BAR = "{desc}: {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
+_LINE = "{desc}: {n_fmt}/{total_fmt} · {remaining} left{postfix}"
+_LAST = "{desc}: {n_fmt}/{total_fmt} · took {elapsed}{postfix}"
+
+
+class _Lines:
+    """A stream for tqdm, which rewrites one line, that gives each a line of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            self._stream.write(f"{text.strip()}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _has_width(stream: TextIO) -> bool:
+    """Whether it is a terminal whose width is known: tqdm fits its bar into 0 columns otherwise."""
+    try:
+        return stream.isatty() and os.get_terminal_size(stream.fileno()).columns > 0
+    except OSError:
+        return False
 
 
 class Progress:
-    """Counts finished samples; rewrites its line on a terminal, and elsewhere prints at most every
+    """Counts finished samples: tqdm's bar on a terminal, elsewhere a line at most every
     ``log_seconds``.
     """
 
@@ -18,39 +48,30 @@ class Progress:
         stream: TextIO | None = None,
         log_seconds: float = 30.0,
     ) -> None:
-        self._name, self._total, self._done, self._at_start = name, total, done, done
-        self._stream = sys.stderr if stream is None else stream
-        self._started = self._printed = time.monotonic()
-        self._log_seconds = log_seconds
-        self._write(f"{name}: {'continues at ' if done else ''}{done}/{total}", last=False)
+        stream = sys.stderr if stream is None else stream
+        terminal = _has_width(stream)
+        self._bar = tqdm(
+            desc=one_line(name) + (" (continued)" if done else ""),
+            total=total,
+            initial=done,
+            file=stream if terminal else _Lines(stream),
+            mininterval=0.1 if terminal else log_seconds,
+            maxinterval=float("inf"),  # else a thread of tqdm's would shorten the interval
+            miniters=1,
+            smoothing=0,  # the mean rate: batches, longest first, get faster
+            dynamic_ncols=terminal,
+            bar_format=_BAR if terminal else _LINE,
+            leave=False,  # where an error ends it, nothing is shown behind the error
+            position=0,  # whatever an earlier one, that an error ended, has left
+        )
 
     def advance(self, samples: int, note: str = "") -> None:
-        """Count ``samples`` more and show the line if it is due. ``note`` is appended, e.g. the
-        accuracy so far.
-        """
-        self._done += samples
-        now, terminal, finished = time.monotonic(), self._stream.isatty(), self._done >= self._total
-        if not (terminal or finished or now - self._printed >= self._log_seconds):
+        """Count ``samples`` more; ``note`` is shown behind them, e.g. the accuracy so far."""
+        bar = self._bar
+        bar.set_postfix_str(note, refresh=False)
+        if bar.n + samples < bar.total:
+            bar.update(samples)
             return
-        self._printed = now
-        spent, fresh = now - self._started, self._done - self._at_start
-        left = spent / fresh * (self._total - self._done) if fresh else 0.0
-        clock = f"took {duration(spent)}" if finished else f"{duration(left)} left"
-        line = f"{self._name}: {self._done}/{self._total} · {clock}" + (
-            f" · {note}" if note else ""
-        )
-        self._write(line, last=finished)
-
-    def _write(self, line: str, *, last: bool) -> None:
-        if self._stream.isatty():
-            self._stream.write(f"\r\033[K{line}" + ("\n" if last else ""))
-        else:
-            self._stream.write(f"{line}\n")
-        self._stream.flush()
-
-
-def duration(seconds: float) -> str:
-    """``75`` as ``1:15``, ``3700`` as ``1:01:40``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        bar.bar_format, bar.leave = _LAST, True
+        bar.n += samples
+        bar.close()

@@ -26,13 +26,19 @@ def final_part(completion: str) -> str:
     return completion.rsplit("</think>", 1)[-1].strip() if tagged is None else tagged
 
 
-def choice_letter(text: str, options: Sequence[str]) -> str | None:
-    """The option letter that ``text`` gives as its answer, or ``None``.
+def read_letter(completion: str, options: Sequence[str]) -> str | None:
+    """The option letter that a completion chooses, or ``None``: the one reader of all benchmarks.
 
     ``options``: the texts of the options, from A on; where they are unknown (part of the question),
-    an empty text for each. Tried in turn: a boxed answer; a letter alone, first ("B. blue") or
-    announced ("the answer is B"); the only bracketed letter; the text of exactly one option.
+    an empty text for each. Looked at are the final part and then, in it, what follows "the answer
+    is". Tried in each: a boxed answer; a letter alone, first ("B. blue") or announced ("the answer
+    is B"); the only bracketed letter; the text of exactly one option.
     """
+    text = final_part(completion)
+    return _letter_in(text, options) or _letter_in(short_answer(text), options)
+
+
+def _letter_in(text: str, options: Sequence[str]) -> str | None:
     boxed = last_boxed(text)
     text = re.sub(r"[<>]", " ", text if boxed is None else boxed).strip()
     allowed = [chr(ord("A") + index) for index in range(len(options))]

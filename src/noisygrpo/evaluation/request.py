@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import require
-from noisygrpo.evaluation.benchmarks import OFFICIAL, Benchmark, get_benchmark
+from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.robustness import LEVELS, RobustnessPlan
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 
 ENGINES = ("hf", "vllm")
 
@@ -19,9 +19,12 @@ _IDENTITY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What ``noisygrpo evaluate --benchmark`` can be asked; every value is checked at once."""
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRequest(LoadOptions):
+    """What ``noisygrpo evaluate --benchmark`` can be asked; every value is checked at once.
+
+    Which rows, and in which prompt, is what `LoadOptions` says.
+    """
 
     model: str
     """``playground``, a folder or a hub id."""
@@ -31,17 +34,6 @@ class EvaluationRequest:
     """Default: ``runs/evaluation/<model>/<benchmark>``."""
     overwrite: bool = False
     """Remove the evaluation that the folder holds, instead of continuing or refusing it."""
-    data: str = ""
-    """Local copy of the data: file or folder."""
-    split: str = ""
-    limit: int | None = None
-    """At most so many rows."""
-    prompt: str = OFFICIAL
-    """``official``, the name of one of our prompts, or a text with ``{question}``."""
-    system: str = ""
-    """Name of a system turn, or its text."""
-    image_root: str = ""
-    """Folder that image paths are relative to; default: the benchmark's."""
     seed: int = 0
     """Of sampling (``temperature`` above 0) and of the noise of a view; never of the rows."""
     max_pixels: int | None = None
@@ -89,7 +81,7 @@ class EvaluationRequest:
             self.plan().views()
             require(not self.judge_url, "judge_url: a robustness curve has no second judge")
             require(
-                self.view() == View(seed=self.seed),
+                self.view() == EvaluationView(seed=self.seed),
                 "robustness: it sets noise_level, noise_kind and text_only itself",
             )
 
@@ -106,9 +98,9 @@ class EvaluationRequest:
             self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale
         )
 
-    def view(self) -> View:
+    def view(self) -> EvaluationView:
         """What the model sees of the images."""
-        return View(self.noise_kind, self.noise_level, self.text_only, self.seed)
+        return EvaluationView(self.noise_kind, self.noise_level, self.text_only, self.seed)
 
     def plan(self) -> RobustnessPlan:
         """The views of the robustness curve."""

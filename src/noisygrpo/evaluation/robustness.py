@@ -23,7 +23,7 @@ from noisygrpo.evaluation.evaluate import (
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import Result, paired_difference
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 
 LEVELS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CURVE_FILE = "robustness.json"
@@ -39,14 +39,14 @@ class RobustnessPlan:
     text_only: bool = True
     seed: int = 0
 
-    def views(self) -> dict[str, View]:
+    def views(self) -> dict[str, EvaluationView]:
         """Folder name -> view; the clean one first."""
-        views = {"clean": View(seed=self.seed)}
+        views = {"clean": EvaluationView(seed=self.seed)}
         for kind in self.kinds:
             for level in sorted({*self.levels} - {0.0}):
-                views[f"{kind}-{level:g}"] = View(kind, level, seed=self.seed)
+                views[f"{kind}-{level:g}"] = EvaluationView(kind, level, seed=self.seed)
         if self.text_only:
-            views["text-only"] = View(text_only=True, seed=self.seed)
+            views["text-only"] = EvaluationView(text_only=True, seed=self.seed)
         return views
 
 

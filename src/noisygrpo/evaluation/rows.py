@@ -19,7 +19,7 @@ from PIL import Image
 from noisygrpo.data.images import to_rgb
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.generate import row_length
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 
 _COLUMNS = ("prompt", "images", "answer", "example_id")
 
@@ -42,9 +42,11 @@ class Rows:
     """
 
     def __init__(
-        self, dataset: datasets.Dataset | Sequence[Mapping[str, Any]], view: View | None = None
+        self,
+        dataset: datasets.Dataset | Sequence[Mapping[str, Any]],
+        view: EvaluationView | None = None,
     ) -> None:
-        self._view = View() if view is None else view
+        self._view = EvaluationView() if view is None else view
         require(len(dataset) > 0, "evaluation: the dataset has no rows")
         first = dataset[0] if not isinstance(dataset, datasets.Dataset) else dataset.column_names
         for column in _COLUMNS:

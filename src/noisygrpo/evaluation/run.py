@@ -7,13 +7,10 @@ progress.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark, load_table
-from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps
-from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_robustness
+from noisygrpo.evaluation.benchmarks import Benchmark, get_benchmark, load_table
 from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
@@ -23,20 +20,18 @@ from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
 from noisygrpo.evaluation.rows import Rows
 from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
-from noisygrpo.evaluation.view import View
+from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.evaluation.vllm_engine import vllm_answers
 from noisygrpo.models.vision import set_pixel_limits
 
 __all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
 
-_STEPS_TOKENS = 4096  # the judge writes every step of an answer out
-
 Loaded = tuple[Any, Any]
 """(model, processor)"""
-Load = Callable[[], Loaded]
+LoadModel = Callable[[], Loaded]
 
 
-def run_evaluation(request: EvaluationRequest, load: Load | None = None) -> Result:
+def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) -> Result:
     """Run a request; returns accuracy with standard error, everything else is in its folder.
 
     ``load``: gives model and processor; by default they are loaded from ``request.model``. Raises
@@ -59,37 +54,32 @@ def run_evaluation(request: EvaluationRequest, load: Load | None = None) -> Resu
         generation=generation,
         judge=benchmark.judge,
         metrics=benchmark.metrics,
-        view=None if view == View(seed=request.seed) else view,
+        view=None if view == EvaluationView(seed=request.seed) else view,
         name=benchmark.name,
         settings=settings,
     )
     if request.judge_url:
-        add_judge(request)
-    add_robustness(request.folder)
+        add_judge(request, benchmark)
+    if benchmark.finish is not None:
+        benchmark.finish(request.folder)
     return result
 
 
 def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     """The benchmark, completed from its data folder, and its rows."""
     benchmark = get_benchmark(request.benchmark)
-    options = LoadOptions(
-        request.data, request.split, request.limit, request.prompt, request.system,
-        request.image_root,
-    )  # fmt: skip
-    rows = (benchmark.load or load_table)(benchmark, options)
+    rows = (benchmark.load or load_table)(benchmark, request)
     if benchmark.bind is not None:
         benchmark = benchmark.bind(benchmark, Path(request.data).expanduser())
     return benchmark, rows
 
 
-def add_judge(request: EvaluationRequest) -> dict[str, Any]:
+def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any]:
     """Ask the second judge about a finished evaluation; adds ``judge`` to ``result.json``."""
     endpoint = request.judge()
     summary = judge_evaluation(request.folder, endpoint.ask, endpoint.model, endpoint.workers)
-    if request.benchmark == "mme-cot":
-        long = replace(endpoint, max_tokens=_STEPS_TOKENS)
-        samples = read_samples(request.folder / "samples.jsonl")
-        summary["key_steps"] = judge_steps(samples, long.ask, endpoint.workers)
+    if benchmark.judge_more is not None:
+        summary |= benchmark.judge_more(read_samples(request.folder / "samples.jsonl"), endpoint)
     path = request.folder / "result.json"
     write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "judge": summary})
     return summary
@@ -130,7 +120,7 @@ def _clear(request: EvaluationRequest) -> None:
 
 
 def _answers(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
 ) -> Answer:
     """A function that loads the engine when it is first asked: a finished evaluation needs none."""
     made: list[Answer] = []
@@ -144,7 +134,7 @@ def _answers(
 
 
 def _engine(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: Load | None
+    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
 ) -> Answer:
     if request.engine == "vllm":
         return _vllm_engine(request, rows, generation)
@@ -167,7 +157,7 @@ def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) 
     return vllm_answers(location(spec), processor, config, generation, images, **options)
 
 
-def _loaded(request: EvaluationRequest, load: Load | None) -> Loaded:
+def _loaded(request: EvaluationRequest, load: LoadModel | None) -> Loaded:
     model, processor = load_model(request) if load is None else load()
     set_pixel_limits(processor, request.min_pixels, request.max_pixels)
     return model, processor
@@ -179,7 +169,7 @@ def _robustness(
     rows: Any,
     generation: Generation,
     settings: dict[str, Any],
-    load: Load | None,
+    load: LoadModel | None,
 ) -> Result:
     curve = robustness_curve(
         _answers(request, rows, generation, load),

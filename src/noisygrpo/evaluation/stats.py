@@ -103,16 +103,6 @@ def accuracy_with_stderr(
     return Result(mean, _cluster_stderr(scores, codes, count), int(scores.size), count, failures)
 
 
-def mean_with_stderr(
-    values: Sequence[float], clusters: Sequence[str] | None = None
-) -> tuple[float, float]:
-    """Mean and cluster-robust standard error of any real values, e.g. CHAIR of each response."""
-    array = np.asarray(values, dtype=np.float64)
-    require(array.size > 0, "mean: no values, at least one is needed")
-    codes, count = _cluster_codes(clusters, array.size)
-    return float(array.mean()), _cluster_stderr(array, codes, count)
-
-
 def paired_difference(
     a: Sequence[bool] | Sequence[float],
     b: Sequence[bool] | Sequence[float],

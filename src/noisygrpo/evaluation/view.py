@@ -77,7 +77,7 @@ KINDS = (*NOISE_KINDS, *CORRUPTIONS)
 
 
 @dataclass(frozen=True)
-class View:
+class EvaluationView:
     """What the model sees of a row's images; by default all of it."""
 
     kind: str = "gaussian"

@@ -60,7 +60,9 @@ def view_seed(
     return noise_seed(seed, step, example_id, SHARED if view.shared_noise else rollout, image)
 
 
-def check_plan(plan: str, group: int, levels: Sequence[float] | None, clean: int | None) -> None:
+def check_view_plan(
+    plan: str, group: int, levels: Sequence[float] | None, clean: int | None
+) -> None:
     """Raise ``ValueError`` naming the field unless ``plan_views`` can serve these settings.
 
     Meant to be called before training; ``plan_views`` calls it too.
@@ -122,9 +124,9 @@ def plan_views(
         clean: number of clean rollouts; ``uniform``: default 1, ``split``: default G / 2.
 
     Raises:
-        ValueError: naming the field, as ``check_plan`` does, and for a scale outside [0, 1].
+        ValueError: naming the field, as ``check_view_plan`` does, and for a scale outside [0, 1].
     """
-    check_plan(plan, group, levels, clean)
+    check_view_plan(plan, group, levels, clean)
     if not 0.0 <= scale <= 1.0:
         raise ValueError(f"scale {scale!r} is outside [0, 1]")
     if plan == "clean":
@@ -132,7 +134,7 @@ def plan_views(
     if plan == "uniform":
         first = 1 if clean is None else clean
         return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, first)
-    assert levels  # as check_plan demands
+    assert levels  # as check_view_plan demands
     if plan == "grid":
         return [View(level=scale * levels[i % len(levels)]) for i in range(group)]
     n_clean = group // 2 if clean is None else clean

@@ -71,16 +71,6 @@ def steps(*texts: str) -> str:
     return " ".join(f"Step {i}: {text}." for i, text in enumerate(texts, start=1))
 
 
-def box_by_box(listings: Sequence[str], verdicts: Sequence[object]) -> list[str]:
-    """A step per box, what is in it and what follows: ``left black circle gives 1``."""
-    return [
-        f"{box} {listing} gives {verdict}"
-        for box, listing, verdict in zip(
-            ("left", "middle", "right"), listings, verdicts, strict=True
-        )
-    ]
-
-
 def yes_no(flag: bool) -> str:
     """``yes`` or ``no``, the words of the reasoning."""
     return "yes" if flag else "no"

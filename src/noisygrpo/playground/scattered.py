@@ -1,6 +1,6 @@
 """Questions about scattered shapes: existence, counting, comparison, colour, position, touching."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from noisygrpo.playground.language import (
     Filter,
     Task,
     article,
-    box_by_box,
     choose,
     finish,
     plural,
@@ -19,30 +18,10 @@ from noisygrpo.playground.language import (
     truth,
     yes_no,
 )
-from noisygrpo.playground.scene import BOXES, SHAPES, Item, Scene
+from noisygrpo.playground.looking import listing, look
+from noisygrpo.playground.scene import BOXES, SHAPES, Scene
 
 _PLACE = ("in the picture", "in the boxes", "in all")
-
-
-def listing(box: Sequence[Item], *filters: Filter) -> str:
-    """Every item of a box from left to right, with the properties that the filters ask for.
-
-    ``black circle and small yellow square edge``: colour and shape always, size and edge on demand.
-    """
-    sized = any(f.size is not None for f in filters)
-    edged = any(f.edge is not None for f in filters)
-    names = []
-    for item in sorted(box, key=lambda item: (item.x, item.y)):
-        words = [item.size] if sized else []
-        words += [item.colour, item.shape]
-        words += ["edge"] if edged and item.at_edge() else []
-        names.append(" ".join(words))
-    return " and ".join(names)
-
-
-def look(scene: Scene, verdicts: Sequence[object], *filters: Filter) -> list[str]:
-    """A step per box: its listing, and the verdict on it."""
-    return box_by_box([listing(box, *filters) for box in scene.boxes], verdicts)
 
 
 def exists(scene: Scene, rng: np.random.Generator) -> Task:
@@ -196,7 +175,7 @@ def how_many(scene: Scene, rng: np.random.Generator) -> Task:
             question,
             steps(
                 f"count {wanted.canonical()}",
-                f"{BOXES[b]} {listing(scene.boxes[b], wanted)} gives {count}",
+                f"{BOXES[b]} {listing(scene, b, wanted)} gives {count}",
             ),
             str(count),
         )
@@ -221,7 +200,7 @@ def what_colour(scene: Scene, rng: np.random.Generator) -> Task | None:
     colour = matches[0].colour if matches else "none"
     spelled = choose(rng, ("color", "colour"))
     question = f"What {spelled} is the {shape} in the {BOXES[b]} box?"
-    seen = f"{BOXES[b]} {listing(scene.boxes[b])} gives {shape} {colour}"
+    seen = f"{BOXES[b]} {listing(scene, b)} gives {shape} {colour}"
     reasoning = steps(f"look at the {BOXES[b]} box", seen)
     return Task("colour", question, reasoning, colour)
 

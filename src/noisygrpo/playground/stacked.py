@@ -1,13 +1,10 @@
 """Questions about stacks of blocks: height, what stands at an end or on what, and counting."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from noisygrpo.playground.language import (
     Comparison,
     Task,
-    box_by_box,
     choose,
     finish,
     number,
@@ -17,19 +14,10 @@ from noisygrpo.playground.language import (
     truth,
     yes_no,
 )
+from noisygrpo.playground.looking import listing, look
 from noisygrpo.playground.scattered import Maker
 from noisygrpo.playground.scene import BOXES, Scene
 from noisygrpo.playground.towers import BASE, BLOCK_COLOURS, over, sample_property
-
-
-def listing(scene: Scene, box: int) -> str:
-    """``blue black``: the blocks of every stack of a box from base to top."""
-    return " and ".join(" ".join(block.colour for block in stack) for stack in scene.stacks(box))
-
-
-def look(scene: Scene, verdicts: Sequence[object]) -> list[str]:
-    """A step per box: its blocks, and the verdict on it."""
-    return box_by_box([listing(scene, box) for box in range(len(BOXES))], verdicts)
 
 
 def tower(scene: Scene, rng: np.random.Generator) -> Task:

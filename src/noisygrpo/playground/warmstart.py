@@ -27,6 +27,7 @@ from noisygrpo.playground.model import (
 )
 from noisygrpo.playground.splits import make_example
 from noisygrpo.playground.teacher import HASTY_THOUGHT, completion
+from noisygrpo.terminal import say
 
 NOTHING = {"cover": 0.05, "centre": 0.01, "edge": 1.0}
 """Heads of the stage ``see`` and the weight of their class 0; most patches show nothing."""
@@ -179,10 +180,9 @@ def run_stage(model: nn.Module, stage: Stage, settings: WarmStart) -> None:
         if (step + 1) % settings.log_every == 0 or step + 1 == stage.steps:
             spent = time.monotonic() - began
             left = spent / (step + 1) * (stage.steps - step - 1)
-            print(
+            say(
                 f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
-                f"{spent:.0f} s, {left:.0f} s left in this stage",
-                flush=True,
+                f"{spent:.0f} s, {left:.0f} s left in this stage"
             )
 
 

@@ -99,9 +99,16 @@ def load_recipe(name_or_path: str, overrides: Sequence[tuple[str, str]] = ()) ->
         UserError: no such recipe; not YAML; unknown key; wrong type. The message names the field.
     """
     document = _read_document(name_or_path, base_of=())
+    return recipe_from(document, overrides, Path(name_or_path).stem)
+
+
+def recipe_from(
+    document: dict[str, Any], overrides: Sequence[tuple[str, str]], name: str
+) -> Recipe:
+    """Apply overrides to a recipe's mapping and check it, as `load_recipe` does."""
     for dotted, text in overrides:
         _override(document, dotted, text)
-    return parse_recipe(document, Path(name_or_path).stem)
+    return parse_recipe(document, name)
 
 
 def parse_recipe(document: Mapping[str, Any], name: str = "recipe") -> Recipe:
@@ -150,6 +157,9 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
         bool(spec.splits),
         "evaluation.splits is empty; name at least one, or set evaluation to null",
     )
+    for name in spec.splits:
+        plain = name not in (".", "..") and not {*name} & {*"/\\\0"}
+        require(plain, f"evaluation.splits: {name!r} is not a name that a folder can have")
     for name, value in (
         ("rows", spec.rows),
         ("batch_size", spec.batch_size),
@@ -197,9 +207,18 @@ def _find(name_or_path: str) -> tuple[str, str, Path | None]:
     if path.suffix not in (".yaml", ".yml"):
         hint = nearest(name_or_path, recipe_names())
         raise UserError(f"{name_or_path!r} is neither a shipped recipe nor a .yaml file{hint}")
+    return read_text(path), str(path), path.parent
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        UserError: there is no such file, or it is not text.
+    """
     require(path.is_file(), f"{path}: there is no such file")
     try:
-        return path.read_text(encoding="utf-8"), str(path), path.parent
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path}: not a text file in UTF-8 ({error.reason} at byte {error.start})"

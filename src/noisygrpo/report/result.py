@@ -27,7 +27,8 @@ def result_text(result: Mapping[str, Any]) -> str:
         agreement = judge.get("agreement_with_rules")
         if agreement is not None:
             lines.append(f"  agrees with the rules on {100 * agreement:.1f} %")
-        lines += [f"  {name:28} {value}" for name, value in _flat(judge.get("key_steps", {}))]
+        more = {name: value for name, value in judge.items() if isinstance(value, Mapping)}
+        lines += [f"  {name:28} {value}" for name, value in _flat(more)]
     notes = {"without_answer": "without an answer", "truncated": "cut at the length limit"}
     lines += [f"{result[key]} {text}" for key, text in notes.items() if result[key]]
     failed = result["failed"]

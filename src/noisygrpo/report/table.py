@@ -2,15 +2,24 @@
 training.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from noisygrpo.errors import require
+from noisygrpo.terminal import one_line
 
 Summary = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """``{split: {"before": {accuracy, stderr, n}, "after": {...}, "difference": {...} (optional)}}``"""
 
 STYLES = ("text", "markdown")
+
+_UNLIMITED = 10**6  # columns: a table is never folded
 
 
 def before_after_table(summary: Summary, style: str = "text") -> str:
@@ -47,24 +56,36 @@ def results_table(results: Mapping[str, Mapping[str, Any]], style: str = "text")
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: str = "text") -> str:
     """Cells as aligned text or as a Markdown table; the first column flush left, the others flush
     right.
+
+    What would steer a terminal or break a line is replaced in every cell. Raises ``UserError`` for
+    an unknown style.
     """
     require(style in STYLES, f"style: {style!r}, allowed are {', '.join(STYLES)}")
-    if style == "markdown":
-        rule = ["---", *["---:"] * (len(header) - 1)]
-        lines = [header, rule, *rows]
-        return "\n".join(
-            "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-        )
-    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
+    head, *lines = [[one_line(cell) for cell in line] for line in [header, *rows]]
+    return _markdown(head, lines) if style == "markdown" else _aligned(head, lines)
 
-    def aligned(line: Sequence[str]) -> str:
-        first = line[0].ljust(widths[0])
-        return "  ".join(
-            [first, *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
 
+def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """By rich, which knows how wide a character is; without colours, markup or line breaks."""
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, name in enumerate(header):
+        made.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*map(Text, row))
+    out = io.StringIO()
+    console = Console(
+        file=out, width=_UNLIMITED, color_system=None, force_terminal=False, force_jupyter=False
+    )
+    console.print(made)
+    return out.getvalue().removesuffix("\n")
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """By hand: rich's Markdown frame has no alignment."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(
-        [aligned(header), "  ".join("─" * width for width in widths), *map(aligned, rows)]
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in [header, rule, *rows]
     )
 
 

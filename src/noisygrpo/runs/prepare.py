@@ -8,7 +8,6 @@ from typing import Any
 import datasets
 import torch
 
-from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.data.sources import load_examples
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.loading import lora_config
@@ -16,6 +15,7 @@ from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
+from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 from noisygrpo.training.dataset import check_dataset
 

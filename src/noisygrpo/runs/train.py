@@ -26,20 +26,21 @@ from typing import Any
 
 from transformers.trainer_utils import get_last_checkpoint
 
-from noisygrpo.runs.environment import environment
-from noisygrpo.runs.console import describe
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_any_processor, load_model
-from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.models.vllm_versions import require_vllm
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
+from noisygrpo.runs.console import describe
+from noisygrpo.runs.environment import environment
+from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.terminal import say
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.models.vllm_versions import require_vllm
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"
@@ -73,7 +74,7 @@ def train(
     prepared = prepare(recipe, str(folder))
     check_parts(prepared)
     if main:
-        print("\n".join(describe(prepared)), flush=True)
+        say("\n".join(describe(prepared)))
         open_folder(folder, recipe, fresh=not resume)
     trainer = make_trainer(prepared)
     before = evaluate(prepared, trainer, "before")
@@ -169,14 +170,14 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
     if spec is None or not trainer.accelerator.is_main_process:
         return {}
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        print("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`", flush=True)
+        say("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`")
         return {}
     generation = Generation(
         batch_size=spec.batch_size,
         max_new_tokens=spec.max_new_tokens,
         text_bias_scale=spec.text_bias_scale,
     )
-    print(f"evaluation {moment} training", flush=True)
+    say(f"evaluation {moment} training")
     folders = {}
     for name, rows in prepared.splits.items():
         folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
@@ -212,16 +213,17 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     summary = {name: compare(before[name], after[name]) for name in after}
     if summary:
         write_json(folder / "summary.json", summary)
-        print(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
+        say(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
     try:
         learning_curve(folder)
     except UserError as error:  # nothing was logged; everything else is there
-        print(f"no learning curve: {error}")
-    print(f"\neverything is in {folder}:")
+        say(f"no learning curve: {error}")
+    say(f"\neverything is in {folder}:")
     for name, text in CONTENTS.items():
         if (folder / name).exists():
-            print(f"  {name:20} {text}")
-    print(f"\nlook again with: noisygrpo evaluate --model {folder / 'checkpoint'}", flush=True)
+            say(f"  {name:20} {text}")
+    again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
+    say(f"\nlook again with: {again}")
     return summary
 
 

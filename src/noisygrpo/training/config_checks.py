@@ -12,7 +12,7 @@ from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
 from noisygrpo.methods.hints import SELECTIONS, STYLES
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
-from noisygrpo.methods.views import check_plan
+from noisygrpo.methods.views import check_view_plan
 
 if TYPE_CHECKING:
     from noisygrpo.training.config import NoisyGRPOConfig
@@ -94,7 +94,7 @@ def validate(config: "NoisyGRPOConfig") -> None:
 
 def _check_views(config: "NoisyGRPOConfig") -> None:
     try:
-        check_plan(
+        check_view_plan(
             config.view_plan or "",
             config.num_generations,
             config.noise_levels,

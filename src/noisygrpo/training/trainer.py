@@ -91,8 +91,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
-        # TRL gathers images only where a process has some, which would hang the others.
-        self.log_multimodal = False
+        self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         dataset.refuse_sharded(self.accelerator.state, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)

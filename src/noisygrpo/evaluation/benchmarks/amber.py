@@ -23,8 +23,8 @@ from noisygrpo.evaluation.benchmarks.base import (
     inside,
     rows_from_items,
 )
-from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.metrics import amber_discriminative_metrics
+from noisygrpo.evaluation.evaluate import Judgement, Row
+from noisygrpo.evaluation.metrics import grouped, share
 from noisygrpo.evaluation.reading import final_part, yes_or_no
 from noisygrpo.evaluation.samples import Sample
 
@@ -55,11 +55,11 @@ def load(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
     return rows_from_items(items, cells, benchmark, options)
 
 
-def judge_yes_no(completion: str, row: Row) -> Verdict:
+def judge_yes_no(completion: str, row: Row) -> Judgement:
     """Right if the answer is; neither yes nor no is wrong."""
     answer = yes_or_no(final_part(completion))
     why = "neither yes nor no" if answer is None else f"answers {answer}"
-    return Verdict(answer, answer == row["answer"], why)
+    return Judgement(answer, answer == row["answer"], why)
 
 
 def bind_words(
@@ -71,7 +71,7 @@ def bind_words(
         frozenset(_find(folder, "safe_words.txt").read_text(encoding="utf-8").split("\n")) - {""},
     )
 
-    def judge(completion: str, row: Row) -> Verdict:
+    def judge(completion: str, row: Row) -> Judgement:
         sample = {"output": final_part(completion), "meta": row["meta"]}
         share = amber_generative_metrics([sample], words, nouns, similar)["CHAIR"]
         why = (
@@ -79,7 +79,7 @@ def bind_words(
             if share is None
             else f"{share:.0%} of the objects named are not there"
         )
-        return Verdict(final_part(completion), not share, why)
+        return Judgement(final_part(completion), not share, why)
 
     def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
         final = [{**sample, "output": final_part(sample["output"])} for sample in samples]
@@ -122,6 +122,41 @@ def _read(folder: Path, name: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not valid JSON: {error}") from error
+
+
+def yes_no_metrics(samples: Sequence[Sample], epsilon: float = 1e-4) -> dict[str, Any]:
+    """AMBER's discriminative metrics: accuracy, and precision, recall and F1 of answering "no".
+
+    ``precision`` = right "no" / said "no"; ``recall`` = right "no" / "no" is right; ``F1 = 2PR /
+    (P + R + epsilon)``. An answer that is neither yes nor no is wrong and no "no". A ratio over
+    nothing is 0, as in the original.
+    """
+    said_no = [s for s in samples if s["extracted"] == "no"]
+    is_no = [s for s in samples if s["answer"] == "no"]
+    precision = share(s["answer"] == "no" for s in said_no) or 0.0
+    recall = share(s["extracted"] == "no" for s in is_no) or 0.0
+    f1 = 2 * precision * recall / (precision + recall + epsilon)
+    accuracy = share(s["correct"] for s in samples)
+    return {"accuracy": accuracy, "precision": precision, "recall": recall, "F1": f1}
+
+
+# The original's F1 of existence alone has 0.001 where all others have 0.0001.
+_AMBER_EPSILON = {"existence": 1e-3}
+
+
+def amber_discriminative_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
+    """AMBER (Wang et al., 2023), discriminative: `yes_no_metrics` overall and by dimension.
+
+    Source: junyangwang0410/AMBER at 534babf, ``inference.py``. ``kind`` is existence, state,
+    number, action or relation; attribute is state, number and action together.
+    """
+    groups = grouped(samples, lambda s: s["kind"])
+    attribute = [s for s in samples if s["kind"] in ("state", "number", "action")]
+    named = {**groups, **({"attribute": attribute} if attribute else {})}
+    by_dimension = {
+        name: yes_no_metrics(named[name], _AMBER_EPSILON.get(name, 1e-4)) for name in sorted(named)
+    }
+    return {**yes_no_metrics(samples), "by_dimension": by_dimension}
 
 
 _SOURCE = "Wang et al., 2023 (arXiv 2311.07397); junyangwang0410/AMBER at 534babf, inference.py"

@@ -19,6 +19,8 @@ from noisygrpo.data.readers import RawRows, read_rows
 from noisygrpo.data.rows import RowProblem, strip_placeholders
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import Judge, Metrics
+from noisygrpo.evaluation.judge_api import JudgeEndpoint
+from noisygrpo.evaluation.samples import Sample
 
 OFFICIAL = "official"
 """The name of a benchmark's own, pinned prompt."""
@@ -57,10 +59,14 @@ class LoadOptions:
     system: str = ""
     """Name of a system turn, or its text."""
     image_root: str = ""
-    """Folder that image paths are relative to, and may not leave."""
+    """Folder that image paths are relative to, and may not leave; default: the benchmark's."""
 
 
-class Load(Protocol):
+JudgeMore = Callable[[Sequence[Sample], JudgeEndpoint], dict[str, Any]]
+"""All samples and a second judge -> what goes into ``result.json`` under ``judge`` as well"""
+
+
+class LoadRows(Protocol):
     """Gives a benchmark's rows."""
 
     def __call__(self, benchmark: "Benchmark", options: LoadOptions) -> Any:
@@ -97,10 +103,14 @@ class Benchmark:
     """What the official number is."""
     note: str = ""
     """What to know before comparing numbers."""
-    load: Load | None = None
+    load: LoadRows | None = None
     """Replaces `load_table`."""
     bind: Callable[["Benchmark", Path], "Benchmark"] | None = None
     """Completes judge and metrics from files in the data folder."""
+    judge_more: JudgeMore | None = None
+    """What the second judge is asked beyond right and wrong."""
+    finish: Callable[[Path], Any] | None = None
+    """Called with the folder of a complete evaluation, e.g. to bring two of them together."""
 
 
 class BenchmarkRows(Sequence[dict[str, Any]]):

@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.reading import final_part, short_answer
-from noisygrpo.rewards.extract import extract_answer
-from noisygrpo.rewards.judge import is_correct
+from noisygrpo.evaluation.benchmarks.judges import judge_math
 
 
 def convert(row: Mapping[str, Any]) -> Item:
@@ -17,19 +14,6 @@ def convert(row: Mapping[str, Any]) -> Item:
     return Item(
         question=row["problem"], answer=str(row["answer"]), example_id=f"geometry3k-{row['id']}"
     )
-
-
-def judge_math(completion: str, row: Row) -> Verdict:
-    """Equality of numbers or formulas: of the tagged or boxed answer, else of what "the answer
-    is".
-    """
-    extracted = extract_answer(completion)
-    if extracted is None:
-        extracted = short_answer(final_part(completion))
-    if not extracted:
-        return Verdict(None, False, "no answer found")
-    verdict, why = is_correct(extracted, row["answer"], question=row["question"])
-    return Verdict(extracted, verdict, why)
 
 
 BENCHMARK = Benchmark(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
+from noisygrpo.evaluation.benchmarks.judges import judge_math
 
 
 def convert(row: Mapping[str, Any]) -> Item:

@@ -1,12 +1,13 @@
 """HallusionBench: yes/no questions on images and edited images, in sets that belong together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.metrics import hallusionbench_metrics
+from noisygrpo.evaluation.evaluate import Judgement, Row
+from noisygrpo.evaluation.metrics import Key, all_correct_share, share
 from noisygrpo.evaluation.reading import final_part, yes_or_no
+from noisygrpo.evaluation.samples import Sample
 
 _PLACE = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
 
@@ -25,7 +26,7 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Right if yes or no is; "I do not know" is right too where the image was left out (VS, figure
     0).
     """
@@ -34,8 +35,41 @@ def judge(completion: str, row: Row) -> Verdict:
         meta = row["meta"]
         unsure_is_right = meta["category"] == "VS" and meta["figure_id"] == "0"
         why = "neither yes nor no" + (", right without an image" if unsure_is_right else "")
-        return Verdict(None, unsure_is_right and bool(completion.strip()), why)
-    return Verdict(answer, answer == row["answer"], f"answers {answer}")
+        return Judgement(None, unsure_is_right and bool(completion.strip()), why)
+    return Judgement(answer, answer == row["answer"], f"answers {answer}")
+
+
+def hallusionbench_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
+    """HallusionBench (Guan et al., CVPR 2024): aAcc per question, qAcc per question pair, fAcc per
+    figure.
+
+    Source: tianyi-lab/HallusionBench at 744007c, ``utils.py``. A pair is all variants of one
+    question of a set; a figure is all questions about one image, where visual supplements without
+    an image (VS, figure 0) are no figure. ``easy`` and ``hard`` are qAcc without and with only the
+    questions about edited images (``visual_input`` 2), the original's "per easy" and "per hard
+    question". ``image_aAcc`` is aAcc of the rows that have an image, the number that NoisyRollout
+    reports as HallusionBench.
+    """
+
+    def names(*fields: str) -> Key:
+        return lambda s: tuple(str(s["meta"][field]) for field in fields)
+
+    place = ("category", "subcategory", "set_id")
+    figures = [
+        s for s in samples if not (s["meta"]["category"] == "VS" and s["meta"]["figure_id"] == "0")
+    ]
+    edited = [s["meta"]["visual_input"] == "2" for s in samples]
+    easy = [s for s, changed in zip(samples, edited, strict=True) if not changed]
+    hard = [s for s, changed in zip(samples, edited, strict=True) if changed]
+    question = names(*place, "question_id")
+    return {
+        "aAcc": share(s["correct"] for s in samples),
+        "qAcc": all_correct_share(samples, question),
+        "fAcc": all_correct_share(figures, names(*place, "figure_id")),
+        "easy": all_correct_share(easy, question),
+        "hard": all_correct_share(hard, question),
+        "image_aAcc": share(s["correct"] for s in samples if s["meta"]["visual_input"] != "0"),
+    }
 
 
 BENCHMARK = Benchmark(

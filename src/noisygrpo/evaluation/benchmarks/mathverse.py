@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.benchmarks.judges import judge_letter, judge_math
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
-from noisygrpo.evaluation.reading import choice_letter, final_part
 from noisygrpo.evaluation.samples import Sample
 from noisygrpo.rewards.choices import options_of
 
@@ -33,13 +32,11 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Multiple choice by letter, else equality of formulas and numbers."""
     if row["meta"]["question_type"] != "multi-choice":
         return judge_math(completion, row)
-    letter = choice_letter(final_part(completion), row["meta"]["options"] or ("",) * 4)
-    why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == row["answer"].strip().upper(), why)
+    return judge_letter(completion, row, row["meta"]["options"] or ("",) * 4)
 
 
 def metrics(samples: Sequence[Sample]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.mathvision_rules import mathvision_correct
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import final_part
 from noisygrpo.evaluation.samples import Sample
@@ -27,13 +27,13 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """The official rules, on the final part of the completion."""
     extracted, correct = mathvision_correct(
         final_part(completion), row["answer"], row["meta"]["options"]
     )
     why = "official rules" if extracted else "no answer found"
-    return Verdict(extracted or None, correct, why)
+    return Judgement(extracted or None, correct, why)
 
 
 def metrics(samples: Sequence[Sample]) -> dict[str, Any]:

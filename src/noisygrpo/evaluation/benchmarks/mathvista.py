@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import (
-    choice_letter,
     final_part,
     last_number,
     nearest,
     only_mentioned,
+    read_letter,
     short_answer,
 )
 from noisygrpo.evaluation.samples import Sample
@@ -42,7 +42,7 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Extraction by rules, then the official normalization and comparison."""
     meta, text = row["meta"], final_part(completion)
     if meta["question_type"] == "multi_choice":
@@ -52,9 +52,9 @@ def judge(completion: str, row: Row) -> Verdict:
     else:
         extracted = short_answer(text)
     if not extracted:
-        return Verdict(None, False, "no answer found")
+        return Judgement(None, False, "no answer found")
     normal = normalize_answer(extracted, meta)
-    return Verdict(extracted, normal == row["answer"], f"normalized to {normal!r}")
+    return Judgement(extracted, normal == row["answer"], f"normalized to {normal!r}")
 
 
 def normalize_answer(extracted: str, meta: Mapping[str, Any]) -> str | None:
@@ -83,7 +83,7 @@ def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
 
 
 def _choice(text: str, choices: Sequence[str]) -> str | None:
-    letter = choice_letter(text, choices)
+    letter = read_letter(text, choices)
     if letter is not None:
         return letter
     short = short_answer(text)

@@ -2,18 +2,22 @@
 
 import dataclasses
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.benchmarks.geometry3k import judge_math
-from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.reading import choice_letter, final_part, short_answer
+from noisygrpo.evaluation.benchmarks.judges import judge_letter, judge_math
+from noisygrpo.evaluation.benchmarks.mme_cot_judge import judge_steps
+from noisygrpo.evaluation.benchmarks.mme_cot_pair import add_direct_comparison
+from noisygrpo.evaluation.evaluate import Judgement, Row
+from noisygrpo.evaluation.judge_api import JudgeEndpoint
+from noisygrpo.evaluation.samples import Sample
 
 _STEPS = (
     "\nPlease generate a step by step answer, include all your intermediate reasoning process, and "
     "provide the final answer at the end."
 )
+_STEPS_TOKENS = 4096  # the judge writes every step of an answer out
 _DIRECT = "\nPlease directly provide the final answer without any other output."
 
 
@@ -45,16 +49,18 @@ def key_steps(annotation: Mapping[str, Any]) -> list[list[str]]:
     return [steps for steps in solutions if steps]
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """A letter where the target is one, else equality of texts, numbers or formulas."""
     target = row["answer"].strip()
     if len(target) != 1 or not target.isupper():
         return judge_math(completion, row)
-    text = final_part(completion)
-    options = row["meta"]["options"] or ("",) * 9
-    letter = choice_letter(text, options) or choice_letter(short_answer(text), options)
-    why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == target, why)
+    return judge_letter(completion, row, row["meta"]["options"] or ("",) * 9)
+
+
+def add_key_steps(samples: Sequence[Sample], endpoint: JudgeEndpoint) -> dict[str, Any]:
+    """Precision, recall and F1 of key steps by the second judge."""
+    ask = dataclasses.replace(endpoint, max_tokens=_STEPS_TOKENS).ask
+    return {"key_steps": judge_steps(samples, ask, endpoint.workers)}
 
 
 BENCHMARK = Benchmark(
@@ -71,6 +77,8 @@ BENCHMARK = Benchmark(
     convert=convert,
     prompt="{question}" + _STEPS,
     judge=judge,
+    judge_more=add_key_steps,
+    finish=add_direct_comparison,
     metric="precision, recall and F1 of key steps (judge), robustness (with mme-cot-direct)",
     note=(
         "Precision and recall need --judge-url; without it there is the accuracy by rules. "
@@ -85,5 +93,6 @@ DIRECT = dataclasses.replace(
     title="MME-CoT, direct prompt",
     prompt="{question}" + _DIRECT,
     max_new_tokens=512,
+    judge_more=None,
     metric="accuracy",
 )

@@ -3,7 +3,8 @@
 It takes two evaluations, ``mme-cot`` and ``mme-cot-direct``, of the same weights on the same rows
 with the same decoding (the prompt and the length limit differ by definition). When the second of
 them finishes beside the first (``<somewhere>/mme-cot`` and ``<somewhere>/mme-cot-direct``, as by
-default), `add_robustness` puts stability, efficacy and robustness into the result of ``mme-cot``.
+default), `add_direct_comparison` puts stability, efficacy and robustness into the result of
+``mme-cot``.
 The arithmetic is in `mme_cot_metrics`.
 """
 
@@ -18,7 +19,7 @@ STEPS, DIRECT = "mme-cot", "mme-cot-direct"
 _SAME = ("model", "weights", "view", "engine", "system", "max_pixels", "min_pixels")
 
 
-def add_robustness(folder: Path) -> dict[str, Any] | None:
+def add_direct_comparison(folder: Path) -> dict[str, Any] | None:
     """Add ``robustness`` to the metrics of ``mme-cot`` if ``folder`` is one of a finished pair.
 
     Returns it, or ``None`` where there is no pair.

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
+from noisygrpo.evaluation.benchmarks.judges import judge_letter
+from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
-from noisygrpo.evaluation.reading import choice_letter, final_part
 from noisygrpo.evaluation.samples import Sample
 
 _OPTIONS = ("",) * 4
@@ -23,11 +23,9 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Right if the chosen letter is the answer's."""
-    letter = choice_letter(final_part(completion), _OPTIONS)
-    why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == row["answer"].strip().upper(), why)
+    return judge_letter(completion, row, _OPTIONS)
 
 
 def metrics(samples: Sequence[Sample]) -> dict[str, Any]:

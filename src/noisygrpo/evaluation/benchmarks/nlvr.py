@@ -1,12 +1,14 @@
 """NLVR: statements written by people about three boxes of objects, true or false."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from noisygrpo.data import DataSpec, load_examples
 from noisygrpo.errors import require
 from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions
 from noisygrpo.evaluation.evaluate import judge_by_rules
-from noisygrpo.evaluation.metrics import nlvr_metrics
+from noisygrpo.evaluation.metrics import all_correct_share, grouped, share
+from noisygrpo.evaluation.samples import Sample
 
 
 def load(benchmark: Benchmark, options: LoadOptions) -> Any:
@@ -22,6 +24,27 @@ def load(benchmark: Benchmark, options: LoadOptions) -> Any:
         image_root=options.image_root,
     )
     return load_examples(spec, check_images=False)
+
+
+def nlvr_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
+    """NLVR: consistency beside accuracy (Suhr et al., 2017 and 2019).
+
+    ``consistency``: share of statements that are judged rightly for all of their images and box
+    permutations. ``permutation_consistency``: the same per image, over its permutations.
+    ``permutation_agreement``: share of images of which all permutations get the same answer, right
+    or wrong; moving boxes never changes the truth.
+    """
+    images = grouped(samples, lambda s: s["example_id"].rsplit("-", 1)[0])
+    return {
+        "consistency": all_correct_share(samples, lambda s: s["cluster"]),
+        "permutation_consistency": share(all(s["correct"] for s in g) for g in images.values()),
+        "permutation_agreement": share(
+            len({(s["extracted"] or "").lower() for s in g}) == 1 for g in images.values()
+        ),
+        "majority_class": max(
+            share(s["answer"] == a for s in samples) or 0 for a in ("true", "false")
+        ),
+    }
 
 
 BENCHMARK = Benchmark(

@@ -1,12 +1,14 @@
 """We-Math testmini: 525 composite problems, each split into its two or three steps; 1,740 rows."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.evaluate import Row, Verdict
-from noisygrpo.evaluation.metrics import wemath_metrics
-from noisygrpo.evaluation.reading import choice_letter, final_part
+from noisygrpo.evaluation.benchmarks.judges import judge_letter
+from noisygrpo.evaluation.evaluate import Judgement, Row
+from noisygrpo.evaluation.metrics import accuracy_by, grouped
+from noisygrpo.evaluation.samples import Sample
 
 _OPTIONS = ("",) * 8
 
@@ -23,11 +25,55 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
-def judge(completion: str, row: Row) -> Verdict:
+def judge(completion: str, row: Row) -> Judgement:
     """Right if the chosen letter, A to H, is the answer's."""
-    letter = choice_letter(final_part(completion), _OPTIONS)
-    why = "no option letter found" if letter is None else f"chooses {letter}"
-    return Verdict(letter, letter == row["answer"].strip().upper(), why)
+    return judge_letter(completion, row, _OPTIONS)
+
+
+def wemath_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
+    """We-Math (Qiao et al., 2024): the four kinds of composite problems, and the two scores.
+
+    Source: We-Math/We-Math at a57a0e8, ``four_dimensional_metrics.py``. A composite problem (its
+    ``cluster``) has 2 or 3 steps and their combination (``meta.key`` ending in ``multi``)::
+
+        insufficient knowledge     IK   some step wrong, combination wrong
+        inadequate generalization  IG   all steps right, combination wrong
+        complete mastery           CM   combination right, and steps: strict all, loose any
+        rote memorization          RM   combination right, not CM
+
+        score = (N - IG / 2 - RM - IK) / N,   N = 525 composites in testmini
+    """
+    counts: dict[str, int] = defaultdict(int)
+    groups = grouped(samples, lambda s: s["cluster"])
+    for group in groups.values():
+        combined = all(s["correct"] for s in group if s["meta"]["key"].endswith("multi"))
+        steps = [s["correct"] for s in group if not s["meta"]["key"].endswith("multi")]
+        if not combined:
+            counts["IG" if all(steps) else "IK"] += 1
+            continue
+        counts["CM_strict" if all(steps) else "RM_strict"] += 1
+        counts["CM_loose" if any(steps) else "RM_loose"] += 1
+    total, lost = len(groups), counts["IG"] / 2 + counts["IK"]
+    by_steps = accuracy_by(samples, _wemath_step)
+    return {
+        "score_strict": (total - lost - counts["RM_strict"]) / total,
+        "score_loose": (total - lost - counts["RM_loose"]) / total,
+        **{name: counts[name] / total for name in ("IK", "IG", "CM_strict", "CM_loose")},
+        **{f"RM_{mode}": _rote_share(counts, mode) for mode in ("strict", "loose")},
+        "composites": total,
+        "by_steps": by_steps,
+    }
+
+
+def _rote_share(counts: Mapping[str, int], mode: str) -> float | None:
+    """Rote memorization among the combinations answered rightly, as the paper reports it."""
+    right = counts[f"CM_{mode}"] + counts[f"RM_{mode}"]
+    return counts[f"RM_{mode}"] / right if right else None
+
+
+def _wemath_step(sample: Sample) -> str:
+    steps, _, which = str(sample["meta"]["key"]).partition("steps_")
+    return f"{steps} steps" if which == "multi" else "1 step"
 
 
 BENCHMARK = Benchmark(

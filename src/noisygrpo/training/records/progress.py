@@ -19,6 +19,8 @@ from transformers import (
     TrainingArguments,
 )
 
+from noisygrpo.terminal import say
+
 SHOWN = {
     "reward": "reward",
     "advantage/gain": "gain",
@@ -75,7 +77,7 @@ class StepLines(TrainerCallback):
         """Print the line."""
         if state.is_world_process_zero:
             left = self.seconds_left(state)
-            print(step_line(kwargs["logs"], state.global_step, state.max_steps, left), flush=True)
+            say(step_line(kwargs["logs"], state.global_step, state.max_steps, left))
 
 
 class StepBar(ProgressCallback):

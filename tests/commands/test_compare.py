@@ -1,0 +1,76 @@
+"""`noisygrpo compare` as a user runs it."""
+
+import io
+import json
+
+import pytest
+from datasets import Dataset, Image
+from PIL import Image as Picture
+
+from tiny import tiny_image
+
+
+def test_evaluate_on_a_benchmark_and_compare(run_cli, model_folder, tmp_path):
+    words = ("evaluate", "--model", model_folder, "--benchmark", "playground-test", "--rows", "3")
+    short = ("--max-new-tokens", "3")
+    for name, noise in (("clean", "0"), ("noisy", "0.9")):
+        folder = ("--output-dir", str(tmp_path / name), "--noise-level", noise)
+        status, text, _ = run_cli(*words, *short, *folder)
+        assert status == 0 and "n = 3" in text
+    runs = (f"clean={tmp_path / 'clean'}", f"noisy={tmp_path / 'noisy'}")
+    status, text, _ = run_cli("compare", *runs, "--plot", str(tmp_path / "plot.png"))
+    assert status == 0 and "noisy - clean" in text
+    assert (tmp_path / "plot.png").is_file()
+
+
+SHORT = ("--batch-size", 4, "--max-new-tokens", 3)
+
+
+def png(seed):
+    buffer = io.BytesIO()
+    tiny_image(seed, 112, 56).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def write_nlvr(path, rows=6, broken=()):
+    """Statements about two images each; the images of ``broken`` rows are no images."""
+    table = Dataset.from_list(
+        [
+            {
+                "identifier": f"test-{i // 2}-0-{i % 2}",
+                "statement": f"There are {i} circles",
+                "label": "true" if i // 2 % 2 else "false",
+                "image": {"bytes": b"no image" if i in broken else png(i), "path": None},
+            }
+            for i in range(rows)
+        ]
+    )
+    table.cast_column("image", Image(decode=False)).to_parquet(str(path))
+    return path
+
+
+@pytest.fixture
+def nlvr(tmp_path):
+    return write_nlvr(tmp_path / "nlvr.parquet")
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_compare_two_evaluations(run_cli, model_folder, nlvr, tmp_path):
+    words = ("evaluate", "--model", model_folder, "--benchmark", "nlvr", "--data", nlvr, *SHORT)
+    for name, level in {"clean": 0, "noisy": 0.9}.items():
+        out = ("--output-dir", tmp_path / name, "--noise-level", level)
+        assert run_cli(*words, *out)[0] == 0
+    runs = (tmp_path / "clean", tmp_path / "noisy")
+    files = ("--plot", tmp_path / "a" / "plot.png", "--json", tmp_path / "b" / "numbers.json")
+    status, printed, error = run_cli("compare", *runs, *files, "--confidence", 0.9)
+    assert status == 0, error
+    assert "noisy - clean" in printed and "points [90 %]" in printed
+    numbers = read(tmp_path / "b" / "numbers.json")
+    (item,) = numbers["differences"]
+    assert (item["clusters"], item["n"], item["confidence"]) == (3, 6, 0.9)
+    assert item["low"] <= item["difference"] <= item["high"]
+    with Picture.open(tmp_path / "a" / "plot.png") as plot:
+        assert plot.format == "PNG"

@@ -1,0 +1,50 @@
+"""Loading: adapters merged in, types of weights, quantised bases."""
+
+import pytest
+import torch
+from peft import PeftModel
+
+from noisygrpo.errors import UserError
+from noisygrpo.models import loading
+from noisygrpo.models.loading import load_config, load_model, quantization_config, weights_dtype
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.recipes.recipe import load_recipe
+from tiny_adapter import LORA, logits
+
+
+def test_an_adapter_loads_as_its_base_with_it_merged_in(adapter, model_folder):
+    folder, expected = adapter
+    model = load_model(ModelSpec(str(folder)))
+    assert not isinstance(model, PeftModel)
+    assert torch.allclose(logits(model), expected, atol=1e-5)
+    plain = logits(load_model(ModelSpec(model_folder)))
+    assert not torch.allclose(plain, expected, atol=1e-3)
+    assert load_config(ModelSpec(str(folder))).model_type == "qwen2_5_vl"
+
+
+def test_quantisation_is_of_a_frozen_base(monkeypatch):
+    with pytest.raises(UserError, match=r"model\.quantization: '4bit' .* needs model\.lora"):
+        quantization_config(ModelSpec("x", quantization="4bit"))
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs bitsandbytes: pip install 'noisygrpo\[qlora\]'"):
+        quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))
+    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: name)
+    four = quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))
+    assert (four.load_in_4bit, four.bnb_4bit_quant_type) == (True, "nf4")
+    assert four.bnb_4bit_use_double_quant and four.bnb_4bit_compute_dtype == torch.bfloat16
+    assert quantization_config(ModelSpec("x", lora=LORA, quantization="8bit")).load_in_8bit
+
+
+def test_trained_weights_are_float32_unless_the_recipe_says_otherwise(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert weights_dtype(ModelSpec(), train=True) is torch.float32
+    assert weights_dtype(ModelSpec(), train=False) is None
+    assert weights_dtype(ModelSpec(lora={"r": 8}), train=True) is None
+    assert weights_dtype(ModelSpec(dtype="bfloat16"), train=True) is torch.bfloat16
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert weights_dtype(ModelSpec(), train=False) is torch.float32
+
+
+def test_the_shipped_model_is_trained_in_float32():
+    model = load_model(load_recipe("playground").model, train=True)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}

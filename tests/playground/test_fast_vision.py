@@ -1,0 +1,50 @@
+"""Windows of the vision tower in one call."""
+
+import torch
+from PIL import Image
+
+from noisygrpo.playground import (
+    batch_vision_windows,
+)
+from noisygrpo.playground.lessons import converse
+from noisygrpo.playground.model import build_model, build_processor, build_tokenizer
+from noisygrpo.playground.warmstart import (
+    tokenizer_texts,
+)
+
+
+def _processor():
+    return build_processor(build_tokenizer(tokenizer_texts(60)))
+
+
+def _chat(processor, question, **options):
+    content = [{"type": "image"}, {"type": "text", "text": question}]
+    return processor.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, **options
+    )
+
+
+def test_windows_in_one_call_give_the_same_logits_and_gradients():
+    processor = _processor()
+    batch = converse(processor, 0, "look", 0, 2)
+    results = []
+    for fast in (False, True):
+        model = build_model(processor.tokenizer, seed=1)
+        if fast:
+            assert batch_vision_windows(model) == 4
+        out = model(**batch)
+        out.loss.backward()
+        results.append((out.logits.detach(), model.model.visual.patch_embed.proj.weight.grad))
+    torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-7)
+
+
+def test_pictures_of_different_sizes_take_the_original_path():
+    processor = _processor()
+    images = [[Image.new("RGB", (400, 100), "grey")], [Image.new("RGB", (120, 60), "white")]]
+    text = [_chat(processor, "hi")] * 2
+    inputs = processor(text=text, images=images, return_tensors="pt", padding=True)
+    stock, fast = (build_model(processor.tokenizer, seed=1).eval() for _ in range(2))
+    batch_vision_windows(fast)
+    with torch.no_grad():
+        assert torch.equal(stock(**inputs).logits, fast(**inputs).logits)
