@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.hints.ladder import Attempt
 from noisygrpo.training.hints.prompts import TOKEN_TYPES, fit_token_types
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.show import Shown
@@ -19,53 +18,38 @@ from noisygrpo.training.views.show import Shown
 class Weighed:
     """A batch's rewards, levels and advantages, over all processes."""
 
-    rewards: Float[Tensor, "prompts group"]
-    """Weighted sums; NaN is unscorable."""
-
-    levels: Float[Tensor, "prompts group"]
-    """Noise levels, float64."""
-
-    advantages: Float[Tensor, "prompts group"]
-    """What the update weighs completions with."""
-
-    gain: Float[Tensor, " prompts"] | None
-    """Weight of the prior, where there is one."""
+    rewards: Float[Tensor, "prompts group"]  # weighted sums; NaN is unscorable
+    levels: Float[Tensor, "prompts group"]  # of noise, float64
+    advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
+    gain: Float[Tensor, " prompts"] | None  # weight of the prior, where there is one
 
 
 @dataclass
 class Batch:
-    """This process's share of a generation batch, from the plan of its views to its rewards."""
+    """This process's share of a generation batch, from the plan of its views to its rewards.
 
-    rollouts: list[Rollout]
-    """In the order of the rows."""
+    ``rewards [R, functions]`` are what each function gave, over all processes; NaN is nothing.
+    """
 
-    training: bool
-    """Whether these are trained on; those of evaluation are clean and have no hints."""
-
-    prompts: list[Any] = field(default_factory=list)
-    """As TRL made them of the rows, with the clean images in them."""
-
-    shown: Shown | None = None
-    """The prompts as they are sampled from and scored; None before they are tokenized."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    """What each row is trained on, by hint level; empty without hints."""
-
+    rollouts: list[Rollout]  # in the order of the rows
+    training: bool  # whether these are trained on; those of evaluation are clean, without hints
+    prompts: list[Any] = field(default_factory=list)  # as TRL made them, with the clean images
+    shown: Shown | None = None  # the prompts as sampled from and scored, once they are tokenized
+    hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
-    """What each function gave, over all processes; NaN where it gave nothing."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The examples, with the columns that tell reward functions of views and hints."""
         return [rollout.row for rollout in self.rollouts]
 
-    def take_hints(self, attempts: list[Attempt]) -> Sampled:
-        """Go on with one attempt of each row, as if it had been the only one sampled."""
-        self.attempts = attempts
-        for rollout, attempt in zip(self.rollouts, attempts, strict=True):
-            rollout.take_hint(attempt.hint)
-        log_probs = [attempt.log_probs for attempt in attempts]
-        ids = [list(attempt.completion_ids) for attempt in attempts]
+    def take_hints(self, rollouts: list[Rollout]) -> Sampled:
+        """Go on with each row at one hint level, as if nothing else had been sampled."""
+        self.rollouts, self.hinted = rollouts, True
+        for rollout in rollouts:
+            rollout.row.update(rollout.columns())
+        log_probs = [rollout.log_probs for rollout in rollouts]
+        ids = [list(rollout.completion_ids) for rollout in rollouts]
         return ids, None if log_probs[0] is None else log_probs
 
     def turns(self, texts: Sequence[str]) -> list[Any]:
@@ -84,9 +68,9 @@ class Batch:
             completion_ids: what was sampled.
             completions: what TRL made of it, without the hints that it goes on from.
         """
-        if self.attempts:
-            prompt_ids = [list(attempt.prompt_ids) for attempt in self.attempts]
-            completions = self.turns([attempt.text for attempt in self.attempts])
+        if self.hinted:
+            prompt_ids = [list(rollout.prompt_ids) for rollout in self.rollouts]
+            completions = self.turns([rollout.completion for rollout in self.rollouts])
         elif self.shown is not None:
             prompt_ids = self.shown.scored_ids
         found = zip(self.rollouts, prompt_ids, completion_ids, completions, strict=True)
@@ -114,10 +98,10 @@ class Batch:
             width: tokens of prompts with hints and completions.
             completion: tokens of completions.
         """
-        if not self.attempts or self.shown is None:
+        if not self.hinted or self.shown is None:
             return {}
-        plain = self.shown.scored_ids
-        added = [len(a.prompt_ids) - len(ids) for a, ids in zip(self.attempts, plain, strict=True)]
+        both = zip(self.rollouts, self.shown.scored_ids, strict=True)
+        added = [len(rollout.prompt_ids) - len(plain) for rollout, plain in both]
         if not any(added):
             return {}
         return {

@@ -6,6 +6,7 @@ noise are a pure function of (seed, step, example id, rollout index): the same o
 processes and loader workers, and after a resume.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,58 +22,30 @@ from noisygrpo.methods.views import View, view_seed
 class Hint:
     """What one hint level gives a row."""
 
-    level: int = 0
-    """g, from 0."""
-
-    ratio: float = 0.0
-    """g / M, the share of the reasoning's steps."""
-
-    text: str = ""
-    """The hint in its template; "" is none."""
+    level: int = 0  # g, from 0
+    ratio: float = 0.0  # g / M, the share of the reasoning's steps
+    text: str = ""  # the hint in its template; "" is none
+    ids: Sequence[int] = ()  # its tokens, where the ladder has asked for them
 
 
 @dataclass
 class Rollout:
     """One rollout of a group: whose it is, what it sees, and then what became of it."""
 
-    row: dict[str, Any]
-    """The example, with the columns that reward functions get."""
-
-    index: int
-    """Position within the group, 0..G-1."""
-
-    view: View
-    """Level, and whether the noise is shared."""
-
-    seed: int
-    """Seed of the run."""
-
-    step: int
-    """Optimizer step that the rollout was made for, from 1."""
-
-    kind: str
-    """One of ``methods.noise.NOISE_KINDS``."""
-
-    hint: Hint = Hint()
-    """What stands in front of the completion, or behind the question."""
-
-    prompt_ids: Sequence[int] = ()
-    """Tokens of the prompt that is scored: with the clean images and the hint."""
-
-    completion_ids: Sequence[int] = ()
-    """What was sampled behind it."""
-
-    completion: str = ""
-    """The assistant's turn as text; it begins with the hint, where that stands there."""
-
-    rewards: dict[str, float] = field(default_factory=dict)
-    """By reward function; NaN where it gave none."""
-
-    reward: float = float("nan")
-    """Their weighted sum; NaN if unscorable."""
-
-    advantage: float = 0.0
-    """What the update weighs it with."""
+    row: dict[str, Any]  # the example, with the columns that reward functions get
+    index: int  # position within the group, 0..G-1
+    view: View  # level, and whether the noise is shared
+    seed: int  # of the run
+    step: int  # optimizer step that the rollout was made for, from 1
+    kind: str  # one of ``methods.noise.NOISE_KINDS``
+    hint: Hint = Hint()  # what stands in front of the completion, or behind the question
+    prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
+    completion_ids: Sequence[int] = ()  # what was sampled behind these
+    log_probs: Any = None  # the engine's, of the completion's tokens, where it gives any
+    completion: str = ""  # the assistant's turn; it begins with the hint, where that stands there
+    rewards: dict[str, float] = field(default_factory=dict)  # by function; NaN where it gave none
+    reward: float = math.nan  # their weighted sum (the selecting one until then); NaN: unscorable
+    advantage: float = 0.0  # what the update weighs it with
 
     @property
     def example_id(self) -> str:
@@ -104,7 +77,7 @@ class Rollout:
         ]
 
     def columns(self) -> dict[str, Any]:
-        """Return what tells a reward function what the rollout saw."""
+        """Return what tells a reward function what the rollout saw and began from."""
         return {
             "noise_level": self.view.level,
             "hint_ratio": self.hint.ratio,
@@ -112,11 +85,6 @@ class Rollout:
             "hint": self.hint.text,
             "rollout_index": self.index,
         }
-
-    def take_hint(self, hint: Hint) -> None:
-        """Enter the hint, for the record and for the reward functions."""
-        self.hint = hint
-        self.row.update(self.columns())
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

@@ -191,7 +191,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         selected = self._hints.climb(batch.rollouts, batch.shown, first, *trls)
         self._recorder.add(selected.metrics)
         self.state.num_input_tokens_seen += selected.untold
-        return batch.take_hints(selected.attempts)
+        return batch.take_hints(selected.rollouts)
 
     def _sample(self, batch: Batch, *inputs: Any, **kw: Any) -> Sampled:
         with self._spent("generate"):
@@ -214,8 +214,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         completion_ids_list: Any,
     ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
-        if batch is not None and batch.attempts:
-            said = [attempt.reward for attempt in batch.attempts]
+        if batch is not None and batch.hinted:
+            said = [rollout.reward for rollout in batch.rollouts]
             calculate = partial(self._selecting.repeat, said, calculate)
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
