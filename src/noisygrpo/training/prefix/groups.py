@@ -61,7 +61,7 @@ KNOWN_KEYS = {*MODEL_KEYS, "num_images", "mm_token_type_ids"}
 """What a batch may hold besides tokens."""
 
 
-def obstacle(model: PreTrainedModel) -> str | None:
+def obstacle(model: PreTrainedModel, kernel: str = "sdpa") -> str | None:
     """Return why groups cannot share their prompt in this model; ``None`` if they can."""
     if model.config.model_type not in FAMILIES:
         return f"it was not checked for model type {model.config.model_type!r}"
@@ -70,6 +70,8 @@ def obstacle(model: PreTrainedModel) -> str | None:
         return f"it needs attn_implementation 'sdpa', not {text._attn_implementation!r}"
     if any(kind != "full_attention" for kind in text.to_dict().get("layer_types") or []):
         return "the model has layers without full attention"
+    if kernel == "flex" and text.to_dict().get("attention_dropout"):
+        return "FlexAttention has no dropout"
     return None
 
 
@@ -82,16 +84,22 @@ class CompletionStates:
         ``kernel`` computes the attention of groups: ``sdpa`` or ``flex``.
         """
         attention.register()
-        name = attention.NAME
         text_only = model.config.get_text_config() is model.config
+        name = attention.NAME
         model.set_attn_implementation(name if text_only else {"text_config": name})
-        self.model = model
-        self.kernel = kernel
-        self.mrope = FAMILIES[model.config.model_type]
+        self.model, self._kernel = model, kernel
         self._index: Tensor | None = None
         self._image: ImageOutput | None = None
         model.base_model.register_forward_pre_hook(self._before, with_kwargs=True)
         model.base_model.register_forward_hook(self._after)
+
+    def mask(self, layout: Layout) -> Any:
+        """Return the mask by which the kernel knows the segments."""
+        if self._kernel == "flex":
+            return block_mask(layout.visible)
+        kind = self.model.device.type
+        cast = torch.is_autocast_enabled(kind)
+        return layout.additive_mask(torch.get_autocast_dtype(kind) if cast else self.model.dtype)
 
     @contextmanager
     def only(self, index: Int[Tensor, " K"], image: ImageOutput | None) -> Iterator[None]:
@@ -139,35 +147,27 @@ def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
 
 
 def prompt_positions(
-    states: CompletionStates, batch: Prompts, first: Sequence[int], images: dict[str, Any]
+    model: PreTrainedModel, batch: Prompts, first: Sequence[int], images: dict[str, Any]
 ) -> Int[Tensor, "... g N"]:
     """Return the positions that the model gives the prompt tokens of these rows.
 
     Args:
-        states: of the model.
+        model: without its wrappers.
         batch: the rows.
         first: one row of each group.
         images: of these rows only, with ``mm_token_type_ids`` of the whole row.
     """
     ids, mask = batch.ids[first], batch.mask[first]
     grid, kinds = images.get("image_grid_thw"), images.get("mm_token_type_ids")
-    if not states.mrope or grid is None or kinds is None:
+    if not FAMILIES[model.config.model_type] or grid is None or kinds is None:
         return plain_positions(mask)
-    positions, _ = states.model.base_model.get_rope_index(
+    positions, _ = model.base_model.get_rope_index(
         input_ids=ids,
         mm_token_type_ids=kinds[:, : ids.size(1)],
         image_grid_thw=grid,
         attention_mask=mask,
     )
     return positions
-
-
-def images_of(rows: Sequence[int], images: dict[str, Any]) -> dict[str, Any]:
-    """Return the images of some rows; nothing but ``mm_token_type_ids`` if they have none."""
-    chosen = select_rows(images, rows) if images else {}
-    if not any(chosen.get("num_images") or []):
-        chosen = {key: value for key, value in chosen.items() if key not in IMAGE_KEYS}
-    return chosen
 
 
 def score_groups(
@@ -190,34 +190,28 @@ def score_groups(
     """
     groups = find_groups(batch, images)
     first = [rows[0] for rows in groups]
-    chosen = images_of(first, images)
-    layout = build_layout(batch, groups, prompt_positions(states, batch, first, chosen))
-    inputs = {key: chosen[key] for key in MODEL_KEYS if key in chosen}
-    image = None
+    chosen = select_rows(images, first)
+    layout = build_layout(batch, groups, prompt_positions(states.model, batch, first, chosen))
+    inputs, image = {key: chosen[key] for key in MODEL_KEYS if key in chosen}, None
     if frozen is not None and "image_grid_thw" in inputs:
-        image = frozen.output(chosen)
-        inputs = {}
+        inputs, image = {}, frozen.output(chosen)
     index, labels, target = _at_least_one(layout)
     with states.only(index, image):
         output = model(
             input_ids=layout.input_ids,
-            attention_mask=_mask(states, layout),
+            attention_mask=states.mask(layout),
             position_ids=layout.position_ids,
             shift_labels=labels[None],
             fused_lm_head=True,
             **inputs,
         )
-    shape = batch.completion_ids.shape
 
-    def rows_of(values: Float[Tensor, "1 K"] | None) -> Float[Tensor, "B T"] | None:
-        if values is None:
-            return None
-        flat = values.new_zeros(shape.numel()).scatter(0, target, values[0])
-        return flat.view(shape)
+    def by_row(values: Float[Tensor, "1 K"]) -> Float[Tensor, "B T"]:
+        flat = values.new_zeros(batch.completion_ids.numel()).scatter(0, target, values[0])
+        return flat.view_as(batch.completion_ids)
 
-    log_probs = rows_of(output.log_probs)
-    assert log_probs is not None
-    return log_probs, rows_of(output.entropy)
+    entropy = output.entropy
+    return by_row(output.log_probs), None if entropy is None else by_row(entropy)
 
 
 def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
@@ -226,14 +220,3 @@ def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         return layout.index, layout.labels, layout.target
     zero = layout.index.new_zeros(1)
     return zero, zero - 100, zero
-
-
-def _mask(states: CompletionStates, layout: Layout) -> Any:
-    if states.kernel == "flex":
-        return block_mask(layout.visible)
-    return layout.additive_mask(_dtype(states.model))
-
-
-def _dtype(model: PreTrainedModel) -> torch.dtype:
-    kind = model.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype

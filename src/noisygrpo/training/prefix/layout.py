@@ -32,17 +32,10 @@ Rows = list[int]
 class Prompts:
     """A batch of rows as TRL scores them, cut into prompts and completions."""
 
-    ids: Int[Tensor, "B N"]
-    """Prompt tokens, left padded."""
-
-    mask: Int[Tensor, "B N"]
-    """1 where ``ids`` is a token, 0 where it is padding."""
-
-    completion_ids: Int[Tensor, "B T"]
-    """Completion tokens, right padded."""
-
+    ids: Int[Tensor, "B N"]  # prompt tokens, left padded
+    mask: Int[Tensor, "B N"]  # 1 where ``ids`` is a token, 0 where it is padding
+    completion_ids: Int[Tensor, "B T"]  # right padded
     completion_mask: Int[Tensor, "B T"]
-    """1 where ``completion_ids`` is a token, 0 where it is padding."""
 
     @property
     def regular(self) -> bool:
@@ -53,27 +46,22 @@ class Prompts:
         return not bool(holes | (prompt.sum(1) < 2).any())
 
 
+def cut(ids: Int[Tensor, "B N+T"], mask: Int[Tensor, "B N+T"], keep: int) -> Prompts:
+    """Return rows of which the last ``keep`` tokens, T, are the completion."""
+    width = ids.size(1) - keep
+    return Prompts(ids[:, :width], mask[:, :width], ids[:, width:], mask[:, width:])
+
+
 @dataclass(frozen=True)
 class Layout:
     """One sequence per group, and where the scored tokens are in it."""
 
-    input_ids: Int[Tensor, "g L"]
-    """Tokens; padding repeats the prompt's last token."""
-
-    position_ids: Int[Tensor, "... g L"]
-    """Positions; ``[3, g, L]`` for M-RoPE."""
-
-    visible: Bool[Tensor, "g G S keys"]
-    """What the queries of each segment see of the prefix's P and their segment's S keys."""
-
-    index: Int[Tensor, " K"]
-    """Places in the flattened ``[g L]`` whose hidden states predict the scored tokens."""
-
-    labels: Int[Tensor, " K"]
-    """The scored tokens."""
-
-    target: Int[Tensor, " K"]
-    """Their places in the flattened ``[B T]``."""
+    input_ids: Int[Tensor, "g L"]  # padding repeats the prompt's last token
+    position_ids: Int[Tensor, "... g L"]  # ``[3, g, L]`` for M-RoPE
+    visible: Bool[Tensor, "g G S keys"]  # of the prefix's P and the segment's S keys, by query
+    index: Int[Tensor, " K"]  # of the hidden states in ``[g L]`` that predict the scored tokens
+    labels: Int[Tensor, " K"]  # the scored tokens
+    target: Int[Tensor, " K"]  # their places in the flattened ``[B T]``
 
     def additive_mask(self, dtype: torch.dtype) -> Float[Tensor, "g G S keys"]:
         """Return ``visible`` as 0 and the dtype's least number; one copy for a group's segments."""
