@@ -12,7 +12,7 @@ from noisygrpo.errors import UserError
 from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError, require_finite
-from noisygrpo.training.image_tokens import check_image_tokens
+from noisygrpo.training.image_tokens import check_tokens
 from noisygrpo.training.model import ban_tokens
 from noisygrpo.training.records.metrics import (
     Clock,
@@ -22,7 +22,7 @@ from noisygrpo.training.records.metrics import (
     total_rewards,
 )
 from noisygrpo.training.records.progress import step_line
-from noisygrpo.training.records.rollouts import append_lines, drop_steps_after
+from noisygrpo.training.records.rollouts import ROLLOUTS_FILE, append_lines, drop_steps_after
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.views.plan import plan_batch
 from noisygrpo.training.views.preprocess import OncePerImage, once_per_image
@@ -151,15 +151,15 @@ def test_log_lines_survive_numbers_json_has_not(tmp_path):
 
 
 def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
-    path = tmp_path / "log.jsonl"
+    path = tmp_path / ROLLOUTS_FILE
     append_lines(path, [{"step": step, "text": "a\u2028b"} for step in (1, 2, 2, 3)])
     with path.open("a") as file:
         file.write('{"step": 2, "te')
-    drop_steps_after(path, 2)
+    drop_steps_after(tmp_path, 2)
     kept = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [record["step"] for record in kept] == [1, 2, 2]
-    assert [entry.name for entry in tmp_path.iterdir()] == ["log.jsonl"]
-    drop_steps_after(tmp_path / "none.jsonl", 0)
+    assert [entry.name for entry in tmp_path.iterdir()] == [ROLLOUTS_FILE]
+    drop_steps_after(tmp_path / "none", 0)
 
 
 @pytest.mark.parametrize("clean", [False, True])
@@ -242,11 +242,20 @@ def test_vision_tokens_are_found_and_banned():
 
 
 def test_image_tokens_must_match_features_by_row():
-    grids = [[1, 4, 4], [1, 2, 4], [1, 4, 4]]  # 4, 2 and 4 features
+    grids = {"image_grid_thw": [[1, 4, 4], [1, 2, 4], [1, 4, 4]]}  # 4, 2 and 4 features
     good = [[9] * 4 + [1], [9] * 6 + [1], [1]]
-    check_image_tokens(good, [1, 2, 0], grids, 9, 2, ["a", "b", "c"])
+    images, rollouts = [[0], [0, 0], []], [SimpleNamespace(example_id=name) for name in "abc"]
+    processor = SimpleNamespace(image_processor=SimpleNamespace(merge_size=2))
+
+    def check(ids, fields=grids, token=9):
+        shown = SimpleNamespace(ids=ids, clean=images, fields=fields)
+        check_tokens(shown, rollouts, token, processor)
+
+    check(good)
     with pytest.raises(UserError, match=r"row 'b': its prompt has 7 .* 2 image\(s\) give 6"):
-        check_image_tokens([good[0], [9] * 7, [1]], [1, 2, 0], grids, 9, 2, ["a", "b", "c"])
+        check([good[0], [9] * 7, [1]])
+    check([good[0], [9] * 7, [1]], fields={"pixel_values": None})  # another layout
+    check([good[0], [9] * 7, [1]], token=None)
 
 
 def test_line_says_what_one_waits_for():

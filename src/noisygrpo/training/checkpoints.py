@@ -24,17 +24,11 @@ from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState
 from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
-from noisygrpo.training.records.rollouts import (
-    METRICS_FILE,
-    ROLLOUTS_FILE,
-    ROLLOUTS_FOLDER,
-    drop_files_after,
-    drop_steps_after,
-)
+from noisygrpo.training.records.rollouts import drop_steps_after
 
 
 class EpochSampler(RepeatSampler):
@@ -80,12 +74,7 @@ def by_epoch(plain: RepeatSampler) -> EpochSampler:
 class FreshLogs(TrainerCallback):
     """Before the first step drops logged steps that this run is about to do (again)."""
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
         if state.is_world_process_zero:
-            folder = Path(args.output_dir or ".")
-            for name in (METRICS_FILE, ROLLOUTS_FILE):
-                drop_steps_after(folder / name, state.global_step)
-            drop_files_after(folder / ROLLOUTS_FOLDER, state.global_step)
+            drop_steps_after(Path(args.output_dir or "."), state.global_step)

@@ -1,7 +1,7 @@
 """What a run's settings must satisfy, checked before a model is loaded.
 
-Every check is a pure function of the configuration and raises ``UserError`` with the field, its
-value and what is allowed. What needs the data is checked in ``run.check_dataset``.
+Every wrong setting raises ``UserError`` with the field, its value and what is allowed. What needs
+the data is checked in ``dataset``.
 """
 
 import os
@@ -45,6 +45,12 @@ LEAST: dict[str, float] = {
 }
 """Fields with a smallest value; ``None`` is fine where the field allows it."""
 
+POSITIVE = ("temperature", "bayes_alpha")
+"""Fields that must be above 0."""
+
+GRPO_ONLY = {"scale_rewards": "group", "multi_objective_aggregation": "sum_then_normalize"}
+"""Fields that only TRL's advantage reads, and their defaults."""
+
 
 def check_batch(config: "NoisyGRPOConfig") -> None:
     """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
@@ -68,7 +74,7 @@ def check_batch(config: "NoisyGRPOConfig") -> None:
 
 
 def validate(config: "NoisyGRPOConfig") -> None:
-    """Check everything that needs no model and no data; a pure function.
+    """Check everything that needs no model and no data.
 
     Raises:
         UserError: naming the field, its value and what is allowed.
@@ -80,83 +86,59 @@ def validate(config: "NoisyGRPOConfig") -> None:
     for name, least in LEAST.items():
         enough = values[name] is None or values[name] >= least
         require(enough, f"{name}: {values[name]!r} must be at least {least}")
-    for name in ("temperature", "bayes_alpha"):
+    for name in POSITIVE:
         require(values[name] > 0, f"{name}: {values[name]!r} must be above 0")
     _check_views(config)
-    _check_hints(config)
-    _check_advantage(config)
-    _check_engine(config)
-    require(
-        not (config.log_view_ratio and config.noise_kind == "rotation"),
-        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
-    )
+    if config.advantage == "bayesian":
+        _check_prior(config)
+    if config.advantage != "grpo":
+        for name, default in GRPO_ONLY.items():
+            require(
+                values[name] == default,
+                f"{name}: {values[name]!r} has no effect on advantage {config.advantage!r}; leave "
+                f"it at {default!r}",
+            )
+    _check_together(config)
 
 
 def _check_views(config: "NoisyGRPOConfig") -> None:
+    plan, group = str(config.view_plan), config.num_generations
+    decay = config.noise_decay_coefficient, config.noise_decay_mid_step
+    fields = f"view_plan {plan}, noise_levels, clean_rollouts"
     try:
-        check_view_plan(
-            config.view_plan or "",
-            config.num_generations,
-            config.noise_levels,
-            config.clean_rollouts,
-        )
+        check_view_plan(plan, group, config.noise_levels, config.clean_rollouts)
+        fields = "noise_decay, its coefficient and mid_step"
+        check_schedule(str(config.noise_decay), 1, *decay)
     except ValueError as error:
-        raise UserError(
-            f"view_plan {config.view_plan}, noise_levels, clean_rollouts: {error}"
-        ) from error
-    try:
-        check_schedule(
-            str(config.noise_decay), 1, config.noise_decay_coefficient, config.noise_decay_mid_step
-        )
-    except ValueError as error:
-        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
+        raise UserError(f"{fields}: {error}") from error
 
 
-def _check_hints(config: "NoisyGRPOConfig") -> None:
+def _check_prior(config: "NoisyGRPOConfig") -> None:
+    """See that the rollouts of a group are not equally noisy."""
+    group, levels = config.num_generations, set(config.noise_levels or (0.0, 1.0))
+    settings = (
+        "advantage: bayesian takes its prior from different noise levels, but view_plan "
+        f"{config.view_plan!r} with noise_levels {config.noise_levels}"
+    )
+    require(config.noisy, f"{settings} shows every rollout the clean image")
+    first = group // 2 if config.view_plan == "split" else 1
+    clean = first if config.clean_rollouts is None else config.clean_rollouts
+    one = len(levels) == 1
+    alike = one if config.view_plan == "grid" else clean == group or (clean == 0 and one)
     require(
-        config.hint_template.count("{hint}") == 1,
-        f"hint_template: {config.hint_template!r} must contain {{hint}} once",
+        not alike,
+        f"{settings} and clean_rollouts {config.clean_rollouts} gives all {group} rollouts of a "
+        "group one",
     )
 
 
-def _check_advantage(config: "NoisyGRPOConfig") -> None:
-    name = config.advantage
-    if name == "bayesian":
-        require(
-            config.noisy,
-            "advantage: bayesian takes its prior from different noise levels, but view_plan "
-            f"{config.view_plan!r} with noise_levels {config.noise_levels} shows every rollout the "
-            "clean image",
-        )
-        require(
-            not _one_level(config),
-            "advantage: bayesian takes its prior from different noise levels, but view_plan "
-            f"{config.view_plan!r} with noise_levels {config.noise_levels} and clean_rollouts "
-            f"{config.clean_rollouts} gives all {config.num_generations} rollouts of a group one",
-        )
-    if name != "grpo":
-        for field, default in (
-            ("scale_rewards", "group"),
-            ("multi_objective_aggregation", "sum_then_normalize"),
-        ):
-            value = vars(config)[field]
-            require(
-                value == default,
-                f"{field}: {value!r} has no effect on advantage {name!r}; leave it at {default!r}",
-            )
-
-
-def _one_level(config: "NoisyGRPOConfig") -> bool:
-    """Tell whether all rollouts of a group are equally noisy."""
-    group, levels = config.num_generations, set(config.noise_levels or (0.0, 1.0))
-    if config.view_plan == "grid":
-        return len(levels) == 1
-    first = group // 2 if config.view_plan == "split" else 1
-    clean = first if config.clean_rollouts is None else config.clean_rollouts
-    return clean == group or (clean == 0 and len(levels) == 1)
-
-
-def _check_engine(config: "NoisyGRPOConfig") -> None:
+def _check_together(config: "NoisyGRPOConfig") -> None:
+    """Refuse settings that one cannot have together."""
+    template, mask = config.hint_template, config.off_policy_mask_threshold
+    require(
+        template.count("{hint}") == 1,
+        f"hint_template: {template!r} must contain {{hint}} once",
+    )
     require(
         config.shared_prefix or config.shared_prefix_kernel == "sdpa",
         f"shared_prefix_kernel: {config.shared_prefix_kernel!r} has no effect without "
@@ -167,7 +149,11 @@ def _check_engine(config: "NoisyGRPOConfig") -> None:
         "shared_prefill: true has no effect with use_vllm: true; vLLM shares prefixes by itself",
     )
     require(
-        not (config.use_vllm and config.noisy and config.off_policy_mask_threshold is not None),
-        f"off_policy_mask_threshold: {config.off_policy_mask_threshold} compares the log-probs of "
-        "view and clean image and would mask noisy rollouts; leave it out",
+        not (config.use_vllm and config.noisy and mask is not None),
+        f"off_policy_mask_threshold: {mask} compares the log-probs of view and clean image and "
+        "would mask noisy rollouts; leave it out",
+    )
+    require(
+        not (config.log_view_ratio and config.noise_kind == "rotation"),
+        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
     )

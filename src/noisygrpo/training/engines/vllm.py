@@ -27,6 +27,7 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -42,40 +43,18 @@ Ids = list[list[int]]
 Images = Sequence[Sequence[Image.Image] | None]
 
 
+@dataclass
 class VLLMEngine:
     """Samples with TRL's ``VLLMGeneration``, colocated or a server."""
 
-    def __init__(
-        self,
-        engine: Any,
-        config: NoisyGRPOConfig,
-        processor: Any,
-        *,
-        image_token: int | None,
-        step: Callable[[], int],
-        main: bool,
-        profile: Callable[[str], AbstractContextManager[Any]],
-    ) -> None:
-        """Take what samples.
-
-        Args:
-            engine: TRL's ``VLLMGeneration``.
-            config: the run's settings.
-            processor: the model's, for its patch size.
-            image_token: the token that stands for one image feature.
-            step: returns the optimizer steps done; weights are synchronised when it moves.
-            main: whether this is the main process, which talks to a server.
-            profile: TRL's ``profiling_context`` of the trainer.
-        """
-        self._engine, self._config, self._processor = engine, config, processor
-        self._image_token, self._step, self._main = image_token, step, main
-        self._profile = profile
-        self._loaded: int | None = None
-
-    @property
-    def whole_batches(self) -> bool:
-        """Whether every G-th prompt of a batch is sent, so that the batch must be whole."""
-        return self._config.vllm_mode == "server"
+    engine: Any  # TRL's ``VLLMGeneration``
+    config: NoisyGRPOConfig
+    processor: Any  # the model's, for its patch size
+    image_token: int | None  # stands for one image feature
+    step: Callable[[], int]  # optimizer steps done; weights are synchronised when it moves
+    main: bool  # whether this is the main process, which talks to a server
+    profile: Callable[[str], AbstractContextManager[Any]]  # TRL's ``profiling_context``
+    loaded: int | None = None  # the step whose weights the engine has
 
     def sample(
         self,
@@ -100,20 +79,20 @@ class VLLMEngine:
         Raises:
             UserError: naming a row whose prompt the engine reads otherwise than it is scored.
         """
-        if self._loaded != self._step():
-            with self._profile("sync_weights"):
+        if self.loaded != self.step():
+            with self.profile("sync_weights"):
                 self._sync_weights()
-            self._loaded = self._step()
+            self.loaded = self.step()
         prompts, images = self._translate(ids, images, fields)
         # Every process must send alike, so this asks for the plan and not for the views drawn.
-        several = self._config.noisy and training
+        several = self.config.noisy and training
         count, rows = 1 if several else group, row_names(rollouts, len(ids))
         with self._lengths_checked(rows, fields, count):
-            seen, completion_ids, log_probs, _ = self._engine.generate(
+            seen, completion_ids, log_probs, _ = self.engine.generate(
                 prompts=prompts,
                 images=images,
                 num_generations=count,
-                profiler=self._profile("vLLM.generate"),
+                profiler=self.profile("vLLM.generate"),
             )
         for each in zip(rows, ids, seen, strict=True):
             check_prompt(*each)
@@ -121,11 +100,11 @@ class VLLMEngine:
         return completions, [[token[0] for token in row] for row in log_probs]
 
     def _sync_weights(self) -> None:
-        engine = self._engine
+        engine = self.engine
         engine.sync_weights()
-        if self._config.vllm_mode == "colocate":
+        if self.config.vllm_mode == "colocate":
             engine.llm.llm_engine.reset_encoder_cache()
-        elif self._main:
+        elif self.main:
             client = engine.vllm_client
             answer = client.session.post(f"{client.base_url}/reset_encoder_cache")
             require(
@@ -139,10 +118,10 @@ class VLLMEngine:
         self, rows: list[str], fields: dict[str, Any], count: int
     ) -> AbstractContextManager[None]:
         """Return the context in which a server's image lengths are compared, in Qwen's layout."""
-        if self._config.vllm_mode == "colocate":
+        if self.config.vllm_mode == "colocate":
             return nullcontext()
         known = [row if "image_grid_thw" in fields else None for row in rows]
-        return check_lengths(self._engine, gather_object(known)[::count])
+        return check_lengths(self.engine, gather_object(known)[::count])
 
     def _translate(
         self, ids: Any, images: Any, fields: dict[str, Any]
@@ -151,12 +130,12 @@ class VLLMEngine:
         prompts: Ids = [list(row) for row in ids]
         if images is None or "image_grid_thw" not in fields:
             return prompts, images
-        if self._config.max_pixels is not None or self._config.min_pixels is not None:
-            patch = self._processor.image_processor.patch_size
+        if self.config.max_pixels is not None or self.config.min_pixels is not None:
+            patch = self.processor.image_processor.patch_size
             images = fit_images(images, fields["image_grid_thw"], patch)
-        if self._config.vllm_mode == "colocate":  # a server is told where the features belong
-            assert self._image_token is not None
-            prompts = [fold_images(row, self._image_token) for row in prompts]
+        if self.config.vllm_mode == "colocate":  # a server is told where the features belong
+            assert self.image_token is not None
+            prompts = [fold_images(row, self.image_token) for row in prompts]
         return prompts, images
 
 

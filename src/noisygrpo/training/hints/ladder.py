@@ -119,7 +119,7 @@ class HintLadder:
         config, group = self.config, self.config.num_generations
         tried = [self._levels(rollout) for rollout in rollouts]
         hints = [[rollout.hint for rollout in levels] for levels in tried]
-        rows = [[len(hint.ids) for hint in row] + new_levels(row) for row in hints]
+        rows = [[*(len(hint.ids) for hint in row), *new_levels(row)] for row in hints]
         lengths, new = self._gather(rows)[::group].chunk(2, 1)  # a group has one prompt
         table = HintLevels(new.bool(), group, config.hint_selection, config.hint_stop_early)
         return Climb(tried, shown, lengths, table)

@@ -26,11 +26,10 @@ from torch import Tensor
 from noisygrpo.methods.hints import hint_ratios, hint_text
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.rollout import Hint
+from noisygrpo.training.views.show import Prompt
 
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
 """Fields of a prompt that hold one number per token, 0 for text."""
-
-Prompt = Sequence[Mapping[str, Any]] | str
 
 
 def row_hints(config: NoisyGRPOConfig, reasoning: str) -> list[Hint]:
@@ -56,19 +55,14 @@ def hint_question(prompt: Prompt, text: str) -> Any:
     if isinstance(prompt, str):
         return f"{prompt}\n{text}"
     last = max(n for n, message in enumerate(prompt) if message["role"] == "user")
-    return [
-        {**message, "content": _with_paragraph(message["content"], text)} if n == last else message
-        for n, message in enumerate(prompt)
-    ]
-
-
-def _with_paragraph(content: str | Sequence[Mapping[str, Any]], text: str) -> Any:
+    content = prompt[last]["content"]
     if isinstance(content, str):
-        return f"{content}\n{text}"
-    *parts, last = content
-    if last["type"] == "text":
-        return [*parts, {**last, "text": f"{last['text']}\n{text}"}]
-    return [*content, {"type": "text", "text": text}]
+        longer: Any = f"{content}\n{text}"
+    elif content[-1]["type"] == "text":
+        longer = [*content[:-1], {**content[-1], "text": f"{content[-1]['text']}\n{text}"}]
+    else:
+        longer = [*content, {"type": "text", "text": text}]
+    return [*prompt[:last], {**prompt[last], "content": longer}, *prompt[last + 1 :]]
 
 
 def begin_answers(

@@ -17,6 +17,7 @@ Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -77,17 +78,16 @@ def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) ->
     return select_rows({**chosen, "pixel_values": pixels}, rows)
 
 
+@dataclass
 class RatioByLevel:
-    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels."""
+    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels.
 
-    def __init__(self, clean: bool = False) -> None:
-        """Start with nothing.
+    ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
+    arithmetic to the learner's; without, theirs is 0 by definition and not computed.
+    """
 
-        ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
-        arithmetic to the learner's; without, theirs is 0 by definition and not computed.
-        """
-        self._clean = clean
-        self.sums: Tensor | None = None
+    clean: bool = False
+    sums: Float[Tensor, "R 3"] | None = None  # of d, tokens and rollouts
 
     def add(self, batch: dict[str, Any], current: Float[Tensor, "B T"]) -> None:
         """Add the rollouts with a level above 0, or all; nothing where views were not scored.
@@ -99,18 +99,14 @@ class RatioByLevel:
         """
         if "view_log_probs" not in batch:
             return
-        view, mask, levels = (
-            batch[name] for name in ("view_log_probs", "completion_mask", "noise_level")
-        )
-        clean = batch.get("old_per_token_logps", current)
+        view, mask = batch["view_log_probs"], batch["completion_mask"]
+        clean = batch.get("old_per_token_logps", current).detach()
+        difference = ((view - clean) * mask).nan_to_num().sum(1)
+        entries = torch.stack((difference, mask.sum(1), torch.ones_like(difference)), 1)
         if self.sums is None:
-            self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
-        difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)
-        for row, level in enumerate(levels.tolist()):
-            if level > 0 or self._clean:
-                entry = torch.stack(
-                    (difference[row], mask[row].sum(), torch.ones_like(difference[row]))
-                )
+            self.sums = torch.zeros(BUCKETS, 3, device=view.device)
+        for entry, level in zip(entries, batch["noise_level"].tolist(), strict=True):
+            if level > 0 or self.clean:
                 self.sums[bucket(level)] += entry
 
     def flush(self, reduce: Any) -> dict[str, float]:

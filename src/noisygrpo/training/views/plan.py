@@ -81,7 +81,7 @@ def _views(
     config: NoisyGRPOConfig, group: int, step: int, example_id: str, scale: float
 ) -> list[View]:
     return plan_views(
-        config.view_plan or "clean",
+        str(config.view_plan),
         group,
         levels=config.noise_levels,
         seed=config.seed,
@@ -94,12 +94,9 @@ def _views(
 
 def scale_at(config: NoisyGRPOConfig, step: int, steps: int) -> float:
     """Return the schedule's factor on every level after ``step`` of ``steps`` optimizer steps."""
-    return noise_scale(
-        str(config.noise_decay),
-        *batch_of_step(step, steps, config),
-        config.noise_decay_coefficient,
-        config.noise_decay_mid_step,
-    )
+    place, total = batch_of_step(step, steps, config)
+    coefficient, mid_step = config.noise_decay_coefficient, config.noise_decay_mid_step
+    return noise_scale(str(config.noise_decay), place, total, coefficient, mid_step)
 
 
 def batch_of_step(step: int, steps: int, config: NoisyGRPOConfig) -> tuple[int, int]:
