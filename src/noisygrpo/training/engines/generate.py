@@ -1,14 +1,13 @@
 """Sampling by TRL's ``generate``, which reads the fields of what each rollout sees."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
-from noisygrpo.training.rollout import Rollout
 
 logger = logging.getLogger(__name__)
 
@@ -34,19 +33,11 @@ class GenerateEngine:
             )
 
     def sample(
-        self,
-        rollouts: Sequence[Rollout],
-        training: bool,
-        ids: Any,
-        images: Any,
-        fields: dict[str, Any],
-        group: int,
-        *more: Any,
-        **options: Any,
+        self, rollouts: Any, training: bool, ids: Any, images: Any, *more: Any, **options: Any
     ) -> Sampled:
-        """Return a completion for each prompt; arguments as TRL's ``_generate_single_turn``."""
+        """Return a completion for each prompt; arguments after two are those of TRL's turn."""
         if not self.shares:
-            return self.turn(ids, images, fields, group, *more, **options)
+            return self.turn(ids, images, *more, **options)
         counts = [len(row or ()) for row in images or [()] * len(ids)]
         with shared_prefill(self.model(), counts):
-            return self.turn(ids, images, fields, group, *more, **options)
+            return self.turn(ids, images, *more, **options)

@@ -41,9 +41,7 @@ ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"
 def shared_prefill(model: PreTrainedModel, counts: Sequence[int]) -> Iterator[None]:
     """Let the prefills of ``model.generate`` within this context read distinct rows only.
 
-    Args:
-        model: of a family in ``FAMILIES``; without its wrappers.
-        counts: images of each row of the batch.
+    ``model`` is of a family in ``FAMILIES``, without wrappers; ``counts`` are each row's images.
     """
     prefill = _Prefill(counts)
     hooks = (

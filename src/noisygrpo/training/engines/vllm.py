@@ -25,7 +25,7 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 (tests/with_vllm).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -67,21 +67,17 @@ class VLLMEngine:
         *more: Any,
         **options: Any,
     ) -> Sampled:
-        """Return a completion for each prompt, and log-probs.
+        """Return a completion for each prompt, and log-probs; arguments after two are TRL's turn's.
 
         Args:
             rollouts: of this process's batch.
             training: whether these are rollouts to train on; those of evaluation are clean.
-            ids, images, fields: of the prompts to sample from.
-            group: G.
-            more, options: of TRL's turn, without meaning here.
 
         Raises:
             UserError: naming a row whose prompt the engine reads otherwise than it is scored.
         """
         if self.loaded != self.step():
-            with self.profile("sync_weights"):
-                self._sync_weights()
+            self._sync_weights()
             self.loaded = self.step()
         prompts, images = self._translate(ids, images, fields)
         # Every process must send alike, so this asks for the plan and not for the views drawn.
@@ -101,7 +97,8 @@ class VLLMEngine:
 
     def _sync_weights(self) -> None:
         engine = self.engine
-        engine.sync_weights()
+        with self.profile("sync_weights"):
+            engine.sync_weights()
         if self.config.vllm_mode == "colocate":
             engine.llm.llm_engine.reset_encoder_cache()
         elif self.main:
@@ -146,10 +143,7 @@ def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
 
 
 def spare_noisy(batch: dict[str, Any], rollouts: Sequence[Rollout]) -> None:
-    """Set TRL's importance-sampling weights ``[B, 1 or T]``, if it has some, to 1 for noisy ones.
-
-    ``batch``: TRL's scored batch.
-    """
+    """Set the importance-sampling weights of TRL's batch, if it has some, to 1 for noisy ones."""
     name = "importance_sampling_ratio"
     if name in batch:
         noisy = batch[name].new_tensor([rollout.noisy for rollout in rollouts]).bool()
@@ -171,12 +165,10 @@ def fold_images(ids: Sequence[int], image_token: int) -> list[int]:
 def fit_images(images: Images, grids: Any, patch: int) -> list[list[Image.Image] | None]:
     """Return the images at the size that the run's processor gives them.
 
-    Args:
-        images: of each row; None for a row without.
-        grids: patches of each image in time, height and width, ``[images, 3]``, in order.
-        patch: pixels along a patch's side.
+    ``grids [images, 3]`` are the patches of each in time, height and width, of a side of ``patch``
+    pixels. A row without images is None.
     """
-    sizes: Iterator[tuple[int, int]] = iter([(int(w) * patch, int(h) * patch) for _, h, w in grids])
+    sizes = iter([(int(width) * patch, int(height) * patch) for _, height, width in grids])
 
     def fit(image: Image.Image) -> Image.Image:
         size = next(sizes)

@@ -56,15 +56,11 @@ class Climb:
 
 @dataclass(frozen=True)
 class Selected:
-    """What a batch goes on with.
-
-    ``untold`` tokens were read and sampled, over all processes, besides those that TRL counts: of
-    the prompts without hints and of the completions that it is given.
-    """
+    """What a batch goes on with, and what is to be told of it over all processes."""
 
     rollouts: list[Rollout]  # each own row at the level that its prompt is trained at
-    metrics: dict[str, float]  # of the levels, over all processes
-    untold: int
+    metrics: dict[str, float]  # of the levels
+    untold: int  # tokens read and sampled that TRL does not count (the hints, and other levels)
 
 
 @dataclass
@@ -91,15 +87,8 @@ class HintLadder:
     ) -> Selected:
         """Sample at every level that is due, and select one for each prompt.
 
-        Args:
-            rollouts, shown: the batch's.
-            first: what was sampled at level 0.
-            tokenize: TRL's ``_tokenize_prompts``.
-            sample: the engine.
-            judge: the selecting reward.
-
-        Raises:
-            UserError: a hint contains an image token; it names the row.
+        ``first``: what was sampled at level 0; ``tokenize``: TRL's ``_tokenize_prompts``.
+        ``UserError`` where a hint contains an image token; it names the row.
         """
         climb = self._start(rollouts, shown)
         every = [(row, True) for row in range(len(rollouts))]

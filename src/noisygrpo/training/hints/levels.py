@@ -51,13 +51,9 @@ class HintLevels:
         rewards: Float[Tensor, " generated"],
         tokens: Int[Tensor, " generated"],
     ) -> None:
-        """Enter what was generated at a level.
+        """Enter rewards (NaN: unscorable) and lengths of what was generated at a level.
 
-        Args:
-            level: g.
-            rows: place of each rollout in the batch over all processes; below 0 is left out.
-            rewards: its reward, NaN where it cannot be scored.
-            tokens: its length.
+        ``rows``: the rollouts' places in the batch over all processes; below 0 is left out.
         """
         kept = rows >= 0
         prompt, member = rows[kept] // self.group, rows[kept] % self.group
@@ -75,9 +71,6 @@ class HintLevels:
         samples), and by level, which adds up to it; ``hint/selected``: share of prompts by level;
         ``hint/level``, ``hint/tokens``: mean level and length of the trained hints;
         ``hint/unused_tokens``: sampled tokens of the batch that were not trained.
-
-        Args:
-            hint_tokens: length of each prompt's hint at each level.
         """
         level = self.selected()
         useful = has_variance(take_level(self.rewards, level)[:, None])[:, 0]

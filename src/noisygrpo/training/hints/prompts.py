@@ -70,10 +70,7 @@ def begin_answers(
 ) -> tuple[list[list[int]], dict[str, Any]]:
     """Return prompts and their fields with each row's hint tokens behind the prompt's.
 
-    Args:
-        ids: tokens of each prompt, up to the start of the assistant's turn.
-        fields: what the processor gave besides; ``TOKEN_TYPES`` are lists per row.
-        hints: tokens of each row's hint.
+    ``ids`` go up to the start of the assistant's turn; ``TOKEN_TYPES`` in ``fields`` are lists.
     """
     longer = [[*row, *hint] for row, hint in zip(ids, hints, strict=True)]
     typed = {
@@ -90,13 +87,8 @@ def fit_token_types(
     """Move each row's token types to where its tokens are once it has a hint.
 
     TRL makes the types from the prompts without hints. Images precede a hint, and hint and
-    completion are text, so a row's types are shifted left by its hint's tokens.
-
-    Args:
-        types: of prompts without hints, left padded, and of completions.
-        added: by how many tokens each row's prompt is longer with its hint.
-        width: L + T, of the prompts with hints and completions.
-        completion: T.
+    completion are text, so a row's types are shifted left by the tokens ``added`` to its prompt.
+    ``width`` is L + T, ``completion`` T.
     """
     prompt = types.size(1) - completion
     fitted = types.new_zeros(len(types), width)

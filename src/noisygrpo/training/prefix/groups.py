@@ -41,18 +41,11 @@ from noisygrpo.training.prefix.layout import (
 )
 from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows
 
-FAMILIES: dict[str, bool] = {
-    "qwen2_vl": True,
-    "qwen2_5_vl": True,
-    "qwen3_vl": True,
-    "llava_onevision": False,
-    "idefics3": False,
-    "smolvlm": False,
-    "qwen2": False,
-    "qwen3": False,
-    "llama": False,
-}
-"""Model types whose forward was checked against rows, and whether their positions are M-RoPE's."""
+MROPE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+"""Model types whose positions are M-RoPE's."""
+
+FAMILIES = (*MROPE, "llava_onevision", "idefics3", "smolvlm", "qwen2", "qwen3", "llama")
+"""Model types whose forward was checked against rows."""
 
 MODEL_KEYS = ("pixel_values", "image_grid_thw", "pixel_attention_mask", "image_sizes")
 """What a batch holds of images that is passed on to the model."""
@@ -149,25 +142,16 @@ def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
 def prompt_positions(
     model: PreTrainedModel, batch: Prompts, first: Sequence[int], images: dict[str, Any]
 ) -> Int[Tensor, "... g N"]:
-    """Return the positions that the model gives the prompt tokens of these rows.
+    """Return the positions that the model (without wrappers) gives the prompts of some rows.
 
-    Args:
-        model: without its wrappers.
-        batch: the rows.
-        first: one row of each group.
-        images: of these rows only, with ``mm_token_type_ids`` of the whole row.
+    ``first``: one row of each group; ``images``: of these only, with ``mm_token_type_ids``.
     """
     ids, mask = batch.ids[first], batch.mask[first]
     grid, kinds = images.get("image_grid_thw"), images.get("mm_token_type_ids")
-    if not FAMILIES[model.config.model_type] or grid is None or kinds is None:
+    if model.config.model_type not in MROPE or grid is None or kinds is None:
         return plain_positions(mask)
-    positions, _ = model.base_model.get_rope_index(
-        input_ids=ids,
-        mm_token_type_ids=kinds[:, : ids.size(1)],
-        image_grid_thw=grid,
-        attention_mask=mask,
-    )
-    return positions
+    types = kinds[:, : ids.size(1)]
+    return model.base_model.get_rope_index(ids, types, image_grid_thw=grid, attention_mask=mask)[0]
 
 
 def score_groups(
@@ -179,7 +163,7 @@ def score_groups(
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"] | None]:
     """Return log-probs and, if the model's head gives it, entropy of every completion token.
 
-    Both are 0 where there is no token, as TRL has it.
+    Both are 0 where there is no token, as in TRL.
 
     Args:
         model: TRL's model, wrapped as it may be; its head was fused by TRL.

@@ -57,13 +57,9 @@ class Scorer:
         images.pop(COUNTS, None)  # TRL's function does not take it
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
         options = {"compute_entropy": compute_entropy, "compute_aux_loss": compute_aux_loss}
-        log_probs, entropies, aux = zip(
-            *(
-                self._chunk(model, logits_to_keep, options, **part)
-                for part in chunks(batch, batch_size or len(input_ids))
-            ),
-            strict=True,
-        )
+        parts = chunks(batch, batch_size or len(input_ids))
+        scores = [self._chunk(model, logits_to_keep, options, **part) for part in parts]
+        log_probs, entropies, aux = zip(*scores, strict=True)
         return (
             torch.cat(log_probs),
             torch.cat(entropies) if compute_entropy else None,

@@ -31,8 +31,8 @@ from trl.trainer.utils import (
 from noisygrpo.training.prefix.flex import check_device
 from noisygrpo.training.prefix.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.prefix.groups import (
-    FAMILIES,
     KNOWN_KEYS,
+    MROPE,
     CompletionStates,
     image_token_ends,
     score_groups,
@@ -61,8 +61,7 @@ class SharedPrefix:
         Args:
             model, reference: without their wrappers.
             kernel: ``sdpa`` or ``flex``.
-            device: where they compute.
-            autocast: of the accelerator.
+            device, autocast: the accelerator's.
             anyone: where weights are sharded, tells whether something holds on any process.
         """
         if kernel == "flex":
@@ -71,7 +70,7 @@ class SharedPrefix:
         self._states = {id(one): CompletionStates(one, kernel) for one in models}
         self._autocast, self._said = autocast, set[str]()
         self.images = FrozenImages(bool if anyone is None else anyone)
-        frozen = FAMILIES[model.config.model_type] and is_frozen(model)
+        frozen = model.config.model_type in MROPE and is_frozen(model)
         # Parts of weights cannot be compared here, so then the reference has its own features.
         self._frozen = {
             id(one): frozen and (one is model or (anyone is None and same_tower(model, one)))
@@ -81,10 +80,7 @@ class SharedPrefix:
     def takes(self, core: PreTrainedModel, batch: Prompts, images: dict[str, Any]) -> bool:
         """Tell whether rows can share their prompts; where not, say why once.
 
-        Args:
-            core: the model without wrappers.
-            batch: the rows.
-            images: what there is of their images, by TRL's names.
+        ``core`` is the model without wrappers, ``images`` what there is of theirs by TRL's names.
         """
         reason = None
         if unknown := images.keys() - KNOWN_KEYS:
@@ -115,13 +111,9 @@ def warn_rows(reason: str) -> None:
 def shuffle_groups(
     scored: dict[str, Any], steps: int, first: int, group: int
 ) -> list[dict[str, Any]]:
-    """Return a scored batch as ``steps`` micro-batches, its groups shuffled as wholes.
+    """Return TRL's scored batch as ``steps`` micro-batches, its groups shuffled as wholes.
 
-    Args:
-        scored: TRL's scored batch of this process.
-        steps: micro-batches.
-        first: position of its first row in the batch over all processes.
-        group: G.
+    ``first``: position of its first row in the batch over all processes; ``group``: G.
     """
     split = split_pixel_values_by_grid(scored)
     order = keep_groups(torch.randperm(len(split["prompt_ids"])), first, group)

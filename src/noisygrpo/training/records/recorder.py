@@ -31,13 +31,9 @@ class Recorder:
         return Path(str(self.config.output_dir))
 
     def batch(self, batch: Batch, weighed: Weighed, step: int, part: int) -> None:
-        """Record a finished batch.
+        """Record a finished batch, which is number ``part`` (from 0) of a step (from 1).
 
-        Args:
-            batch: with its rewards and advantages.
-            weighed: these, over all processes.
-            step: optimizer step that it was made for, from 1.
-            part: which batch of the step it is, from 0.
+        ``weighed``: rewards and advantages over all processes.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
         metrics = advantage_metrics(weighed.advantages, weighed.rewards, weighed.gain)

@@ -38,8 +38,8 @@ def add_view_log_probs(
     """Add levels and the completions' log-probs on their views to the batch; 0 for clean rollouts.
 
     Args:
-        output: what TRL's ``_generate_and_score_completions`` returned; an engine's log-probs in it
-            are taken, else noisy rollouts are scored.
+        output: TRL's scored batch; an engine's log-probs in it are taken, else noisy rollouts are
+            scored.
         batch: its rollouts, and what they saw.
         score: scores rows of ``output``.
         most: returns how many forwards all processes must run, of how many this one needs.
@@ -50,30 +50,27 @@ def add_view_log_probs(
     if "sampling_per_token_logps" in output:
         output["view_log_probs"] = output["sampling_per_token_logps"]
         return
-    log_probs = torch.zeros(ids.shape, device=ids.device)
+    output["view_log_probs"] = torch.zeros(ids.shape, device=ids.device)
     noisy = [row for row, rollout in enumerate(batch.rollouts) if rollout.noisy]
     scored = noisy + [(noisy or [0])[0]] * (most(len(noisy)) - len(noisy))
     if scored and batch.shown is not None:
         rows = rows_with_views(output, batch.shown.fields["pixel_values"], scored)
-        log_probs[noisy] = score(rows)[: len(noisy)].float()
-    output["view_log_probs"] = log_probs
+        output["view_log_probs"][noisy] = score(rows)[: len(noisy)].float()
 
 
 def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
     """Return some rows of TRL's scored batch with the pixels of their views.
 
-    Args:
-        batch: what TRL's ``_generate_and_score_completions`` returned.
-        view_pixels: ``pixel_values`` of the views of all rows, shaped as the batch's.
-        rows: positions in the batch.
+    ``view_pixels``: of all rows, shaped as the batch's ``pixel_values``.
     """
     keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", *SCORING_KEYS)
     chosen = {key: batch[key] for key in keys if key in batch}
-    pixels = torch.as_tensor(view_pixels).to(chosen["pixel_values"])
-    if pixels.shape != chosen["pixel_values"].shape:
+    clean = chosen["pixel_values"]
+    pixels = torch.as_tensor(view_pixels).to(clean)
+    if pixels.shape != clean.shape:
         raise RuntimeError(
             f"views have pixels of shape {tuple(pixels.shape)}, clean images "
-            f"{tuple(chosen['pixel_values'].shape)}; log_view_ratio needs views of equal size"
+            f"{tuple(clean.shape)}; log_view_ratio needs views of equal size"
         )
     return select_rows({**chosen, "pixel_values": pixels}, rows)
 
@@ -90,12 +87,10 @@ class RatioByLevel:
     sums: Float[Tensor, "R 3"] | None = None  # of d, tokens and rollouts
 
     def add(self, batch: dict[str, Any], current: Float[Tensor, "B T"]) -> None:
-        """Add the rollouts with a level above 0, or all; nothing where views were not scored.
+        """Add a micro-batch's rollouts, where ``add_view_log_probs`` was given it.
 
-        Args:
-            batch: a micro-batch that ``add_view_log_probs`` was given.
-            current: log-probs of the loss, given the clean images; ``batch`` has those of the
-                sampling policy only where they are not the same.
+        ``current``: log-probs of the loss, given the clean images; ``batch`` has those of the
+        sampling policy only where they are not the same.
         """
         if "view_log_probs" not in batch:
             return
@@ -114,9 +109,9 @@ class RatioByLevel:
         if self.sums is None:
             return {}
         sums, self.sums = reduce(self.sums).tolist(), None
-        metrics = {}
-        for number, (total, tokens, rollouts) in enumerate(sums):
-            if tokens:
-                metrics[f"view_ratio/token/level_{number / 10:.1f}"] = total / tokens
-                metrics[f"view_ratio/sequence/level_{number / 10:.1f}"] = total / rollouts
-        return metrics
+        return {
+            f"view_ratio/{per}/level_{number / 10:.1f}": total / count
+            for number, (total, tokens, rollouts) in enumerate(sums)
+            for per, count in (("token", tokens), ("sequence", rollouts))
+            if tokens
+        }

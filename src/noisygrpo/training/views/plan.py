@@ -48,7 +48,7 @@ def plan_batch(
         group: G, the number of rollouts per prompt.
         step: optimizer step, from 1; part of the noise's address.
         scale: factor on every level, from the decay schedule.
-        clean: every rollout sees the clean image (evaluation).
+        clean: whether every rollout sees the clean image (evaluation).
     """
     rollouts = []
     shared: dict[str, Any] = {}
@@ -100,12 +100,9 @@ def scale_at(config: NoisyGRPOConfig, step: int, steps: int) -> float:
 
 
 def batch_of_step(step: int, steps: int, config: NoisyGRPOConfig) -> tuple[int, int]:
-    """Return which batch of rollouts, from 1, serves an optimizer step, and how many there are.
+    """Return which batch of rollouts, from 1, serves the step after ``step`` of ``steps``.
 
-    Args:
-        step: optimizer steps done.
-        steps: optimizer steps of the run.
-        config: how many micro-batches a step, and a batch of rollouts, consist of.
+    The second number is how many batches there are.
     """
     accumulation = config.gradient_accumulation_steps
     served = (config.steps_per_generation or accumulation) * config.num_iterations

@@ -59,21 +59,18 @@ def show(
 ) -> Shown:
     """Draw what each rollout sees, and tokenize it.
 
-    Args:
-        prompts: one per rollout, as TRL made them: images are parts of structured messages.
-        rollouts: what each sees.
-        tokenize: TRL's ``_tokenize_prompts``.
-        drawing: returns a context in which views are drawn; it measures the time.
+    ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
+    Views are drawn within a context that ``drawing`` returns; it measures the time.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
-    if not any(rollout.noisy for rollout in rollouts):
-        ids, images, fields = tokenize(prompts)
-        return Shown(prompts, prompts, ids, images, fields, clean, ids)
-    with drawing():
-        seen = see_all(rollouts, clean)
-        views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
+    seen, views = clean, prompts
+    if any(rollout.noisy for rollout in rollouts):
+        with drawing():
+            seen = see_all(rollouts, clean)
+            views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
     ids, images, fields = tokenize(views)
-    scored = ids if sizes(clean) == sizes(seen) else tokenize(prompts)[0]
+    alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
+    scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
 
 
@@ -143,6 +140,5 @@ def images_for_table(rollouts: Sequence[Rollout], shown: Shown) -> Images:
     ]
 
 
-def sizes(images: Images) -> list[list[tuple[int, int]]]:
-    """Return width and height of every image."""
-    return [[image.size for image in row] for row in images]
+def _sizes(images: list[Image.Image]) -> list[tuple[int, int]]:
+    return [image.size for image in images]
