@@ -28,7 +28,7 @@ class Weighed:
     advantages: Float[Tensor, "prompts group"]
     """What the update weighs completions with."""
 
-    gain: Float[Tensor, " prompts"] | None
+    gain: Float[Tensor, " prompts"] | None = None
     """Weight of the prior, where there is one."""
 
 

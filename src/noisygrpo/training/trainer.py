@@ -53,7 +53,7 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
-from noisygrpo.training.model import prepare_vision
+from noisygrpo.training.model import prepare_vision, refreeze
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
@@ -140,11 +140,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
             yield self._batch
         finally:
             self._batch = None
+            refreeze(self.model, self.args)
 
     def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
         """Replace the advantages and record the batch; every process gathers, one writes."""
         trl = self.accelerator.gather(output["advantages"])
-        weighed = weigh(batch, self.args, self.reward_weights, trl)
+        weighed = weigh(batch, self.args, self.reward_func_names, self.reward_weights, trl)
         first = self.accelerator.process_index * len(batch.rollouts)
         own = batch.take_advantages(self.reward_func_names, weighed, first)
         output["advantages"] = torch.tensor(own).to(output["advantages"])
@@ -186,8 +187,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
-        sample = lambda *inputs: self._sample(batch, *inputs, self.num_generations)  # noqa: E731
-        trls = super()._tokenize_prompts, sample, partial(self._judge, batch)
+        trls = super()._tokenize_prompts, partial(self._sample, batch), partial(self._judge, batch)
         selected = self._hints.climb(batch.rollouts, batch.shown, first, *trls)
         self._recorder.add(selected.metrics)
         self.state.num_input_tokens_seen += selected.untold

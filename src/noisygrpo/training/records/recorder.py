@@ -50,7 +50,7 @@ class Recorder:
             part: which batch of the step it is, from 0.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
-        metrics = advantage_metrics(weighed.advantages, weighed.rewards, weighed.gain)
+        metrics = advantage_metrics(weighed)
         self.add(metrics | by_level(rewards, levels, "reward"))
         log = self._logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
