@@ -18,6 +18,8 @@ from transformers import AutoModelForImageTextToText
 from noisygrpo.budget import estimate_memory
 from noisygrpo.check_hints import hint_lines
 from noisygrpo.console import describe
+from noisygrpo.data.rows import answer_text
+from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import Generation, build_inputs, generate_batch
 from noisygrpo.loading import (
@@ -81,13 +83,18 @@ def report_rewards(
     rewards: Sequence[RewardFunction], weights: Sequence[float], examples: Sequence[Row]
 ) -> list[str]:
     """Print targets and each reward's mean on right and wrong answers; returns what is wrong."""
-    right = [answer_with(row, row["answer"]) for row in examples]
+    right = [answer_with(row, answer_text(row["answer"])) for row in examples]
     wrong = [answer_with(row, other_answer(row, examples)) for row in examples]
     good = [score(rewards, row, text) for row, text in zip(examples, right, strict=True)]
     bad = [score(rewards, row, text) for row, text in zip(examples, wrong, strict=True)]
     totals = [(weighted(r, weights), weighted(w, weights)) for r, w in zip(good, bad, strict=True)]
     numbers = [
-        [shorten(row["example_id"], 20), shorten(row["answer"], 24), f"{r:.2f}", f"{w:.2f}"]
+        [
+            shorten(row["example_id"], 20),
+            shorten(answer_text(row["answer"]), 24),
+            f"{r:.2f}",
+            f"{w:.2f}",
+        ]
         for row, (r, w) in zip(examples, totals, strict=True)
     ]
     notes = [target_note(row, *texts) for row, *texts in zip(examples, right, wrong, strict=True)]
@@ -150,7 +157,7 @@ def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float 
 
 def answer_with(row: Row, answer: str) -> str:
     """A completion with this answer, in the form that the row's prompt asks for."""
-    told = " ".join(turn["content"] for turn in row["prompt"])
+    told = " ".join(plain_text(turn["content"]) for turn in row["prompt"])
     thought = f"<think>{row['reasoning'] or 'I look at the image.'}</think>"
     form = f"\\boxed{{{answer}}}" if "\\boxed" in told else f"<answer>{answer}</answer>"
     return thought + form
@@ -160,7 +167,7 @@ def other_answer(row: Row, examples: Sequence[Row]) -> str:
     """Another row's answer, of the same kind if there is one; made up where all rows agree."""
     others = [other for other in examples if other["answer"] != row["answer"]]
     alike = [other for other in others if other["kind"] == row["kind"]] or others
-    return str(alike[0]["answer"]) if alike else "none of these"
+    return answer_text(alike[0]["answer"]) if alike else "none of these"
 
 
 def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> int:

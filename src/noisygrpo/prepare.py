@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
 import torch
 
 from noisygrpo.budget import BatchPlan, plan_batches
-from noisygrpo.data.sources import load_examples
+from noisygrpo.data.checks import require_images
+from noisygrpo.data.fit import fit_processor
+from noisygrpo.data.sources import Loaded, load
+from noisygrpo.data.splits import load_measured, overlap_lines
 from noisygrpo.errors import UserError, require
-from noisygrpo.loading import lora_config
-from noisygrpo.recipe import PLAYGROUND, Recipe
+from noisygrpo.loading import load_any_processor, lora_config
+from noisygrpo.recipe import Recipe
 from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 from noisygrpo.training.run import check_dataset
+from noisygrpo.training.vision import set_pixel_limits
 
 DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
 """Training fields that a recipe need not name: everything is written to the run's own folder."""
@@ -36,6 +40,8 @@ class Prepared:
     batch: BatchPlan
     lora: Any | None
     """``peft.LoraConfig``, or None."""
+    data_report: list[str]
+    """What was found in the data, in lines."""
 
 
 def prepare(recipe: Recipe, output_dir: str) -> Prepared:
@@ -47,7 +53,15 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
     config = make_config(recipe, output_dir)
     rewards, weights = load_rewards(recipe.rewards)
     lora = lora_config(recipe.model)
-    train = load_examples(recipe.data)
+    loaded = load(recipe.data)
+    if config.noisy:
+        require_images(loaded.data, str(config.view_plan))
+    measured = _measured(recipe)
+    report = loaded.report + overlap_lines(loaded, measured)
+    processor = load_any_processor(recipe.model)
+    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    fitted = fit_processor(loaded.data, processor, loaded.where, recipe.data.max_prompt_tokens)
+    train = fitted.data
     check_dataset(train, config, "data")
     return Prepared(
         recipe=recipe,
@@ -55,9 +69,10 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         rewards=rewards,
         weights=weights,
         train=train,
-        splits=load_splits(recipe),
+        splits={name: split.data for name, split in measured.items()},
         batch=plan_batches(config, len(train)),
         lora=lora,
+        data_report=report + fitted.report,
     )
 
 
@@ -91,20 +106,16 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
 def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:
     """Split name to its rows; {} without an evaluation section.
 
-    Columns and prompt are those of the training data. The seed is 0 whatever ``data.seed`` is, so
-    that runs with different seeds are measured on the same rows.
+    Columns and prompt are those of the training data; see ``data.splits``.
 
     Raises:
-        UserError: no such split or file, or a row that is wrong.
+        UserError: no such split or file, a split that is trained on, or a row that is wrong.
     """
+    return {name: split.data for name, split in _measured(recipe).items()}
+
+
+def _measured(recipe: Recipe) -> dict[str, Loaded]:
     evaluation = recipe.evaluation
     if evaluation is None:
         return {}
-    spec = replace(
-        recipe.data,
-        source=evaluation.source or recipe.data.source,
-        limit=evaluation.rows,
-        shuffle=evaluation.rows is not None and recipe.data.source != PLAYGROUND,
-        seed=0,
-    )
-    return {name: load_examples(replace(spec, split=name)) for name in evaluation.splits}
+    return load_measured(recipe.data, evaluation.splits, evaluation.source, evaluation.rows)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from noisygrpo.data.images import ImageProblem, check_image, resolve_path, to_rgb
+from noisygrpo.data.cells import resolve_path
+from noisygrpo.data.images import ImageProblem, check_image, to_rgb
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -94,7 +95,7 @@ def test_damaged_png_and_text() -> None:
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(ImageProblem, match=r"broken image \(a.png\)"):
         check_image({"bytes": bytes(data), "path": "folder/a.png"})
-    with pytest.raises(ImageProblem, match="cannot identify"):
+    with pytest.raises(ImageProblem, match="a web page or XML"):
         check_image({"bytes": b"<html>not found</html>", "path": None})
 
 
