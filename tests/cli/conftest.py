@@ -30,7 +30,10 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def data_file(tmp_path: Path) -> Path:
-    """Six rows of json lines with images beside them; true and false in turn."""
+    """Six rows of json lines with images beside them; true and false in turn.
+
+    ``test.jsonl`` beside it holds two rows to measure.
+    """
     for index in range(6):
         tiny_image(index).save(tmp_path / f"{index}.png")
     rows = [
@@ -41,9 +44,10 @@ def data_file(tmp_path: Path) -> Path:
         }
         for index in range(6)
     ]
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    measured = [{**row, "question": f"Do you see shape {n}?"} for n, row in enumerate(rows[:2])]
+    for name, lines in (("test.jsonl", measured), ("rows.jsonl", rows)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in lines))
+    return tmp_path / "rows.jsonl"
 
 
 @pytest.fixture
@@ -65,7 +69,13 @@ def recipe_file(tmp_path: Path, model_folder: str, data_file: Path) -> Callable[
                 "use_cpu": True,
                 "save_strategy": "no",
             },
-            "evaluation": {"splits": ["test"], "rows": 2, "batch_size": 2, "max_new_tokens": 4},
+            "evaluation": {
+                "source": str(data_file.with_name("test.jsonl")),
+                "splits": ["test"],
+                "rows": 2,
+                "batch_size": 2,
+                "max_new_tokens": 4,
+            },
         }
         for section, change in changes.items():
             both = isinstance(change, dict) and isinstance(document.get(section), dict)

@@ -34,6 +34,18 @@ GOOD = {"question": "q", "answer": "a", "image": "images/0.png"}
         ([{**GOOD, "image": "../x.png"}], {}, r"line 1: image path '../x.png' leads outside"),
         ([{**GOOD, "image": 3}], {}, r"line 1: image is 3"),
         ([{**GOOD, "image": {"bytes": "abc"}}], {}, r"line 1: image bytes are 'abc', not base64"),
+        ([{**GOOD, "image": "https://x.org/a.png"}], {}, r"line 1: image 'https.* web address"),
+        ([{**GOOD, "image": "data:image/png,abc"}], {}, r"line 1: image 'data.* no data URI in b"),
+        ([{**GOOD, "image": "data:image/png;base64,a!"}], {}, r"the comma is not base64"),
+        ([{**GOOD, "image": ["images/0.png", 3]}], {}, r"line 1: image is 3, expected a path"),
+        ([{**GOOD, "image": {"file": "x"}}], {}, r"line 1: image is \{'file': 'x'\}, expected one"),
+        ([{**GOOD, "image": "A" * 50_000}], {}, r"line 1: image is base64 of no picture: it beg"),
+        ([{**GOOD, "image": "x" * 50_000 + "!"}], {}, r"line 1: image is 'x+… \(50,00\d char"),
+        ([{**GOOD, "image": "~root/a.png"}], {}, r"line 1: image path '~root/a.png' leads outside"),
+        ([GOOD], {"image_root": "no/such"}, r"data\.image_root: 'no/such' is not a folder"),
+        ([GOOD], {"format": "swift"}, r"data\.format: 'swift' is not one of messages, conver"),
+        ([GOOD], {"format": "llava"}, r"data\.format: 'llava' has the column 'conversations'"),
+        ([GOOD], {"max_prompt_tokens": 0}, r"data\.max_prompt_tokens: 0 is not a positive"),
         ([GOOD, "{"], {}, r"line 2: not valid JSON"),
         ([GOOD, "[1]"], {}, r"line 2: \[1\] is not an object"),
         ([{**GOOD, "question": "a <|image_pad|>"}], {}, r"line 1: the user turn contains <\|im"),
@@ -48,8 +60,9 @@ GOOD = {"question": "q", "answer": "a", "image": "images/0.png"}
     ],
 )
 def test_row_level_errors(folder, rows, options, message) -> None:
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as caught:
         load_examples(DataSpec(write_jsonl(folder, rows), **options))
+    assert len(str(caught.value)) < 600 and "\n" not in str(caught.value)
 
 
 def test_broken_images_are_named_before_training(folder) -> None:

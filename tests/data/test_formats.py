@@ -2,7 +2,8 @@
 
 Layouts: ms-swift's *Custom Dataset*; LLaMA-Factory's ``data/README.md``; VLM-R1's *For your own
 data*; LLaVA's ``Finetune_Custom_Data.md``; EasyR1's ``verl/utils/dataset.py``; verl's
-``examples/data_preprocess/geo3k.py``; TRL's *Dataset formats*; the datasets library's *ImageFolder*.
+``examples/data_preprocess/geo3k.py``; TRL's *Dataset formats*; the datasets library's
+*ImageFolder*.
 """
 
 import base64

@@ -98,7 +98,7 @@ def duplicate_lines(addresses: Sequence[Address], where: Where) -> list[str]:
     if other:
         named = pairs(other, where, where)
         lines.append(
-            f"{len(other):,} rows ask what an earlier one does, with another answer: {named}"
+            f"{len(other):,} rows ask the same as an earlier one, answered otherwise: {named}"
         )
     return lines
 
@@ -116,8 +116,8 @@ def require_images(data: datasets.Dataset, plan: str, name: str = "data") -> Non
         if pc.any(pc.greater(pc.list_value_length(batch.column("images")), 0)).as_py():
             return
     raise UserError(
-        f"{name}: none of {len(data):,} rows has an image, and the view plan {plan!r} puts noise on "
-        "images; data.columns.image names their column"
+        f"{name}: none of {len(data):,} rows has an image, and the view plan {plan!r} puts noise "
+        "on images; data.columns.image names their column"
     )
 
 

@@ -54,8 +54,8 @@ def draft(row: int, number: int, fields: Fields, values: Mapping[str, Any]) -> D
     placeholder = GROUNDING.search(text) if values.get("objects") else None
     if placeholder:
         raise RowProblem(
-            f"its text has {placeholder.group()}, which ms-swift fills in from 'objects'; write the "
-            "text itself there"
+            f"its text has {placeholder.group()}, which ms-swift fills in from 'objects'; write "
+            "the text itself there"
         )
     if not text_of([part for part in turns[-1]["content"] if part["type"] == "text"]).strip():
         raise RowProblem("the question is empty")

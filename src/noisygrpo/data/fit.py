@@ -1,8 +1,8 @@
 """Examples against the model's processor: sizes of images, lengths of prompts, special tokens.
 
 All rows are looked at. Sizes come from the headers of the files, nothing is decoded. The number of
-tokens of an image comes from the processor's own rule (``_get_num_multimodal_tokens``), held against
-what the processor does to a blank image; without such a rule every size is measured.
+tokens of an image comes from the processor's own rule (``_get_num_multimodal_tokens``), held
+against what the processor does to a blank image; without such a rule every size is measured.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
     """Columns of the fields that are text: those named, and those that are called like a field."""
     found = {"id": columns.get("id") or ("example_id" if "example_id" in raw.columns else None)}
     for name in ("reasoning", "cluster", "kind"):
-        found[name] = columns[name] if name in columns else name if name in raw.columns else None
+        found[name] = columns.get(name, name if name in raw.columns else None)
     return {name: column for name, column in found.items() if column}
 
 

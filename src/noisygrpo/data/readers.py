@@ -88,9 +88,8 @@ class RawRows:
             return lambda number: None if number is None else feature.int2str(number)
 
         kinds = {name: (self.features or {}).get(name) for name in names}
-        return {
-            n: name_of(kind) for n, kind in kinds.items() if isinstance(kind, datasets.ClassLabel)
-        }
+        labels = {name: k for name, k in kinds.items() if isinstance(k, datasets.ClassLabel)}
+        return {name: name_of(kind) for name, kind in labels.items()}
 
     def cell(self, row: int, column: str) -> Any:
         """One cell as a Python value."""
@@ -119,10 +118,10 @@ class Settings:
 
 
 def has_splits(source: str) -> bool:
-    """Whether a source is more than one table: not so a file and a data set saved without splits."""
+    """Whether a source has several tables: not so a file, and a data set saved without splits."""
     path = Path(source).expanduser()
-    one = path.is_file() or ((path / _SAVED_ONE).is_file() and not (path / _SAVED_SPLITS).is_file())
-    return not one
+    saved = (path / _SAVED_ONE).is_file() and not (path / _SAVED_SPLITS).is_file()
+    return not (path.is_file() or saved)
 
 
 def read_rows(

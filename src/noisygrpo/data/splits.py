@@ -82,9 +82,9 @@ def _check_single(source: str, name: str, names: Sequence[str], same: bool) -> N
     if same:
         require(
             name == TRAIN,
-            f"evaluation.splits: {name!r}, but {source} has no splits, and its rows are trained on; "
-            f"set data.holdout: 0.1 and evaluation.splits: [{HOLDOUT}], or evaluation.source to "
-            "another file, or evaluation: null",
+            f"evaluation.splits: {name!r}, but {source} has no splits, and its rows are trained "
+            f"on; set data.holdout: 0.1 and evaluation.splits: [{HOLDOUT}], or evaluation.source "
+            "to another file, or evaluation: null",
         )
         return
     require(
@@ -116,7 +116,7 @@ def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
                 f"evaluation.splits: all {len(both):,} rows of {name!r} are trained on: {named}"
             )
         lines.append(
-            f"{len(both):,} of {len(addresses):,} rows of {name!r} are trained on: {named}"
+            f"{len(both):,} of {len(addresses):,} rows of {name!r} are also trained on: {named}"
         )
     return lines
 
