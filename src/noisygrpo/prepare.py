@@ -60,7 +60,13 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
     report = loaded.report + overlap_lines(loaded, measured)
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
-    fitted = fit_processor(loaded.data, processor, loaded.where, recipe.data.max_prompt_tokens)
+    fitted = fit_processor(
+        loaded.data,
+        processor,
+        loaded.where,
+        recipe.data.max_prompt_tokens,
+        None if loaded.seen is None else [row.sizes for row in loaded.seen],
+    )
     train = fitted.data
     check_dataset(train, config, "data")
     return Prepared(

@@ -12,7 +12,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from noisygrpo.data.convert import digest
 from noisygrpo.data.example import KEYS, check_prompt
-from noisygrpo.data.images import ImageProblem, check_image
+from noisygrpo.data.images import Checked, ImageProblem, check_image
 from noisygrpo.data.rows import RowProblem, as_answer
 from noisygrpo.errors import UserError, require
 
@@ -25,47 +25,55 @@ SHOWN = 5
 Where = Callable[[int], str]
 
 
-class Address(NamedTuple):
-    """What a row is, wherever it was read from."""
+ENDS = 1 << 14
+"""So many bytes at either end of an image's file say, with its length, which picture it is."""
+
+
+class Seen(NamedTuple):
+    """What was seen of a row."""
 
     asked: bytes
-    """Its prompt and the files of its images."""
+    """Address of its prompt and images, the same wherever they were read from."""
     answer: str
     """Its answer as JSON."""
+    sizes: list[tuple[int, int]]
+    """(width, height) of its images."""
 
 
-def check_all_images(data: datasets.Dataset, where: Where) -> list[Address]:
-    """Read every image; returns the address of each row.
+def check_all_images(data: datasets.Dataset, where: Where) -> list[Seen]:
+    """Read every image; returns what was seen of each row.
 
     Raises ``UserError`` naming the rows with images that cannot be read. ``where`` names row i of
     ``data`` as a person would find it. Nothing is decoded that does not look odd; see ``images``.
     """
     columns = data.with_format("arrow").select_columns(["images", "prompt", "answer"])
     hidden = len(columns) < BAR_FROM or not sys.stderr.isatty()
-    problems, addresses = [], []
+    problems, seen = [], []
     with tqdm(total=len(columns), desc="checking images", leave=False, disable=hidden) as bar:
         for batch in columns.iter(batch_size=100):
             for row in batch.to_pylist():
-                pictures = []
+                pictures: list[Checked] = []
                 try:
-                    pictures = [digest(check_image(struct)) for struct in row["images"]]
+                    pictures = [check_image(struct) for struct in row["images"]]
                 except ImageProblem as problem:
                     problems.append(f"{where(bar.n)}: {problem}")
-                addresses.append(Address(digest(row["prompt"], pictures), row["answer"]))
+                ends = [[len(p.data), p.data[:ENDS], p.data[-ENDS:]] for p in pictures]
+                asked = digest(row["prompt"], ends)
+                seen.append(Seen(asked, row["answer"], [picture.size for picture in pictures]))
                 bar.n += 1
             bar.refresh()
     if problems:
         more = f"\n... and {len(problems) - SHOWN} more rows" if len(problems) > SHOWN else ""
         raise UserError("\n".join(problems[:SHOWN]) + more)
-    return addresses
+    return seen
 
 
 def report_lines(
-    data: datasets.Dataset, images: Sequence[int], where: Where, addresses: Sequence[Address] | None
+    data: datasets.Dataset, images: Sequence[int], where: Where, seen: Sequence[Seen] | None
 ) -> list[str]:
     """What is to be said of examples: how many have images, where these stand, what repeats.
 
-    ``images``: how many each has. ``addresses``: as ``check_all_images`` returns them.
+    ``images``: how many each has. ``seen``: as ``check_all_images`` returns it.
     """
     having = sum(count > 0 for count in images)
     lines = [f"{having:,} of {len(data):,} rows have images"]
@@ -75,7 +83,7 @@ def report_lines(
     inside = sum(map(has_image_in_text, data.select_columns(["prompt"])["prompt"]))
     if inside:
         lines.append(f"in {inside:,} rows a picture stands within the text, where <image> is")
-    return lines + (duplicate_lines(addresses, where) if addresses is not None else [])
+    return lines + (duplicate_lines(seen, where) if seen is not None else [])
 
 
 def has_image_in_text(prompt: Sequence[Mapping[str, Any]]) -> bool:
@@ -83,14 +91,15 @@ def has_image_in_text(prompt: Sequence[Mapping[str, Any]]) -> bool:
     return any(not isinstance(turn["content"], str) for turn in prompt)
 
 
-def duplicate_lines(addresses: Sequence[Address], where: Where) -> list[str]:
+def duplicate_lines(seen: Sequence[Seen], where: Where) -> list[str]:
     """Lines on rows that repeat an earlier one, and on those that contradict one."""
     first: dict[bytes, int] = {}
-    same, other = [], []
-    for index, address in enumerate(addresses):
-        earlier = first.setdefault(address.asked, index)
+    same: list[tuple[int, int]] = []
+    other: list[tuple[int, int]] = []
+    for index, row in enumerate(seen):
+        earlier = first.setdefault(row.asked, index)
         if earlier != index:
-            agrees = addresses[earlier].answer == address.answer
+            agrees = seen[earlier].answer == row.answer
             (same if agrees else other).append((index, earlier))
     lines = []
     if same:

@@ -44,6 +44,7 @@ def fit_processor(
     processor: Any,
     where: Where,
     max_prompt_tokens: int | None = None,
+    sizes: Sequence[Sequence[Size]] | None = None,
     name: str = "data",
 ) -> Fitted:
     """Leave out rows with longer prompts than asked for.
@@ -53,13 +54,14 @@ def fit_processor(
         processor: the model's, with its pixel limits set.
         where: names row i as a person would find it.
         max_prompt_tokens: longest prompt that is kept; None keeps all.
+        sizes: of every row's images, where they are known; else they are read from the files.
         name: what messages call the data.
 
     Raises:
         UserError: naming rows whose images the processor refuses, whose text holds a token that
             structures a conversation, or which are longer than the model can read.
     """
-    sizes = image_sizes(data)
+    sizes = image_sizes(data) if sizes is None else sizes
     if getattr(processor, "image_processor", None) is not None:
         _check_sizes(processor.image_processor, sizes, where)
     prompts = data["prompt"][:]
@@ -75,7 +77,8 @@ def fit_processor(
                 "data.max_prompt_tokens leaves such rows out"
             ),
         )
-    kept = [n for n, x in enumerate(lengths) if x <= (max_prompt_tokens or max(lengths))]
+    most = max_prompt_tokens or max(lengths)
+    kept = [n for n, length in enumerate(lengths) if length <= most]
     require(
         bool(kept),
         f"data.max_prompt_tokens: {max_prompt_tokens} leaves out all of {len(data):,} rows of "

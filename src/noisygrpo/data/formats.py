@@ -26,6 +26,7 @@ from typing import Any
 
 from noisygrpo.data.readers import RawRows
 from noisygrpo.data.rows import FIELD_NAMES, Adapter, Fields, RowProblem, as_answer, as_text
+from noisygrpo.data.spec import TOOLS
 from noisygrpo.data.turns import Turn, parts_of_text, read_turns, text_of
 from noisygrpo.errors import UserError, require
 
@@ -42,23 +43,6 @@ TURNS = {
 
 Names = Mapping[str, str | None]
 """Field -> the column that ``data.columns`` names for it."""
-
-TOOLS = {
-    "ms-swift": ("messages", "conversations", "query", "alpaca"),
-    "llama-factory": ("messages", "conversations", "alpaca"),
-    "llava": ("conversations",),
-    "sharegpt": ("conversations",),
-    "vlm-r1": ("conversations", "columns"),
-    "trl": ("prompt", "columns"),
-    "verl": ("prompt",),
-    "easyr1": ("columns",),
-    "geometry3k": ("columns",),
-}
-"""Tool -> the layouts that its files may have."""
-
-LAYOUTS = ("messages", "conversations", "prompt", "columns", "alpaca", "query")
-FORMATS = (*LAYOUTS, *TOOLS)
-"""What ``data.format`` may say."""
 
 
 def choose_format(raw: RawRows, wanted: str, columns: Names) -> tuple[str, Adapter]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -112,25 +112,32 @@ def picture_size(image: Mapping[str, Any]) -> tuple[int, int]:
     """
     data = image["bytes"] if image.get("bytes") is not None else str(image["path"])
     with _named(image), open_picture(data) as picture:
-        width, height = picture.size
-        if "exif" not in picture.info:  # asking a PNG for its EXIF data would decode it
-            return width, height
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        return (height, width) if turned else (width, height)
+        return _seen_size(picture)
 
 
-def check_image(image: Mapping[str, Any] | Image.Image) -> bytes:
-    """Raise ``ImageProblem`` unless the image can be read; returns its file's bytes.
+def _seen_size(picture: Image.Image) -> tuple[int, int]:
+    """(width, height) after turning as the EXIF orientation says."""
+    width, height = picture.size
+    if "exif" not in picture.info:  # asking a PNG for its EXIF data would decode it
+        return width, height
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return (height, width) if turned else (width, height)
 
-    ``image`` is an undecoded struct ``{"bytes", "path"}`` or a PIL image (of which nothing is
-    returned).
-    """
-    if isinstance(image, Image.Image):
-        return b""
+
+class Checked(NamedTuple):
+    """A picture that can be read."""
+
+    data: bytes
+    """Its file."""
+    size: tuple[int, int]
+    """(width, height) as it will be seen."""
+
+
+def check_image(image: Mapping[str, Any]) -> Checked:
+    """Raise ``ImageProblem`` unless the image, a struct ``{"bytes", "path"}``, can be read."""
     with _named(image):
         data = image["bytes"] if image["bytes"] is not None else Path(image["path"]).read_bytes()
-        _check_bytes(data)
-    return bytes(data)
+        return Checked(data, _check_bytes(data))
 
 
 @contextmanager
@@ -171,8 +178,11 @@ def what_it_is(head: bytes) -> str:
     return f"it begins with {head[:12]!r}; read are {', '.join(FORMATS)}"
 
 
-def _check_bytes(data: bytes) -> None:
-    """Raise one of PIL's errors if ``data`` is not a complete image of reasonable size."""
+def _check_bytes(data: bytes) -> tuple[int, int]:
+    """Raise one of PIL's errors if ``data`` is not a complete image of reasonable size.
+
+    Returns the size as it will be seen.
+    """
     if not data:
         raise OSError("the file is empty")
     with open_picture(data) as image:
@@ -181,6 +191,7 @@ def _check_bytes(data: bytes) -> None:
             raise Image.DecompressionBombError(
                 f"{width} x {height} pixels, allowed are {MAX_IMAGE_PIXELS:,} in all"
             )
+        size = _seen_size(image)
         if image.format == "PNG":
             image.verify()
         elif image.format == "WEBP":
@@ -189,3 +200,4 @@ def _check_bytes(data: bytes) -> None:
                 raise OSError("image file is truncated")
         elif image.format not in ("JPEG", "MPO") or b"\xff\xd9" not in data[-64:]:
             image.load()
+    return size

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import datasets
@@ -19,15 +19,16 @@ import numpy as np
 import pyarrow as pa
 
 from noisygrpo.data import pictures
-from noisygrpo.data.adapters import ADAPTERS, make_adapter
-from noisygrpo.data.checks import Address, check_all_images, report_lines
+from noisygrpo.data.adapters import make_adapter
+from noisygrpo.data.checks import Seen, check_all_images, report_lines
 from noisygrpo.data.convert import Draft, digest, draft, finish, share
 from noisygrpo.data.example import FEATURES, KEYS, as_stored, check_prompt
-from noisygrpo.data.formats import FORMATS, choose_format
+from noisygrpo.data.formats import choose_format
 from noisygrpo.data.further import further_columns
 from noisygrpo.data.prompts import resolve_prompt, resolve_system
 from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem
+from noisygrpo.data.spec import TRAIN, DataSpec
 from noisygrpo.data.user_adapter import user_adapter
 from noisygrpo.errors import UserError, require
 
@@ -38,75 +39,6 @@ PLAYGROUND_TAKES = ("source", "split", "limit", "shuffle", "seed", "max_prompt_t
 """Fields that mean something for the playground, which has its own rows and prompt."""
 PLAYGROUND_ROWS = 2000
 """Rows of a playground split where ``limit`` does not say."""
-TRAIN = "train"
-
-
-@dataclass(frozen=True)
-class DataSpec:
-    """The ``data`` section of a recipe."""
-
-    source: str
-    """``playground``, a hub id, a folder, or a .parquet, .json, .jsonl, .csv or .tsv file."""
-    split: str = TRAIN
-    """Split of a hub data set, a folder or the playground; single files have none."""
-    config: str = ""
-    """Configuration name of a hub data set."""
-    format: str = ""
-    """Layout of the rows or the tool that they are for, one of ``FORMATS``; "" detects it."""
-    adapter: str = ""
-    """Name in ``ADAPTERS`` or ``path.py:function``, instead of ``format`` and ``columns``."""
-    columns: dict[str, str | None] = field(default_factory=dict)
-    """Column map: question, image, answer, reasoning, id, cluster, kind -> the source's name."""
-    cluster_pattern: str = ""
-    """Regular expression on the id; its first group (or the match) names the cluster."""
-    prompt: str = ""
-    """Name in ``PROMPTS`` or a text with ``{question}``; "" is ``think_answer``, except for rows
-    whose column ``prompt`` is a conversation: those stay as they are."""
-    system: str = ""
-    """Name in ``SYSTEMS``, a text, or "" for no system turn; a row's own comes first."""
-    limit: int | None = None
-    """At most so many examples; all if null."""
-    shuffle: bool = False
-    """Draw the examples in an order given by ``seed`` instead of the order of the file."""
-    seed: int = 0
-    """Seed of ``shuffle`` and of the playground."""
-    image_root: str = ""
-    """Folder that image paths are relative to and may not leave; that of the file if ""."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Knobs of the adapter."""
-    holdout: float | None = None
-    """Share of the examples (of the clusters, where ``columns.cluster`` names them) that is not
-    trained on and is the evaluation split ``holdout``; which ones is a function of the row."""
-    max_prompt_tokens: int | None = None
-    """Longer prompts, images included, are left out of training, and counted."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.source), "data.source is empty")
-        for name in ("limit", "max_prompt_tokens"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"data.{name}: {value} is not a positive number")
-        require(
-            self.holdout is None or 0 < self.holdout < 1,
-            f"data.holdout: {self.holdout}, allowed is a share between 0 and 1, such as 0.1",
-        )
-        require(
-            not self.format or self.format in FORMATS,
-            f"data.format: {self.format!r} is not one of {', '.join(FORMATS)}",
-        )
-        require(
-            not self.adapter or self.adapter in ADAPTERS or ".py:" in self.adapter,
-            f"data.adapter: {self.adapter!r} is not one of {sorted(ADAPTERS)} or path.py:function",
-        )
-        for name in ("columns", "format"):
-            require(
-                not (self.adapter and getattr(self, name)),
-                f"data.{name}: the adapter {self.adapter!r} knows its columns; leave it out",
-            )
-        try:
-            re.compile(self.cluster_pattern)
-        except re.error as error:
-            message = f"data.cluster_pattern: {self.cluster_pattern!r} is no pattern: {error}"
-            raise UserError(message) from error
 
 
 @dataclass(frozen=True)
@@ -119,8 +51,8 @@ class Loaded:
     """What was detected and what differs from the source, in lines."""
     where: Callable[[int], str]
     """Names the source of an example, such as ``train.jsonl line 7``."""
-    addresses: list[Address] | None
-    """What each example is, wherever it was read from; None where images were not read."""
+    seen: list[Seen] | None
+    """What was seen of each example and its images; None where these were not read."""
 
 
 def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset:
@@ -327,8 +259,8 @@ def _examples(
         check_prompt(example["prompt"], where)
         other = first_with_id.get(example["example_id"])
         if other is not None:
-            problem = f"id {example['example_id']!r} is also that of {raw.where(other)}"
-            raise UserError(f"{where}: {problem}")
+            same = f"id {example['example_id']!r} is also that of {raw.where(other)}"
+            raise UserError(f"{where}: {same}")
         first_with_id[example["example_id"]] = made.row
         examples.append(example)
     return examples

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from noisygrpo.data.checks import pairs
 from noisygrpo.data.readers import Settings, has_splits
-from noisygrpo.data.sources import PLAYGROUND, TRAIN, DataSpec, Loaded, load
+from noisygrpo.data.sources import PLAYGROUND, Loaded, load
+from noisygrpo.data.spec import TRAIN, DataSpec
 from noisygrpo.errors import UserError, require
 
 HOLDOUT = "holdout"
@@ -99,24 +100,24 @@ def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
     Raises ``UserError`` for a split of which every row is trained on, unless it is called
     ``train``.
     """
-    if train.addresses is None:
+    if train.seen is None:
         return []
-    place = {address.asked: index for index, address in enumerate(train.addresses)}
+    place = {row.asked: index for index, row in enumerate(train.seen)}
     lines = []
     for name, loaded in measured.items():
-        addresses = loaded.addresses
-        if name == TRAIN or addresses is None:
+        rows = loaded.seen
+        if name == TRAIN or rows is None:
             continue
-        both = [(i, place[a.asked]) for i, a in enumerate(addresses) if a.asked in place]
+        both = [(i, place[a.asked]) for i, a in enumerate(rows) if a.asked in place]
         if not both:
             continue
         named = pairs(both, loaded.where, train.where)
-        if len(both) == len(addresses):
+        if len(both) == len(rows):
             raise UserError(
                 f"evaluation.splits: all {len(both):,} rows of {name!r} are trained on: {named}"
             )
         lines.append(
-            f"{len(both):,} of {len(addresses):,} rows of {name!r} are also trained on: {named}"
+            f"{len(both):,} of {len(rows):,} rows of {name!r} are also trained on: {named}"
         )
     return lines
 
