@@ -1,6 +1,8 @@
 """What users get wrong: one message, with file and row, before anything is trained."""
 
 import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from tests.data.files import STRUCT, png, rows_of, write_jsonl, write_parquet
@@ -46,6 +48,8 @@ GOOD = {"question": "q", "answer": "a", "image": "images/0.png"}
         ([GOOD], {"format": "swift"}, r"data\.format: 'swift' is not one of messages, conver"),
         ([GOOD], {"format": "llava"}, r"data\.format: 'llava' has the column 'conversations'"),
         ([GOOD], {"max_prompt_tokens": 0}, r"data\.max_prompt_tokens: 0 is not a positive"),
+        ([GOOD, '{"question": "\\ud83d"}'], {}, r"line 2: '.*' is half of a character"),
+        ([{**GOOD, "cluster": None}], {}, r"line 1: .* data\.columns\.cluster: null leaves it"),
         ([GOOD, "{"], {}, r"line 2: not valid JSON"),
         ([GOOD, "[1]"], {}, r"line 2: \[1\] is not an object"),
         ([{**GOOD, "question": "a <|image_pad|>"}], {}, r"line 1: the user turn contains <\|im"),
@@ -93,6 +97,9 @@ def test_missing_sources(source) -> None:
 
 def test_files_that_are_not_what_they_say(tmp_path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
+    pq.write_table(pa.table({"question": pa.array([], pa.string())}), tmp_path / "empty.parquet")
+    with pytest.raises(UserError, match=r"^empty\.parquet: the data set has no rows"):
+        load_examples(DataSpec(str(tmp_path / "empty.parquet")))
     (tmp_path / "a.xlsx").write_text("x")
     with pytest.raises(UserError, match="cannot load"):
         load_examples(DataSpec(str(tmp_path / "a.parquet")))

@@ -7,6 +7,7 @@ data*; LLaVA's ``Finetune_Custom_Data.md``; EasyR1's ``verl/utils/dataset.py``; 
 """
 
 import base64
+import decimal
 import json
 from pathlib import Path
 
@@ -424,3 +425,31 @@ def test_image_cells_of_arrow(folder, kind) -> None:
     pq.write_table(table, folder / "rows.parquet", row_group_size=2)
     data = read(folder / "rows.parquet").data
     assert [values(row) for row in data] == [[0], [], [2]]
+
+
+def test_turns_and_images_as_json_text(folder) -> None:
+    """csv has no lists, and many parquet files keep theirs as text."""
+    turns = json.dumps([user("<image>" + TASK), {"role": "assistant", "content": "4"}])
+    table = {"messages": [turns], "images": ['["images/2.png"]']}
+    pq.write_table(pa.table(table), folder / "a.parquet")
+    quoted = turns.replace('"', '""')
+    path = write(folder / "a.csv", f'messages;images\n"{quoted}";images/2.png\n')
+    for source in (path, folder / "a.parquet"):
+        loaded = read(source)
+        assert loaded.data[0]["prompt"] == [user(TASK)]
+        assert (loaded.data[0]["answer"], values(loaded.data[0])) == ("4", [2])
+
+
+def test_arrow_views_decimals_and_categories(folder) -> None:
+    table = {
+        "question": pa.array(["a", "b"], pa.string_view()),
+        "answer": pa.array([decimal.Decimal("3.00"), decimal.Decimal("2.50")]),
+        "image": pa.array([png(1), None], pa.binary_view()),
+        "level": pa.array(["easy", "hard"]).dictionary_encode(),
+        "note": pa.array(["x", None], pa.string_view()),
+    }
+    pq.write_table(pa.table(table), folder / "a.parquet")
+    data = read(folder / "a.parquet").data
+    assert data["answer"][:] == [3, 2.5]
+    assert [values(row) for row in data] == [[1], []]
+    assert (data["level"][:], data["note"][:]) == (["easy", "hard"], ["x", None])

@@ -114,6 +114,17 @@ def test_mistakes_around_it(folder, code) -> None:
         read(folder, f"{code}:doubled")
 
 
+def test_pictures_and_numbers_of_other_libraries(folder) -> None:
+    (folder / "my.py").write_text(
+        "import numpy\nfrom PIL import Image\ndef f(row):\n"
+        "    return ({'question': 'q', 'answer': numpy.int64(3), 'box': numpy.ones(2),\n"
+        "             'image': Image.new('L', (9, 9), 7)},)\n"
+    )
+    row = read(folder, f"{folder / 'my.py'}:f").data[0]
+    assert (row["answer"], row["box"]) == (3, [1.0, 1.0])
+    assert row["images"][0].getpixel((0, 0)) == (7, 7, 7)
+
+
 def test_bytes_of_its_own(folder) -> None:
     picture = base64.b64encode(png(8)).decode()
     (folder / "my.py").write_text(

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import datasets
+from PIL import Image
 
 from noisygrpo.data.images import SIGNATURES, ImageProblem, what_it_is
+from noisygrpo.data.turns import listed
 
 INSIDE = ("image", "image_url", "url", "path")
 """Keys of a mapping under which a cell stands, besides ``bytes``."""
@@ -92,17 +94,9 @@ def image_structs(value: Any, root: Root) -> list[dict[str, Any]]:
 
     Raises ``ImageProblem`` for what is no image.
     """
-    if isinstance(value, str) and value.lstrip().startswith("["):  # a cell of a csv file
-        value = _listed(value)
+    value = listed(value)
     items = value if isinstance(value, (list, tuple)) else [value]
     return [struct for item in items if (struct := _struct(item, root)) is not None]
-
-
-def _listed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def _struct(item: Any, root: Root) -> dict[str, Any] | None:
@@ -115,6 +109,10 @@ def _struct(item: Any, root: Root) -> dict[str, Any] | None:
         return _from_text(item, root)
     if isinstance(item, Mapping):
         return _from_mapping(item, root)
+    if isinstance(item, Image.Image):  # of a user's adapter
+        file = BytesIO()
+        item.save(file, "PNG")
+        return {"bytes": file.getvalue(), "path": None}
     raise ImageProblem(
         f"image is {_short(item)}, expected a path, bytes, base64, a data URI, "
         "{bytes, path} or {image_url}"

@@ -102,7 +102,7 @@ def finish(
 
 def from_user(name: str, made: Any) -> list[Fields]:
     """What a user's adapter returned, as fields: None, a mapping, or a list of mappings."""
-    items = [] if made is None else made if isinstance(made, list) else [made]
+    items = [] if made is None else made if isinstance(made, (list, tuple)) else [made]
     return [_fields_of(name, item) for item in items]
 
 
@@ -114,6 +114,7 @@ def _fields_of(name: str, item: Any) -> Fields:
         raise RowProblem(f"{name} returned {item!r:.80}; expected a mapping, a list of those, None")
     if item.get("answer") is None or (item.get("question") is None and not item.get("prompt")):
         raise RowProblem(f"{name} returned the keys {sorted(item)}; question and answer are needed")
+    item = {key: _plain(value) for key, value in item.items()}
     fields: Fields = {key: item[key] for key in KNOWN if item.get(key) is not None}
     fields["answer"] = as_answer(item, "answer")
     for key in KNOWN:
@@ -129,6 +130,11 @@ def _fields_of(name: str, item: Any) -> Fields:
     taken = (*KNOWN, "prompt", "images", "image")
     fields["more"] = {key: value for key, value in item.items() if key not in taken}
     return fields
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of numpy or torch as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def digest(*values: Any) -> bytes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 Read = tuple[tuple[str, ...], list[dict[str, Any]], Callable[[int], str]]
 """Column names, rows, and the function that names a row."""
@@ -21,8 +24,8 @@ def read_json(path: Path) -> Read:
     Blank lines are allowed. Raises ``UserError`` for anything else, with the line.
     """
     text = _text(path)
-    if path.suffix == ".jsonl" or _is_lines(text):
-        return _lines(text, path.name)
+    if path.suffix in (".jsonl", ".ndjson") or _is_lines(text):
+        return _whole(_lines(text, path.name), text)
     rows = _parse(text, path.name)
     if isinstance(rows, dict):
         lists = [key for key, value in rows.items() if isinstance(value, list)]
@@ -31,7 +34,22 @@ def read_json(path: Path) -> Read:
             f"keys {list(rows)[:8]}" + (f"; save the list under {lists[0]!r} alone" * bool(lists))
         )
     require(isinstance(rows, list), f"{path.name}: expected a list of objects at the top")
-    return _named(rows, path.name, "item", list(range(len(rows))))
+    return _whole(_named(rows, path.name, "item", list(range(len(rows)))), text)
+
+
+def _whole(read: Read, text: str) -> Read:
+    """Refuse halves of characters (``\\ud83d`` alone), which are in no text and in no column."""
+    if _HALF.search(text):
+        _, rows, where = read
+        for index, row in enumerate(rows):
+            try:
+                json.dumps(row, ensure_ascii=False).encode()
+            except UnicodeEncodeError as error:
+                half = error.object[error.start : error.end]
+                raise UserError(
+                    f"{where(index)}: {half!r} is half of a character: was the text cut?"
+                ) from error
+    return read
 
 
 def _is_lines(text: str) -> bool:
@@ -75,12 +93,17 @@ def _parse(text: str, where: str) -> Any:
 def read_csv(path: Path) -> Read:
     """Read comma- or tab-separated rows under a header; every cell is text, an empty one is null.
 
+    A .csv whose header has semicolons and no comma is separated by those, as spreadsheets write it
+    where the comma is for decimals.
+
     Raises ``UserError`` for a missing or double name in the header and for a row with more or fewer
     cells, with the line.
     """
     csv.field_size_limit(1 << 30)  # a picture in base64 is one cell
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter, strict=True)
+    text = _text(path)
+    first = text.partition("\n")[0]
+    delimiter = "\t" if path.suffix == ".tsv" else ";" if ";" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, numbers = [], []
     try:
         header = [name.strip() for name in next(reader, [])]

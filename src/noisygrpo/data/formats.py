@@ -27,7 +27,7 @@ from typing import Any
 from noisygrpo.data.readers import RawRows
 from noisygrpo.data.rows import FIELD_NAMES, Adapter, Fields, RowProblem, as_answer, as_text
 from noisygrpo.data.spec import TOOLS
-from noisygrpo.data.turns import Turn, parts_of_text, read_turns, text_of
+from noisygrpo.data.turns import Turn, listed, parts_of_text, read_turns, text_of
 from noisygrpo.errors import UserError, require
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
@@ -82,7 +82,7 @@ def _fits(layout: str, raw: RawRows, columns: Names) -> bool:
     there = set(raw.columns)
     if layout in TURNS:
         column = next((name for name in TURNS[layout] if name in there), None)
-        return column is not None and isinstance(raw.first(column), list)
+        return column is not None and isinstance(listed(raw.first(column)), list)
     if layout == "alpaca":
         return "instruction" in there and bool({"output", "input", "history"} & there)
     if layout == "query":
@@ -192,7 +192,10 @@ def _read(row: Mapping[str, Any], texts: Mapping[str, str]) -> Fields:
     fields = {}
     for name, column in texts.items():
         optional = name in ("reasoning", "kind") and row.get(column) is None
-        fields[name] = "" if optional else as_text(row, column)
+        try:
+            fields[name] = "" if optional else as_text(row, column)
+        except RowProblem as problem:
+            raise RowProblem(f"{problem}; data.columns.{name}: null leaves it alone") from problem
     return fields
 
 

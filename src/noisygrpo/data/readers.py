@@ -16,13 +16,14 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
 from noisygrpo.errors import UserError, require
 
-FILE_KINDS = (".parquet", ".json", ".jsonl", ".csv", ".tsv")
+FILE_KINDS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What datasets raises for a missing repository, split, file or connection.
@@ -161,6 +162,8 @@ def _read_file(path: Path, root: Root, settings: Settings) -> RawRows:
     )
     if path.suffix == ".parquet":
         with _loading(str(path), "", settings):
+            rows = pq.read_metadata(path).num_rows
+            require(rows > 0, f"{path.name}: the data set has no rows")
             data = datasets.Dataset.from_parquet(str(path))
         return _from_dataset(data, path.stem, path.name, root)
     read = read_csv if path.suffix in (".csv", ".tsv") else read_json
@@ -176,7 +179,8 @@ def _loading(source: str, split: str, settings: Settings, note: str = "") -> Ite
     except UserError:
         raise
     except _LOAD_ERRORS as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        said = str(error.__cause__ or error).strip()
+        reason = said.splitlines()[0] if said else repr(error)
         if "Unknown split" in reason or "Bad split" in reason:
             has = re.search(r"\[.*\]", reason)
             raise UserError(
@@ -205,8 +209,21 @@ def _load_folder_or_hub(
 
 def _from_dataset(data: datasets.Dataset, name: str, label: str, root: Root) -> RawRows:
     """Wrap a data set; the Arrow format gives the stored images without decoding them."""
-    table = data.with_format("arrow")[:]
+    table = _without_views(data.with_format("arrow")[:])
+    features = data.features
+    if table.schema.types != data.data.schema.types:
+        features = datasets.Features(
+            {**features, **datasets.Features.from_arrow_schema(table.schema.remove_metadata())}
+        )
     columns = tuple(data.column_names)
-    return RawRows(
-        columns, table, name, label, lambda row: f"{label} row {row}", root, data.features
-    )
+    return RawRows(columns, table, name, label, lambda row: f"{label} row {row}", root, features)
+
+
+def _without_views(table: pa.Table) -> pa.Table:
+    """The table with views of text and bytes as plain columns: Arrow cannot take rows of views."""
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    for index, field in enumerate(table.schema):
+        if field.type in plain:
+            kind = plain[field.type]
+            table = table.set_column(index, field.name, table.column(index).cast(kind))
+    return table

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 Fields = dict[str, Any]
@@ -71,6 +72,8 @@ def as_answer(row: Mapping[str, Any], column: str) -> Any:
         if not value.strip():
             raise RowProblem(f"the answer is empty (column {column!r})")
         return value.strip()
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
     if not _is_json(value):
         raise RowProblem(
             f"column {column!r} is {value!r:.80}, expected text, a number, or a list of those"

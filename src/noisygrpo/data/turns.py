@@ -8,6 +8,7 @@ in every turn otherwise.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,6 +41,7 @@ def read_turns(value: Any, column: str) -> list[Turn]:
 
     Raises ``RowProblem`` for anything else, and for roles that have no place here (tools).
     """
+    value = listed(value)
     if not isinstance(value, list) or not value:
         raise RowProblem(f"column {column!r} is {_short(value)}, expected a list of turns")
     turns = []
@@ -60,6 +62,16 @@ def read_turns(value: Any, column: str) -> list[Turn]:
                 "and value"
             )
     return turns
+
+
+def listed(value: Any) -> Any:
+    """A value, or the list that it holds as JSON text (in csv, and in many parquet files)."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
 
 
 def _turn(role: Any, content: Any, column: str) -> Turn:
