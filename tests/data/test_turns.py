@@ -3,7 +3,7 @@
 import pytest
 from tests.data.files import write_jsonl
 
-from noisygrpo.data import DataSpec, load_examples
+from noisygrpo.data import DataSpec, load, load_examples
 from noisygrpo.data.turns import with_image_slots
 from noisygrpo.errors import UserError
 
@@ -112,3 +112,15 @@ def test_slots_of_a_prompt_with_pictures_in_its_text() -> None:
     prompt = [{"role": "user", "content": [text("a "), IMAGE, text(" b")]}]
     assert with_image_slots(prompt, 1) == prompt
     assert with_image_slots(prompt, 0) == [{"role": "user", "content": "a  b"}]
+
+
+def test_what_is_put_around_the_rows_is_reported(folder) -> None:
+    rows = [
+        {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "q"}]},
+        {"messages": [{"role": "user", "content": "q"}]},
+    ]
+    source = write_jsonl(folder, [{**row, "answer": 1} for row in rows])
+    loaded = load(DataSpec(source, system="Be brief."))
+    assert [row["prompt"][0]["content"] for row in loaded.data] == ["S", "Be brief."]
+    assert "data.prompt 'think_answer' is put around the question" in loaded.report
+    assert "1 rows have a system turn, which stands instead of data.system" in loaded.report

@@ -67,16 +67,7 @@ def fit_processor(
     prompts = data["prompt"][:]
     _check_structure(processor, prompts, where)
     lengths = prompt_lengths(processor, prompts, sizes)
-    limit = getattr(getattr(processor, "tokenizer", processor), "model_max_length", None)
-    if isinstance(limit, int) and limit < 10**9 and (max_prompt_tokens or limit + 1) > limit:
-        _refuse(
-            [n for n, length in enumerate(lengths) if length > limit],
-            where,
-            lambda n: (
-                f"its prompt has {lengths[n]:,} tokens, the model reads {limit:,}; "
-                "data.max_prompt_tokens leaves such rows out"
-            ),
-        )
+    _check_limit(processor, lengths, max_prompt_tokens, where)
     most = max_prompt_tokens or max(lengths)
     kept = [n for n, length in enumerate(lengths) if length <= most]
     require(
@@ -86,14 +77,36 @@ def fit_processor(
     )
     report = [_length_line(lengths, where)]
     if len(kept) < len(data):
-        out = sorted(set(range(len(data))) - set(kept), key=lambda n: -lengths[n])
-        named = ", ".join(f"{where(n)} ({lengths[n]:,})" for n in out[:SHOWN])
-        report.append(
-            f"{len(out):,} of {len(data):,} rows are left out: their prompts are longer than "
-            f"data.max_prompt_tokens {max_prompt_tokens:,}: {named}" + ", …" * (len(out) > SHOWN)
-        )
+        report.append(_left_out_line(lengths, most, where))
         data = data.select(kept)
     return Fitted(data, report, max(lengths[n] for n in kept))
+
+
+def _check_limit(
+    processor: Any, lengths: Sequence[int], max_prompt_tokens: int | None, where: Where
+) -> None:
+    """Refuse rows that are kept and longer than the tokenizer says that the model reads."""
+    limit = getattr(getattr(processor, "tokenizer", processor), "model_max_length", None)
+    if not isinstance(limit, int) or (max_prompt_tokens or limit + 1) <= limit:
+        return
+    _refuse(
+        [n for n, length in enumerate(lengths) if length > limit],
+        where,
+        lambda n: (
+            f"its prompt has {lengths[n]:,} tokens, the model reads {limit:,}; "
+            "data.max_prompt_tokens leaves such rows out"
+        ),
+    )
+
+
+def _left_out_line(lengths: Sequence[int], most: int, where: Where) -> str:
+    out = [n for n, length in enumerate(lengths) if length > most]
+    out.sort(key=lambda n: -lengths[n])
+    named = ", ".join(f"{where(n)} ({lengths[n]:,})" for n in out[:SHOWN])
+    return (
+        f"{len(out):,} of {len(lengths):,} rows are left out: their prompts are longer than "
+        f"data.max_prompt_tokens {most:,}: {named}" + ", …" * (len(out) > SHOWN)
+    )
 
 
 def _length_line(lengths: Sequence[int], where: Where) -> str:

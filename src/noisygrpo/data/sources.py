@@ -11,7 +11,8 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
+from textwrap import shorten
 from typing import Any
 
 import datasets
@@ -25,7 +26,7 @@ from noisygrpo.data.convert import Draft, digest, draft, finish, share
 from noisygrpo.data.example import FEATURES, KEYS, as_stored, check_prompt
 from noisygrpo.data.formats import choose_format
 from noisygrpo.data.further import further_columns
-from noisygrpo.data.prompts import resolve_prompt, resolve_system
+from noisygrpo.data.prompts import DEFAULT, resolve_prompt, resolve_system
 from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem
 from noisygrpo.data.spec import TRAIN, DataSpec
@@ -90,23 +91,40 @@ def load(
     columns = _image_columns(adapter, raw)
     drafts = _drafts(spec, raw, adapter, columns, held_out)
     rows = [made.row for made in drafts]
-    images = pictures.with_own(
-        raw.images(columns, rows),
-        [made.images for made in drafts],
-        rows,
-        raw.root,
-        raw.where,
-        replace=bool(spec.adapter),
-    )
-    data, left_out = _data_set(spec, raw, adapter, drafts, images, columns, held_out)
+    images = _images(spec, raw, drafts, columns)
+    data, further = _data_set(spec, raw, adapter, drafts, images, columns)
     logger.info("%s: %d examples from %d rows", raw.label, len(data), len(raw))
 
     def where(index: int) -> str:
         return raw.where(rows[index])
 
     seen = check_all_images(data, where) if check_images else None
-    lines += report_lines(data, pictures.lengths(images), where, seen) + left_out
+    lines += _prompt_lines(spec, adapter, drafts)
+    lines += report_lines(data, pictures.lengths(images), where, seen) + further
     return Loaded(data, lines, where, seen)
+
+
+def _images(
+    spec: DataSpec, raw: RawRows, drafts: Sequence[Draft], columns: Sequence[str]
+) -> pa.ChunkedArray:
+    """The images of every example, ``list<struct<bytes, path>>``."""
+    rows = [made.row for made in drafts]
+    own = [made.images for made in drafts]
+    stored = raw.images(columns, rows)
+    # What a user's function returns stands for what the row has.
+    return pictures.with_own(stored, own, rows, raw.root, raw.where, replace=bool(spec.adapter))
+
+
+def _prompt_lines(spec: DataSpec, adapter: Adapter, drafts: Sequence[Draft]) -> list[str]:
+    """What is put around the rows' own turns."""
+    lines = []
+    name = spec.prompt or adapter.prompt or DEFAULT
+    if resolve_prompt(name) != "{question}":
+        lines.append(f"data.prompt {shorten(name, 60)!r} is put around the question")
+    own = sum(made.turns[0]["role"] == "system" for made in drafts)
+    if spec.system and own:
+        lines.append(f"{own:,} rows have a system turn, which stands instead of data.system")
+    return lines
 
 
 def _adapter(spec: DataSpec, raw: RawRows) -> tuple[Adapter, list[str]]:
@@ -119,10 +137,7 @@ def _adapter(spec: DataSpec, raw: RawRows) -> tuple[Adapter, list[str]]:
     layout, adapter = choose_format(raw, spec.format, spec.columns)
     said = "as data.format says" if spec.format else "detected; data.format sets it"
     notes = ", ".join(f"{name} <- {column}" for name, column in adapter.fields.items())
-    how = f"layout {layout} ({said}): {notes}"
-    if adapter.prompt and not spec.prompt:
-        how += f"; data.prompt is {adapter.prompt}"
-    return adapter, [how]
+    return adapter, [f"layout {layout} ({said}): {notes}"]
 
 
 def _playground(spec: DataSpec, settings: Settings) -> Loaded:
@@ -214,7 +229,6 @@ def _data_set(
     drafts: Sequence[Draft],
     images: pa.ChunkedArray,
     image_columns: Sequence[str],
-    held_out: bool,
 ) -> tuple[datasets.Dataset, list[str]]:
     """The examples as a data set with the source's further columns, and what was left out."""
     examples = _examples(spec, raw, adapter, drafts, pictures.lengths(images))
@@ -232,9 +246,9 @@ def _data_set(
     ordered = {name: columns[name] for name in features}
     table = pa.table(ordered, schema=features.arrow_schema)
     info = datasets.DatasetInfo(features=features)
-    fingerprint = _fingerprint(replace(spec, limit=None), raw, held_out, rows)
     passed = [f"further columns for reward functions: {', '.join(further)}"] if further else []
-    return datasets.Dataset(table, info=info, fingerprint=fingerprint), passed + left_out
+    data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw, rows))
+    return data, passed + left_out
 
 
 def _examples(
@@ -266,8 +280,7 @@ def _examples(
     return examples
 
 
-def _fingerprint(spec: DataSpec, raw: RawRows, held_out: bool, rows: Sequence[int]) -> str:
+def _fingerprint(spec: DataSpec, raw: RawRows, rows: Sequence[int]) -> str:
     """A stable name of the result, so that ``datasets`` need not hash every image."""
-    settings = sorted(asdict(spec).items())
-    text = repr((settings, raw.name, len(raw), raw.columns, held_out, rows[:1], len(rows)))
+    text = repr((sorted(asdict(spec).items()), raw.name, len(raw), raw.columns, rows))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
