@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import datasets
 import pytest
 from PIL import Image
+from tests.cli.published import PUBLISHED
 from tests.data.files import png
 
 REWARD = """
@@ -35,6 +37,30 @@ def step(run_cli, recipe_file, folder: Path, reward: Path, rows: list, *words: s
     assert status == 0, error
     log = Path(f"{reward}.log").read_text().splitlines()
     return text, [json.loads(line) for line in log]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_published_layout_trains_a_step(
+    run_cli, recipe_file, reward, tmp_path, monkeypatch, name
+):
+    """From the file as the tool has it to the first step, without a converter."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.png").write_bytes(png(number * 80, (56, 40)))
+    source, words = PUBLISHED[name](folder)
+    recipe = recipe_file(data={"source": str(source)}, rewards=[f"{reward}:seen"], evaluation=None)
+    given = [word for pair in words.items() for word in pair]
+    status, _, error = run_cli("train", recipe, "--output-dir", str(tmp_path / "run"), *given)
+    assert status == 0, error
+    log = [json.loads(line) for line in Path(f"{reward}.log").read_text().splitlines()]
+    answers = [answer for batch in log for answer in batch[0]]
+    assert len(answers) == 8 and len(set(answers)) == 2 and set(answers) < {"0", "1", "2"}
+    prompts = [prompt for batch in log for prompt in batch[3]]
+    images = [str(prompt).count("'type': 'image'") for prompt in prompts]
+    assert images == [2 if name == "VLM-R1" else 1] * 8
+    assert all("How many?" in str(prompt) for prompt in prompts)
 
 
 def test_ms_swift_with_pictures_in_the_text(run_cli, recipe_file, reward, tmp_path):

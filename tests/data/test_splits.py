@@ -80,8 +80,11 @@ def test_holdout_divides_the_rows_and_stays_when_rows_are_added(folder) -> None:
     assert {n for n in sides(more)[1] if n < 400} == held
     larger = DataSpec(spec.source, holdout=0.3)
     assert held < sides(larger)[1]
-    name = load_measured(spec, ["test"])  # on one file the single name may be any
+    name = load_measured(spec, ["test"])  # of one file they may go by this name too
     assert set(name["test"].data["answer"][:]) == held
+    for names in (["nonsense"], ["test", "more"]):
+        with pytest.raises(UserError, match=r"evaluation\.splits: '\w+', but .* has no splits"):
+            load_measured(spec, names)
 
 
 def test_holdout_by_cluster_and_by_id(folder) -> None:

@@ -22,8 +22,8 @@ from noisygrpo.errors import UserError, require
 Size = tuple[int, int]
 """(width, height)."""
 
-PROBES = 24
-"""So many of the most extreme sizes are tried at most."""
+PASSES = 3
+"""After so many sizes in order that pass, all that are less extreme are taken to pass."""
 MEASURED = 64
 """So many sizes are measured where the processor has no rule; others count as the largest."""
 BATCH = 512
@@ -152,7 +152,7 @@ def refused_sizes(image_processor: Any, sizes: set[Size]) -> dict[Size, str]:
 
     It is tried on blank images, the most extreme first, in three orders: by aspect ratio (Qwen2-VL
     refuses above 200), by the shorter side (a picture of 1 or 3 pixels is taken for one whose
-    channels come first), by area. What is less extreme than three sizes that pass, passes.
+    channels come first), by area. See ``PASSES``.
     """
     refused: dict[Size, str] = {}
     passed: set[Size] = set()
@@ -171,7 +171,7 @@ def refused_sizes(image_processor: Any, sizes: set[Size]) -> dict[Size, str]:
                 else:
                     refused[size] = reason
             in_row = in_row + 1 if size in passed else 0
-            if in_row == 3 or len(refused) >= PROBES * len(sizes):
+            if in_row == PASSES:
                 break
     return refused
 

@@ -17,6 +17,7 @@ from noisygrpo.data.sources import PLAYGROUND, Loaded, load
 from noisygrpo.data.spec import TRAIN, DataSpec
 from noisygrpo.errors import UserError, require
 
+TEST = "test"
 HOLDOUT = "holdout"
 """Name of the split that ``data.holdout`` makes."""
 
@@ -58,7 +59,8 @@ def _measured(
     spec: DataSpec, name: str, names: Sequence[str], same: bool, settings: Settings
 ) -> Loaded:
     single = spec.source != PLAYGROUND and not has_splits(spec.source)
-    if name == HOLDOUT or (single and same and spec.holdout and len(names) == 1 and name != TRAIN):
+    # Of a source without splits the rows that are held out may also go by the usual name.
+    if name == HOLDOUT or (single and same and spec.holdout and [*names] == [TEST]):
         require(
             spec.holdout is not None,
             f"evaluation.splits: {name!r} is what data.holdout keeps from training; set "
