@@ -16,7 +16,7 @@ EXAMPLES = re.findall(r"```json\n(.*?)\n```", PAGE)
 READ_AS = ("messages", "conversations", "prompt", "columns", "alpaca", "query")
 
 
-@pytest.mark.parametrize(("example", "layout"), zip(EXAMPLES, READ_AS, strict=True))
+@pytest.mark.parametrize(("example", "layout"), list(zip(EXAMPLES, READ_AS, strict=True)))
 def test_every_layout_by_its_example(tmp_path, example, layout) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(png())

@@ -104,6 +104,23 @@ def test_answers_that_are_none(folder, answer) -> None:
         load_examples(DataSpec(write_jsonl(folder, [rows_of()[0], line])))
 
 
+def test_answers_in_tags_are_taken_out_with_a_line(folder) -> None:
+    """R1-style files; the column itself reaches reward functions as it is."""
+    solutions = ["<answer> 4 </answer>", "<think>two\nand two</think>\n<answer>4</answer>", "4"]
+    solutions += [
+        "so <answer>4</answer>",
+        "<answer></answer>",
+        "<answer>1</answer><answer>2</answer>",
+    ]
+    rows = [{"problem": f"q{n}", "image": "", "solution": x} for n, x in enumerate(solutions)]
+    loaded = load(DataSpec(write_jsonl(folder, rows)))
+    assert loaded.data["answer"][:] == ["4", "4", "4", *solutions[3:]]
+    assert loaded.data["reasoning"][:2] == ["", "two\nand two"]
+    assert loaded.data["solution"][:] == solutions
+    line = "in 2 rows the answer is in <answer> tags: the target is what they hold"
+    assert line in loaded.report
+
+
 def test_exact_columns_are_kept_by_the_datasets_library(tmp_path) -> None:
     feature, array = column_of(["3", 3, None, {"a": [1]}, "\ud800"[:0], True, 2**70])
     assert isinstance(feature, Exact)
@@ -209,6 +226,9 @@ def test_json_of_other_shapes(folder) -> None:
     (folder / "wrapped.json").write_text(json.dumps({"data": rows}))
     with pytest.raises(UserError, match=r"one object with the keys \['data'\].*'data' alone"):
         load_examples(DataSpec(str(folder / "wrapped.json")))
+    (folder / "info.json").write_text(json.dumps({"mine": {"file_name": "x.json"}}))
+    with pytest.raises(UserError, match=r"one object with the keys \['mine'\]$"):
+        load_examples(DataSpec(str(folder / "info.json")))
     (folder / "repr.jsonl").write_text(str(rows[0]))
     with pytest.raises(UserError, match=r"repr\.jsonl line 1: not valid JSON.*json\.dumps"):
         load_examples(DataSpec(str(folder / "repr.jsonl")))

@@ -21,6 +21,10 @@ from noisygrpo.data.turns import (
     text_of,
 )
 
+TAGGED = re.compile(
+    r"\s*(?:<think>(?P<think>.*?)</think>)?\s*<answer>(?P<answer>(?:(?!</?answer>).)*)</answer>\s*",
+    re.DOTALL,
+)
 OTHER_MEDIA = ("video", "videos", "audio", "audios")
 GROUNDING = re.compile(r"<(ref-object|bbox)>")
 
@@ -38,6 +42,8 @@ class Draft:
     """Its own images, in order, None for one of the row's; None: the row's alone."""
     more: dict[str, Any] = field(default_factory=dict)
     """Further columns that the adapter made."""
+    unwrapped: bool = False
+    """Whether the answer stood in ``<answer>`` tags."""
 
 
 def draft(row: int, number: int, fields: Fields, values: Mapping[str, Any]) -> Draft:
@@ -60,7 +66,20 @@ def draft(row: int, number: int, fields: Fields, values: Mapping[str, Any]) -> D
     if not text_of([part for part in turns[-1]["content"] if part["type"] == "text"]).strip():
         raise RowProblem("the question is empty")
     images = fields["images"] if fields.get("images") is not None else own_images(turns)
-    return Draft(row, number, fields, turns, images, fields.get("more", {}))
+    target = _taken_out(fields)
+    return Draft(row, number, target or fields, turns, images, fields.get("more", {}), bool(target))
+
+
+def _taken_out(fields: Fields) -> Fields | None:
+    """The fields with a tagged answer taken out of its tags; None where it is in none.
+
+    R1-style files hold ``<answer> 4 </answer>`` as the solution, some with the thinking before it.
+    """
+    tagged = TAGGED.fullmatch(fields["answer"]) if isinstance(fields["answer"], str) else None
+    if tagged is None or not tagged["answer"].strip():
+        return None
+    reasoning = fields.get("reasoning") or (tagged["think"] or "").strip()
+    return {**fields, "answer": tagged["answer"].strip(), "reasoning": reasoning}
 
 
 def finish(

@@ -29,9 +29,10 @@ def read_json(path: Path) -> Read:
     rows = _parse(text, path.name)
     if isinstance(rows, dict):
         lists = [key for key, value in rows.items() if isinstance(value, list)]
+        hint = f"; save the list under {lists[0]!r} alone" if lists else ""
         raise UserError(
             f"{path.name}: expected a list of objects at the top, but it is one object with the "
-            f"keys {list(rows)[:8]}" + (f"; save the list under {lists[0]!r} alone" * bool(lists))
+            f"keys {list(rows)[:8]}{hint}"
         )
     require(isinstance(rows, list), f"{path.name}: expected a list of objects at the top")
     return _whole(_named(rows, path.name, "item", list(range(len(rows)))), text)

@@ -121,6 +121,11 @@ def _prompt_lines(spec: DataSpec, adapter: Adapter, drafts: Sequence[Draft]) -> 
     name = spec.prompt or adapter.prompt or DEFAULT
     if resolve_prompt(name) != "{question}":
         lines.append(f"data.prompt {shorten(name, 60)!r} is put around the question")
+    tagged = sum(made.unwrapped for made in drafts)
+    if tagged:
+        lines.append(
+            f"in {tagged:,} rows the answer is in <answer> tags: the target is what they hold"
+        )
     own = sum(made.turns[0]["role"] == "system" for made in drafts)
     if spec.system and own:
         lines.append(f"{own:,} rows have a system turn, which stands instead of data.system")
