@@ -1,0 +1,133 @@
+"""Yes or no, true or false: what a text answers.
+
+Words are bounded ("casino" is no "no"), a negation turns what it governs ("wasn't true", "not
+no"), and an answer with both signs, or with doubt, is none.
+"""
+
+from __future__ import annotations
+
+import re
+
+from noisygrpo.rewards.spelling import plain, words
+
+POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
+"""Pairs of opposite answers."""
+
+_CHINESE = {
+    **dict.fromkeys(("是", "是的", "对", "对的", "正确", "有", "真"), True),
+    **dict.fromkeys(("否", "不", "不是", "不对", "错", "错误", "错的", "没有", "不正确", "假"), False),
+}
+_TARGETS = {"yes": ("yes", "no"), "no": ("yes", "no"), "true": ("true", "false"), "false": ("true", "false")}
+_CHINESE_TARGETS = frozenset("是 否 对 错 不是 正确 错误 是的 不对 不正确".split())
+_POSITIVE = r"yes|yep|yeah|yup|true|correct|right|affirmative"
+_NEGATIVE = r"no|nope|nah|false|incorrect|wrong|untrue|negative"
+_NOT = (
+    r"(?:not|never|n't|cannot|can't|couldn't|isn't|wasn't|aren't|weren't|won't|wouldn't|doesn't|don't"
+    r"|hardly\s+ever)"
+)
+_SIGNED = re.compile(
+    rf"(?P<not>\b{_NOT}\b(?:\s+(?:be|been|at\s+all|really|necessarily|always|entirely|completely|quite|a|the"
+    rf"|say|exactly|actually|ever))*\s+)?\b(?P<word>{_POSITIVE}|{_NEGATIVE})\b",
+    re.IGNORECASE,
+)
+_DOUBT = re.compile(
+    r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might|may|could"
+    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if)\b"
+    r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not|couldn't|unable\s+to)\s+(?:\w+\s+)?"
+    r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
+    r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion|comment)\b"
+    r"|\b(?:yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?:yes|true|no|false|right|wrong|correct|not)\b",
+    re.IGNORECASE,
+)
+_NO_NOUN = re.compile(r"(?:there\s+(?:is|are|was|were)|has|have|with|contains?|shows?|see|had|say)\s+$", re.IGNORECASE)
+_SHORT_NO = re.compile(
+    r"(?:(?:definitely|absolutely|certainly|clearly|of\s+course|probably|surely)\s+not|not\s+(?:at\s+all|really)"
+    r"|(?:i\s+don't\s+think\s+so)|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were|does|do|did|has|have|can|will)\s*"
+    r"(?:not|n't)|can't|cannot|won't)|never|not)\W*",
+    re.IGNORECASE,
+)
+_SHORT_YES = re.compile(
+    r"(?:definitely|absolutely|certainly|of\s+course|indeed|sure|surely|exactly|clearly"
+    r"|(?:it|they|he|she|this|that|there|we)\s+(?:is|are|was|were|does|do|did|has|have|can|will))\W*",
+    re.IGNORECASE,
+)
+_THERE = re.compile(r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)", re.I | re.S)
+
+
+def polarity_pair(target: str) -> tuple[str, str] | None:
+    """Return the pair that ``target`` belongs to if it is one of yes, no, true, false (or 是, 否 …)."""
+    word = plain(target).strip(" .!").lower()
+    if word in _CHINESE_TARGETS:
+        return POLARITIES[0]
+    return _TARGETS.get(word)
+
+
+def read_polarity(text: str, pair: tuple[str, str], question: str = "") -> str | None:
+    """Return which word of ``pair`` the text answers, None if neither or unclear.
+
+    Yes and true are the same answer, so are no and false; a lone T, F, Y or N stands for its word.
+    "There is no cat" is no; with a ``question``, only if it asks for what the text speaks of.
+    """
+    sign = read_sign(text, question)
+    return None if sign is None else pair[0] if sign else pair[1]
+
+
+def read_sign(text: str, question: str = "") -> bool | None:
+    """True for yes, False for no, None if neither or unclear."""
+    text = plain(text).strip(" .\"'")
+    low = text.lower()
+    if low.rstrip("!。,") in _CHINESE:
+        return _CHINESE[low.rstrip("!。,")]
+    if re.match(r"是的?[,，.。!]|对[,，.。]", text) or re.match(r"(?:不是?|否|没有)[,，.。!]", text):
+        return text[0] in "是对"
+    if low in ("t", "y", "f", "n"):
+        return low in "ty"
+    if _SHORT_NO.fullmatch(low):
+        return False
+    if _SHORT_YES.fullmatch(low):
+        return True
+    opening = re.match(r"(?:yes|no|true|false)\b", low)
+    reason = re.search(r"\b(?:because|since)\b", low) if opening else None
+    low = low[: reason.start()] if reason else low
+    if _DOUBT.search(low):
+        return None
+    signs = _signs(low)
+    if not signs:
+        return _existence(low, question)
+    return signs[0] if len(set(signs)) == 1 else None
+
+
+def _signs(low: str) -> list[bool]:
+    """The sign of each word that has one; a "no" that belongs to a noun has none, unless alone."""
+    signs = []
+    for match in _SIGNED.finditer(low):
+        word = match.group("word")
+        negated = match.group("not") is not None
+        if word in ("no", "right", "correct", "wrong", "negative") and not negated:
+            if not _stands_alone(low, match.start("word"), match.end("word"), word):
+                continue
+        positive = re.fullmatch(_POSITIVE, word) is not None
+        signs.append(positive != negated)
+    return signs
+
+
+def _stands_alone(low: str, start: int, end: int, word: str) -> bool:
+    """Whether "no" and the like answer here: first, announced, or followed by nothing."""
+    before, after = low[:start], low[end:]
+    if word == "no" and _NO_NOUN.search(before):
+        return False
+    first = not before.strip(" .,;:!\"'(")
+    closes = re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after) is not None
+    if word == "no":
+        return first or closes
+    return (first or re.search(r"\b(?:is|are|was|be|that's|it's)\s+(?:\w+\s+)?$", before) is not None) and closes
+
+
+def _existence(low: str, question: str) -> bool | None:
+    """"There is no cat" answers no to the question whether there is one."""
+    match = _THERE.match(low)
+    if match is None:
+        return None
+    asked = set(words(question))
+    said = {word for word in words(match.group("rest")) if len(word) > 2}
+    return False if not asked or said & asked else None

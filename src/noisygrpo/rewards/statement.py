@@ -1,0 +1,111 @@
+"""What a sentence claims: where it announces an answer, and whether it takes it back.
+
+A claim counts only if it is one. "5 or 6", "not 5", "more than 5" and "anything but 5" name 5
+without claiming it; `refuses` finds such sentences by the words that do it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BE = r"(?:is|are|was|be|:|would\s+be|should\s+be|must\s+be|has\s+to\s+be|becomes|equals|=)"
+_ANNOUNCED = re.compile(
+    rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the|this)\s+\w+(?:\s+\w+)?)?"
+    rf"\s*(?:{_BE}\s*(?:therefore|thus|then|indeed|clearly|simply|just|just\s+)?\s*:?)\s*",
+    re.IGNORECASE,
+)
+_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应|所以|因此|我)?选择?\s*[:：]?\s*")
+_LEAD = re.compile(
+    r"(?:(?:so|thus|therefore|hence|then|well|ok|okay|and)\b[\s,:]*)?"
+    r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that|it\s+is|it's))?\b"
+    r"|(?:it|this|that|these|those|they|he|she)(?:\s+(?:is|are|was|were|must\s+be|equals)\b|'s\b)|there\s+(?:is|are|was|were)\b"
+    r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*",
+    re.IGNORECASE,
+)
+_REASON = re.compile(
+    r"[\s,;(]+(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that|which\s+(?:is|means)|因为)\b.*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_REFUSED = re.compile(
+    r"\b(?:not|no|never|cannot|neither|nor|none|nobody|nothing|without|wrong|incorrect|false|untrue|except|but"
+    r"|unless|doubt\w*|unlikely|unsure|uncertain|unclear|unknown|impossible|instead|rather|opposite|unable"
+    r"|other\s+than|far\s+from|anything|everything|if|or|either|maybe|perhaps|possibly|might|may|could|can't"
+    r"|\w+n't|almost|nearly|hardly|barely|somewhere|between|and/or|versus|vs)\b|\\(?:ne|pm|mp)(?![a-zA-Z])"
+    r"|[不没非或]|\?",
+    re.IGNORECASE,
+)
+_MORE = (
+    r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower|longer|shorter|older|younger|taller"
+    r"|heavier|lighter|better|worse|other|rather|different)\s+than"
+)
+_BOUND_BEFORE = re.compile(
+    rf"(?:\b(?:{_MORE}|at\s+(?:least|most)|over|under|above|below|beyond|within|up\s+to|exceed(?:s|ing)?|until|till"
+    r"|before|after|than|close\s+to|near|inside|outside|minus|plus|times|of)|[<>]|\\(?:le|ge|ne)(?![a-zA-Z])"
+    r"|超过|大于|小于|多于|少于|至少|至多|低于|高于)"
+    r"(?:\s+or\s+equal\s+to)?(?:\s+(?:the|a|an))?[\s\"'(]*$",
+    re.IGNORECASE,
+)
+_BOUND_AFTER = re.compile(
+    r"\s*(?:\+|or\s+(?:more|less|fewer|so|above|below|over|under|higher|lower)|and\s+(?:more|above|up|over|below)"
+    r"|at\s+(?:least|most)|(?:or\s+)?(?:max|min)(?:imum)?\b|以上|以下|[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))",
+    re.IGNORECASE,
+)
+_ALTERNATIVE = re.compile(r"[\s.,;]*(?:or|and\s+maybe|或者?|maybe|perhaps)\b", re.IGNORECASE)
+_LONGEST = 200
+
+
+def announced(text: str) -> str | None:
+    """What stands behind the last "the answer is", "Answer:" or 答案, to the end of its sentence.
+
+    An alternative before or behind it ("… or the answer is 6", "… Or 6.") is kept, so that it can
+    be seen. ``text`` in `spelling.plain`.
+    """
+    matches = [*_ANNOUNCED.finditer(text), *_chinese_announcements(text)]
+    if not matches:
+        return None
+    last = max(matches, key=lambda match: match.end())
+    rest = text[last.end() :]
+    clause = first_sentence(rest)
+    if not clause.strip():
+        return None
+    behind = rest[len(clause) :]
+    if _ALTERNATIVE.match(behind):
+        clause += " or " + first_sentence(_ALTERNATIVE.sub("", behind, count=1).lstrip())
+    before = text[max(0, last.start() - 40) : last.start()]
+    if re.search(r"(?:\bor|\bmaybe|或)\s+(?:that\s+)?(?:the|my)?\s*(?:\w+\s+)?$", before, re.IGNORECASE):
+        clause = f"something or {clause}"
+    return clause.strip()
+
+
+def _chinese_announcements(text: str) -> list[re.Match[str]]:
+    return [m for m in _ANNOUNCED_CHINESE.finditer(text) if m.group().strip()]
+
+
+def first_sentence(text: str) -> str:
+    """``text`` up to the first line break or full stop behind at least a word."""
+    stop = re.search(r"(?<=\S)\n|(?<=[^\s.])[.!?](?=\s+(?:[A-Z]|\\?[(]|$))(?<![A-K]\.)|。", text)
+    return text if stop is None else text[: stop.start() + (stop.group() in "!?")]
+
+
+def claim(text: str) -> str:
+    """The claimed part of an answer: behind its announcement, without "it is" and its reason.
+
+    ``text`` in `spelling.plain`.
+    """
+    said = announced(text[-4000:])
+    text = said if said is not None else text
+    text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
+    return _REASON.sub("", text).strip()
+
+
+def refuses(text: str) -> bool:
+    """Whether a sentence has a word by which it may claim something else than what it names."""
+    return _REFUSED.search(text) is not None
+
+
+def is_bound(text: str, start: int, end: int) -> bool:
+    """Whether the number at ``start`` to ``end`` is only a bound: "more than 5", "5 or more"."""
+    return (
+        _BOUND_BEFORE.search(text[max(0, start - 40) : start]) is not None
+        or _BOUND_AFTER.match(text, end) is not None
+    )
