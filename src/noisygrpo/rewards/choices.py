@@ -15,7 +15,7 @@ from noisygrpo.rewards.numeric import equal, parse_number
 from noisygrpo.rewards.polarity import read_sign
 from noisygrpo.rewards.prose import is_bounded
 from noisygrpo.rewards.spelling import normalize, plain, words
-from noisygrpo.rewards.statement import announced, claim, refuses
+from noisygrpo.rewards.statement import announced, claim, complement, refuses
 
 LETTERS = "ABCDEFGHIJK"
 
@@ -29,19 +29,26 @@ _LEAD = re.compile(
 )
 _FIRST = re.compile(
     rf"(?:[(\[<{{]\s*(?P<bracket>[{LETTERS}{LETTERS.lower()}])\s*[)\]>}}]"
-    rf"|(?P<bare>[{LETTERS}])(?![\w'*+=^/_]|\s*/|-\w)|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,]|$)))[.):,;>\]*}}]*\s*"
+    rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w)|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,]|$)))[.):,;>\]*}}]*\s*"
 )
 _OTHER = re.compile(
     rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}]|(?<![\w'.])([{LETTERS}])(?=\s*[.):,;/]|\s*$|\s+(?:or|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
 )
 _BRACKETED = re.compile(rf"(?<![\w])[(\[]\s*([{LETTERS}])\s*[)\]](?!\w)")
-_LAST = re.compile(rf"(?<![\w'.-])([B-K])\W*$")
+_LAST = re.compile(r"(?<![\w'.-])([B-K])[\s.!)\]*\"']*$")
 _EXPLAINS = re.compile(
     r"\b(?:because|since|as|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits|matches|seems|looks|due)\b|\n|[.!]\s|因为",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(
     rf"\b(?:or|maybe|perhaps|possibly|either)\b[^.\n]{{0,20}}?(?<![\w'])[(\[]?(?:[B-K]|A(?=[)\].,]|\s*$))(?![\w'])", re.IGNORECASE
+)
+_NOT_OTHER = re.compile(
+    rf"(?:,?\s*(?:and\s+|but\s+)?not|,?\s*rather\s+than|,?\s*instead\s+of)\s+(?:option\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
+)
+_ALSO = re.compile(
+    rf"\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b[^.\n]*(?<![\w'])[B-K](?![\w'])"
+    r"|(?<![\w'])[B-K](?![\w'])[^.\n]*\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b"
 )
 _DENIED = re.compile(
     r"^[\s,.:-]*(?:is|was|are|seems?|looks|would\s+be|must\s+be|can)?\s*(?:definitely\s+|clearly\s+)?"
@@ -89,7 +96,7 @@ def chosen_letter(prediction: str, options: Mapping[str, str] | None = None) -> 
     of them chooses nothing.
     """
     options = options or {}
-    text = plain(prediction)[:_LONGEST]
+    text = _spaced(plain(prediction)[:_LONGEST])
     whole = _by_text(text, options)
     if whole is not None:
         return whole
@@ -100,6 +107,12 @@ def chosen_letter(prediction: str, options: Mapping[str, str] | None = None) -> 
     if letter is None:
         letter = _by_text(claim(text), options) or _by_mention(claim(text), options)
     return letter if letter is None or not options or letter in options else None
+
+
+def _spaced(text: str) -> str:
+    """Blanks between Latin letters and Chinese, whose "or" and "and" become English."""
+    text = re.sub(r"(?<=[\u3400-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u3400-\u9fff])", " ", text)
+    return re.sub(r"\s*[和与]\s*(?=[A-K]\b)", " and ", re.sub(r"\s*或者?\s*(?=[A-K]\b)", " or ", text))
 
 
 def _names_letter(said: str) -> bool:
@@ -116,12 +129,12 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
     if first is None:
         return _somewhere(text)
     letter = next(group for group in first.groups() if group).upper()
-    rest = text[first.end() :]
+    rest = _NOT_OTHER.sub("", text[first.end() :])
     if first.group("bare") == "I" and re.match(r"[a-z]", rest):
         return _somewhere(text)
     if first.group("bare") == "A" and re.match(r"[a-z]", rest) and not re.search(r"[.):,;\n]", first.group()):
         return None if not _says_option(rest, options, "A") else "A"  # the article
-    if _DENIED.match(rest) or _contradicts(rest, letter, options):
+    if _DENIED.match(rest) or _ALSO.search(rest) or _contradicts(rest, letter, options):
         return None
     if first.group("bare") and rest and not _may_follow(first.group(), rest, letter, options):
         return None
@@ -135,7 +148,7 @@ def _says_option(rest: str, options: Mapping[str, str], letter: str) -> bool:
 
 def _may_follow(marker: str, rest: str, letter: str, options: Mapping[str, str]) -> bool:
     """What may follow a bare letter without a mark: its option, a reason, a dash, a line break."""
-    if re.search(r"[.):,;\n\]>*}]", marker) or re.match(r"[-(\"']|\\cdot|\\n", rest):
+    if re.search(r"[.):,;\n\]>*}]", marker) or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest):
         return True
     if not options or not any(options.values()):
         return _EXPLAINS.match(rest) is not None
@@ -201,11 +214,11 @@ def _by_text(text: str, options: Mapping[str, str]) -> str | None:
 
 
 def _by_mention(text: str, options: Mapping[str, str]) -> str | None:
-    """The one option that a sentence names without taking it back."""
-    named = only_mentioned(text, options)
-    if named is None or len(text) > 300 or refuses(text) or is_bounded(text):
+    """The one option that a sentence says of its subject: "The ball is red"."""
+    if len(text) > 300 or is_bounded(text):
         return None
-    return named
+    said = complement(text)
+    return _by_text(said, options) if said else None
 
 
 def only_mentioned(text: str, options: Mapping[str, str]) -> str | None:

@@ -72,6 +72,7 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "lg": math.log10,
     "exp": math.exp,
 }
+_WORDS = frozenset((*_FUNCTIONS, *_CONSTANTS, "sqrt", "frac", "binom"))
 _GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon"
     " phi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi vartheta".split()
@@ -115,9 +116,23 @@ def tokenize(text: str) -> tuple[str, ...] | None:
         match = _TOKEN.match(text, at)
         if match is None:
             return None
-        tokens.append(_SPELLED.get(match.group(), match.group()))
+        names = _names(_SPELLED.get(match.group(), match.group()))
+        if names is None:
+            return None
+        tokens += names
         at = match.end()
     return tuple(tokens) or None
+
+
+def _names(token: str) -> list[str] | None:
+    """The names that a token stands for: a run of small letters is a product of at most three
+    variables, one of capitals a name such as AB; None for a word.
+    """
+    if not token.isalpha() or len(token) == 1 or token in _WORDS:
+        return [token]
+    if len(token) > 3:
+        return None
+    return [token] if token.isupper() else list(token)
 
 
 def is_no_value(text: str) -> bool:
@@ -240,6 +255,13 @@ def _root(base: Value, degree: Value) -> Value:
     return value
 
 
+def _choose(whole: Value, part: Value) -> Value:
+    """A binomial coefficient of small whole numbers."""
+    if whole != int(whole) or part != int(part) or not 0 <= part <= whole <= 1000:
+        raise NotANumber
+    return Fraction(math.comb(int(whole), int(part)))
+
+
 class Parser:
     """Recursive descent over the tokens, with values for variables."""
 
@@ -312,6 +334,8 @@ class Parser:
         if name == "frac":
             numerator = self._argument(depth)
             return numerator / self._argument(depth)
+        if name == "binom":
+            return _choose(self._argument(depth), self._argument(depth))
         if name == "sqrt":
             degree: Value = Fraction(2)
             if self._next() == "[":
@@ -320,9 +344,11 @@ class Parser:
             return _root(self._argument(depth), degree)
         if name in _FUNCTIONS:
             return self._function(name, depth)
+        if token[0] not in "\\" and not token.isalpha():
+            raise NotANumber
         if token in _CONSTANTS and self._next() != "_":
             return _CONSTANTS[token]
-        return self._variable(token, depth)
+        return self._variable(token)
 
     def _function(self, name: str, depth: int) -> Value:
         base = power = None
@@ -344,12 +370,11 @@ class Parser:
         value = near if math.isclose(near, value, rel_tol=1e-14, abs_tol=1e-15) else value
         return value if power is None else _raise(value, power)
 
-    def _variable(self, token: str, depth: int) -> Value:
-        """A letter, a Greek letter, or up to three letters as a product; an index is its part."""
+    def _variable(self, token: str) -> Value:
+        """A letter, a Greek letter or a name in capitals; an index is its part."""
         name = token.removeprefix("\\")
-        if (token[0] == "\\") != (name in _GREEK) or len(name) > 3 and name not in _GREEK or "i" == name:
+        if (token[0] == "\\") != (name in _GREEK) or name == "i":
             raise NotANumber
-        names = [name] if name in _GREEK else list(name)
         if self._next() == "_":
             self._take()
             index = self._take()
@@ -358,17 +383,11 @@ class Parser:
                 while self._next() not in ("}", ""):
                     index += self._take()
                 self._take()
-            names[-1] += f"_{index}"
-        value: Value = Fraction(1)
-        for each in names:
-            if each in _CONSTANTS and len(names) > 1:
-                value = value * _CONSTANTS[each]
-                continue
-            self.seen.add(each)
-            if each not in self._variables and not self.collect:
-                raise NotANumber
-            value = value * self._variables.get(each, Fraction(3, 2))
-        return value
+            name += f"_{index}"
+        self.seen.add(name)
+        if name not in self._variables and not self.collect:
+            raise NotANumber
+        return self._variables.get(name, Fraction(3, 2))
 
     def _argument(self, depth: int) -> Value:
         r"""A group, or as TeX has it the next sign: ``\frac12`` is one half."""

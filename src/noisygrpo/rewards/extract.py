@@ -176,6 +176,8 @@ def _boxed(text: str) -> str | None:
     before = text[max(0, outer[-1][0] - 60) : outer[-1][0]]
     before = re.sub(r"\\(?:boxed|fbox)[\s{]*$", "", before).rsplit("\n", 1)[-1]
     governs = _GOVERNS.search(before)
+    if re.search(r" (?:or|and|,) ", answer) and len(outer) > 1:
+        return answer  # joined: what governs the last one is between them
     return f"{governs.group().strip(' $:({')} {answer}" if governs and answer else answer
 
 

@@ -22,13 +22,13 @@ from typing import NamedTuple
 from noisygrpo.errors import require
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
 from noisygrpo.rewards.expression import same_formula, tokenize, variables_in
-from noisygrpo.rewards.lists import matrix, same_parts, split_parts
+from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import equal, is_name, parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
 from noisygrpo.rewards.spelling import normalize, plain, squeezed, words
-from noisygrpo.rewards.statement import claim, refuses
+from noisygrpo.rewards.statement import claim, complement
 from noisygrpo.rewards.values import read_value, same_value
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
@@ -53,7 +53,8 @@ _PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[\s,]+[a-zA-Z]{2,}")
 _CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(?![a-zA-Z])")
 
 
-_WORDY = re.compile(r"[^\W\d_]{2}|[\u3040-\u9fff]")
+_WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_]{2}$")
+_LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
 
 
 class Verdict(NamedTuple):
@@ -161,9 +162,11 @@ def same_text(first: str, second: str) -> bool:
 
 
 def is_text(text: str) -> bool:
-    """Whether case and hyphens mean nothing: running text, neither a formula nor a symbol."""
+    """Whether case and hyphens mean nothing: running text, neither formula, number nor symbol."""
     text = plain(text)
-    return re.search(r"[\\^_=]", text) is None and _WORDY.search(text) is not None
+    if re.search(r"[\\^_=]", text) or (re.match(r"\W*\d", text) and parse_number(text)):
+        return False
+    return _WORDY.search(text) is not None
 
 
 def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Verdict | None:
@@ -220,7 +223,7 @@ def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | For
     """The target is a number, the answer none: a sentence, or a formula."""
     wanted, only = parse_number(target), only_number(answer)
     assert wanted is not None
-    if _PROSE.search(answer) and only is not None:
+    if only is not None:
         return Verdict(equal(only, wanted, tolerance), "the only number in a sentence")
     return Verdict(False, "not one number")
 
@@ -232,12 +235,13 @@ def _same(answer: str, target: str, tolerance: float) -> bool | None:
     cells = [matrix(answer), matrix(target)]
     if cells[0] is not None and cells[1] is not None:
         return _same_cells(cells[0], cells[1], tolerance)
-    if "=" in answer and "=" in target:
-        return _same_equation(answer, target, tolerance)
-    wanted, number = parse_number(target), parse_number(answer)
-    if wanted is not None and number is not None:
-        return equal(number, wanted, tolerance)
     mine, theirs = split_parts(answer), split_parts(target)
+    if theirs is not None and len(theirs.shape) == 2 and mine is None:
+        mine = split_parts(as_interval(answer) or "")
+    wanted, number = parse_number(target), parse_number(answer)
+    both_equations = "=" in answer and "=" in target
+    if wanted is not None and number is not None and not both_equations:
+        return equal(number, wanted, tolerance)
     if theirs is not None or (mine is not None and wanted is not None and not _is_one(answer)):
         if mine is None or theirs is None:
             return False
@@ -324,6 +328,8 @@ def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
         return Verdict(False, "one has a prime, the other none")
     if squeezed(answer).lower() == squeezed(target).lower():
         return Verdict(False, "letters differ in case")
+    if _LABEL.fullmatch(answer) and _LABEL.fullmatch(target):
+        return Verdict(False, "the labels differ")
     return Formulas(answer, target)
 
 
@@ -336,13 +342,13 @@ def _judge_words(answer: str, target: str) -> Verdict:
         return Verdict(True, "same words")
     if wanted and "".join(_core(answer)) == "".join(wanted):
         return Verdict(True, "same letters")
-    said = re.split(r"\b(?:is|are|was|were|be|equals|shows)\b|是", plain(answer), flags=re.IGNORECASE)
-    if len(said) == 2 and wanted and not refuses(answer) and _core(said[1]) == wanted:
+    if wanted and _core(complement(answer) or "") == wanted:
         return Verdict(True, "a sentence says so")
     return Verdict(False, "the texts differ")
 
 
-_PLACE = re.compile(r"^(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one|一\s?[个只條条张本位名辆头匹块件棵朵片])\s*", re.IGNORECASE)
+_PLACE = re.compile(
+    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one|一\s?[个只條条张本位名辆头匹块件棵朵片]))\s*", re.IGNORECASE)
 
 
 def _core(text: str) -> tuple[str, ...]:

@@ -123,6 +123,27 @@ def same_parts(said: Parts, wanted: Parts, same: Same) -> bool:
     return True
 
 
+_BETWEEN = re.compile(r"^([^<>=≤≥]+)([<≤])([a-zA-Z])([<≤])([^<>=≤≥]+)$")
+_ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
+
+
+def as_interval(text: str) -> str | None:
+    """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``."""
+    text = re.sub(r"\\le(?![a-zA-Z])", "≤", re.sub(r"\\ge(?![a-zA-Z])", "≥", text))
+    squeezed = re.sub(r"\s+", "", text)
+    both = _BETWEEN.match(squeezed)
+    if both:
+        low, first, _, last, high = both.groups()
+        return f"{'(' if first == '<' else '['}{low},{high}{')' if last == '<' else ']'}"
+    one = _ONE_SIDED.match(squeezed)
+    if one is None:
+        return None
+    _, sign, end = one.groups()
+    if sign in ">≥":
+        return f"{'(' if sign == '>' else '['}{end},\\infty)"
+    return f"(-\\infty,{end}{')' if sign == '<' else ']'}"
+
+
 _MATRIX = re.compile(r"\\begin\{([a-z]*matrix)\}(.*)\\end\{\1\}", re.DOTALL)
 
 

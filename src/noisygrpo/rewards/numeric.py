@@ -53,11 +53,11 @@ _NAME = re.compile(
     r"|[a-zA-Z]{1,2}\([^()=]{1,6}\)|\|[A-Za-z]{1,3}\||[A-Za-z]+'?)\s*$"
 )
 _ABOUT = re.compile(
-    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|=|大约|约|大概|一共|共)\s*",
+    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|=|大约|约|大概|一共|共)\s*",
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
-_LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z^/°])")
+_LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
@@ -194,7 +194,7 @@ def _expression(text: str) -> tuple[Number, str] | None:
             end = match.start()
             break
     head, tail = text[:end].rstrip(), text[end:]
-    if head.endswith("^{\\circ}"):
+    if head.endswith("^{\\circ}") and not re.search(r"sin|cos|tan|cot|sec|csc", head):
         head, tail = head.removesuffix("^{\\circ}"), "^{\\circ}" + tail
     value = evaluate(head) if head else None
     return None if value is None else (Number(value, closed=True), tail)
@@ -208,7 +208,7 @@ def _scaled(number: Number, rest: str, money: Unit | None) -> Number | None:
     if word and scale in SCALES:
         number = replace(number, value=number.value * SCALES[scale], decimals=0)
         rest = rest[word.end() :]
-    percent = re.match(r"(?:%|per\s?cent\b|percentage\b)\s*", rest, re.IGNORECASE)
+    percent = re.match(r"(?:%|per\s?cent\b|percentage\b)(?!\s*points?\b)\s*", rest, re.IGNORECASE)
     if percent:
         number, rest = replace(number, percent=True), rest[percent.end() :]
     if money is not None:
@@ -224,13 +224,11 @@ def _scaled(number: Number, rest: str, money: Unit | None) -> Number | None:
 _STEP = re.compile(
     r"(?P<unit>\^\{\\circ\}|[a-zA-Z]+|')\s*(?:,|and)?\s*(?P<rest>\d+(?:\.\d+)?\s*(?P<last>[a-zA-Z]+|'|\").*)"
 )
-_MARKS = {"^{\\circ}": "degree", "'": "foot", '"': "inch"}
+_MARKS = {"^{\\circ}": "degree", "'": "foot"}
 
 
 def _compound(number: Number, rest: str) -> Number | None:
     """``2 h 30 min``, ``3 ft 6 in``, ``45°30'``: the sum, if the units fall."""
-    if rest in ("'", '"'):
-        return replace(number, unit=Unit("unit", _MARKS[rest]))
     match = _STEP.fullmatch(rest)
     if match is None:
         return None
@@ -241,6 +239,8 @@ def _compound(number: Number, rest: str) -> Number | None:
     if unit.name == "degree":
         tail = re.sub(r"\s*'\s*$|\s*'(?=\s*\d)", " arcminute ", tail)
         tail = re.sub(r'\s*"\s*$', " arcsecond", tail).strip()
+    else:
+        tail = re.sub(r'\s*"\s*$', " inch", tail)
     below = _parse(tail)
     if below is None or below.unit.kind != unit.kind:
         return None
@@ -262,6 +262,10 @@ def equal(prediction: Number, target: Number, tolerance: float = 0.0) -> bool:
     """
     value = units.convert(prediction.value, prediction.unit, target.unit)
     if value is None:
+        return False
+    if prediction.percent and not target.percent and target.unit.kind in ("unit", "money"):
+        return False
+    if target.percent and not prediction.percent and prediction.unit.kind != "none":
         return False
     values = [value]
     if target.percent != prediction.percent:

@@ -15,24 +15,27 @@ POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
 
 _CHINESE = {
     **dict.fromkeys(("是", "是的", "对", "对的", "正确", "有", "真"), True),
-    **dict.fromkeys(("否", "不", "不是", "不对", "错", "错误", "错的", "没有", "不正确", "假"), False),
+    **dict.fromkeys(("否", "不", "不是", "不是的", "不对", "错", "错误", "错的", "没有", "不正确", "假"), False),
 }
 _TARGETS = {"yes": ("yes", "no"), "no": ("yes", "no"), "true": ("true", "false"), "false": ("true", "false")}
 _CHINESE_TARGETS = frozenset("是 否 对 错 不是 正确 错误 是的 不对 不正确".split())
-_POSITIVE = r"yes|yep|yeah|yup|true|correct|right|affirmative"
-_NEGATIVE = r"no|nope|nah|false|incorrect|wrong|untrue|negative"
-_NOT = (
-    r"(?:not|never|n't|cannot|can't|couldn't|isn't|wasn't|aren't|weren't|won't|wouldn't|doesn't|don't"
-    r"|hardly\s+ever)"
+_POSITIVE = frozenset("yes yep yeah yup true correct right affirmative".split())
+_NEGATIVE = frozenset("no nope nah false incorrect wrong untrue negative".split())
+_SIGN = re.compile(rf"\b(?:{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\b")
+_FREE = frozenset(("no", "right", "correct", "wrong", "negative"))
+"""Signs that are also parts of other phrases: "no dog", "the right side"."""
+_NOT = re.compile(r"\b(?:not|never|cannot|\w+n't)\b")
+_BOUNDARY = re.compile(r"\b(?:is|are|was|were|be|been|that's|it's|to)\b|\b\w+n't\b(?:\s+be\b)?|\b(?:cannot|can\s+not)\s+be\b|[:;,.!?()\"]|(?<!\w)'|'(?!\w)")
+_BETWEEN = frozenset(
+    "a an the not never really necessarily always entirely completely quite at all definitely clearly"
+    " certainly absolutely indeed actually exactly also still therefore thus so simply just obviously"
+    " surely i we think believe say would must be been is was answer statement claim my final and"
+    " it this that then hence".split()
 )
-_SIGNED = re.compile(
-    rf"(?P<not>\b{_NOT}\b(?:\s+(?:be|been|at\s+all|really|necessarily|always|entirely|completely|quite|a|the"
-    rf"|say|exactly|actually|ever))*\s+)?\b(?P<word>{_POSITIVE}|{_NEGATIVE})\b",
-    re.IGNORECASE,
-)
+"""Words that may stand between a verb and its sign without changing more than "not" does."""
 _DOUBT = re.compile(
     r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might|may|could"
-    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if)\b"
+    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if|doubt\w*|hardly|scarcely|barely|opposite|contrary|only|too|anything|far)\b"
     r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not|couldn't|unable\s+to)\s+(?:\w+\s+)?"
     r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
     r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion|comment)\b"
@@ -86,46 +89,55 @@ def read_sign(text: str, question: str = "") -> bool | None:
         return False
     if _SHORT_YES.fullmatch(low):
         return True
-    opening = re.match(r"(?:yes|no|true|false)\b", low)
+    opening = re.match(r"(?:yes|yep|yeah|yup|no|nope|nah|true|false)\b", low)
     reason = re.search(r"\b(?:because|since)\b", low) if opening else None
     low = low[: reason.start()] if reason else low
-    if _DOUBT.search(low):
+    if _DOUBT.search(low) or "?" in low:
         return None
-    signs = _signs(low)
+    signs = _signs(low, opening is not None)
+    if signs is None:
+        return None
     if not signs:
         return _existence(low, question)
     return signs[0] if len(set(signs)) == 1 else None
 
 
-def _signs(low: str) -> list[bool]:
-    """The sign of each word that has one; a "no" that belongs to a noun has none, unless alone."""
+def _signs(low: str, opened: bool) -> list[bool] | None:
+    """What each sign says; None where one stands in words that may turn it ("far from true").
+
+    Behind an opening "yes" or "no" such words are an explanation.
+    """
     signs = []
-    for match in _SIGNED.finditer(low):
-        word = match.group("word")
-        negated = match.group("not") is not None
-        if word in ("no", "right", "correct", "wrong", "negative") and not negated:
-            if not _stands_alone(low, match.start("word"), match.end("word"), word):
+    for match in _SIGN.finditer(low):
+        before, after = low[: match.start()], low[match.end() :]
+        word = match.group()
+        if word in _FREE and not re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after):
+            if before.strip() or word != "no":
+                continue  # "there is no dog", "the right side"
+        if word == "no" and _NO_NOUN.search(before):
+            continue
+        ends = [m.end() for m in _BOUNDARY.finditer(before)]
+        start = ends[-1] if ends else 0
+        between = before[start:]
+        if not all(each in _BETWEEN for each in re.findall(r"[\w']+", between)):
+            if opened and signs and word not in ("yes", "no"):
                 continue
-        positive = re.fullmatch(_POSITIVE, word) is not None
-        signs.append(positive != negated)
+            return None
+        verb = _clause(before, start)
+        turns = len(_NOT.findall(verb + between))
+        signs.append((word in _POSITIVE) == (turns % 2 == 0))
     return signs
 
 
-def _stands_alone(low: str, start: int, end: int, word: str) -> bool:
-    """Whether "no" and the like answer here: first, announced, or followed by nothing."""
-    before, after = low[:start], low[end:]
-    if word == "no" and _NO_NOUN.search(before):
-        return False
-    first = not before.strip(" .,;:!\"'(")
-    closes = re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after) is not None
-    if word == "no":
-        return first or closes
-    return (first or re.search(r"\b(?:is|are|was|be|that's|it's)\s+(?:\w+\s+)?$", before) is not None) and closes
+def _clause(before: str, end: int) -> str:
+    """The part of the clause in front of ``end``: from its last comma or stop."""
+    cut = max((before.rfind(sign, 0, end) for sign in ",;:.!("), default=-1)
+    return before[cut + 1 : end]
 
 
 def _existence(low: str, question: str) -> bool | None:
     """"There is no cat" answers no to the question whether there is one."""
-    match = _THERE.match(low)
+    match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
     if match is None:
         return None
     asked = set(words(question))

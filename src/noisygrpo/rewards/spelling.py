@@ -37,6 +37,8 @@ _SYMBOLS = {
     "±": "\\pm ",
     "∓": "\\mp ",
     "∅": "\\emptyset ",
+    "∥": "\\parallel ",
+    "⊥": "\\perp ",
     "△": "\\triangle ",
     "°": "^{\\circ}",
     "。": ". ",
@@ -73,9 +75,10 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _WORD = re.compile(
-    r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%€£¥$+<>=/*^#@&\\]"
+    r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%€£¥$+<>=/*^#@&?\\]"
 )
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
+_INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")
 _KEPT_S = ("ss", "us", "is", "as", "os")
 
 
@@ -174,7 +177,10 @@ def words(text: str) -> tuple[str, ...]:
     )
     text = unicodedata.normalize("NFC", text)
     text = _ARTICLE.sub("", re.sub(r"^[^\w\\$+-]+", "", text))
-    return tuple(singular(word) for word in _WORD.findall(text))
+    text = _INITIALS.sub(lambda match: match.group().replace(".", ""), text)
+    found = [singular(word.replace("'", "")) for word in _WORD.findall(text)]
+    kept = [word for word in found[:-1] if word not in ("a", "an", "the")] + found[-1:]
+    return tuple(kept)
 
 
 def singular(word: str) -> str:

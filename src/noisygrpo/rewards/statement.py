@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import re
 
-_BE = r"(?:is|are|was|be|:|would\s+be|should\s+be|must\s+be|has\s+to\s+be|becomes|equals|=)"
+from noisygrpo.rewards.spelling import plain
+
+_BE = r"(?:(?:is|are|was|be|would\s+be|should\s+be|must\s+be|has\s+to\s+be|becomes|equals)(?![\w'])|:|=)"
 _ANNOUNCED = re.compile(
     rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the|this)\s+\w+(?:\s+\w+)?)?"
     rf"\s*(?:{_BE}\s*(?:therefore|thus|then|indeed|clearly|simply|just|just\s+)?\s*:?)\s*",
     re.IGNORECASE,
 )
-_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应|所以|因此|我)?选择?\s*[:：]?\s*")
+_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此|我)?(?<![不别未])选择?\s*[:：]?\s*")
 _LEAD = re.compile(
     r"(?:(?:so|thus|therefore|hence|then|well|ok|okay|and)\b[\s,:]*)?"
     r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that|it\s+is|it's))?\b"
     r"|(?:it|this|that|these|those|they|he|she)(?:\s+(?:is|are|was|were|must\s+be|equals)\b|'s\b)|there\s+(?:is|are|was|were)\b"
-    r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*",
+    r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*(?:the\s+(?=\d))?",
     re.IGNORECASE,
 )
 _REASON = re.compile(
     r"[\s,;(]+(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that|which\s+(?:is|means)|因为)\b.*$",
     re.IGNORECASE | re.DOTALL,
+)
+_CONTRAST = re.compile(
+    r"(?<=[\w)}])(?:\s*,\s*(?:and\s+)?not|\s*\(not|,?\s+rather\s+than|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
+    re.IGNORECASE,
 )
 _REFUSED = re.compile(
     r"\b(?:not|no|never|cannot|neither|nor|none|nobody|nothing|without|wrong|incorrect|false|untrue|except|but"
@@ -95,7 +101,15 @@ def claim(text: str) -> str:
     said = announced(text[-4000:])
     text = said if said is not None else text
     text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
-    return _REASON.sub("", text).strip()
+    return _CONTRAST.sub("", _REASON.sub("", text)).strip()
+
+
+def complement(text: str) -> str | None:
+    """What a sentence with one "is" says of its subject; None if it takes it back or is none."""
+    said = re.split(r"\b(?:is|are|was|were|be|equals|shows)\b|是", plain(text), flags=re.IGNORECASE)
+    if len(said) != 2 or refuses(text) or not said[0].strip():
+        return None
+    return said[1].strip(" .:,\"'")
 
 
 def refuses(text: str) -> bool:

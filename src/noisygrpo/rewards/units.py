@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from noisygrpo.rewards.spelling import singular
 
 _SYMBOL = re.compile(
-    r"(?:[pnucdkMGT]|da|h)?(?:m|g|L|l|N|J|W|V|A|Hz|Pa|ohm|eV|F|C|T|H|mol|bar|cal|K|s|B)"
+    r"(?:[pnumcdkMGT]|da|h)?(?:m|g|L|l|N|J|W|V|A|Hz|Pa|ohm|eV|F|C|T|H|mol|bar|cal|K|s|B)"
     r"|min|hr|h|deg|rad|sr|atm|lm|lx|cd|ha|bit|ft|yd|mi|oz|lb|rpm|dB|[kMG]?bps|[kMG]Wh|kWh|Wh|Bq|Gy"
 )
 _NOT_SYMBOLS = frozenset(("pm", "us", "as", "da", "pL", "pl", "hL", "hl", "cs", "hs", "ps", "hA"))

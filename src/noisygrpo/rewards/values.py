@@ -155,9 +155,12 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
     ratio = _ratio(plain(target).strip(" ."))
     if ratio is not None and (not isinstance(wanted, Clock) or "ratio" in question.lower()):
         return _same_ratio(prediction, ratio)
-    if wanted is None:
-        return None
     said = read_value(prediction)
+    if wanted is None:
+        fraction = parse_number(target) if isinstance(said, Ratio) and len(said.parts) == 2 else None
+        if fraction is None or not fraction.closed or not isinstance(said, Ratio):
+            return None
+        return said == ratio_of([Fraction(fraction.value), Fraction(1)])
     if isinstance(wanted, Clock) and ratio is not None and not isinstance(said, Clock):
         return _same_ratio(prediction, ratio)
     if isinstance(wanted, Range) and isinstance(said, Range):
