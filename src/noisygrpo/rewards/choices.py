@@ -47,8 +47,8 @@ _NOT_OTHER = re.compile(
     rf"(?:,?\s*(?:and\s+|but\s+)?not|,?\s*rather\s+than|,?\s*instead\s+of)\s+(?:option\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
 )
 _ALSO = re.compile(
-    rf"\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b[^.\n]*(?<![\w'])[B-K](?![\w'])"
-    r"|(?<![\w'])[B-K](?![\w'])[^.\n]*\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b"
+    rf"\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b[^.\n]{0,60}?(?<![\w'])[B-K](?![\w'])"
+    r"|(?<![\w'])[B-K](?![\w'])[^.\n]{0,60}?\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b"
 )
 _DENIED = re.compile(
     r"^[\s,.:-]*(?:is|was|are|seems?|looks|would\s+be|must\s+be|can)?\s*(?:definitely\s+|clearly\s+)?"

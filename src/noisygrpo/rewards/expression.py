@@ -45,6 +45,7 @@ CLOSE = 1e-9
 _TOKEN = re.compile(
     r"\d+(?:\.\d*)?(?:e[+-]?\d{1,4})?|\.\d+|\\[a-zA-Z]+|[a-zA-Z]+|\^\{\\circ\}|[-+*/:^_!()\[\]{}|]"
 )
+_PHRASE = re.compile(r"(?<![\\a-zA-Z])(?!sin|cos|tan|log|exp|sqrt)[a-z]{2,} [a-z]{2,}")
 _SKIPPED = re.compile(r"\s+|(?<=\d),(?=\d{3}(?!\d))")
 _SPELLED = {
     "\\times": "*",
@@ -105,7 +106,7 @@ def evaluate(text: str) -> Value | None:
 def tokenize(text: str) -> tuple[str, ...] | None:
     """The tokens of an expression, ``None`` where a sign is none of them."""
     text = plain(text)
-    if len(text) > MAX_LENGTH or is_no_value(text):
+    if len(text) > MAX_LENGTH or is_no_value(text) or _PHRASE.search(text):
         return None
     text = _SKIPPED.sub(lambda m: " " if m.group().isspace() else "", text)
     tokens, at = [], 0
@@ -140,7 +141,10 @@ def is_no_value(text: str) -> bool:
     return NO_VALUE.search(text) is not None and re.search(r"[*^!\\=a-zA-Z]", text) is None
 
 
-def _value(tokens: tuple[str, ...], variables: Mapping[str, Value]) -> Value | None:
+def _value(
+    tokens: tuple[str, ...], variables: Mapping[str, Value], beyond: float | None = None
+) -> Value | None:
+    """The value, ``None`` if there is none, ``beyond`` if it is too large for a float."""
     parser = Parser(list(tokens), variables)
     try:
         value = parser.sum(0)
@@ -150,7 +154,9 @@ def _value(tokens: tuple[str, ...], variables: Mapping[str, Value]) -> Value | N
             float(value)  # beyond a float: no value
             return value
         return None if math.isnan(value) else value
-    except (NotANumber, ValueError, ZeroDivisionError, OverflowError):
+    except OverflowError:
+        return beyond
+    except (NotANumber, ValueError, ZeroDivisionError):
         return None
 
 
@@ -179,11 +185,10 @@ def same_formula(first: str, second: str) -> bool | None:
     pair = [tokenize(first), tokenize(second)]
     if pair[0] is None or pair[1] is None:
         return None
-    verdicts = [
-        agree(mine, wanted)
-        for mine, wanted in _at_points([pair[0], pair[1]])
-        if mine is not None and wanted is not None
-    ]
+    verdicts = []
+    for mine, wanted in _at_points([pair[0], pair[1]]):
+        if mine is not None and wanted is not None and not (math.isinf(mine) and math.isinf(wanted)):
+            verdicts.append(agree(mine, wanted))
     return all(verdicts) if len(verdicts) > 1 else None
 
 
@@ -215,7 +220,7 @@ def _at_points(formulas: list[tuple[str, ...]]) -> list[list[Value | None]]:
         for name in names:
             spread = zlib.crc32(f"{name}:{bottom}".encode()) % 97
             at[name] = Fraction(top * (100 + spread), bottom * 50)
-        rows.append([_value(tokens, at) for tokens in formulas])
+        rows.append([_value(tokens, at, math.inf) for tokens in formulas])
     return rows
 
 

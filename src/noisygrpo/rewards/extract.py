@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from noisygrpo.rewards.spelling import plain
-from noisygrpo.rewards.statement import announced
+from noisygrpo.rewards.statement import announced, takes_back
 
 _THINKING = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>|◁(/?)think▷", re.IGNORECASE)
 _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
@@ -28,6 +28,10 @@ _GOVERNS = re.compile(
     r")[\s$:({\\]*$",
     re.IGNORECASE,
 )
+
+
+_ALTERNATIVES = 20
+"""Tags or boxes that are looked at, from the end."""
 
 
 def completion_text(completion: Any) -> str:
@@ -124,7 +128,7 @@ def _tagged(text: str) -> str | None:
             start = None
     if start is not None or not spans:
         return None
-    return _with_alternatives(text, spans, len("</answer>"), len("<answer>"))
+    return _with_alternatives(text, spans[-_ALTERNATIVES:], len("</answer>"), len("<answer>"))
 
 
 def _with_alternatives(text: str, spans: list[tuple[int, int]], closing: int, opening: int) -> str:
@@ -139,8 +143,7 @@ def _with_alternatives(text: str, spans: list[tuple[int, int]], closing: int, op
         if contents[index - 1] != contents[index]:
             answer = f"{contents[index - 1]} {joined.group(1) or ','} {answer}"
     behind = text[spans[-1][1] + closing :]
-    other = re.match(r"[\s$.,;)]*(?:or|或者?|maybe|perhaps)\b[^\n.]{1,60}", behind, re.IGNORECASE)
-    return f"{answer} or {other.group().strip(' $.,;)')}" if other else answer
+    return f"{answer} or {behind[:60].strip(' $.,;)')}" if takes_back(behind) else answer
 
 
 def last_tag(text: str, tag: str) -> str | None:
@@ -167,6 +170,7 @@ def _boxed(text: str) -> str | None:
     spans, cut_off = _boxes(text)
     if cut_off or not spans:
         return None
+    spans = spans[-_ALTERNATIVES:]
     outer = [span for span in spans if not any(o[0] <= span[0] and span[1] < o[1] for o in spans)]
     closing = 1
     answer = _with_alternatives(text, outer, closing, len("\\boxed{"))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from noisygrpo.errors import require
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
-from noisygrpo.rewards.expression import same_formula, tokenize, variables_in
+from noisygrpo.rewards.expression import same_formula
 from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import equal, is_name, parse_number
@@ -296,9 +296,11 @@ def _same_equation(answer: str, target: str, tolerance: float) -> bool | None:
         if names[0] != names[1] and max(map(len, names)) <= 3:
             return same_formula(answer, target) or False
     if len(mine) == 1 and len(theirs) == 1:
-        return _same_expressions(answer, target)
+        return same_formula(answer, target)
     if len(theirs) > 1 and not is_name(theirs[0]):
         return None
+    if len(mine) == 2 and not is_name(mine[0]) and re.fullmatch(r"\s*\\?[a-zA-Z]\w?\s*", mine[1]):
+        mine.reverse()  # 5 = x
     last, wanted = mine[-1].strip(), theirs[-1].strip()
     values = [parse_number(side) for side in mine[:-1]]
     end = parse_number(last)
@@ -307,16 +309,6 @@ def _same_equation(answer: str, target: str, tolerance: float) -> bool | None:
     if len(mine) > 1 and values[0] is None and not is_name(mine[0]):
         return None
     return _same(last, wanted, tolerance)
-
-
-def _same_expressions(answer: str, target: str) -> bool | None:
-    same = same_formula(answer, target)
-    if same is not None:
-        return same
-    tokens = tokenize(answer)
-    if parse_number(target) is not None and tokens is not None and not variables_in(tokens):
-        return False  # arithmetic without a value, such as a tower of powers
-    return None
 
 
 def _judge_formula(answer: str, target: str) -> Verdict | Formulas:

@@ -23,7 +23,7 @@ _INTRODUCES = re.compile(
     r"(?:^|[.,;:!(\"]|\b(?:is|are|was|were|be|equals?|to|of|the|an?|total(?:s|ing)?|have|has|had|count(?:s|ed)?"
     r"|see|contains?|shows?|with|only|exactly|about|approximately|roughly|around|there|gets?|got|gives?|find"
     r"|found|makes?|needs?|answer|result|sum|costs?|weighs?|measures?|takes?|reads?|just|all|these|those|its|his|her"
-    r"|their|[ap]re)|[\u3400-\u9fff])\s*$",
+    r"|their|year|are)|[\u3400-\u9fff])\s*$",
     re.IGNORECASE,
 )
 """What stands in front of a quantity. Behind another word a number is a name: room 7, July 7."""
@@ -42,7 +42,7 @@ def only_number(text: str) -> Number | None:
     rest, at = [], 0
     for _, start, end in found:
         before = text[at:start]
-        if not _INTRODUCES.search(text[:start]):
+        if not _INTRODUCES.search(text[:start]) or text[end : end + 1].isalnum():
             return None
         rest.append(before)
         at = end

@@ -52,7 +52,7 @@ _WRAPPER = re.compile(
 )
 _MATH = re.compile(r"\$\$?(?=\S)([^$]*)(?<=\S)\$\$?(?!\d)")
 _SPACING = re.compile(
-    r"(?<!\\)\\(?:[,;:! ]|quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![a-zA-Z])"
+    r"(?<!\\)\\[,;:! ]|(?<!\\)\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![a-zA-Z])"
     r"|(?<=\w)~(?=\w)"
 )
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -92,11 +92,12 @@ def plain(text: str) -> str:
     """
     text = _MATH.sub(r" \1 ", text) if text.count("$") > 1 else text
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
+    text = re.sub(r"[^\S\n]+", " ", text)
     text = _letters(_ROOT.sub(_root, text))
     text = re.sub(r"(?<=[\d)])\*\*(?=[\d(])", "^", text).replace("**", "")
     text = re.sub(r"(?<!\w)__|__(?!\w)|`", "", text)
     text = re.sub(r"\\[,;: ](?=\d{3}(?!\d))|~(?=\d{3}(?!\d))|\{,\}", _group_sign, text)
-    text = _SPACING.sub(" ", text)
+    text = re.sub(r"[^\S\n]+", " ", _SPACING.sub(" ", text))  # no long runs for what follows
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     for _ in range(3):  # fonts in fonts

@@ -13,10 +13,10 @@ from noisygrpo.rewards.spelling import plain
 _BE = r"(?:(?:is|are|was|be|would\s+be|should\s+be|must\s+be|has\s+to\s+be|becomes|equals)(?![\w'])|:|=)"
 _ANNOUNCED = re.compile(
     rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the|this)\s+\w+(?:\s+\w+)?)?"
-    rf"\s*(?:{_BE}\s*(?:therefore|thus|then|indeed|clearly|simply|just|just\s+)?\s*:?)\s*",
+    rf"\s*{_BE}(?:\s*(?:therefore|thus|then|indeed|clearly|simply|just|certainly|definitely|surely|obviously)\b)?\s*:?\s*",
     re.IGNORECASE,
 )
-_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此|我)?(?<![不别未])选择?\s*[:：]?\s*")
+_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此|我)?(?<![不别未])选(?![项手中举])择?\s*[:：]?\s*")
 _LEAD = re.compile(
     r"(?:(?:so|thus|therefore|hence|then|well|ok|okay|and)\b[\s,:]*)?"
     r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that|it\s+is|it's))?\b"
@@ -24,17 +24,18 @@ _LEAD = re.compile(
     r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*(?:the\s+(?=\d))?",
     re.IGNORECASE,
 )
+_EQUALS = re.compile(r"^(\\?[a-zA-Z](?:_\w)?|[A-Z]{2})\s+(?:is(?:\s+equal\s+to)?|equals)\s+(?=[-\d\\.(])")
 _REASON = re.compile(
-    r"[\s,;(]+(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that|which\s+(?:is|means)|因为)\b.*$",
+    r"[\s,;(]{1,3}(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that|which\s+(?:is|means)|因为)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _CONTRAST = re.compile(
-    r"(?<=[\w)}])(?:\s*,\s*(?:and\s+)?not|\s*\(not|,?\s+rather\s+than|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
+    r"(?<=[\w)}])(?:\s*,\s*(?:and\s+|but\s+)?not|\s+(?:and|but)\s+not|\s*\(not|,?\s+rather\s+than|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
     r"\b(?:not|no|never|cannot|neither|nor|none|nobody|nothing|without|wrong|incorrect|false|untrue|except|but"
-    r"|unless|doubt\w*|unlikely|unsure|uncertain|unclear|unknown|impossible|instead|rather|opposite|unable"
+    r"|unless|doubt\w*|unlikely|unsure|uncertain|unclear|unknown|impossible|instead|rather|opposite|unable|said|says|claim(?:s|ed)?|suppos\w*"
     r"|other\s+than|far\s+from|anything|everything|if|or|either|maybe|perhaps|possibly|might|may|could|can't"
     r"|\w+n't|almost|nearly|hardly|barely|somewhere|between|and/or|versus|vs)\b|\\(?:ne|pm|mp)(?![a-zA-Z])"
     r"|[不没非或]|\?",
@@ -52,11 +53,17 @@ _BOUND_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"\s*(?:\+|or\s+(?:more|less|fewer|so|above|below|over|under|higher|lower)|and\s+(?:more|above|up|over|below)"
+    r"\s*(?:\+|(?:of|more|another)\b|or\s+(?:more|less|fewer|so|above|below|over|under|higher|lower)|and\s+(?:more|above|up|over|below)"
     r"|at\s+(?:least|most)|(?:or\s+)?(?:max|min)(?:imum)?\b|以上|以下|[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))",
     re.IGNORECASE,
 )
-_ALTERNATIVE = re.compile(r"[\s.,;]*(?:or|and\s+maybe|或者?|maybe|perhaps)\b", re.IGNORECASE)
+_ALTERNATIVE = re.compile(
+    r"[\s.,;!?$)]*(?:or|and\s+maybe|或者?|maybe|perhaps|no(?=\s*[,.;!]|\s+wait|\s*$)|wait|hmm|hold\s+on|actually|sorry|oops"
+    r"|not\s+(?:sure|really|correct|right)|but\s+(?:it|maybe|perhaps|also|the\s+answer|i)|wrong|incorrect"
+    r"|(?:that|this|it)(?:'s|\s+is|\s+was)\s+(?:not|wrong|incorrect|false)|i\s+(?:was|made|am\s+not|doubt)|on\s+second)\b",
+    re.IGNORECASE,
+)
+"""What takes back, or offers another answer than, the one in front of it."""
 _LONGEST = 200
 
 
@@ -66,7 +73,7 @@ def announced(text: str) -> str | None:
     An alternative before or behind it ("… or the answer is 6", "… Or 6.") is kept, so that it can
     be seen. ``text`` in `spelling.plain`.
     """
-    matches = [*_ANNOUNCED.finditer(text), *_chinese_announcements(text)]
+    matches = [*_ANNOUNCED.finditer(text), *_ANNOUNCED_CHINESE.finditer(text)]
     if not matches:
         return None
     last = max(matches, key=lambda match: match.end())
@@ -75,16 +82,17 @@ def announced(text: str) -> str | None:
     if not clause.strip():
         return None
     behind = rest[len(clause) :]
-    if _ALTERNATIVE.match(behind):
-        clause += " or " + first_sentence(_ALTERNATIVE.sub("", behind, count=1).lstrip())
-    before = text[max(0, last.start() - 40) : last.start()]
-    if re.search(r"(?:\bor|\bmaybe|或)\s+(?:that\s+)?(?:the|my)?\s*(?:\w+\s+)?$", before, re.IGNORECASE):
-        clause = f"something or {clause}"
+    if takes_back(behind):
+        clause += f" or {first_sentence(behind.strip(' .!?'))}"
+    before = re.split(r"[.!?,;:\n]", text[max(0, last.start() - 120) : last.start()])[-1]
+    if refuses(before):
+        clause = f"{before.strip()} answer: {clause}"
     return clause.strip()
 
 
-def _chinese_announcements(text: str) -> list[re.Match[str]]:
-    return [m for m in _ANNOUNCED_CHINESE.finditer(text) if m.group().strip()]
+def takes_back(behind: str) -> bool:
+    """Whether what follows an answer takes it back or offers another."""
+    return _ALTERNATIVE.match(behind) is not None
 
 
 def first_sentence(text: str) -> str:
@@ -101,6 +109,7 @@ def claim(text: str) -> str:
     said = announced(text[-4000:])
     text = said if said is not None else text
     text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
+    text = _EQUALS.sub(r"\1 = ", text)
     return _CONTRAST.sub("", _REASON.sub("", text)).strip()
 
 

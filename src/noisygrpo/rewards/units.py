@@ -72,10 +72,16 @@ _STOP = frozenset(
     " most least at over under plus minus times squared cubed root sqrt if unless maybe perhaps"
     " either neither both to from between because since as which wrong incorrect false maximum"
     " minimum max only about with without in on of for by other others cannot never may might"
-    " could would should too also except instead rather answer answers approximately if thousand"
+    " could would should too also except instead rather answer answers approximately approx zero one two three four five six seven eight nine ten thousand"
     " hundred million billion trillion dozen half third quarter wait actually first last next yes"
     " correct right true step number option choice even odd unknown less up".split()
 )
+_MANNER = re.compile(
+    r"\s+(?:long|wide|tall|high|deep|thick|away|old|apart|altogether|total|each"
+    r"|in\s+(?:length|width|height|total|all|area|volume|diameter|radius|size|weight|mass))$"
+)
+"""What may follow a unit and changes nothing."""
+
 _TOKENS = re.compile(r"[a-zA-Z$€£¥₹₩¢]+|[/*()]|\^\s*\{?-?\d\}?|\d")
 
 
@@ -100,6 +106,7 @@ def read_unit(tail: str) -> Unit | None:
         return NONE
     if len(tail) > 60:
         return None
+    tail = _MANNER.sub("", tail)
     if re.search(r"[\u3400-\u9fff]", tail):
         return _chinese(tail)
     if tail.lower() in _CURRENCIES or singular(tail.lower()) in _CURRENCIES:
