@@ -24,35 +24,45 @@ _TARGET = re.compile(
     rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[.):,]|-\s)|\s*$)"
 )
 _LEAD = re.compile(
-    r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|letter|选项|选择?)s?\b\s*:?)*",
+    r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|letter|选项"
+    r"|选择?)s?\b\s*:?)*",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
     rf"(?:[(\[<{{]\s*(?P<bracket>[{LETTERS}{LETTERS.lower()}])\s*[)\]>}}]"
-    rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w)|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,]|$)))[.):,;>\]*}}]*\s*"
+    rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w)"
+    rf"|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,]|$)))[.):,;>\]*}}]*\s*"
 )
 _OTHER = re.compile(
-    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}]|(?<![\w'.])([{LETTERS}])(?=\s*[.):,;/]|\s*$|\s+(?:or|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
+    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}]|(?<![\w'.])([{LETTERS}])(?=\s*[.):,;/]|\s*$|\s+(?:or"
+    rf"|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
 )
 _BRACKETED = re.compile(rf"(?<![\w])[(\[]\s*([{LETTERS}])\s*[)\]](?!\w)")
 _LAST = re.compile(r"(?<![\w'.-])([B-K])[\s.!)\]*\"']*$")
 _EXPLAINS = re.compile(
-    r"\b(?:because|since|as|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits|matches|seems|looks|due)\b|\n|[.!]\s|因为",
+    r"\b(?:because|since|as|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits"
+    r"|matches|seems|looks|due)\b|\n|[.!]\s|因为",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(
-    rf"\b(?:or|maybe|perhaps|possibly|either)\b[^.\n]{{0,20}}?(?<![\w'])[(\[]?(?:[B-K]|A(?=[)\].,]|\s*$))(?![\w'])", re.IGNORECASE
+    r"\b(?:or|maybe|perhaps|possibly|either)\b[^.\n]{0,20}?(?<![\w'])[(\[]?(?:[B-K]|A(?=[)\].,]"
+    r"|\s*$))(?![\w'])",
+    re.IGNORECASE,
 )
 _NOT_OTHER = re.compile(
-    rf"(?:,?\s*(?:and\s+|but\s+)?not|,?\s*rather\s+than|,?\s*instead\s+of)\s+(?:option\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
+    rf"(?:,?\s*(?:and\s+|but\s+)?not|,?\s*rather\s+than"
+    rf"|,?\s*instead\s+of)\s+(?:option\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
 )
+_OPEN = r"(?:could|may|might|also|possibl[ey]|plausible|equally)"
 _ALSO = re.compile(
-    rf"\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b[^.\n]{0,60}?(?<![\w'])[B-K](?![\w'])"
-    r"|(?<![\w'])[B-K](?![\w'])[^.\n]{0,60}?\b(?:could|may|might|also|possibl[ey]|plausible|equally)\b"
+    rf"\b{_OPEN}\b[^.\n]{{0,60}}?(?<![\w'])[B-K](?![\w'])"
+    rf"|(?<![\w'])[B-K](?![\w'])[^.\n]{{0,60}}?\b{_OPEN}\b"
 )
 _DENIED = re.compile(
-    r"^[\s,.:-]*(?:is|was|are|seems?|looks|would\s+be|must\s+be|can)?\s*(?:definitely\s+|clearly\s+)?"
-    r"(?:not\b|n't\b|wrong|incorrect|false|impossible|unlikely|out\b|excluded|ruled\s+out|错|不)|^\s*(?:isn't|can't|cannot|wasn't)\b|^\s*\?",
+    r"^[\s,.:-]*(?:is|was|are|seems?|looks|would\s+be|must\s+be|can)?\s*(?:definitely\s+"
+    r"|clearly\s+)?"
+    r"(?:not\b|n't\b|wrong|incorrect|false|impossible|unlikely|out\b|excluded|ruled\s+out|错|不)"
+    r"|^\s*(?:isn't|can't|cannot|wasn't)\b|^\s*\?",
     re.IGNORECASE,
 )
 _LONGEST = 4000
@@ -112,7 +122,9 @@ def chosen_letter(prediction: str, options: Mapping[str, str] | None = None) -> 
 def _spaced(text: str) -> str:
     """Blanks between Latin letters and Chinese, whose "or" and "and" become English."""
     text = re.sub(r"(?<=[\u3400-\u9fff])(?=[A-Za-z])|(?<=[A-Za-z])(?=[\u3400-\u9fff])", " ", text)
-    return re.sub(r"\s*[和与]\s*(?=[A-K]\b)", " and ", re.sub(r"\s*或者?\s*(?=[A-K]\b)", " or ", text))
+    return re.sub(
+        r"\s*[和与]\s*(?=[A-K]\b)", " and ", re.sub(r"\s*或者?\s*(?=[A-K]\b)", " or ", text)
+    )
 
 
 def _names_letter(said: str) -> bool:
@@ -132,7 +144,11 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
     rest = _NOT_OTHER.sub("", text[first.end() :])
     if first.group("bare") == "I" and re.match(r"[a-z]", rest):
         return _somewhere(text)
-    if first.group("bare") == "A" and re.match(r"[a-z]", rest) and not re.search(r"[.):,;\n]", first.group()):
+    if (
+        first.group("bare") == "A"
+        and re.match(r"[a-z]", rest)
+        and not re.search(r"[.):,;\n]", first.group())
+    ):
         return None if not _says_option(rest, options, "A") else "A"  # the article
     if _DENIED.match(rest) or _ALSO.search(rest) or _contradicts(rest, letter, options):
         return None
@@ -168,8 +184,14 @@ def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
     said = normalize(head)
     own = normalize(options.get(letter, ""))
     others = {normalize(text) for key, text in options.items() if key != letter} - {""}
-    return bool(said) and said != own and any(
-        said == other or said.startswith(other + " ") for other in others if not own.startswith(other)
+    return (
+        bool(said)
+        and said != own
+        and any(
+            said == other or said.startswith(other + " ")
+            for other in others
+            if not own.startswith(other)
+        )
     )
 
 
@@ -231,7 +253,8 @@ def only_mentioned(text: str, options: Mapping[str, str]) -> str | None:
     texts = {key: normalize(option) for key, option in options.items()}
     found = {key: said for key, said in texts.items() if said and f" {said} " in within}
     longest = [
-        key for key, said in found.items()
+        key
+        for key, said in found.items()
         if not any(said != other and f" {said} " in f" {other} " for other in found.values())
     ]
     return longest[0] if len(longest) == 1 else None

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import re
 
-from noisygrpo.rewards.numeric import numbers_in
+from noisygrpo.rewards.prose import numbers_in
 from noisygrpo.rewards.spelling import plain, words
 
 # fmt: off
 CONTRASTS: tuple[frozenset[str], ...] = tuple(frozenset(group.split()) for group in (
     "red orange yellow green blue purple violet pink brown black white gray grey gold silver beige"
     " cyan magenta turquoise",
-    "left right middle center centre", "top bottom upper lower up down", "above below over under beneath",
+    "left right middle center centre", "top bottom upper lower up down",
+    "above below over under beneath",
     "front behind back", "inside outside indoor outdoor indoors outdoors", "near far",
     "north south east west northeast northwest southeast southwest",
     "big small large little huge tiny", "long short tall", "high low", "wide narrow", "thick thin",
-    "more less fewer", "most least fewest", "increase decrease increasing decreasing rise fall grow shrink",
+    "more less fewer", "most least fewest",
+    "increase decrease increasing decreasing rise fall grow shrink",
     "maximum minimum", "first second third fourth last", "open closed shut", "on off", "full empty",
-    "hot cold warm cool", "light dark", "day night", "wet dry", "old young new", "man woman boy girl"
-    " male female men women", "sitting standing lying walking running", "same different", "equal unequal",
+    "hot cold warm cool", "light dark", "day night", "wet dry", "old young new",
+    "man woman boy girl male female men women", "sitting standing lying walking running",
+    "same different", "equal unequal",
     "before after", "positive negative", "true false", "yes no", "happy sad angry", "clean dirty",
     "fast slow", "odd even", "clockwise counterclockwise anticlockwise", "acute obtuse",
-    "horizontal vertical diagonal", "circle square triangle rectangle pentagon hexagon", "all none some",
+    "horizontal vertical diagonal",
+    "circle square triangle rectangle pentagon hexagon", "all none some",
     "monday tuesday wednesday thursday friday saturday sunday", "spring summer autumn fall winter",
     "january february march april may june july august september october november december",
 ))
@@ -34,7 +38,8 @@ CONTRASTS: tuple[frozenset[str], ...] = tuple(frozenset(group.split()) for group
 """Words of which one excludes the others."""
 
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|absent|missing)\b|n't\b|[不没无]",
+    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|absent|missing)\b|n't\b"
+    r"|[不没无]",
     re.IGNORECASE,
 )
 

@@ -20,11 +20,15 @@ _ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
 _UNFINISHED = re.compile(r"</answer[^>]{0,4}$|<(?:a|an|ans|answ|answe|answer)?$", re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)(?:\s*(\{)|[ \t]+([^\s{}$\\]+))")
 _JOINED = re.compile(
-    r"[\s$.,;:)(\\\]\[]*(?:(or|and|/|,|;|或者?|和|maybe|perhaps)[\s,$:\\(\[]*)*(?:[a-z]\w?\s*=[\s$]*)?", re.IGNORECASE
+    r"[\s$.,;:)(\\\]\[]*(?:(or|and|/|,|;|或者?|和|maybe"
+    r"|perhaps)[\s,$:\\(\[]*)*(?:[a-z]\w?\s*=[\s$]*)?",
+    re.IGNORECASE,
 )
 _GOVERNS = re.compile(
-    r"(?:(?:\bnot|\bnever|n't|\bcannot|\beither|\bor|\bthan|\bat\s+(?:least|most)|\bunder|\bover|\bbelow|\babove|\bup\s+to"
-    r"|\bexcept|\bneither|\bnor|\bbut|不是?|或)(?:\s+(?:be|equal|to|exactly|a|the|just))*|[<>≠≤≥±-]|\\(?:neq?|leq?|geq?|lt|gt|pm)"
+    r"(?:(?:\bnot|\bnever|n't|\bcannot|\beither|\bor|\bthan|\bat\s+(?:least|most)|\bunder|\bover"
+    r"|\bbelow|\babove|\bup\s+to"
+    r"|\bexcept|\bneither|\bnor|\bbut|不是?|或)(?:\s+(?:be|equal|to|exactly|a|the|just))*|[<>≠≤≥±-]"
+    r"|\\(?:neq?|leq?|geq?|lt|gt|pm)"
     r")[\s$:({\\]*$",
     re.IGNORECASE,
 )

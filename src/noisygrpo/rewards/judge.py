@@ -20,11 +20,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from noisygrpo.errors import require
+from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
-from noisygrpo.rewards.expression import same_formula
-from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
-from noisygrpo.rewards.numeric import equal, is_name, parse_number
+from noisygrpo.rewards.numeric import equal, parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
 from noisygrpo.rewards.spelling import normalize, plain, squeezed, words
@@ -47,9 +46,6 @@ MAX_FORMULA = 400
 MAX_TEXT = 4000
 """Signs of an answer that are looked at."""
 
-_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|approx|in|subset|parallel|perp)(?![a-zA-Z])")
-_FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")
-_PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[\s,]+[a-zA-Z]{2,}")
 _CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(?![a-zA-Z])")
 
 
@@ -149,7 +145,7 @@ def has_one_value(target: str) -> bool:
     text = plain(target)
     if parse_number(text) is not None or read_value(text) is not None:
         return True
-    return _FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", _CALL.sub("", text))
+    return FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", _CALL.sub("", text))
 
 
 def same_text(first: str, second: str) -> bool:
@@ -206,15 +202,17 @@ def _judge_values(
     answer: str, target: str, question: str, tolerance: float
 ) -> Verdict | Formulas | None:
     """Values, lists, numbers and formulas; None if the target is a text."""
-    same = same_value(answer, target, question)
-    if same is not None:
-        return Verdict(same, "compared as range, date, time or ratio")
-    same = _same(answer, target, tolerance)
-    if same is not None:
-        return Verdict(same, "compared by value")
+    agree = same_value(answer, target, question)
+    if agree is not None:
+        return Verdict(agree, "compared as range, date, time or ratio")
+    agree = same(answer, target, tolerance)
+    if agree is not None:
+        return Verdict(agree, "compared by value")
     if parse_number(target) is not None:
         return _judge_sentence(answer, target, tolerance)
-    if not _FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", _CALL.sub("", target)):
+    if not FORMULA.search(target) or re.search(
+        r"(?<![\\a-zA-Z])[a-zA-Z]{3}", _CALL.sub("", target)
+    ):
         return None
     return _judge_formula(answer, target)
 
@@ -228,93 +226,10 @@ def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | For
     return Verdict(False, "not one number")
 
 
-def _same(answer: str, target: str, tolerance: float) -> bool | None:
-    """Whether two answers agree by value; None where that cannot be said."""
-    if squeezed(answer) == squeezed(target):
-        return True
-    cells = [matrix(answer), matrix(target)]
-    if cells[0] is not None and cells[1] is not None:
-        return _same_cells(cells[0], cells[1], tolerance)
-    mine, theirs = split_parts(answer), split_parts(target)
-    if theirs is not None and len(theirs.shape) == 2 and mine is None:
-        mine = split_parts(as_interval(answer) or "")
-    wanted, number = parse_number(target), parse_number(answer)
-    both_equations = "=" in answer and "=" in target
-    if wanted is not None and number is not None and not both_equations:
-        return equal(number, wanted, tolerance)
-    if theirs is not None or (mine is not None and wanted is not None and not _is_one(answer)):
-        if mine is None or theirs is None:
-            return False
-        texts = any(not _FORMULA.search(item) for item in theirs.items)
-        if texts and mine.alternatives != theirs.alternatives:
-            return False
-        verdict = same_parts(mine, theirs, lambda a, b: _same_item(a, b, tolerance))
-        return verdict or (None if _needs_algebra(mine.items + theirs.items) else False)
-    return _same_equation(answer, target, tolerance)
-
-
-def _is_one(answer: str) -> bool:
-    """Whether commas only part a sentence."""
-    return _PROSE.search(answer) is not None
-
-
-def _needs_algebra(items: Sequence[str]) -> bool:
-    """Whether a part is a formula that has no value here."""
-    return any("\\" in item and parse_number(item) is None for item in items)
-
-
-def _same_item(answer: str, target: str, tolerance: float) -> bool | None:
-    same = _same(answer, target, tolerance)
-    if same is None:
-        return words(answer) == words(target) != () or None
-    return same
-
-
-def _same_cells(
-    mine: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...], tolerance: float
-) -> bool | None:
-    if [len(row) for row in mine] != [len(row) for row in wanted]:
-        return False
-    pairs = [
-        _same(a, b, tolerance)
-        for row, other in zip(mine, wanted, strict=True)
-        for a, b in zip(row, other, strict=True)
-    ]
-    return False if False in pairs else None if None in pairs else True
-
-
-def _same_equation(answer: str, target: str, tolerance: float) -> bool | None:
-    """Equations by their last side; names of quantities must not differ."""
-    if _RELATION.search(answer.replace("\\approx", "")) or _RELATION.search(target):
-        return None
-    mine = re.split(r"=|\\approx(?![a-zA-Z])", answer)
-    theirs = target.split("=")
-    if len(mine) > 1 and len(theirs) > 1:
-        if not (is_name(mine[0]) and is_name(theirs[0])):
-            return same_formula(answer, target)
-        names = squeezed(mine[0]), squeezed(theirs[0])
-        if names[0] != names[1] and max(map(len, names)) <= 3:
-            return same_formula(answer, target) or False
-    if len(mine) == 1 and len(theirs) == 1:
-        return same_formula(answer, target)
-    if len(theirs) > 1 and not is_name(theirs[0]):
-        return None
-    if len(mine) == 2 and not is_name(mine[0]) and re.fullmatch(r"\s*\\?[a-zA-Z]\w?\s*", mine[1]):
-        mine.reverse()  # 5 = x
-    last, wanted = mine[-1].strip(), theirs[-1].strip()
-    values = [parse_number(side) for side in mine[:-1]]
-    end = parse_number(last)
-    if end is not None and any(value and not equal(value, end, 0.01) for value in values):
-        return False  # 3 + 4 = 8 states nothing
-    if len(mine) > 1 and values[0] is None and not is_name(mine[0]):
-        return None
-    return _same(last, wanted, tolerance)
-
-
 def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
     if len(answer) > MAX_FORMULA:
         return Verdict(False, f"longer than {MAX_FORMULA} signs, not a formula")
-    if _PROSE.search(_CALL.sub("", answer)):
+    if PROSE.search(_CALL.sub("", answer)):
         return Verdict(False, "a sentence, not a formula")
     if answer.count("'") != target.count("'"):
         return Verdict(False, "one has a prime, the other none")
@@ -340,7 +255,10 @@ def _judge_words(answer: str, target: str) -> Verdict:
 
 
 _PLACE = re.compile(
-    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one|一\s?[个只條条张本位名辆头匹块件棵朵片]))\s*", re.IGNORECASE)
+    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one"
+    r"|一\s?[个只條条张本位名辆头匹块件棵朵片]))\s*",
+    re.IGNORECASE,
+)
 
 
 def _core(text: str) -> tuple[str, ...]:

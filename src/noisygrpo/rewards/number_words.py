@@ -42,6 +42,9 @@ _PARTS = {
     "hundredth": 100,
 }
 _PLURAL = {"halves": "half"} | {f"{word}s": word for word in _PARTS}
+_POINT = re.compile(
+    r"\s+point((?:[\s-]+(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)+)", re.IGNORECASE
+)
 _WORD = re.compile(r"[\s-]*(?:(and)\s+)?([a-z]+)(?![a-z])", re.IGNORECASE)
 _CHINESE = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
@@ -68,8 +71,7 @@ def _unsigned(text: str, start: int) -> tuple[Fraction, int] | None:
         part = _part(text, start, None)
         return part
     value, end = integer
-    point = re.match(r"\s+point((?:[\s-]+(?:zero|one|two|three|four|five|six|seven|eight|nine)\b)+)",
-                     text[end:], re.IGNORECASE)  # fmt: skip
+    point = _POINT.match(text[end:])
     if point:
         digits = [_SMALL[word] for word in re.findall(r"[a-z]+", point.group(1).lower())]
         tail = sum(Fraction(digit, 10**place) for place, digit in enumerate(digits, start=1))

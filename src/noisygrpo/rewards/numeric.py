@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from noisygrpo.rewards import units
-from noisygrpo.rewards.expression import NO_VALUE, Value, agree, evaluate
+from noisygrpo.rewards.expression import agree, evaluate
 from noisygrpo.rewards.number_words import SCALES, read_words
-from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.parser import NO_VALUE, Value
+from noisygrpo.rewards.spelling import plain, word_set
 from noisygrpo.rewards.units import NONE, Unit, read_unit
 
 MAX_LENGTH = 160
@@ -44,20 +45,24 @@ _LITERAL = re.compile(
     re.VERBOSE,
 )
 _GOES_ON = re.compile(
-    r"\s*(?:[-+*/!_|(\[{:]|\^(?!\{\\circ\})|\\(?:sqrt|frac|pi|times|cdot|binom|log|ln|sin|cos|tan|infty)(?![a-zA-Z])"
+    r"\s*(?:[-+*/!_|(\[{:]|\^(?!\{\\circ\})|\\(?:sqrt|frac|pi|times|cdot|binom|log|ln|sin|cos|tan"
+    r"|infty)(?![a-zA-Z])"
     r"|pi\b|sqrt)"
 )
 _NAME = re.compile(
-    r"(?:(?:the\s+)?[a-zA-Z]+(?:\s+(?:of|the|[a-zA-Z]+)){0,5}|[mM]?\s*\\(?:angle|triangle)\s*[A-Za-z\d]{1,4}"
-    r"|\\(?:overline|vec|hat|widehat|bar)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+|[a-zA-Z]{1,3}_\{?\w{1,4}\}?"
+    r"(?:(?:the\s+)?[a-zA-Z]+(?:\s+(?:of|the|[a-zA-Z]+)){0,5}|[mM]?\s*\\(?:angle"
+    r"|triangle)\s*[A-Za-z\d]{1,4}"
+    r"|\\(?:overline|vec|hat|widehat|bar)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+"
+    r"|[a-zA-Z]{1,3}_\{?\w{1,4}\}?"
     r"|[a-zA-Z]{1,2}\([^()=]{1,6}\)|\|[A-Za-z]{1,3}\||[A-Za-z]+'?)\s*$"
 )
 _ABOUT = re.compile(
-    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|=|大约|约|大概|一共|共)\s*",
+    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
+    r"|大约|约|大概|一共|共)\s*",
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
-_LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
+LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
@@ -88,22 +93,22 @@ def _parse(text: str) -> Number | None:
     gloss = _GLOSS.match(text)
     if gloss:
         return _with_gloss(gloss.group(1), gloss.group(2))
-    text, sign = _before(_without_name(text))
-    if _LABEL.match(text):
+    text, sign = before_number(_without_name(text))
+    if LABEL.match(text):
         return None
     money = units.CURRENCY_SIGNS.match(text)
     if money:
-        text, inner = _before(text[money.end() :])
+        text, inner = before_number(text[money.end() :])
         sign *= inner
-    read = _literal(text) or _worded(text) or _expression(text)
+    read = literal(text) or worded(text) or closed_form(text)
     if read is None:
         return None
     number, rest = read
     number = replace(number, value=sign * number.value)
     if money:
         unit = Unit("money", re.sub(r"\s", "", money.group().strip().lower()))
-        return _scaled(number, rest, unit)
-    return _scaled(number, rest, None)
+        return with_unit(number, rest, unit)
+    return with_unit(number, rest, None)
 
 
 def _without_name(text: str) -> str:
@@ -117,7 +122,7 @@ def is_name(text: str) -> bool:
     return len(text) <= 60 and _NAME.match(text.strip()) is not None
 
 
-def _before(text: str) -> tuple[str, int]:
+def before_number(text: str) -> tuple[str, int]:
     """Cut "about" and a sign from the front; the sign."""
     for _ in range(2):
         about = _ABOUT.match(text)
@@ -145,7 +150,7 @@ def _with_gloss(text: str, gloss: str) -> Number | None:
     return None if re.search(r"\d|\b(?:not|or|no)\b", gloss) else number
 
 
-def _literal(text: str) -> tuple[Number, str] | None:
+def literal(text: str) -> tuple[Number, str] | None:
     """(number, what follows) of digits at the start of ``text``."""
     if NO_VALUE.match(text):
         return None
@@ -169,7 +174,8 @@ def _literal(text: str) -> tuple[Number, str] | None:
     return Number(value * Fraction(10) ** exponent, decimals=decimals), text[match.end() :]
 
 
-def _worded(text: str) -> tuple[Number, str] | None:
+def worded(text: str) -> tuple[Number, str] | None:
+    """(number, what follows) of number words at the start of ``text``."""
     if re.fullmatch(r"none|nothing", text, re.IGNORECASE):
         return Number(Fraction(0)), ""
     read = read_words(text)
@@ -180,13 +186,13 @@ def _worded(text: str) -> tuple[Number, str] | None:
 
 
 _WORD = re.compile(r"\\?[a-zA-Z]+|[\u3400-\u9fff%]+")
-_IN_EXPRESSION = frozenset(
-    "sqrt frac pi times cdot binom log ln lg sin cos tan cot sec csc arcsin arccos arctan exp infty"
-    " circ infinity".split()
+_IN_EXPRESSION = word_set(
+    "sqrt frac pi times cdot binom log ln lg sin cos tan cot sec csc arcsin arccos arctan exp "
+    "infty circ infinity"
 )
 
 
-def _expression(text: str) -> tuple[Number, str] | None:
+def closed_form(text: str) -> tuple[Number, str] | None:
     """A closed form at the start of ``text``: up to the first word that is no part of one."""
     end = len(text)
     for match in _WORD.finditer(text):
@@ -200,7 +206,7 @@ def _expression(text: str) -> tuple[Number, str] | None:
     return None if value is None else (Number(value, closed=True), tail)
 
 
-def _scaled(number: Number, rest: str, money: Unit | None) -> Number | None:
+def with_unit(number: Number, rest: str, money: Unit | None) -> Number | None:
     """Apply a scale word, percent and unit that follow."""
     rest = rest.strip()
     word = re.match(r"([a-zA-Z]+?)s?\b\s*", rest)
@@ -222,7 +228,8 @@ def _scaled(number: Number, rest: str, money: Unit | None) -> Number | None:
 
 
 _STEP = re.compile(
-    r"(?P<unit>\^\{\\circ\}|[a-zA-Z]+|')\s*(?:,|and)?\s*(?P<rest>\d+(?:\.\d+)?\s*(?P<last>[a-zA-Z]+|'|\").*)"
+    r"(?P<unit>\^\{\\circ\}|[a-zA-Z]+|')\s*(?:,"
+    r"|and)?\s*(?P<rest>\d+(?:\.\d+)?\s*(?P<last>[a-zA-Z]+|'|\").*)"
 )
 _MARKS = {"^{\\circ}": "degree", "'": "foot"}
 
@@ -299,53 +306,3 @@ def _is_finite(value: Value) -> bool:
         while rest % prime == 0:
             rest //= prime
     return rest == 1
-
-
-_START = re.compile(
-    r"(?<![\w.^\\])(?:[-−]\s?)?(?:[$€£¥]\s?)?(?=\d|\.\d)|\\(?:sqrt|frac|pi)(?![a-zA-Z])|(?<=[\u3400-\u9fff])(?=\d)"
-    r"|(?<![\w-])(?:minus\s+|negative\s+)?(?=(?:zero|one|two|three|four|five|six|seven|eight|nine|ten"
-    r"|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty"
-    r"|seventy|eighty|ninety|half|an?\s(?:half|third|quarter|dozen|hundred|thousand|million))\b)",
-    re.IGNORECASE,
-)
-_SENTENCE = 400
-"""Running text beyond this is not searched for numbers."""
-
-
-def numbers_in(text: str) -> list[tuple[Number, int, int]]:
-    """All numbers in running text (in `spelling.plain`), each with the unit directly behind it and
-    with where it starts and ends.
-    """
-    found: list[tuple[Number, int, int]] = []
-    text, at = text[:_SENTENCE], 0
-    while match := _START.search(text, at):
-        read = _at(text, match.start())
-        if read is None:
-            at = max(match.end(), at + 1)
-            skipped = re.compile(r"[\d.,:/-]+").match(text, at)
-            at = skipped.end() if skipped else at
-            continue
-        found.append((read[0], match.start(), read[1]))
-        at = max(read[1], match.end(), at + 1)
-    return found
-
-
-def _at(text: str, start: int) -> tuple[Number, int] | None:
-    """The number at ``start``, with the longest unit of up to three words behind it; its end."""
-    rest, sign = _before(text[start:])
-    money = units.CURRENCY_SIGNS.match(rest)
-    rest = rest[money.end() :] if money else rest
-    read = None if _LABEL.match(rest) else _literal(rest) or _worded(rest) or _expression(rest)
-    if read is None:
-        return None
-    number, tail = read
-    end = len(text) - len(tail)
-    number = replace(number, value=sign * number.value)
-    if money:
-        return replace(number, unit=Unit("money", money.group().strip().lower())), end
-    ends = [m.end() for m in re.finditer(r"\s*(?:[^\s,.;:!?]|\.(?=\w))+", tail[:60])][:3]
-    for stop in reversed(ends):
-        scaled = _scaled(number, tail[:stop], None)
-        if scaled is not None:
-            return scaled, end + stop
-    return number, end

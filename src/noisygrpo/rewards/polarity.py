@@ -8,57 +8,80 @@ from __future__ import annotations
 
 import re
 
-from noisygrpo.rewards.spelling import plain, words
+from noisygrpo.rewards.spelling import plain, word_set, words
 
 POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
 """Pairs of opposite answers."""
 
 _CHINESE = {
     **dict.fromkeys(("是", "是的", "对", "对的", "正确", "有", "真"), True),
-    **dict.fromkeys(("否", "不", "不是", "不是的", "不对", "错", "错误", "错的", "没有", "不正确", "假"), False),
+    **dict.fromkeys(
+        ("否", "不", "不是", "不是的", "不对", "错", "错误", "错的", "没有", "不正确", "假"), False
+    ),
 }
-_TARGETS = {"yes": ("yes", "no"), "no": ("yes", "no"), "true": ("true", "false"), "false": ("true", "false")}
-_CHINESE_TARGETS = frozenset("是 否 对 错 不是 正确 错误 是的 不对 不正确".split())
-_POSITIVE = frozenset("yes yep yeah yup true correct right affirmative".split())
-_NEGATIVE = frozenset("no nope nah false incorrect wrong untrue negative".split())
+_TARGETS = {
+    "yes": ("yes", "no"),
+    "no": ("yes", "no"),
+    "true": ("true", "false"),
+    "false": ("true", "false"),
+}
+_CHINESE_TARGETS = word_set("是 否 对 错 不是 正确 错误 是的 不对 不正确")
+_POSITIVE = word_set("yes yep yeah yup true correct right affirmative")
+_NEGATIVE = word_set("no nope nah false incorrect wrong untrue negative")
 _SIGN = re.compile(rf"\b(?:{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\b")
 _FREE = frozenset(("no", "right", "correct", "wrong", "negative"))
 """Signs that are also parts of other phrases: "no dog", "the right side"."""
 _NOT = re.compile(r"\b(?:not|never|cannot|\w+n't)\b")
-_BOUNDARY = re.compile(r"\b(?:is|are|was|were|be|been|that's|it's|to)\b|\b\w+n't\b(?:\s+be\b)?|\b(?:cannot|can\s+not)\s+be\b|[:;,.!?()\"]|(?<!\w)'|'(?!\w)")
-_BETWEEN = frozenset(
-    "a an the not never really necessarily always entirely completely quite at all definitely clearly"
-    " certainly absolutely indeed actually exactly also still therefore thus so simply just obviously"
-    " surely i we think believe say would must be been is was answer statement claim my final and"
-    " it this that then hence".split()
+_BOUNDARY = re.compile(
+    r"\b(?:is|are|was|were|be|been|that's|it's|to)\b|\b\w+n't\b(?:\s+be\b)?|\b(?:cannot"
+    r"|can\s+not)\s+be\b|[:;,.!?()\"]|(?<!\w)'|'(?!\w)"
+)
+_BETWEEN = word_set(
+    "a an the not never really necessarily always entirely completely quite at all definitely "
+    "clearly certainly absolutely indeed actually exactly also still therefore thus so simply "
+    "just obviously surely i we think believe say would must be been is was answer statement "
+    "claim my final and it this that then hence"
 )
 """Words that may stand between a verb and its sign without changing more than "not" does."""
 _DOUBT = re.compile(
-    r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might|may|could"
-    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if|doubt\w*|hardly|scarcely|barely|opposite|contrary|only|too|anything|far)\b"
-    r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not|couldn't|unable\s+to)\s+(?:\w+\s+)?"
+    r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might"
+    r"|may|could"
+    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if"
+    r"|doubt\w*|hardly|scarcely|barely|opposite|contrary|only|too|anything|far)\b"
+    r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not"
+    r"|couldn't|unable\s+to)\s+(?:\w+\s+)?"
     r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
-    r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion|comment)\b"
-    r"|\b(?:yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?:yes|true|no|false|right|wrong|correct|not)\b",
+    r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion"
+    r"|comment)\b"
+    r"|\b(?:yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?:yes|true|no|false|right"
+    r"|wrong|correct|not)\b",
     re.IGNORECASE,
 )
-_NO_NOUN = re.compile(r"(?:there\s+(?:is|are|was|were)|has|have|with|contains?|shows?|see|had|say)\s+$", re.IGNORECASE)
+_NO_NOUN = re.compile(
+    r"(?:there\s+(?:is|are|was|were)|has|have|with|contains?|shows?|see|had|say)\s+$", re.IGNORECASE
+)
 _SHORT_NO = re.compile(
-    r"(?:(?:definitely|absolutely|certainly|clearly|of\s+course|probably|surely)\s+not|not\s+(?:at\s+all|really)"
-    r"|(?:i\s+don't\s+think\s+so)|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were|does|do|did|has|have|can|will)\s*"
+    r"(?:(?:definitely|absolutely|certainly|clearly|of\s+course|probably|surely)\s+not"
+    r"|not\s+(?:at\s+all|really)"
+    r"|(?:i\s+don't\s+think\s+so)|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were"
+    r"|does|do|did|has|have|can|will)\s*"
     r"(?:not|n't)|can't|cannot|won't)|never|not)\W*",
     re.IGNORECASE,
 )
 _SHORT_YES = re.compile(
     r"(?:definitely|absolutely|certainly|of\s+course|indeed|sure|surely|exactly|clearly"
-    r"|(?:it|they|he|she|this|that|there|we)\s+(?:is|are|was|were|does|do|did|has|have|can|will))\W*",
+    r"|(?:it|they|he|she|this|that|there|we)\s+(?:is|are|was|were|does|do|did|has|have|can"
+    r"|will))\W*",
     re.IGNORECASE,
 )
-_THERE = re.compile(r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)", re.I | re.S)
+_THERE = re.compile(
+    r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)",
+    re.I | re.S,
+)
 
 
 def polarity_pair(target: str) -> tuple[str, str] | None:
-    """Return the pair that ``target`` belongs to if it is one of yes, no, true, false (or 是, 否 …)."""
+    """Return the pair that ``target`` belongs to if it is one of yes, no, true, false, 是, 否 …"""
     word = plain(target).strip(" .!").lower()
     if word in _CHINESE_TARGETS:
         return POLARITIES[0]
@@ -81,7 +104,9 @@ def read_sign(text: str, question: str = "") -> bool | None:
     low = text.lower()
     if low.rstrip("!。,") in _CHINESE:
         return _CHINESE[low.rstrip("!。,")]
-    if re.match(r"是的?[,，.。!]|对[,，.。]", text) or re.match(r"(?:不是?|否|没有)[,，.。!]", text):
+    if re.match(r"是的?[,，.。!]|对[,，.。]", text) or re.match(
+        r"(?:不是?|否|没有)[,，.。!]", text
+    ):
         return text[0] in "是对"
     if low in ("t", "y", "f", "n"):
         return low in "ty"
@@ -111,9 +136,9 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
     for match in _SIGN.finditer(low):
         before, after = low[: match.start()], low[match.end() :]
         word = match.group()
-        if word in _FREE and not re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after):
-            if before.strip() or word != "no":
-                continue  # "there is no dog", "the right side"
+        closes = re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after) is not None
+        if word in _FREE and not closes and (before.strip() or word != "no"):
+            continue  # "there is no dog", "the right side"
         if word == "no" and _NO_NOUN.search(before):
             continue
         ends = [m.end() for m in _BOUNDARY.finditer(before)]
@@ -136,7 +161,7 @@ def _clause(before: str, end: int) -> str:
 
 
 def _existence(low: str, question: str) -> bool | None:
-    """"There is no cat" answers no to the question whether there is one."""
+    """ "There is no cat" answers no to the question whether there is one."""
     match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
     if match is None:
         return None

@@ -52,7 +52,8 @@ _WRAPPER = re.compile(
 )
 _MATH = re.compile(r"\$\$?(?=\S)([^$]*)(?<=\S)\$\$?(?!\d)")
 _SPACING = re.compile(
-    r"(?<!\\)\\[,;:! ]|(?<!\\)\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![a-zA-Z])"
+    r"(?<!\\)\\[,;:! ]"
+    r"|(?<!\\)\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![a-zA-Z])"
     r"|(?<=\w)~(?=\w)"
 )
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -68,7 +69,10 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\div(?![a-zA-Z])", "/"),
         (r"\\(?:lbrace|\{)", r"\\{"),
         (r"\\(?:rbrace|\})", r"\\}"),
-        (r"\{?\s*\}?\^\s*(?:\\circ(?![a-zA-Z])|\{\s*\\circ\s*\})|\\degree(?![a-zA-Z])", r"^{\\circ}"),
+        (
+            r"\{?\s*\}?\^\s*(?:\\circ(?![a-zA-Z])|\{\s*\\circ\s*\})|\\degree(?![a-zA-Z])",
+            r"^{\\circ}",
+        ),
         (r"\\([%$#_])", r"\1"),
         (r"\\&", " and "),
         (r"\\(?:prime)(?![a-zA-Z])", "'"),
@@ -149,6 +153,11 @@ def _letter(sign: str, form: str) -> str:
         else:
             out.append(_SYMBOLS.get(each, each))
     return "".join(out)
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list that is written as one text."""
+    return frozenset(text.split())
 
 
 def squeezed(text: str) -> str:

@@ -10,57 +10,79 @@ import re
 
 from noisygrpo.rewards.spelling import plain
 
-_BE = r"(?:(?:is|are|was|be|would\s+be|should\s+be|must\s+be|has\s+to\s+be|becomes|equals)(?![\w'])|:|=)"
+_BE = r"(?:(?:is|are|was|be|(?:would|should|must|has\s+to)\s+be|becomes|equals)(?![\w'])|:|=)"
 _ANNOUNCED = re.compile(
-    rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the|this)\s+\w+(?:\s+\w+)?)?"
-    rf"\s*{_BE}(?:\s*(?:therefore|thus|then|indeed|clearly|simply|just|certainly|definitely|surely|obviously)\b)?\s*:?\s*",
+    rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the"
+    rf"|this)\s+\w+(?:\s+\w+)?)?"
+    rf"\s*{_BE}(?:\s*(?:therefore|thus|then|indeed|clearly|simply|just|certainly|definitely"
+    rf"|surely|obviously)\b)?\s*:?\s*",
     re.IGNORECASE,
 )
-_ANNOUNCED_CHINESE = re.compile(r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此|我)?(?<![不别未])选(?![项手中举])择?\s*[:：]?\s*")
+_ANNOUNCED_CHINESE = re.compile(
+    r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此"
+    r"|我)?(?<![不别未])选(?![项手中举])择?\s*[:：]?\s*"
+)
 _LEAD = re.compile(
     r"(?:(?:so|thus|therefore|hence|then|well|ok|okay|and)\b[\s,:]*)?"
-    r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that|it\s+is|it's))?\b"
-    r"|(?:it|this|that|these|those|they|he|she)(?:\s+(?:is|are|was|were|must\s+be|equals)\b|'s\b)|there\s+(?:is|are|was|were)\b"
+    r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that"
+    r"|it\s+is|it's))?\b"
+    r"|(?:it|this|that|these|those|they|he|she)(?:\s+(?:is|are|was|were|must\s+be|equals)\b|'s\b)"
+    r"|there\s+(?:is|are|was|were)\b"
     r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*(?:the\s+(?=\d))?",
     re.IGNORECASE,
 )
-_EQUALS = re.compile(r"^(\\?[a-zA-Z](?:_\w)?|[A-Z]{2})\s+(?:is(?:\s+equal\s+to)?|equals)\s+(?=[-\d\\.(])")
+_EQUALS = re.compile(
+    r"^(\\?[a-zA-Z](?:_\w)?|[A-Z]{2})\s+(?:is(?:\s+equal\s+to)?|equals)\s+(?=[-\d\\.(])"
+)
 _REASON = re.compile(
-    r"[\s,;(]{1,3}(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that|which\s+(?:is|means)|因为)\b.*$",
+    r"[\s,;(]{1,3}(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that"
+    r"|which\s+(?:is|means)|因为)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _CONTRAST = re.compile(
-    r"(?<=[\w)}])(?:\s*,\s*(?:and\s+|but\s+)?not|\s+(?:and|but)\s+not|\s*\(not|,?\s+rather\s+than|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
+    r"(?<=[\w)}])(?:\s*,\s*(?:and\s+|but\s+)?not|\s+(?:and|but)\s+not|\s*\(not|,?\s+rather\s+than"
+    r"|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"\b(?:not|no|never|cannot|neither|nor|none|nobody|nothing|without|wrong|incorrect|false|untrue|except|but"
-    r"|unless|doubt\w*|unlikely|unsure|uncertain|unclear|unknown|impossible|instead|rather|opposite|unable|said|says|claim(?:s|ed)?|suppos\w*"
-    r"|other\s+than|far\s+from|anything|everything|if|or|either|maybe|perhaps|possibly|might|may|could|can't"
-    r"|\w+n't|almost|nearly|hardly|barely|somewhere|between|and/or|versus|vs)\b|\\(?:ne|pm|mp)(?![a-zA-Z])"
+    r"\b(?:not|no|never|cannot|neither|nor|none|nobody|nothing|without|wrong|incorrect|false"
+    r"|untrue|except|but"
+    r"|unless|doubt\w*|unlikely|unsure|uncertain|unclear|unknown|impossible|instead|rather"
+    r"|opposite|unable|said|says|claim(?:s|ed)?|suppos\w*"
+    r"|other\s+than|far\s+from|anything|everything|if|or|either|maybe|perhaps|possibly|might|may"
+    r"|could|can't"
+    r"|\w+n't|almost|nearly|hardly|barely|somewhere|between|and/or|versus|vs)\b|\\(?:ne|pm"
+    r"|mp)(?![a-zA-Z])"
     r"|[不没非或]|\?",
     re.IGNORECASE,
 )
 _MORE = (
-    r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower|longer|shorter|older|younger|taller"
+    r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower|longer|shorter|older|younger"
+    r"|taller"
     r"|heavier|lighter|better|worse|other|rather|different)\s+than"
 )
 _BOUND_BEFORE = re.compile(
-    rf"(?:\b(?:{_MORE}|at\s+(?:least|most)|over|under|above|below|beyond|within|up\s+to|exceed(?:s|ing)?|until|till"
-    r"|before|after|than|close\s+to|near|inside|outside|minus|plus|times|of)|[<>]|\\(?:le|ge|ne)(?![a-zA-Z])"
+    rf"(?:\b(?:{_MORE}|at\s+(?:least|most)|over|under|above|below|beyond|within|up\s+to"
+    rf"|exceed(?:s|ing)?|until|till"
+    r"|before|after|than|close\s+to|near|inside|outside|minus|plus|times|of)|[<>]|\\(?:le|ge"
+    r"|ne)(?![a-zA-Z])"
     r"|超过|大于|小于|多于|少于|至少|至多|低于|高于)"
     r"(?:\s+or\s+equal\s+to)?(?:\s+(?:the|a|an))?[\s\"'(]*$",
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"\s*(?:\+|(?:of|more|another)\b|or\s+(?:more|less|fewer|so|above|below|over|under|higher|lower)|and\s+(?:more|above|up|over|below)"
+    r"\s*(?:\+|(?:of|more|another)\b|or\s+(?:more|less|fewer|so|above|below|over|under|higher"
+    r"|lower)|and\s+(?:more|above|up|over|below)"
     r"|at\s+(?:least|most)|(?:or\s+)?(?:max|min)(?:imum)?\b|以上|以下|[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))",
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(
-    r"[\s.,;!?$)]*(?:or|and\s+maybe|或者?|maybe|perhaps|no(?=\s*[,.;!]|\s+wait|\s*$)|wait|hmm|hold\s+on|actually|sorry|oops"
-    r"|not\s+(?:sure|really|correct|right)|but\s+(?:it|maybe|perhaps|also|the\s+answer|i)|wrong|incorrect"
-    r"|(?:that|this|it)(?:'s|\s+is|\s+was)\s+(?:not|wrong|incorrect|false)|i\s+(?:was|made|am\s+not|doubt)|on\s+second)\b",
+    r"[\s.,;!?$)]*(?:or|and\s+maybe|或者?|maybe|perhaps|no(?=\s*[,.;!]|\s+wait|\s*$)|wait|hmm"
+    r"|hold\s+on|actually|sorry|oops"
+    r"|not\s+(?:sure|really|correct|right)|but\s+(?:it|maybe|perhaps|also|the\s+answer|i)|wrong"
+    r"|incorrect"
+    r"|(?:that|this|it)(?:'s|\s+is|\s+was)\s+(?:not|wrong|incorrect|false)|i\s+(?:was|made"
+    r"|am\s+not|doubt)|on\s+second)\b",
     re.IGNORECASE,
 )
 """What takes back, or offers another answer than, the one in front of it."""

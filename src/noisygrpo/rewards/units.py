@@ -12,7 +12,7 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from noisygrpo.rewards.spelling import singular
+from noisygrpo.rewards.spelling import singular, word_set
 
 _SYMBOL = re.compile(
     r"(?:[pnumcdkMGT]|da|h)?(?:m|g|L|l|N|J|W|V|A|Hz|Pa|ohm|eV|F|C|T|H|mol|bar|cal|K|s|B)"
@@ -20,7 +20,8 @@ _SYMBOL = re.compile(
 )
 _NOT_SYMBOLS = frozenset(("pm", "us", "as", "da", "pL", "pl", "hL", "hl", "cs", "hs", "ps", "hA"))
 _NAME = re.compile(
-    r"(?:kilo|centi|milli|micro|nano|mega|giga|deci|hecto)?(?:meter|metre|gram|second|liter|litre|newton"
+    r"(?:kilo|centi|milli|micro|nano|mega|giga|deci|hecto)?(?:meter|metre|gram|second|liter|litre"
+    r"|newton"
     r"|joule|watt|volt|ampere|ohm|hertz|pascal|coulomb|farad|tesla|henry|mole|byte|bit|bar|calorie)"
     r"|minute|hour|day|week|month|year|decade|century|inch|foot|yard|mile|ounce|ton|tonne|acre"
     r"|hectare|gallon|quart|pint|tablespoon|teaspoon|knot|kelvin|celsius|fahrenheit|radian|degree"
@@ -33,8 +34,10 @@ _ALIASES = {
     "cc": "cm^3", "amp": "ampere", "metre": "meter", "litre": "liter", "l": "liter", "L": "liter",
     "centigrade": "celsius", "deg": "degree", "centurie": "century", "gramme": "gram",
     "sqft": "foot^2", "sqm": "meter^2", "kgs": "kg", "kms": "km", "cms": "cm", "kcals": "kcal",
-    "ft": "foot", "mi": "mile", "yd": "yard", "oz": "ounce", "yr": "year", "yrs": "year", "ha": "hectare",
-    "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie", "dl": "dL", "cl": "cL",
+    "ft": "foot", "mi": "mile", "yd": "yard", "oz": "ounce", "yr": "year", "yrs": "year",
+    "ha": "hectare",
+    "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie", "dl": "dL",
+    "cl": "cL",
     "ml": "mL", "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
     "KB": "kilobyte", "bps": "bit/second",
 }  # fmt: skip
@@ -55,26 +58,32 @@ for _names, _codes, _part in (
 ):
     for _name in _names.split():
         _CURRENCIES[_name] = (frozenset(_codes.split()), Fraction(1, _part))
-CURRENCY_SIGNS = re.compile(r"(?:US\s?\$|[$€£¥￥₹₩]|(?:USD|EUR|GBP|CNY|RMB|JPY|INR)(?=\s?[\d.]))\s*")
+CURRENCY_SIGNS = re.compile(
+    r"(?:US\s?\$|[$€£¥￥₹₩]|(?:USD|EUR|GBP|CNY|RMB|JPY|INR)(?=\s?[\d.]))\s*"
+)
 _CHINESE = {
-    "平方毫米": "mm^2", "平方厘米": "cm^2", "平方分米": "dm^2", "平方米": "meter^2", "平方千米": "km^2",
+    "平方毫米": "mm^2", "平方厘米": "cm^2", "平方分米": "dm^2", "平方米": "meter^2",
+    "平方千米": "km^2",
     "平方公里": "km^2", "立方厘米": "cm^3", "立方分米": "dm^3", "立方米": "meter^3", "毫米": "mm",
-    "厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "meter", "毫克": "mg", "千克": "kg",
+    "厘米": "cm", "分米": "dm", "千米": "km", "公里": "km", "米": "meter", "毫克": "mg",
+    "千克": "kg",
     "公斤": "kg", "克": "gram", "吨": "tonne", "毫升": "mL", "升": "liter", "小时": "hour",
     "分钟": "minute", "秒钟": "second", "秒": "second", "天": "day", "日": "day", "周": "week",
     "月": "month", "个月": "month", "年": "year", "摄氏度": "celsius", "度": "degree", "牛": "N",
-    "焦": "J", "瓦": "W", "伏": "V", "安": "A", "欧": "ohm", "千米/时": "km/hour", "米/秒": "m/second",
+    "焦": "J", "瓦": "W", "伏": "V", "安": "A", "欧": "ohm", "千米/时": "km/hour",
+    "米/秒": "m/second",
     "千米/小时": "km/hour",
 }  # fmt: skip
 _MEASURE_WORD = re.compile(r"[个個只隻条張张本支名位辆頭头匹块件枚颗人种次倍]")
-_STOP = frozenset(
-    "and or not no nor but is are was were be been it its than then that this so more less fewer"
-    " most least at over under plus minus times squared cubed root sqrt if unless maybe perhaps"
-    " either neither both to from between because since as which wrong incorrect false maximum"
-    " minimum max only about with without in on of for by other others cannot never may might"
-    " could would should too also except instead rather answer answers approximately approx zero one two three four five six seven eight nine ten thousand"
-    " hundred million billion trillion dozen half third quarter wait actually first last next yes"
-    " correct right true step number option choice even odd unknown less up".split()
+_STOP = word_set(
+    "and or not no nor but is are was were be been it its than then that this so more less "
+    "fewer most least at over under plus minus times squared cubed root sqrt if unless maybe "
+    "perhaps either neither both to from between because since as which wrong incorrect false "
+    "maximum minimum max only about with without in on of for by other others cannot never "
+    "may might could would should too also except instead rather answer answers approximately "
+    "approx zero one two three four five six seven eight nine ten thousand hundred million "
+    "billion trillion dozen half third quarter wait actually first last next yes correct "
+    "right true step number option choice even odd unknown less up"
 )
 _MANNER = re.compile(
     r"\s+(?:long|wide|tall|high|deep|thick|away|old|apart|altogether|total|each"
@@ -122,7 +131,9 @@ def _currency(name: str) -> str:
 def _known(tail: str) -> Unit | None:
     """A unit of measurement, written with symbols, names, powers and ``per``."""
     text = re.sub(r"\^\{\\circ\}\s*([CF])(?![a-zA-Z])", lambda m: _DEGREES[m.group(1)], tail)
-    text = re.sub(r"\bdeg(?:rees?)?\.?\s+(celsius|centigrade|fahrenheit|C|F)\b", _degrees, text, flags=re.I)
+    text = re.sub(
+        r"\bdeg(?:rees?)?\.?\s+(celsius|centigrade|fahrenheit|C|F)\b", _degrees, text, flags=re.I
+    )
     text = text.replace("^{\\circ}", " degree ").replace("\\Omega", "ohm").replace("\\mu ", "u")
     text = re.sub(r"k\s*ohm\b", "kiloohm", text).replace("\\times", "*").replace("\\cdot", "*")
     text = re.sub(r"\bper\b", "/", text)
@@ -185,7 +196,11 @@ def _unit_name(token: str) -> str | None:
             return _ALIASES[each]
         if _NAME.fullmatch(each):
             return each
-        if _SYMBOL.fullmatch(each) and each not in _NOT_SYMBOLS and (each == token or len(each) > 1):
+        if (
+            _SYMBOL.fullmatch(each)
+            and each not in _NOT_SYMBOLS
+            and (each == token or len(each) > 1)
+        ):
             return each
     return None
 
@@ -229,7 +244,9 @@ _PINT_NAMES = {"celsius": "degC", "fahrenheit": "degF"}
 def _pint(name: str) -> Any:
     """Pint's unit of a name, ``None`` if it knows none."""
     try:
-        return _registry().parse_units(re.sub(r"[a-z]+", lambda m: _PINT_NAMES.get(m[0], m[0]), name))
+        return _registry().parse_units(
+            re.sub(r"[a-z]+", lambda m: _PINT_NAMES.get(m[0], m[0]), name)
+        )
     except Exception:  # pint raises whatever its tokenizer does
         return None
 

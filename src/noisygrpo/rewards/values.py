@@ -53,8 +53,11 @@ class Ratio(NamedTuple):
 
 Value = Range | Date | Clock | Ratio
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTH = r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
 _WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
@@ -68,12 +71,17 @@ _DATES = tuple(
     )
 )
 _CLOCK = re.compile(
-    r"(?:(?:at|it's|it\s+is)\s+)?(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d)(?::00)?)?\s*(?P<half>[ap]\.?\s?m\.?|o'clock)?", re.I
+    r"(?:(?:at|it's"
+    r"|it\s+is)\s+)?(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d)(?::00)?)?\s*(?P<half>[ap]\.?\s?m\.?|o'clock)?",
+    re.I,
 )
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
 _RANGE = (
-    re.compile(r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b|\bthrough\b|~|到|至)\s*(?P<high>[$€£]?\d.*)"),
+    re.compile(
+        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
+        r"|\bthrough\b|~|到|至)\s*(?P<high>[$€£]?\d.*)"
+    ),
     re.compile(r"between\s+(?P<low>.+?)\s+and\s+(?P<high>.+)"),
 )
 
@@ -157,7 +165,9 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
         return _same_ratio(prediction, ratio)
     said = read_value(prediction)
     if wanted is None:
-        fraction = parse_number(target) if isinstance(said, Ratio) and len(said.parts) == 2 else None
+        fraction = (
+            parse_number(target) if isinstance(said, Ratio) and len(said.parts) == 2 else None
+        )
         if fraction is None or not fraction.closed or not isinstance(said, Ratio):
             return None
         return said == ratio_of([Fraction(fraction.value), Fraction(1)])

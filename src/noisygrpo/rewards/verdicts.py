@@ -18,7 +18,8 @@ _WORDS = {
 _NAMES = "|".join(_WORDS)
 _FIRST = re.compile(rf"[^\w]*({_NAMES})(?=\s*(?:[.,:;!)\n-]|$))", re.IGNORECASE)
 _ANNOUNCED = re.compile(
-    rf"\b(?:verdict|judg(?:e?ment)|final\s+(?:verdict|decision)|grade)\b\W*(?:is\b\W*)?({_NAMES})(?=\W*(?:\n|$|[.,;]))",
+    rf"\b(?:verdict|judg(?:e?ment)|final\s+(?:verdict|decision)"
+    rf"|grade)\b\W*(?:is\b\W*)?({_NAMES})(?=\W*(?:\n|$|[.,;]))",
     re.IGNORECASE,
 )
 
