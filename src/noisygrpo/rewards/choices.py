@@ -12,10 +12,21 @@ import re
 from collections.abc import Mapping
 
 from noisygrpo.rewards.numeric import equal, parse_number
-from noisygrpo.rewards.polarity import read_sign
+from noisygrpo.rewards.polarity import polarity_pair, read_polarity, read_sign
 from noisygrpo.rewards.prose import is_bounded
 from noisygrpo.rewards.spelling import normalize, plain, words
 from noisygrpo.rewards.statement import announced, claim, complement, refuses
+
+__all__ = [
+    "LETTERS",
+    "chosen_letter",
+    "only_mentioned",
+    "options_of",
+    "polarity_pair",
+    "read_polarity",
+    "split_options",
+    "target_letter",
+]
 
 LETTERS = "ABCDEFGHIJK"
 

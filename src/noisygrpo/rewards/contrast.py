@@ -44,8 +44,11 @@ _NEGATION = re.compile(
 )
 
 
+_HEDGE = re.compile(r"\b(?:or|either|maybe|perhaps|possibly)\b|或", re.IGNORECASE)
+
+
 def contradicts(first: str, second: str) -> bool:
-    """Whether two texts speak of the same thing and say different things of it."""
+    """Whether ``first`` denies ``second``, hedges it, or says another thing of the same."""
     said, other = set(words(first)), set(words(second))
     for group in CONTRASTS:
         mine, theirs = said & group, other & group
@@ -53,6 +56,8 @@ def contradicts(first: str, second: str) -> bool:
             return True
     numbers = [{n.value for n, _, _ in numbers_in(plain(text))} for text in (first, second)]
     if numbers[0] and numbers[1] and numbers[0] != numbers[1]:
+        return True
+    if _HEDGE.search(first) and not _HEDGE.search(second):
         return True
     denied = [len(_NEGATION.findall(text)) % 2 for text in (first, second)]
     return denied[0] != denied[1]

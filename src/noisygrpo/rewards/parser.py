@@ -210,8 +210,10 @@ class Parser:
         while self._next() in ("!", "^{\\circ}"):
             if self._take() != "!":
                 base = float(base) * math.pi / 180
-            elif base < 0 or base != int(base) or base > 170:
+            elif base < 0 or base != int(base):
                 raise NotANumber
+            elif base > 170:
+                raise OverflowError
             else:
                 base = Fraction(math.factorial(int(base)))
         if self._next() != "^":

@@ -94,20 +94,25 @@ def plain(text: str) -> str:
     Greek letters, operators and roots become LaTeX commands, fonts and math delimiters go. A dollar
     sign that closes no formula stays as currency.
     """
+    text = _tidy(text)  # no long runs of blanks for what follows
     text = _MATH.sub(r" \1 ", text) if text.count("$") > 1 else text
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
     text = _letters(_ROOT.sub(_root, text))
     text = re.sub(r"(?<=[\d)])\*\*(?=[\d(])", "^", text).replace("**", "")
     text = re.sub(r"(?<!\w)__|__(?!\w)|`", "", text)
     text = re.sub(r"\\[,;: ](?=\d{3}(?!\d))|~(?=\d{3}(?!\d))|\{,\}", _group_sign, text)
-    text = re.sub(r"[^\S\n]+", " ", _SPACING.sub(" ", text))  # no long runs for what follows
+    text = _tidy(_SPACING.sub(" ", text))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     for _ in range(3):  # fonts in fonts
         text = _WRAPPER.sub(r" \1 ", text)
-    text = re.sub(r"[^\S\n]+", " ", text)
-    return re.sub(r" ?\n\s*", "\n", text).strip()
+    return _tidy(text)
+
+
+def _tidy(text: str) -> str:
+    """One blank between words, no empty lines."""
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _group_sign(match: re.Match[str]) -> str:

@@ -109,7 +109,7 @@ def announced(text: str) -> str | None:
     before = re.split(r"[.!?,;:\n]", text[max(0, last.start() - 120) : last.start()])[-1]
     if refuses(before):
         clause = f"{before.strip()} answer: {clause}"
-    return clause.strip()
+    return clause.strip().rstrip(" .")
 
 
 def takes_back(behind: str) -> bool:
