@@ -1,4 +1,4 @@
-"""Labelled answers: a completion, the row's target, and whether the completion deserves the point."""
+"""Labelled answers: a completion, the row's target, whether the completion deserves the point."""
 
 import json
 from pathlib import Path

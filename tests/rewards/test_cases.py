@@ -2,6 +2,7 @@
 that judge it, `cases/more.jsonl` while they were attacked."""
 
 import pytest
+
 from labelled_answers import HERE, SHARED, read, rewards_of
 
 NEEDS_KNOWLEDGE = {"words25", "words27"}

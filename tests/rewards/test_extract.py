@@ -38,6 +38,8 @@ from noisygrpo.rewards.extract import (
         ("Answer:\n\n5 cm\nDone.", "5 cm"),
         ("答案：5。", "5"),
         ("I am certain", "I am certain"),  # without an announcement, all of it
+        ("I do not know", None),
+        ("It cannot be determined.", None),
         ("B", "B"),
         ("", None),
         ("  \n", None),

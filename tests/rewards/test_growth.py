@@ -19,13 +19,15 @@ TARGETS = [
 ]
 # fmt: off
 PIECES = [
-    "<think>", "</think>", "<think></think>", "<answer>", "<answer>5</answer>", "<answer>5</answer> or ",
-    "\\boxed{", "\\boxed{5}", "\\boxed{5} or ", "$", "$a ", "*", "(", "{", "\\", "9", "1,", ",000", " ",
-    "a\n", "\n", "the answer is ", "answer: ", "answer*", "5 or ", "A. ", "(A)", "A B ", "yes ", "no ",
-    "not ", "\\sqrt{", "√", "\\frac", "²", "-", "\\text{", "\\text{a}", "one ", "hundred ", "一", "答案", "选",
-    "x=", "<", "\\pm", "1:", "1/", "1-", ".", "A. b ", "'", "'a", "`", "°", "$5 ", "it is ", " because",
-    ", not a", "option ", "a.", "_", "\t \n", "and ", "\\cup ", "\\begin{pmatrix}", "m/", "5 (", "α", "I ",
-    "!", "^9", " or", "the value is ", "maybe ", "n't ", "5 cm ", "3:30 ", "**", "&", "|", "~", "，",
+    "<think>", "</think>", "<think></think>", "<answer>", "<answer>5</answer>",
+    "<answer>5</answer> or ", "\\boxed{", "\\boxed{5}", "\\boxed{5} or ", "$", "$a ", "*",
+    "(", "{", "\\", "9", "1,", ",000", " ", "a\n", "\n", "the answer is ", "answer: ",
+    "answer*", "5 or ", "A. ", "(A)", "A B ", "yes ", "no ", "not ", "\\sqrt{", "√",
+    "\\frac", "²", "-", "\\text{", "\\text{a}", "one ", "hundred ", "一", "答案", "选", "x=",
+    "<", "\\pm", "1:", "1/", "1-", ".", "A. b ", "'", "'a", "`", "°", "$5 ", "it is ",
+    " because", ", not a", "option ", "a.", "_", "\t \n", "and ", "\\cup ",
+    "\\begin{pmatrix}", "m/", "5 (", "α", "I ", "!", "^9", " or", "the value is ", "maybe ",
+    "n't ", "5 cm ", "3:30 ", "**", "&", "|", "~", "，",
 ]
 # fmt: on
 

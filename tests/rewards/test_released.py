@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.rewards import UNSCORABLE, load_rewards, released, semantic
+from noisygrpo.rewards import load_rewards, released, semantic
 from noisygrpo.rewards.released import hint_accuracy, noisyrollout
 
 GOOD = "<think>so</think> \\boxed{3}"

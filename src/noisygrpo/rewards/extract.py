@@ -34,6 +34,11 @@ _GOVERNS = re.compile(
 )
 
 
+_NONE_GIVEN = re.compile(
+    r"\b(?:don't|do\s+not|doesn't|does\s+not)\s+know\b|\bnot\s+sure\b|\bno\s+(?:idea|clue)\b|不知道"
+    r"|\b(?:cannot|can't|can\s+not|unable\s+to)\s+(?:be\s+)?(?:determined?|say|tell|answer(?:ed)?|know)\b",
+    re.IGNORECASE,
+)
 _ALTERNATIVES = 20
 """Tags or boxes that are looked at, from the end."""
 
@@ -118,7 +123,9 @@ def extract_answer(text: str) -> str | None:
         return _boxed(part)
     readable = plain(part)
     said = announced(readable)
-    return said if said is not None else part.strip()
+    if said is not None:
+        return said
+    return None if _NONE_GIVEN.search(readable) else part.strip()
 
 
 def _tagged(text: str) -> str | None:

@@ -127,9 +127,9 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     if same_text(prediction, target):
         return Verdict(True, "same text")
     for rule in (_judge_choice, _judge_polarity):
-        verdict = rule(prediction, target, kind, question)
-        if verdict is not None:
-            return verdict
+        chosen = rule(prediction, target, kind, question)
+        if chosen is not None:
+            return chosen
     answer = claim(plain(prediction))
     if same_text(answer, target):
         return Verdict(True, "same text")

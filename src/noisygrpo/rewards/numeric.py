@@ -285,7 +285,10 @@ def _close(value: Value, prediction: Number, target: Number, tolerance: float) -
         return True
     if math.isinf(value) or math.isinf(target.value):
         return False
-    difference, size = abs(value - target.value), abs(target.value)
+    difference: Value = abs(float(value) - float(target.value))
+    if isinstance(value, Fraction) and isinstance(target.value, Fraction):
+        difference = abs(value - target.value)
+    size = -target.value if target.value < 0 else target.value
     if tolerance and difference <= size * Fraction(tolerance):
         return True
     if prediction.decimals >= 9 and difference <= size * DUST:

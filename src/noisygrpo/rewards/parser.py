@@ -228,7 +228,8 @@ class Parser:
         if token in _PAIRS:
             return self._until(_PAIRS[token], depth)
         if token == "|":
-            return abs(self._until("|", depth))
+            inside = self._until("|", depth)
+            return -inside if inside < 0 else inside
         name = token.removeprefix("\\")
         if name == "frac":
             numerator = self._argument(depth)
@@ -261,10 +262,9 @@ class Parser:
         if power is not None and power < 0:
             raise NotANumber  # the inverse function
         argument = float(self._power(depth + 1))
-        value = _FUNCTIONS[name](argument)
+        value: Value = _FUNCTIONS[name](argument)
         if base is not None:
             value = math.log(argument) / math.log(base)
-            value = round(value) if abs(value - round(value)) < 1e-12 else value
         near = Fraction(value).limit_denominator(1000)
         value = near if math.isclose(near, value, rel_tol=1e-14, abs_tol=1e-15) else value
         return value if power is None else _raise(value, power)

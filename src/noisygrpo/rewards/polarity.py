@@ -132,7 +132,7 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
 
     Behind an opening "yes" or "no" such words are an explanation.
     """
-    signs = []
+    signs: list[bool] = []
     for match in _SIGN.finditer(low):
         before, after = low[: match.start()], low[match.end() :]
         word = match.group()

@@ -257,15 +257,14 @@ def convert(value: Any, unit: Unit, to: Unit) -> Any:
         return value
     if unit == to:
         return value
-    money = [_as_money(unit, to), _as_money(to, unit)]
-    if money[0] and money[1]:
-        (codes, part), (other_codes, other_part) = money
-        return value * part / other_part if codes & other_codes else None
+    money, other = _as_money(unit, to), _as_money(to, unit)
+    if money and other:
+        return value * money[1] / other[1] if money[0] & other[0] else None
     if unit.kind != to.kind:
         return None
     if unit.kind == "things":
-        mine, other = set(unit.name.split()), set(to.name.split())
-        return value if mine <= other or other <= mine else None
+        mine, theirs = set(unit.name.split()), set(to.name.split())
+        return value if mine <= theirs or theirs <= mine else None
     if unit.kind == "unit":
         return _converted(value, unit.name, to.name)
     return None
