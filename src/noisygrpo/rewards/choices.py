@@ -11,16 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from noisygrpo.rewards.numeric import equal, parse_number
-from noisygrpo.rewards.polarity import polarity_pair, read_polarity, read_sign
-from noisygrpo.rewards.prose import is_bounded
-from noisygrpo.rewards.spelling import normalize, plain, words
-from noisygrpo.rewards.statement import announced, claim, complement, refuses
+from noisygrpo.rewards.options import LETTERS, by_text, options_of, split_options
+from noisygrpo.rewards.polarity import polarity_pair, read_polarity
+from noisygrpo.rewards.spelling import normalize, plain, word_set
+from noisygrpo.rewards.statement import announced, refuses
 
 __all__ = [
     "LETTERS",
     "chosen_letter",
-    "only_mentioned",
     "options_of",
     "polarity_pair",
     "read_polarity",
@@ -28,28 +26,36 @@ __all__ = [
     "target_letter",
 ]
 
-LETTERS = "ABCDEFGHIJK"
 
-_MARKER = re.compile(rf"(?<![A-Za-z0-9])\(?([{LETTERS}])[.):]\)?(?=\s|\S)\s*")
 _TARGET = re.compile(
     rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[.):,]|-\s)|\s*$)"
 )
 _LEAD = re.compile(
-    r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|letter|选项"
+    r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|ans"
+    r"|letter|选项"
     r"|选择?)s?\b\s*:?)*",
     re.IGNORECASE,
 )
 _FIRST = re.compile(
     rf"(?:[(\[<{{]\s*(?P<bracket>[{LETTERS}{LETTERS.lower()}])\s*[)\]>}}]"
     rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w)"
-    rf"|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,]|$)))[.):,;>\]*}}]*\s*"
+    rf"|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,!]|$)))[.):,;!>\]*}}]*[ \t]*"
 )
 _OTHER = re.compile(
     rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}]|(?<![\w'.])([{LETTERS}])(?=\s*[.):,;/]|\s*$|\s+(?:or"
     rf"|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
 )
-_BRACKETED = re.compile(rf"(?<![\w])[(\[]\s*([{LETTERS}])\s*[)\]](?!\w)")
-_LAST = re.compile(r"(?<![\w'.-])([B-K])[\s.!)\]*\"']*$")
+_LAST = re.compile(
+    rf"(?:[(\[]\s*([{LETTERS}])\s*[)\]]"
+    rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]))(?P<rest>[^A-K]{{0,80}})$"
+)
+_CONCLUDES = re.compile(r"[.!?\n]\s*|,\s*(?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
+_BEFORE = word_set(
+    "i i'd i'll would will go with for on pick choose select guess think believe say it it's is"
+    " must be so therefore thus hence my the answer option choice letter final correct right best"
+    " definitely probably surely clearly only that this me to should have we conclude conclusion in"
+)
+"""Words that may stand before a letter that is chosen at the end of a sentence."""
 _EXPLAINS = re.compile(
     r"\b(?:because|since|as|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits"
     r"|matches|seems|looks|due)\b|\n|[.!]\s|因为",
@@ -69,39 +75,24 @@ _ALSO = re.compile(
     rf"\b{_OPEN}\b[^.\n]{{0,60}}?(?<![\w'])[B-K](?![\w'])"
     rf"|(?<![\w'])[B-K](?![\w'])[^.\n]{{0,60}}?\b{_OPEN}\b"
 )
-_DENIED = re.compile(
-    r"^[\s,.:-]*(?:is|was|are|seems?|looks|would\s+be|must\s+be|can)?\s*(?:definitely\s+"
-    r"|clearly\s+)?"
-    r"(?:not\b|n't\b|wrong|incorrect|false|impossible|unlikely|out\b|excluded|ruled\s+out|错|不)"
-    r"|^\s*(?:isn't|can't|cannot|wasn't)\b|^\s*\?",
+_VERB = re.compile(
+    r"\s*(?:is|was|are|has|have|had|can|could|should|would|will|may|might|must|does|do|did|seems?"
+    r"|looks"
+    r"|cannot|\w+n't)\b",
     re.IGNORECASE,
 )
+_AFFIRMED = re.compile(
+    r"\s*(?:is|was|seems|looks|must\s+be|should\s+be|would\s+be|has\s+to\s+be)\s+(?:to\s+be\s+)?"
+    r"(?:(?:clearly|definitely|probably|therefore|thus|indeed|obviously|surely|simply|the|my|our"
+    r"|only|most"
+    r"|final|more)\s+)*"
+    r"(?:correct|right|true|best|answer|choice|option|likely|one|it|valid|appropriate|suitable"
+    r"|closest"
+    r"|possible|match)\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"[\s,.:-]*(?:not\b|wrong|incorrect|false|错|不)|\s*\?", re.IGNORECASE)
 _LONGEST = 4000
-
-
-def options_of(question: str) -> dict[str, str]:
-    """Return {letter: text} of the choices listed in a question, {} if there are none."""
-    return split_options(question)[1]
-
-
-def split_options(question: str) -> tuple[str, dict[str, str]]:
-    """Return the question before its choices, and the choices as {letter: text}.
-
-    Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, in lines or in a row, from A on
-    without gaps, at least two. Without choices the whole question comes back.
-    """
-    markers = list(_MARKER.finditer(question))
-    for start in reversed([index for index, m in enumerate(markers) if m.group(1) == "A"]):
-        run = [markers[start]]
-        for marker in markers[start + 1 :]:
-            if len(run) < len(LETTERS) and marker.group(1) == LETTERS[len(run)]:
-                run.append(marker)
-        if len(run) >= 2:
-            ends = [marker.start() for marker in run[1:]] + [len(question)]
-            texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
-            options = {marker.group(1): text for marker, text in zip(run, texts, strict=True)}
-            return question[: run[0].start()].rstrip(), options
-    return question, {}
 
 
 def target_letter(target: str) -> str | None:
@@ -118,16 +109,16 @@ def chosen_letter(prediction: str, options: Mapping[str, str] | None = None) -> 
     """
     options = options or {}
     text = _spaced(plain(prediction)[:_LONGEST])
-    whole = _by_text(text, options)
-    if whole is not None:
-        return whole
+    letter = by_text(text, options) or _read_claim(text, options)
+    return letter if letter is None or not options or letter in options else None
+
+
+def _read_claim(text: str, options: Mapping[str, str]) -> str | None:
     said = announced(text)
     letter = _read(said, options) if said is not None else None
     if letter is None and (said is None or not _names_letter(said)):
         letter = _read(text, options)
-    if letter is None:
-        letter = _by_text(claim(text), options) or _by_mention(claim(text), options)
-    return letter if letter is None or not options or letter in options else None
+    return letter
 
 
 def _spaced(text: str) -> str:
@@ -150,22 +141,26 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         return None
     first = _FIRST.match(text)
     if first is None:
-        return _somewhere(text)
+        return _concluded(text, options)
     letter = next(group for group in first.groups() if group).upper()
     rest = _NOT_OTHER.sub("", text[first.end() :])
-    if first.group("bare") == "I" and re.match(r"[a-z]", rest):
-        return _somewhere(text)
     if (
-        first.group("bare") == "A"
+        first.group("bare") in ("A", "I")
         and re.match(r"[a-z]", rest)
-        and not re.search(r"[.):,;\n]", first.group())
+        and first.group()[1:].isspace()
     ):
-        return None if not _says_option(rest, options, "A") else "A"  # the article
-    if _DENIED.match(rest) or _ALSO.search(rest) or _contradicts(rest, letter, options):
+        if first.group("bare") == "A" and _says_option(rest, options, "A"):
+            return "A"
+        if not (_VERB.match(rest) and _AFFIRMED.match(rest)):
+            return _concluded(text, options)  # the article, the pronoun
+    if not _says_option(rest, options, letter):
+        denied = _VERB.match(rest) is not None and _AFFIRMED.match(rest) is None
+        if denied or _DENIED.match(rest):
+            return None
+    if _ALSO.search(rest) or _contradicts(rest, letter, options):
         return None
-    if first.group("bare") and rest and not _may_follow(first.group(), rest, letter, options):
-        return None
-    return letter
+    bare = first.group("bare") or first.group("small")
+    return letter if not bare or _may_follow(first, rest, letter, options) else None
 
 
 def _says_option(rest: str, options: Mapping[str, str], letter: str) -> bool:
@@ -173,13 +168,14 @@ def _says_option(rest: str, options: Mapping[str, str], letter: str) -> bool:
     return bool(own) and normalize(rest).startswith(own)
 
 
-def _may_follow(marker: str, rest: str, letter: str, options: Mapping[str, str]) -> bool:
-    """What may follow a bare letter without a mark: its option, a reason, a dash, a line break."""
-    if re.search(r"[.):,;\n\]>*}]", marker) or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest):
+def _may_follow(first: re.Match[str], rest: str, letter: str, options: Mapping[str, str]) -> bool:
+    """What may follow a letter without brackets: its option, a reason, a mark, a line break."""
+    if not rest or _says_option(rest, options, letter) or _EXPLAINS.match(rest):
         return True
-    if not options or not any(options.values()):
-        return _EXPLAINS.match(rest) is not None
-    return _says_option(rest, options, letter) or _EXPLAINS.match(rest) is not None
+    if first.group("small"):
+        return re.search(r"[.):]", first.group()) is not None
+    marked = re.search(r"[.):,;!\n\]>*}]", first.group()) is not None
+    return marked or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest) is not None
 
 
 def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
@@ -192,18 +188,10 @@ def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
     lines = [line for line in rest.split("\n")[1:] if line.strip()]
     if any(_starts_with_other(line, letter) for line in [rest.lstrip().split("\n")[0], *lines]):
         return True
-    said = normalize(head)
-    own = normalize(options.get(letter, ""))
+    said = f" {normalize(head)} "
+    own = f" {normalize(options.get(letter, ''))} "
     others = {normalize(text) for key, text in options.items() if key != letter} - {""}
-    return (
-        bool(said)
-        and said != own
-        and any(
-            said == other or said.startswith(other + " ")
-            for other in others
-            if not own.startswith(other)
-        )
-    )
+    return said != own and any(f" {o} " in said for o in others if f" {o} " not in own)
 
 
 def _starts_with_other(line: str, letter: str) -> bool:
@@ -213,59 +201,21 @@ def _starts_with_other(line: str, letter: str) -> bool:
     return re.match(r"\s*(?:is|was|has|would|are|does|shows)\b", line[match.end() :]) is None
 
 
-def _somewhere(text: str) -> str | None:
-    """The only letter in brackets, or a letter at the very end; neither in a denying sentence."""
-    found = set(_BRACKETED.findall(text))
-    last = _LAST.search(text)
-    if last is not None and len(text) < 200:
-        found.add(last.group(1))
-    if len(found) != 1 or refuses(text):
+def _concluded(text: str, options: Mapping[str, str]) -> str | None:
+    """The letter at the end of the last sentence: "I would go with C", "So (B)", "5 cm (B)"."""
+    text = text.rstrip(" .!\n")
+    starts = [match.end() for match in _CONCLUDES.finditer(text)]
+    clause = text[starts[-1] :] if starts else text
+    last = _LAST.search(clause)
+    if last is None or len(clause) > 200:
         return None
-    return found.pop()
-
-
-def _by_text(text: str, options: Mapping[str, str]) -> str | None:
-    """The option whose text or value is the whole answer, None if none or several are."""
-    wanted = words(text)
-    named = {key for key, option in options.items() if option}
-    same = [key for key in named if words(options[key]) == wanted] if wanted else []
-    if len(same) == 1:
-        return same[0]
-    exact = [key for key in named if plain(options[key]).strip(" .") == text.strip(" .")]
-    if len(exact) == 1:
-        return exact[0]
-    number = parse_number(text) if len(text) < 100 else None
-    if number is not None:
-        values = {key: parse_number(options[key]) for key in named}
-        agree = [key for key, value in values.items() if value and equal(number, value)]
-        return agree[0] if len(agree) == 1 else None
-    signs = {key: read_sign(options[key]) for key in named if len(words(options[key])) == 1}
-    if sorted(signs.values(), key=str) == [False, True] and len(named) == 2:
-        sign = read_sign(text)
-        return next((key for key, value in signs.items() if value == sign), None)
-    return None
-
-
-def _by_mention(text: str, options: Mapping[str, str]) -> str | None:
-    """The one option that a sentence says of its subject: "The ball is red"."""
-    if len(text) > 300 or is_bounded(text):
+    letter = last.group(1) or last.group(2)
+    before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)]*\"'")
+    if rest and not (
+        _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest == "remains"
+    ):
         return None
-    said = complement(text)
-    return _by_text(said, options) if said else None
-
-
-def only_mentioned(text: str, options: Mapping[str, str]) -> str | None:
-    """The letter of the one option whose text occurs in ``text`` as whole words.
-
-    An option that is part of another ("blue" in "dark blue") does not count where the longer one
-    occurs, nor does one that only a longer number contains.
-    """
-    within = f" {normalize(text)} "
-    texts = {key: normalize(option) for key, option in options.items()}
-    found = {key: said for key, said in texts.items() if said and f" {said} " in within}
-    longest = [
-        key
-        for key, said in found.items()
-        if not any(said != other and f" {said} " in f" {other} " for other in found.values())
-    ]
-    return longest[0] if len(longest) == 1 else None
+    if all(word.lower() in _BEFORE for word in re.findall(r"[\w']+", before)):
+        return letter
+    own = options.get(letter, "")
+    return letter if own and by_text(before, options) == letter else None

@@ -36,7 +36,8 @@ _GOVERNS = re.compile(
 
 _NONE_GIVEN = re.compile(
     r"\b(?:don't|do\s+not|doesn't|does\s+not)\s+know\b|\bnot\s+sure\b|\bno\s+(?:idea|clue)\b|不知道"
-    r"|\b(?:cannot|can't|can\s+not|unable\s+to)\s+(?:be\s+)?(?:determined?|say|tell|answer(?:ed)?|know)\b",
+    r"|\b(?:cannot|can't|can\s+not|unable\s+to)\s+(?:be\s+)?(?:determined?|say|tell|answer(?:ed)?"
+    r"|know)\b",
     re.IGNORECASE,
 )
 _ALTERNATIVES = 20

@@ -32,6 +32,12 @@ _SIGN = re.compile(rf"\b(?:{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\b")
 _FREE = frozenset(("no", "right", "correct", "wrong", "negative"))
 """Signs that are also parts of other phrases: "no dog", "the right side"."""
 _NOT = re.compile(r"\b(?:not|never|cannot|\w+n't)\b")
+_REACH = 120
+"""Signs of text before and behind a word that may turn it."""
+_CLOSES = re.compile(
+    r"\s*(?:[.,;:!)\"']|$|(?:yes|no|it|there|they|he|she|this|that|the|i|we|because|not|and|or)\b)"
+)
+"""What follows a sign that stands for itself."""
 _BOUNDARY = re.compile(
     r"\b(?:is|are|was|were|be|been|that's|it's|to)\b|\b\w+n't\b(?:\s+be\b)?|\b(?:cannot"
     r"|can\s+not)\s+be\b|[:;,.!?()\"]|(?<!\w)'|'(?!\w)"
@@ -40,14 +46,15 @@ _BETWEEN = word_set(
     "a an the not never really necessarily always entirely completely quite at all definitely "
     "clearly certainly absolutely indeed actually exactly also still therefore thus so simply "
     "just obviously surely i we think believe say would must be been is was answer statement "
-    "claim my final and it this that then hence"
+    "claim my final and it this that then hence yes no"
 )
 """Words that may stand between a verb and its sign without changing more than "not" does."""
 _DOUBT = re.compile(
     r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might"
     r"|may|could"
     r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if"
-    r"|doubt\w*|hardly|scarcely|barely|opposite|contrary|only|too|anything|far)\b"
+    r"|doubt\w*|hardly|scarcely|barely|opposite|contrary|anything|far|not\s+only"
+    r"|only\s+(?:if|partly|half)|too\s+\w+\s+to)\b"
     r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not"
     r"|couldn't|unable\s+to)\s+(?:\w+\s+)?"
     r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
@@ -134,10 +141,11 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
     """
     signs: list[bool] = []
     for match in _SIGN.finditer(low):
-        before, after = low[: match.start()], low[match.end() :]
+        before = low[max(0, match.start() - _REACH) : match.start()]
+        after = low[match.end() : match.end() + _REACH]
         word = match.group()
-        closes = re.match(r"\s*(?:[.,;:!)\"']|$|(?:yes|no)\b)", after) is not None
-        if word in _FREE and not closes and (before.strip() or word != "no"):
+        closes = _CLOSES.match(after) is not None
+        if word in _FREE and not closes:
             continue  # "there is no dog", "the right side"
         if word == "no" and _NO_NOUN.search(before):
             continue
@@ -166,5 +174,8 @@ def _existence(low: str, question: str) -> bool | None:
     if match is None:
         return None
     asked = set(words(question))
-    said = {word for word in words(match.group("rest")) if len(word) > 2}
+    rest = re.split(
+        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can)\b", match.group("rest")
+    )[0]
+    said = {word for word in words(rest) if len(word) > 2}
     return False if not asked or said & asked else None

@@ -50,6 +50,7 @@ _WRAPPER = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|ord)|bm|boldsymbol|mbox|hbox"
     r"|operatorname\*?|emph|underline|pmb)(?![a-zA-Z])\s*\{([^{}]*)\}"
 )
+_HTML = re.compile(r"</?(?:b|i|em|strong|u|p|span|code)>", re.IGNORECASE)
 _MATH = re.compile(r"\$\$?(?=\S)([^$]*)(?<=\S)\$\$?(?!\d)")
 _SPACING = re.compile(
     r"(?<!\\)\\[,;:! ]"
@@ -95,6 +96,7 @@ def plain(text: str) -> str:
     sign that closes no formula stays as currency.
     """
     text = _tidy(text)  # no long runs of blanks for what follows
+    text = _HTML.sub("", text) if "</" in text else text
     text = _MATH.sub(r" \1 ", text) if text.count("$") > 1 else text
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = _letters(_ROOT.sub(_root, text))

@@ -138,7 +138,7 @@ def claim(text: str) -> str:
 def complement(text: str) -> str | None:
     """What a sentence with one "is" says of its subject; None if it takes it back or is none."""
     said = re.split(r"\b(?:is|are|was|were|be|equals|shows)\b|是", plain(text), flags=re.IGNORECASE)
-    if len(said) != 2 or refuses(text) or not said[0].strip():
+    if len(said) != 2 or refuses(text) or not re.fullmatch(r"[^.!?:\n]+", said[0]):
         return None
     return said[1].strip(" .:,\"'")
 
