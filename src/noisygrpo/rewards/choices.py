@@ -57,7 +57,7 @@ _BEFORE = word_set(
 )
 """Words that may stand before a letter that is chosen at the end of a sentence."""
 _EXPLAINS = re.compile(
-    r"\b(?:because|since|as|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits"
+    r"\b(?:because|since|as(?!\s+well)|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits"
     r"|matches|seems|looks|due)\b|\n|[.!]\s|因为",
     re.IGNORECASE,
 )

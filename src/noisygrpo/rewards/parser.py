@@ -261,13 +261,21 @@ class Parser:
                 power = self._argument(depth)
         if power is not None and power < 0:
             raise NotANumber  # the inverse function
+        grouped = self._next() in _PAIRS
         argument = float(self._power(depth + 1))
+        while not grouped and self._is_plain(self._next()):  # sin 2x is sin(2x)
+            argument *= float(self._power(depth + 1))
         value: Value = _FUNCTIONS[name](argument)
         if base is not None:
             value = math.log(argument) / math.log(base)
         near = Fraction(value).limit_denominator(1000)
         value = near if math.isclose(near, value, rel_tol=1e-14, abs_tol=1e-15) else value
         return value if power is None else _raise(value, power)
+
+    def _is_plain(self, token: str) -> bool:
+        """Whether a token is a variable or a constant."""
+        name = token.removeprefix("\\")
+        return token in _CONSTANTS or name in _GREEK or (token.isalpha() and name not in _WORDS)
 
     def _variable(self, token: str) -> Value:
         """A letter, a Greek letter or a name in capitals; an index is its part."""

@@ -124,6 +124,7 @@ def read_sign(text: str, question: str = "") -> bool | None:
     opening = re.match(r"(?:yes|yep|yeah|yup|no|nope|nah|true|false)\b", low)
     reason = re.search(r"\b(?:because|since)\b", low) if opening else None
     low = low[: reason.start()] if reason else low
+    low = re.sub(r"\b(?:no|without(?:\s+an?y?)?)\s+doubt\b[\s,]*", "", low)
     if _DOUBT.search(low) or "?" in low:
         return None
     signs = _signs(low, opening is not None)
@@ -131,6 +132,8 @@ def read_sign(text: str, question: str = "") -> bool | None:
         return None
     if not signs:
         return _existence(low, question)
+    if re.search(r"\bnot\W*$", low):
+        signs.append(False)  # "definitely not"
     return signs[0] if len(set(signs)) == 1 else None
 
 
