@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from noisygrpo.methods.noise import perturb
-from noisygrpo.methods.views import View, cross_hints, plan_views, view_seed
+from noisygrpo.methods.views import View, plan_views, view_seed
 
 
 def levels(plan, group, **settings):
@@ -65,11 +65,14 @@ def test_split_shares_one_noisy_picture():
     assert len(set(seen("grid", levels=[0.5]))) == 4
 
 
-def test_hints_multiply_the_plan():
-    views = cross_hints(plan_views("grid", 2, levels=[0.0, 0.3]), [0.0, 0.5])
-    assert views == [View(0.0, 0.0), View(0.3, 0.0), View(0.0, 0.5), View(0.3, 0.5)]
-    plan = plan_views("split", 4, levels=[0.4])
-    assert cross_hints(plan, [0.0]) == plan
+def test_a_level_too_small_to_draw_is_level_zero():
+    """Annealed to 1.4e-05 the noisy half sees the clean image, and must not be ranked below it."""
+    split = plan_views("split", 4, levels=[0.5], scale=2.8e-5)
+    assert [view.level for view in split] == [0.0] * 4
+    grid = plan_views("grid", 4, levels=[0.0, 0.0004, 0.0006, 1.0])
+    assert [view.level for view in grid] == [0.0, 0.0, 0.0006, 1.0]
+    tiny = plan_views("uniform", 3, levels=[0.0001, 0.0004], clean=0)
+    assert [view.level for view in tiny] == [0.0] * 3
 
 
 @pytest.mark.parametrize(
@@ -92,8 +95,3 @@ def test_hints_multiply_the_plan():
 def test_wrong_settings_are_named(plan, group, settings, message):
     with pytest.raises(ValueError, match=message):
         plan_views(plan, group, **settings)
-
-
-def test_wrong_hint_ratio_is_named():
-    with pytest.raises(ValueError, match=r"hint ratio 1\.5"):
-        cross_hints([View()], [0.0, 1.5])

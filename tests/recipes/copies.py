@@ -39,8 +39,8 @@ def small(recipe: Recipe, folder: Path) -> Recipe:
         data = replace(data, source=str(source), image_root=root if data.image_root else "")
     evaluation = recipe.evaluation
     if evaluation is not None:
-        same = evaluation.source is None
-        evaluation = replace(evaluation, rows=2, source=None if same else data.source)
+        source = evaluation.source and str(Path(data.source).with_name("test.parquet"))
+        evaluation = replace(evaluation, rows=2, source=source)
     return replace(
         recipe,
         model=model,
@@ -109,11 +109,11 @@ def free_form(folder: Path, question: str = "<image>Find x in picture {}.") -> t
     """parquet of images, problem, answer, with a train and a test split."""
     if not folder.exists():
         (folder / "data").mkdir(parents=True)
-        for split, count in (("train", ROWS), ("test", 4)):
+        for split, numbers in (("train", range(ROWS)), ("test", range(ROWS, ROWS + 4))):
             rows = {
-                "images": [[tiny_image(number)] for number in range(count)],
-                "problem": [question.format(number) for number in range(count)],
-                "answer": [f"{number} \\sqrt {{ 2 }}" for number in range(3, 3 + count)],
+                "images": [[tiny_image(number)] for number in numbers],
+                "problem": [question.format(number) for number in numbers],
+                "answer": [f"{number + 3} \\sqrt {{ 2 }}" for number in numbers],
             }
             features = {
                 "images": datasets.List(datasets.Image()),
@@ -145,18 +145,18 @@ def llava_cot(folder: Path) -> tuple[Path, str]:
 
 
 def nlvr(folder: Path) -> tuple[Path, str]:
-    """parquet of identifier, statement, label, image."""
-    if not folder.exists():
-        folder.mkdir(parents=True)
+    """parquet of identifier, statement, label, image; other rows in ``test.parquet``."""
+    for name, numbers in (("dev", range(8)), ("test", range(8, 12))):
         rows = {
-            "identifier": [f"dev-{number}-0-0" for number in range(8)],
-            "statement": [f"There are {number} boxes." for number in range(8)],
-            "label": ["true", "false"] * 4,
-            "image": [tiny_image(number) for number in range(8)],
+            "identifier": [f"{name}-{number}-0-0" for number in numbers],
+            "statement": [f"There are {number} boxes." for number in numbers],
+            "label": [["true", "false"][number % 2] for number in numbers],
+            "image": [tiny_image(number) for number in numbers],
         }
         features = {key: datasets.Value("string") for key in rows} | {"image": datasets.Image()}
         made = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
-        made.to_parquet(str(folder / "dev.parquet"))
+        folder.mkdir(parents=True, exist_ok=True)
+        made.to_parquet(str(folder / f"{name}.parquet"))
     return folder / "dev.parquet", ""
 
 

@@ -177,7 +177,10 @@ def bayesian_posterior(
 
     silent = _without_prior(reward, mask, constant_groups, correct)
     advantages = advantages.masked_fill(silent[:, None], 0.0).to(rewards.dtype)
-    return AdvantageResult(advantages, gain[:, 0].masked_fill(silent, 0.0).to(rewards.dtype))
+    alike = _constant(levels.to(reward), mask)  # one level ranks nobody
+    return AdvantageResult(
+        advantages, gain[:, 0].masked_fill(silent | alike, 0.0).to(rewards.dtype)
+    )
 
 
 def _without_prior(

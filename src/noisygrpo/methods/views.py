@@ -15,10 +15,10 @@ Plans (``group`` = G rollouts of one prompt at one step; ``scale`` in [0, 1] com
 ``grid`` and ``uniform`` draw the noise of every rollout anew; in ``split`` the noisy rollouts share
 one draw, so they see the same picture.
 
-Hints multiply: ``cross_hints`` repeats a plan once per hint ratio (Hint-GRPO: ratios g/M,
-``hints.hint_ratios``).
+A level so small that no noise is drawn for it (it rounds to step 0 of the diffusion, as an annealed
+one does in the end) is level 0: the rollout sees the clean image, and no prior says otherwise.
 
-Shapes: a plan is ``list[View]`` of length G; with M hint ratios of length M * G, ratio-major.
+Shapes: a plan is ``list[View]`` of length G.
 
 Deliberate deviations: levels drawn in ``uniform`` are addressed by (seed, step, example id,
 rollout), so they do not depend on processes or workers (B3, B18, R14); ``split`` allows n1 != n2
@@ -27,11 +27,11 @@ from the group (B2).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from .noise import SHARED, address, noise_seed
+from .noise import SHARED, address, noise_index, noise_seed
 
 PLANS = ("clean", "grid", "uniform", "split")
 
@@ -42,9 +42,6 @@ class View:
 
     level: float = 0.0
     """Noise level in [0, 1]; 0 is the clean image."""
-
-    hint_ratio: float = 0.0
-    """Share in [0, 1] of the reference reasoning's steps given as the start of the answer."""
 
     shared_noise: bool = False
     """Whether the noise is the one draw that the prompt's noisy rollouts of this step share."""
@@ -136,9 +133,9 @@ def plan_views(
         return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, first)
     assert levels  # as check_view_plan demands
     if plan == "grid":
-        return [View(level=scale * levels[i % len(levels)]) for i in range(group)]
+        return [View(level=_drawn(scale * levels[i % len(levels)])) for i in range(group)]
     n_clean = group // 2 if clean is None else clean
-    noisy = View(level=scale * levels[0], shared_noise=True)
+    noisy = View(level=_drawn(scale * levels[0]), shared_noise=True)
     return [View()] * n_clean + [noisy] * (group - n_clean)
 
 
@@ -155,13 +152,10 @@ def _uniform(
     views = [View()] * clean
     for rollout in range(clean, group):
         rng = np.random.default_rng(address("level", seed, step, example_id, rollout))
-        views.append(View(level=scale * (low + (high - low) * float(rng.random()))))
+        views.append(View(level=_drawn(scale * (low + (high - low) * float(rng.random())))))
     return views
 
 
-def cross_hints(views: Sequence[View], ratios: Sequence[float]) -> list[View]:
-    """Return the plan once per hint ratio, ratio-major: the first copy has ``ratios[0]``."""
-    for ratio in ratios:
-        if not 0.0 <= ratio <= 1.0:
-            raise ValueError(f"hint ratio {ratio!r} is outside [0, 1]")
-    return [replace(view, hint_ratio=ratio) for ratio in ratios for view in views]
+def _drawn(level: float) -> float:
+    """Return the level; 0 where ``perturb`` draws nothing for it."""
+    return level if noise_index(level) > 0 else 0.0

@@ -8,7 +8,8 @@ Shapes: R rollouts over all processes, B of this one; ``[prompts, group]`` over 
 """
 
 import inspect
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,10 +17,13 @@ from accelerate.utils import gather_object
 from jaxtyping import Float
 from torch import Tensor
 
-from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
+from noisygrpo.errors import require
+from noisygrpo.methods.advantages import ADVANTAGES
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import is_constant, total_rewards
+
+logger = logging.getLogger(__name__)
 
 FIELDS = {"alpha": "bayes_alpha", "r": "bayes_r"}
 """Keyword of an estimator to the config's field, where they have different names."""
@@ -28,6 +32,7 @@ FIELDS = {"alpha": "bayes_alpha", "r": "bayes_r"}
 def weigh(
     batch: Batch,
     config: NoisyGRPOConfig,
+    names: Sequence[str],
     weights: Float[Tensor, " functions"],
     trl: Float[Tensor, " R"],
 ) -> Weighed:
@@ -36,23 +41,56 @@ def weigh(
     Args:
         batch: this process's rollouts with their levels, and the rewards of all processes.
         config: names the estimator and holds its knobs.
-        weights: of the functions.
+        names: of the reward functions.
+        weights: of these.
         trl: the advantages that TRL computed from the same rewards.
     """
     shape = (-1, config.num_generations)
+    parts = batch.rewards.cpu().unflatten(0, shape)
     rewards = total_rewards(batch.rewards, weights).cpu().unflatten(0, shape)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
     if config.advantage == "grpo":
-        published = trl.cpu().view_as(rewards)
-        result = AdvantageResult(published.masked_fill(is_constant(rewards)[:, None], 0.0))
-    else:
-        estimator = ADVANTAGES[str(config.advantage)]
-        result = estimator(rewards, levels=levels, **knobs(estimator, config))
-    return Weighed(rewards, levels, *result)
+        silent = is_constant(rewards)
+        if config.multi_objective_aggregation == "normalize_then_sum":
+            # Each function is normalised alone there, so equal sums can be of unequal parts.
+            silent = torch.stack([is_constant(part) for part in parts.unbind(-1)]).all(0)
+        return Weighed(
+            rewards, levels, trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0)
+        )
+    estimator = ADVANTAGES[str(config.advantage)]
+    options = knobs(estimator, config)
+    if "correct" in inspect.signature(estimator).parameters:
+        options["correct"] = parts[..., correct_column(names, config)] >= config.correct_at
+    return Weighed(rewards, levels, *estimator(rewards, levels=levels, **options))
 
 
 def knobs(estimator: Callable[..., Any], config: NoisyGRPOConfig) -> dict[str, Any]:
     """Return the estimator's keywords that the config has a field for, with their values."""
     fields = {name: FIELDS.get(name, name) for name in inspect.signature(estimator).parameters}
     return {name: vars(config)[field] for name, field in fields.items() if field in vars(config)}
+
+
+def correct_column(names: Sequence[str], config: NoisyGRPOConfig) -> int:
+    """Return which reward function says what is correct: ``correct_reward``, or the first that is
+    no format.
+
+    Raises:
+        UserError: there is no such function.
+    """
+    wanted, listed = config.correct_reward, ", ".join(names)
+    require(
+        wanted is None or wanted in names,
+        f"correct_reward: {wanted!r} is not one of the rewards {listed}",
+    )
+    if wanted is not None:
+        return names.index(wanted)
+    return next((place for place, name in enumerate(names) if "format" not in name), 0)
+
+
+def check_correct(names: Sequence[str], config: NoisyGRPOConfig) -> None:
+    """Refuse a ``correct_reward`` that is not there; say which one it is where that is a choice."""
+    if config.constant_groups == "prior_if_correct":
+        name = names[correct_column(names, config)]
+        if config.correct_reward is None and sum("format" not in other for other in names) > 1:
+            logger.warning("constant_groups: correct is what reward %r says (correct_reward)", name)

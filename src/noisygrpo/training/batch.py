@@ -21,7 +21,7 @@ class Weighed:
     rewards: Float[Tensor, "prompts group"]  # weighted sums; NaN is unscorable
     levels: Float[Tensor, "prompts group"]  # of noise, float64
     advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
-    gain: Float[Tensor, " prompts"] | None  # weight of the prior, where there is one
+    gain: Float[Tensor, " prompts"] | None = None  # weight of the prior, where there is one
 
 
 @dataclass

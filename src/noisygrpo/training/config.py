@@ -117,6 +117,13 @@ class NoisyGRPOConfig(GRPOConfig):
     constant_groups: str = "prior"
     """What ``bayesian`` gives equal rewards: prior (published), zero, prior_if_correct."""
 
+    correct_reward: str | None = None
+    """Name of the reward function that says what is correct, for ``prior_if_correct``. ``None`` is
+    the first of the run's whose name has no "format" in it."""
+
+    correct_at: float = 1.0
+    """The score from which on ``correct_reward`` says correct."""
+
     loss_type: str | None = None
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
 

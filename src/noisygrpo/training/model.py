@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from accelerate.utils import is_peft_model
+from accelerate.utils import extract_model_from_parallel, is_peft_model
 from transformers import ProcessorMixin
 
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
+
+
+def core_model(model: Any) -> Any:
+    """Return a model inside its wrappers for adapters and several processes."""
+    model = extract_model_from_parallel(model)
+    return model.get_base_model() if is_peft_model(model) else model
 
 
 def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[int]:
@@ -24,8 +30,17 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     if config.freeze_vision_tower:  # with what an adapter put into it
-        freeze_vision_tower(model.get_base_model() if is_peft_model(model) else model)
+        freeze_vision_tower(core_model(model))
     return vision_token_ids(model.config.to_dict(), tokenizer)
+
+
+def refreeze(model: Any, config: NoisyGRPOConfig) -> None:
+    """Freeze the tower's adapter again: PEFT lets it train once its adapters were switched off.
+
+    That is how the reference is asked (``disable_adapter``; PEFT's issue 3447).
+    """
+    if config.freeze_vision_tower and is_peft_model(model):
+        freeze_vision_tower(core_model(model))
 
 
 def ban_tokens(kwargs: dict[str, Any], banned: Sequence[int], *, vllm: bool) -> dict[str, Any]:

@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any
 
 from accelerate.utils import is_peft_model
-from transformers import PreTrainedModel
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
+from noisygrpo.training.advantage import check_correct
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
-from noisygrpo.training.model import ban_tokens
+from noisygrpo.training.model import ban_tokens, core_model
 from noisygrpo.training.prefix.groups import obstacle
 from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.prefix.scorer import Scorer
@@ -26,12 +26,6 @@ from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.sharding import any_process, most_anywhere, weights_sharded
-
-
-def core(trainer: Any, model: Any) -> PreTrainedModel:
-    """Return a model inside its wrappers for adapters and several processes."""
-    model = trainer.accelerator.unwrap_model(model)
-    return model.get_base_model() if is_peft_model(model) else model
 
 
 def ban(trainer: Any) -> None:
@@ -50,7 +44,7 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
     """Return what samples; ``turn`` is TRL's ``_generate_single_turn``."""
     args = trainer.args
     if not trainer.use_vllm:
-        return GenerateEngine(turn, partial(core, trainer, trainer.model), args.shared_prefill)
+        return GenerateEngine(turn, partial(core_model, trainer.model), args.shared_prefill)
     return VLLMEngine(
         trainer.vllm_generation,
         args,
@@ -65,13 +59,13 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
 def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
     """Return what scores; ``rows`` is TRL's ``_get_per_token_logps_and_entropies``."""
     shared = shared_prefix(trainer) if trainer.args.shared_prefix else None
-    return Scorer(rows, partial(core, trainer), shared)
+    return Scorer(rows, core_model, shared)
 
 
 def shared_prefix(trainer: Any) -> SharedPrefix | None:
     """Return what scores whole groups; None, with a warning, where no batch could be scored so."""
     model, kernel = trainer.model, trainer.args.shared_prefix_kernel
-    peft, inner = is_peft_model(model), core(trainer, model)
+    peft, inner = is_peft_model(model), core_model(model)
     tools = bool(trainer.tools) or trainer.environment_factories is not None
     obstacles = {
         "tools may add images to completions": tools,
@@ -87,7 +81,7 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     sharded = weights_sharded(trainer.accelerator.state)
     return SharedPrefix(
         inner,
-        None if trainer.ref_model is None else core(trainer, trainer.ref_model),
+        None if trainer.ref_model is None else core_model(trainer.ref_model),
         kernel=kernel,
         device=trainer.accelerator.device,
         autocast=trainer.accelerator.autocast,
@@ -137,6 +131,7 @@ def add_view_log_probs(trainer: Any, batch: Batch, output: dict[str, Any]) -> No
 
 def recorder(trainer: Any) -> Recorder:
     """Return what writes down batches and steps."""
+    check_correct(trainer.reward_func_names, trainer.args)
     return Recorder(
         trainer.args,
         logs=trainer._logs,

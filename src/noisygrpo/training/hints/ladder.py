@@ -34,8 +34,8 @@ from noisygrpo.training.hints.prompts import begin_answers, hint_question, new_l
 from noisygrpo.training.rollout import Hint, Rollout
 from noisygrpo.training.views.show import Shown, Tokenize
 
-Sample = Callable[[Any, Any, dict[str, Any]], Sampled]
-"""Returns completions of prompts, given their tokens, images and fields."""
+Sample = Callable[[Any, Any, dict[str, Any], int], Sampled]
+"""Returns completions of prompts, given their tokens, images and fields, and G."""
 
 Judge = Callable[[list[dict[str, Any]], list[int], list[str], Any], Float[Tensor, " R"]]
 """Returns the selecting reward of all processes' completions, given own rows with the columns of
@@ -98,7 +98,7 @@ class HintLadder:
             if turns:
                 hinted = [(row, climb.tried[row][level].hint) for row, _ in turns]
                 ids, images, fields = self._hinted(hinted, shown.view_prompts, tokenize)
-                sampled = sample(ids, images, fields)
+                sampled = sample(ids, images, fields, self.config.num_generations)
                 if shown.resized:
                     ids = self._hinted(hinted, shown.prompts, tokenize)[0]
                 self._enter(climb, level, turns, ids, sampled, judge)

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from noisygrpo.training.batch import Weighed
+
 BUCKETS = 11
 """Clean, then one per tenth."""
 
@@ -46,27 +48,27 @@ def total_rewards(
     return total.masked_fill(rewards.isnan().all(1), torch.nan)
 
 
-def advantage_metrics(
-    advantages: Float[Tensor, "prompts group"],
-    rewards: Float[Tensor, "prompts group"],
-    gain: Float[Tensor, " prompts"] | None,
-) -> dict[str, float]:
-    """Return the shares of dead groups and unscorable rollouts, and how much the prior decided."""
+def advantage_metrics(weighed: Weighed) -> dict[str, float]:
+    """Return the shares of dead groups and unscorable rollouts, and how much the prior decided.
+
+    The gain is of the groups that have a prior: their rollouts differ in level.
+    """
     metrics = {
-        "advantage/zero_groups": (advantages == 0).all(1).float().mean().item(),
-        "advantage/unscorable": rewards.isnan().float().mean().item(),
+        "advantage/zero_groups": (weighed.advantages == 0).all(1).float().mean().item(),
+        "advantage/unscorable": weighed.rewards.isnan().float().mean().item(),
     }
-    if gain is not None:
+    ranked = ~is_constant(weighed.levels)
+    if weighed.gain is not None and ranked.any():
+        gain = weighed.gain[ranked]
         metrics["advantage/gain"] = gain.mean().item()
         metrics["advantage/prior_driven"] = (gain > PRIOR_DRIVEN).float().mean().item()
     return metrics
 
 
-def is_constant(rewards: Float[Tensor, "prompts group"]) -> Tensor:
-    """Tell the groups whose scorable rewards are all equal; ``bool [prompts]``."""
-    low = rewards.nan_to_num(nan=torch.inf).amin(1)
-    high = rewards.nan_to_num(nan=-torch.inf).amax(1)
-    return low >= high
+def is_constant(values: Float[Tensor, "prompts group"]) -> Tensor:
+    """Tell the groups whose numbers are all equal, NaN left out; ``bool [prompts]``."""
+    low, high = values.nan_to_num(nan=torch.inf), values.nan_to_num(nan=-torch.inf)
+    return low.amin(1) >= high.amax(1)
 
 
 class Clock:

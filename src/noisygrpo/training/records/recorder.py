@@ -36,7 +36,7 @@ class Recorder:
         ``weighed``: rewards and advantages over all processes.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
-        metrics = advantage_metrics(weighed.advantages, weighed.rewards, weighed.gain)
+        metrics = advantage_metrics(weighed)
         self.add(metrics | by_level(rewards, levels, "reward"))
         log = self.logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
