@@ -12,18 +12,10 @@ from noisygrpo.training.views.show import Shown
 def check_tokens(
     shown: Shown, rollouts: Sequence[Rollout], image_token: int | None, processor: Any
 ) -> None:
-    """Check, before a forward, that each prompt has one image token per image feature.
+    """Raise ``UserError``, naming the row, unless a prompt has one image token per image feature.
 
-    Of the prompts that are sampled from; in Qwen's layout, others' processors check.
-
-    Args:
-        shown: with the patches of each image in time, height and width, ``[images, 3]``.
-        rollouts: for the rows' names.
-        image_token: the token that stands for one feature.
-        processor: whose ``merge_size`` is patches per feature along height and width.
-
-    Raises:
-        UserError: naming the row.
+    Of the prompts that are sampled from; in Qwen's layout, with a grid of patches in time, height
+    and width for each image. Others' processors check.
     """
     if "image_grid_thw" not in shown.fields or image_token is None:
         return

@@ -25,7 +25,7 @@ from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
-from noisygrpo.training.sharding import any_process, most_anywhere, weights_sharded
+from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
 
 def ban(trainer: Any) -> None:
@@ -78,14 +78,14 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     if reason is not None:
         warn_rows(reason)
         return None
-    sharded = weights_sharded(trainer.accelerator.state)
     return SharedPrefix(
         inner,
         None if trainer.ref_model is None else core_model(trainer.ref_model),
         kernel=kernel,
         device=trainer.accelerator.device,
         autocast=trainer.accelerator.autocast,
-        anyone=partial(any_process, trainer.accelerator) if sharded else None,
+        sharded=weights_sharded(trainer.accelerator.state),
+        anyone=lambda here: bool(most_anywhere(trainer.accelerator, int(here))),
     )
 
 

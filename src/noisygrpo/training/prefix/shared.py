@@ -54,7 +54,8 @@ class SharedPrefix:
         kernel: str,
         device: torch.device,
         autocast: Callable[[], AbstractContextManager[Any]],
-        anyone: Callable[[bool], bool] | None,
+        sharded: bool,
+        anyone: Callable[[bool], bool],
     ) -> None:
         """Prepare the models: hooks on their backbones, and the attention of groups.
 
@@ -62,18 +63,19 @@ class SharedPrefix:
             model, reference: without their wrappers.
             kernel: ``sdpa`` or ``flex``.
             device, autocast: the accelerator's.
-            anyone: where weights are sharded, tells whether something holds on any process.
+            sharded: whether a process holds a part of the weights.
+            anyone: tells whether something holds here or, with these sharded, on any process.
         """
         if kernel == "flex":
             check_device(device)
         models = [model] if reference is None else [model, reference]
         self._states = {id(one): CompletionStates(one, kernel) for one in models}
         self._autocast, self._said = autocast, set[str]()
-        self.images = FrozenImages(bool if anyone is None else anyone)
+        self.images = FrozenImages(anyone)
         frozen = model.config.model_type in MROPE and is_frozen(model)
         # Parts of weights cannot be compared here, so then the reference has its own features.
         self._frozen = {
-            id(one): frozen and (one is model or (anyone is None and same_tower(model, one)))
+            id(one): frozen and (one is model or (not sharded and same_tower(model, one)))
             for one in models
         }
 
