@@ -102,7 +102,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
             output |= batch.token_types(output, prompt + completion, completion)
             if self.args.log_completions:
-                self._recorder.table(batch, images=self.log_multimodal)
+                self._recorder.table(batch)
             if batch.training:
                 self._finish(batch, output)
         return output

@@ -26,7 +26,7 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ class VLLMEngine:
         # Every process must send alike, so this asks for the plan and not for the views drawn.
         several = self.config.noisy and training
         count, rows = 1 if several else group, row_names(rollouts, len(ids))
-        with self._lengths_checked(rows, fields, count):
+        with check_lengths(self.engine, self._places(rows, fields, count)):
             seen, completion_ids, log_probs, _ = self.engine.generate(
                 prompts=prompts,
                 images=images,
@@ -111,14 +111,12 @@ class VLLMEngine:
                 "with VLLM_SERVER_DEV_MODE=1, as docs/scaling.md says",
             )
 
-    def _lengths_checked(
-        self, rows: list[str], fields: dict[str, Any], count: int
-    ) -> AbstractContextManager[None]:
-        """Return the context in which a server's image lengths are compared, in Qwen's layout."""
+    def _places(self, rows: list[str], fields: dict[str, Any], count: int) -> list[Any] | None:
+        """Return the row of each prompt that a server is sent; None of one not in Qwen's layout."""
         if self.config.vllm_mode == "colocate":
-            return nullcontext()
+            return None
         known = [row if "image_grid_thw" in fields else None for row in rows]
-        return check_lengths(self.engine, gather_object(known)[::count])
+        return list(gather_object(known)[::count])
 
     def _translate(
         self, ids: Any, images: Any, fields: dict[str, Any]

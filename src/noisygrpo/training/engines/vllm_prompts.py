@@ -20,13 +20,17 @@ def check_prompt(row: str, scored: Sequence[int], seen: Sequence[int]) -> None:
 
 
 @contextmanager
-def check_lengths(engine: Any, rows: Sequence[str | None]) -> Iterator[None]:
+def check_lengths(engine: Any, rows: Sequence[str | None] | None) -> Iterator[None]:
     """Compare the lengths of images while TRL's engine places them in the prompts for a server.
 
     ``rows`` name the prompts that it will send, in order; None for one that cannot be compared, as
-    its family writes more than image tokens for an image. ``UserError`` where an image takes
-    another number of tokens; it names the row, and nothing was generated.
+    its family writes more than image tokens for an image; None at all where there is no server.
+    ``UserError`` where an image takes another number of tokens; it names the row, and nothing was
+    generated.
     """
+    if rows is None:
+        yield
+        return
     place, left = engine._place_features, iter(rows)
 
     def compare(features: Any, prompt: Sequence[int]) -> Any:

@@ -123,14 +123,13 @@ def find_groups(batch: Prompts, images: dict[str, Any]) -> list[Rows]:
     split = split_pixel_values_by_grid(images)
     parts = [value for key, value in split.items() if key in IMAGE_KEYS]
 
+    def equal(one: Any, other: Any) -> bool:
+        return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
     def same(row: int, other: int) -> bool:
-        return same_text[row][other] and all(_equal(part[row], part[other]) for part in parts)
+        return same_text[row][other] and all(equal(part[row], part[other]) for part in parts)
 
     return group_rows(len(ids), same)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
 
 
 def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
@@ -166,7 +165,7 @@ def score_groups(
     Both are 0 where there is no token, as in TRL.
 
     Args:
-        model: TRL's model, wrapped as it may be; its head was fused by TRL.
+        model: TRL's model, in its wrappers, with its head fused by TRL.
         states: of the model inside.
         batch: the rows; ``regular``.
         images: what TRL's batch holds of their images, without ``None``.

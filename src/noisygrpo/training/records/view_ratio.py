@@ -28,6 +28,8 @@ from noisygrpo.training.batch import Batch
 from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
 from noisygrpo.training.records.metrics import BUCKETS, bucket
 
+TOKENS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+
 
 def add_view_log_probs(
     output: dict[str, Any],
@@ -54,25 +56,16 @@ def add_view_log_probs(
     noisy = [row for row, rollout in enumerate(batch.rollouts) if rollout.noisy]
     scored = noisy + [(noisy or [0])[0]] * (most(len(noisy)) - len(noisy))
     if scored and batch.shown is not None:
-        rows = rows_with_views(output, batch.shown.fields["pixel_values"], scored)
+        clean = output["pixel_values"]
+        views = torch.as_tensor(batch.shown.fields["pixel_values"]).to(clean)
+        if views.shape != clean.shape:
+            raise RuntimeError(
+                f"views have pixels of shape {tuple(views.shape)}, clean images "
+                f"{tuple(clean.shape)}; log_view_ratio needs views of equal size"
+            )
+        seen = {key: output[key] for key in (*TOKENS, *SCORING_KEYS) if key in output}
+        rows = select_rows({**seen, "pixel_values": views}, scored)
         output["view_log_probs"][noisy] = score(rows)[: len(noisy)].float()
-
-
-def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
-    """Return some rows of TRL's scored batch with the pixels of their views.
-
-    ``view_pixels``: of all rows, shaped as the batch's ``pixel_values``.
-    """
-    keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", *SCORING_KEYS)
-    chosen = {key: batch[key] for key in keys if key in batch}
-    clean = chosen["pixel_values"]
-    pixels = torch.as_tensor(view_pixels).to(clean)
-    if pixels.shape != clean.shape:
-        raise RuntimeError(
-            f"views have pixels of shape {tuple(pixels.shape)}, clean images "
-            f"{tuple(clean.shape)}; log_view_ratio needs views of equal size"
-        )
-    return select_rows({**chosen, "pixel_values": pixels}, rows)
 
 
 @dataclass

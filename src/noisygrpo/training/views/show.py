@@ -22,7 +22,7 @@ from typing import Any
 
 from PIL import Image
 
-from noisygrpo.training.rollout import Rollout, row_images
+from noisygrpo.training.rollout import Rollout
 
 Images = list[list[Image.Image]]
 
@@ -130,14 +130,6 @@ def _with_contents(prompt: Prompt, kind: type, change: Callable[[Any], Any]) -> 
     contents = [message["content"] for message in prompt]
     changed = [change(one) if isinstance(one, kind) else one for one in contents]
     return [{**each, "content": one} for each, one in zip(prompt, changed, strict=True)]
-
-
-def images_for_table(rollouts: Sequence[Rollout], shown: Shown) -> Images:
-    """Return, for TRL's table of completions, each row's images and then its noisy views."""
-    return [
-        [*row_images(rollout.row), *(shown.images[number] if rollout.noisy else [])]
-        for number, rollout in enumerate(rollouts)
-    ]
 
 
 def _sizes(images: list[Image.Image]) -> list[tuple[int, int]]:
