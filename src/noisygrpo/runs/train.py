@@ -40,7 +40,7 @@ from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.models.vllm_versions import require_vllm
+from noisygrpo.models.versions import require_vllm
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"

@@ -1,0 +1,193 @@
+"""The processor of a model as published, with torchvision and without; which one it was.
+
+With torchvision it is what ``AutoProcessor`` gives: images and videos by torchvision. Without, the
+stock class of the model (``Qwen2_5_VLProcessor``) is made of its stock tokenizer and the stock
+image processor that draws with Pillow (``Qwen2VLImageProcessorPil``), and its video part is left
+out. The two scale images by different code; how far pixels differ is in ``docs/models.md``, so a
+run writes down which one it used (`processor_facts`), and a difference is said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from transformers import AutoConfig, AutoProcessor, ProcessorMixin
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+from transformers.utils.hub import cached_file
+
+from noisygrpo.errors import UserError
+from noisygrpo.models.torchvision import has_torchvision
+
+PROCESSOR_FILES = (
+    "processor_config.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
+    "tokenizer_config.json",
+)
+"""Files that may name a processor's class, in the order in which ``AutoProcessor`` asks them."""
+
+VIDEO = "video_processor"
+VIDEO_FILE = "video_preprocessor_config.json"
+FACTS_FILE = "processor.json"
+"""Where a run's folder says which processor it used."""
+
+
+class WithoutVideo(ProcessorMixin):
+    """What a stock class has as its parent where it is made without its video part."""
+
+    video_config: Mapping[str, Any] | None = None
+    """The folder's configuration of the video part, for whoever saves the processor."""
+    video_processor = SimpleNamespace(num_frames=None, fps=None)
+    """SmolVLM asks its video part for these in every conversation, and uses them for videos."""
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        """Take the parts in the order of the stock class, and leave the video part out."""
+        named = {**dict(zip(self.stock_attributes(), parts, strict=False)), **options}
+        named.pop(VIDEO, None)
+        super().__init__(**named)
+
+    @classmethod
+    def stock_attributes(cls) -> list[str]:
+        """The parts of the stock class, its video part included."""
+        return list(super().get_attributes())
+
+    @classmethod
+    def get_attributes(cls) -> list[str]:
+        """The parts that are loaded and saved."""
+        return [name for name in cls.stock_attributes() if name != VIDEO]
+
+    @classmethod
+    def _get_arguments_from_pretrained(cls, *args: Any, **kwargs: Any) -> list[Any]:
+        found = iter(super()._get_arguments_from_pretrained(*args, **kwargs))
+        return [None if name == VIDEO else next(found) for name in cls.stock_attributes()]
+
+
+@cache
+def without_video(stock: type) -> type:
+    """The stock class, of the same name, loaded and saved without its video part."""
+    return type(stock.__name__, (stock, WithoutVideo), {"__module__": stock.__module__})
+
+
+def load_processor(where: str, *, revision: str | None, trust_remote_code: bool) -> Any:
+    """The stock processor of a folder or hub id; ``OSError`` and ``ValueError`` are Transformers'.
+
+    Raises:
+        UserError: what was loaded shows no images to a model.
+    """
+    options = {"revision": revision, "trust_remote_code": trust_remote_code}
+    files = {name: read_json(where, name, revision) for name in PROCESSOR_FILES}
+    own_code = any("auto_map" in content for content in files.values())
+    stock = None if own_code and trust_remote_code else _stock_class(where, files, options)
+    if own_code and stock is not None:
+        say(f"{where} brings code for its processor, which is not run: {stock.__name__} is used")
+    if stock is None or has_torchvision() or VIDEO not in stock.get_attributes():
+        processor = AutoProcessor.from_pretrained(where, **options)
+    else:
+        processor = without_video(stock).from_pretrained(where, **options)
+        nested = files["processor_config.json"].get(VIDEO)
+        processor.video_config = files[VIDEO_FILE] or nested or None
+    if getattr(processor, "image_processor", None) is None:
+        raise UserError(
+            f"model.path: {where!r} has no image processor ({type(processor).__name__}): is its "
+            "preprocessor_config.json missing, or is it a model of text alone?"
+        )
+    if not has_torchvision():
+        name = type(processor.image_processor).__name__
+        videos = ", without its video part" if isinstance(processor, WithoutVideo) else ""
+        say(f"torchvision is not installed: images are drawn by Pillow ({name}){videos}")
+    return processor
+
+
+def read_json(where: str, name: str, revision: str | None = None) -> dict[str, Any]:
+    """A JSON file of a folder or hub id; {} where there is none.
+
+    Raises:
+        UserError: it is no JSON object.
+    """
+    path = cached_file(
+        where,
+        name,
+        revision=revision,
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if path is None:
+        return {}
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"model.path: {path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"model.path: {path} holds no JSON object, but {type(content).__name__}")
+    return content
+
+
+def _stock_class(where: str, files: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """The class of Transformers that the files name, or else its model's; None without one."""
+    for content in files.values():
+        name = content.get("processor_class")
+        found = processor_class_from_name(name) if isinstance(name, str) else None
+        if isinstance(found, type) and issubclass(found, ProcessorMixin):
+            return found
+    config = AutoConfig.from_pretrained(where, **options)
+    return PROCESSOR_MAPPING.get(type(config), None)
+
+
+def processor_facts(processor: Any) -> dict[str, str]:
+    """What pixels and tokens depend on: classes, what draws, and the versions."""
+    images = type(processor.image_processor).__name__
+    backend = getattr(processor.image_processor, "backend", None) or images
+    drawn = {"pil": "pillow"}.get(str(backend), str(backend))
+    return {
+        "processor": type(processor).__name__,
+        "image_processor": images,
+        "tokenizer": type(processor.tokenizer).__name__,
+        "images": drawn,
+        "videos": "no" if isinstance(processor, WithoutVideo) else "as published",
+        **{name: _version(name) for name in ("pillow", "torchvision", "transformers")},
+    }
+
+
+def write_facts(folder: Path, processor: Any) -> None:
+    """Say in a run's folder which processor it uses."""
+    text = json.dumps(processor_facts(processor), indent=2) + "\n"
+    (folder / FACTS_FILE).write_text(text, encoding="utf-8")
+
+
+def compare_facts(folder: Path, processor: Any) -> None:
+    """Say in one line where a run's folder tells of another processor; silent without a record."""
+    try:
+        before = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    now = processor_facts(processor)
+    changed = [
+        f"{key} was {before[key]}, is {value}"
+        for key, value in now.items()
+        if isinstance(before, dict) and key in before and before[key] != value
+    ]
+    if changed:
+        say(f"the processor is not the one that {folder} was made with: {'; '.join(changed)}")
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@cache
+def say(line: str) -> None:
+    """Print a line on standard error, once, on the first of several processes."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, file=sys.stderr, flush=True)
