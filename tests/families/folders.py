@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers import AddedToken as Added
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from families.layouts import FAMILIES, Family
@@ -49,7 +49,9 @@ def write_folder(name: str, folder: Path, seed: int = 0) -> Path:
     if family.video is not None:
         write(folder / "video_preprocessor_config.json", family.video)
     stop = [ids[token] for token in family.stop]
-    write(folder / "generation_config.json", {"eos_token_id": stop, "pad_token_id": ids[family.pad]})
+    write(
+        folder / "generation_config.json", {"eos_token_id": stop, "pad_token_id": ids[family.pad]}
+    )
     write_chat_template(family, folder)
     write_weights(family, folder, seed)
     return folder
@@ -86,9 +88,11 @@ def with_ids(config: Any, ids: dict[str, int]) -> Any:
 
 
 def write_tokenizer(family: Family, folder: Path) -> None:
-    """Write ``tokenizer.json``, ``tokenizer_config.json``, and a byte vocabulary's own two files."""
+    """Write ``tokenizer.json`` and ``tokenizer_config.json``, and a byte vocabulary's own files."""
     core = pieces(family.tokens) if family.pieces else byte_level()
-    core.add_special_tokens([Added(token, special=True, normalized=False) for token in family.tokens])
+    core.add_special_tokens(
+        [Added(token, special=True, normalized=False) for token in family.tokens]
+    )
     core.save(str(folder / "tokenizer.json"))
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
     added = {

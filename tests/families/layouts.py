@@ -75,9 +75,7 @@ def limits(patch: int) -> dict[str, int]:
 
 def sizes(patch: int) -> dict[str, Any]:
     pixels = limits(patch)
-    return {
-        "size": {"longest_edge": pixels["max_pixels"], "shortest_edge": pixels["min_pixels"]}
-    }
+    return {"size": {"longest_edge": pixels["max_pixels"], "shortest_edge": pixels["min_pixels"]}}
 
 
 def stock_images(kind: str, processor: str, mean: list[float], std: list[float]) -> dict[str, Any]:
@@ -103,6 +101,7 @@ QWEN_TOKENIZER = {
     "eos_token": "<|im_end|>",
     "errors": "replace",
     "pad_token": "<|endoftext|>",
+    "padding_side": "right",
     "split_special_tokens": False,
     "tokenizer_class": "Qwen2Tokenizer",
     "unk_token": None,

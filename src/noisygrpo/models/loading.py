@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText
 
@@ -54,8 +55,9 @@ def location(spec: ModelSpec) -> str:
 
 
 ADAPTER_FILE = "adapter_config.json"
-LOADING = (OSError, ValueError, ImportError, KeyError, TypeError, AttributeError, RuntimeError)
-"""What Transformers raises where a folder's files do not fit."""
+EXPECTED = (OSError, ValueError, ImportError, StrictDataclassError)
+MISFITS = (KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
+"""What Transformers raises as well, for configurations and weights that do not fit."""
 
 
 def adapter_base(spec: ModelSpec) -> ModelSpec | None:
@@ -197,8 +199,7 @@ def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
 def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
     """What ``load`` gives; what a folder or the machine lacks becomes a line that names the model.
 
-    Transformers raises KeyError, TypeError, AttributeError and RuntimeError, too, for
-    configurations and weights that do not fit; the cause stays attached.
+    The cause stays attached.
     """
     try:
         return load(
@@ -207,15 +208,15 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
             trust_remote_code=spec.trust_remote_code,
             **options,
         )
-    except UserError:
+    except (UserError, torch.cuda.OutOfMemoryError):
         raise
-    except torch.cuda.OutOfMemoryError:
-        raise
-    except (*LOADING, SafetensorError) as error:
+    except (*EXPECTED, *MISFITS) as error:
         # The first paragraph says what is wrong; what follows are hints for another interface.
         reason = " ".join(str(error).strip().split("\n\n")[0].split())
-        kind = "" if isinstance(error, OSError | ValueError | ImportError) else type(error).__name__
-        reason = f"{kind}: {reason}" if kind else reason
+        if "trust_remote_code" in reason:
+            reason = "it needs code of its own; read that, then set model.trust_remote_code: true"
+        if isinstance(error, MISFITS) and not isinstance(error, EXPECTED):
+            reason = f"{type(error).__name__}: {reason}"
         raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
 
 

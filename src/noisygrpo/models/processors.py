@@ -34,6 +34,7 @@ PROCESSOR_FILES = (
 )
 """Files that may name a processor's class, in the order in which ``AutoProcessor`` asks them."""
 
+TEMPLATE_FILE = "chat_template.json"
 VIDEO = "video_processor"
 VIDEO_FILE = "video_preprocessor_config.json"
 FACTS_FILE = "processor.json"
@@ -80,30 +81,57 @@ def load_processor(where: str, *, revision: str | None, trust_remote_code: bool)
     """The stock processor of a folder or hub id; ``OSError`` and ``ValueError`` are Transformers'.
 
     Raises:
-        UserError: what was loaded shows no images to a model.
+        UserError: a broken file, code that is not trusted, or nothing that shows images to a model.
     """
     options = {"revision": revision, "trust_remote_code": trust_remote_code}
-    files = {name: read_json(where, name, revision) for name in PROCESSOR_FILES}
+    files = {name: read_json(where, name, revision) for name in (*PROCESSOR_FILES, TEMPLATE_FILE)}
+    template = files.pop(TEMPLATE_FILE)
+    if template and not isinstance(template.get("chat_template"), str):
+        raise UserError(f"model.path: {TEMPLATE_FILE} of {where!r} has no text `chat_template`")
     own_code = any("auto_map" in content for content in files.values())
-    stock = None if own_code and trust_remote_code else _stock_class(where, files, options)
-    if own_code and stock is not None:
-        say(f"{where} brings code for its processor, which is not run: {stock.__name__} is used")
+    stock = None
+    if not (own_code and trust_remote_code):
+        stock = _stock_class(where, files, options, own_code=own_code)
     if stock is None or has_torchvision() or VIDEO not in stock.get_attributes():
         processor = AutoProcessor.from_pretrained(where, **options)
     else:
         processor = without_video(stock).from_pretrained(where, **options)
-        nested = files["processor_config.json"].get(VIDEO)
-        processor.video_config = files[VIDEO_FILE] or nested or None
-    if getattr(processor, "image_processor", None) is None:
-        raise UserError(
-            f"model.path: {where!r} has no image processor ({type(processor).__name__}): is its "
-            "preprocessor_config.json missing, or is it a model of text alone?"
-        )
+        processor.video_config = files[VIDEO_FILE] or files["processor_config.json"].get(VIDEO)
+    _check_parts(where, processor)
+    if own_code and stock is not None:
+        say(f"{where} brings code for its processor, which is not run: {stock.__name__} is used")
     if not has_torchvision():
         name = type(processor.image_processor).__name__
         videos = ", without its video part" if isinstance(processor, WithoutVideo) else ""
         say(f"torchvision is not installed: images are drawn by Pillow ({name}){videos}")
     return processor
+
+
+def _check_parts(where: str, processor: Any) -> None:
+    """See that there are images, a vocabulary and a chat format, which may be the tokenizer's.
+
+    Transformers makes a tokenizer without a vocabulary where the files are missing. Prompts are
+    padded on the left, as TRL loads its processors: it pads tokens there itself, and takes their
+    kinds (``mm_token_type_ids``) as the processor pads them. Published folders say right, or
+    nothing, and then all but the longest prompts of a batch are scored at wrong positions.
+    """
+    if getattr(processor, "image_processor", None) is None:
+        raise UserError(
+            f"model.path: {where!r} has no image processor ({type(processor).__name__}): is its "
+            "preprocessor_config.json missing, or is it a model of text alone?"
+        )
+    tokenizer = processor.tokenizer
+    names = sorted({"tokenizer.json", *tokenizer.vocab_files_names.values()})
+    if Path(where).is_dir() and not any((Path(where) / name).is_file() for name in names):
+        raise UserError(f"model.path: {where!r} holds no vocabulary, none of {', '.join(names)}")
+    tokenizer.padding_side = tokenizer.truncation_side = "left"
+    if processor.chat_template is None:
+        processor.chat_template = tokenizer.chat_template
+    if processor.chat_template is None:
+        raise UserError(
+            f"model.path: {where!r} has no chat template (chat_template.jinja): is it the "
+            "instruction-tuned model?"
+        )
 
 
 def read_json(where: str, name: str, revision: str | None = None) -> dict[str, Any]:
@@ -131,15 +159,35 @@ def read_json(where: str, name: str, revision: str | None = None) -> dict[str, A
     return content
 
 
-def _stock_class(where: str, files: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-    """The class of Transformers that the files name, or else its model's; None without one."""
-    for content in files.values():
-        name = content.get("processor_class")
-        found = processor_class_from_name(name) if isinstance(name, str) else None
-        if isinstance(found, type) and issubclass(found, ProcessorMixin):
-            return found
-    config = AutoConfig.from_pretrained(where, **options)
-    return PROCESSOR_MAPPING.get(type(config), None)
+def _stock_class(
+    where: str, files: Mapping[str, Any], options: Mapping[str, Any], *, own_code: bool
+) -> Any:
+    """The class of Transformers that the files name, or else its model's; None without one.
+
+    Raises:
+        UserError: it shows no images, or there is none but the folder's own code.
+    """
+    names = [content.get("processor_class") for content in files.values()]
+    classes = [processor_class_from_name(name) for name in names if isinstance(name, str)]
+    stock = next(
+        (c for c in classes if isinstance(c, type) and issubclass(c, ProcessorMixin)), None
+    )
+    if stock is None:
+        try:
+            config = AutoConfig.from_pretrained(where, **options)
+        except ValueError:
+            if not own_code:
+                raise
+            config = None
+        stock = PROCESSOR_MAPPING.get(type(config), None)
+    if stock is None and own_code:
+        raise UserError(
+            f"model.path: {where!r} has no processor but by code of its own (auto_map); read that "
+            "code, then set model.trust_remote_code: true"
+        )
+    if stock is not None and "image_processor" not in stock.get_attributes():
+        raise UserError(f"model.path: {where!r} has no image processor: {stock.__name__} has none")
+    return stock
 
 
 def processor_facts(processor: Any) -> dict[str, str]:
@@ -152,7 +200,7 @@ def processor_facts(processor: Any) -> dict[str, str]:
         "image_processor": images,
         "tokenizer": type(processor.tokenizer).__name__,
         "images": drawn,
-        "videos": "no" if isinstance(processor, WithoutVideo) else "as published",
+        "videos": "no" if isinstance(processor, WithoutVideo) else "stock",
         **{name: _version(name) for name in ("pillow", "torchvision", "transformers")},
     }
 

@@ -26,7 +26,7 @@ TESTED: dict[str, tuple[str, ...]] = {
     "vllm": ("0.31",),
     "deepspeed": ("0.19",),
 }
-"""Package to the minor releases that the tests ran with: on CPUs, and with vLLM's build for CPUs."""
+"""Package to the minor releases that the tests ran with, on CPUs; vLLM's is its build for CPUs."""
 
 READS_OURS: dict[str, tuple[str, ...]] = {"transformers": ("4.57",)}
 """What was tested to load the folders that are written here, beside the releases above."""
@@ -83,7 +83,9 @@ def untested_line() -> str | None:
     names = untested()
     if not names:
         return None
-    known = ", ".join(f"{name.split()[0]} {' and '.join(TESTED[name.split()[0]])}" for name in names)
+    known = ", ".join(
+        f"{name.split()[0]} {' and '.join(TESTED[name.split()[0]])}" for name in names
+    )
     return f"not tested: {', '.join(names)}; the tests ran with {known}"
 
 

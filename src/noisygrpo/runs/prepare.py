@@ -8,7 +8,6 @@ from typing import Any
 import datasets
 import torch
 
-from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.data.sources import load_examples
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.loading import lora_config
@@ -16,8 +15,9 @@ from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.schema import nearest
-from noisygrpo.training.config import METHODS, NoisyGRPOConfig
+from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.training.build import check_dataset
+from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 
 DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
 """Training fields that a recipe need not name: everything is written to the run's own folder."""

@@ -26,21 +26,21 @@ from typing import Any
 
 from transformers.trainer_utils import get_last_checkpoint
 
-from noisygrpo.runs.environment import environment
-from noisygrpo.runs.console import describe
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_any_processor, load_model
-from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.models.versions import require_vllm
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
+from noisygrpo.runs.console import describe
+from noisygrpo.runs.environment import environment
+from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.training.build import build_trainer
 from noisygrpo.training.trainer import NoisyGRPOTrainer
-from noisygrpo.models.versions import require_vllm
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"

@@ -1,0 +1,331 @@
+"""Folders laid out as on the hub, and what people make of them: each loads or gives one line."""
+
+import json
+import shutil
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from families.folders import write_folder
+from noisygrpo.errors import UserError
+from noisygrpo.evaluation.generate import build_inputs
+from noisygrpo.models import processors
+from noisygrpo.models.loading import load_any_processor, load_config, load_model
+from noisygrpo.models.spec import ModelSpec
+
+ROW = {
+    "prompt": [{"role": "user", "content": "How many?"}],
+    "images": [Image.new("RGB", (56, 56), (200, 10, 20))],
+    "example_id": "row",
+}
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    """Qwen2.5-VL's folder; tests work on copies."""
+    return write_folder("Qwen2.5-VL", tmp_path_factory.mktemp("stock") / "model")
+
+
+@pytest.fixture
+def folder(stock, tmp_path):
+    return shutil.copytree(stock, tmp_path / "model")
+
+
+def edit(path, **changes):
+    content = json.loads(path.read_text())
+    for key, value in changes.items():
+        content[key] = value
+    path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def inputs(folder, **options):
+    return build_inputs(load_any_processor(ModelSpec(str(folder), **options)), [ROW])
+
+
+def line(call, *args, **kwargs):
+    """The message of the error that a call ends in; it is one line."""
+    with pytest.raises(UserError) as caught:
+        call(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_stock_folder_loads_and_both_shards_are_read(stock):
+    batch = inputs(stock)
+    model = load_model(ModelSpec(str(stock)))
+    assert batch["pixel_values"].shape == (16, 3 * 2 * 14 * 14)
+    assert torch.isfinite(model(**batch).logits).all()
+    index = json.loads((stock / "model.safetensors.index.json").read_text())
+    assert set(index["weight_map"].values()) == {
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    }
+
+
+def test_without_torchvision_one_line_says_what_draws(stock, capsys, monkeypatch):
+    processors.say.cache_clear()
+    monkeypatch.setattr(processors, "has_torchvision", lambda: False)
+    processor = load_any_processor(ModelSpec(str(stock)))
+    load_any_processor(ModelSpec(str(stock)))
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "torchvision is not installed: images are drawn by Pillow (Qwen2VLImageProcessorPil), "
+        "without its video part"
+    ]
+    assert type(processor).__name__ == "Qwen2_5_VLProcessor"
+    assert processor.get_attributes() == ["image_processor", "tokenizer"]
+
+
+def test_with_torchvision_it_is_the_stock_processor(stock, monkeypatch):
+    asked = []
+
+    def stock_loader(where, **options):
+        asked.append((where, options))
+        return "the stock processor", options
+
+    monkeypatch.setattr(processors, "has_torchvision", lambda: True)
+    monkeypatch.setattr(processors.AutoProcessor, "from_pretrained", stock_loader)
+    with pytest.raises(UserError, match="has no image processor"):  # it got what we gave
+        load_any_processor(ModelSpec(str(stock)))
+    assert asked == [(str(stock), {"revision": None, "trust_remote_code": False})]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "chat_template.jinja instead of .json",
+        "chat template in tokenizer_config.json",
+        "the Fast name of the image processor",
+        "an image processor without a type",
+        "the class named in processor_config.json alone",
+        "no class named anywhere",
+        "processor_class of a video processor",
+        "processor_class that nobody knows",
+        "nested processor_config.json alone",
+        "no vocab.json and merges.txt",
+        "no generation_config.json",
+        "spaces and accents in the path",
+    ],
+)
+def test_other_layouts_load_and_give_the_same(stock, folder, change):
+    expected = inputs(stock)
+    template = json.loads((folder / "chat_template.json").read_text())["chat_template"]
+    images, tokenizer = folder / "preprocessor_config.json", folder / "tokenizer_config.json"
+    if change == "chat_template.jinja instead of .json":
+        (folder / "chat_template.json").unlink()
+        (folder / "chat_template.jinja").write_text(template)
+    elif change == "chat template in tokenizer_config.json":
+        (folder / "chat_template.json").unlink()
+        edit(tokenizer, chat_template=template)
+    elif change == "the Fast name of the image processor":
+        edit(images, image_processor_type="Qwen2VLImageProcessorFast")
+    elif change == "an image processor without a type":
+        edit(images, image_processor_type=None)
+    elif change == "the class named in processor_config.json alone":
+        edit(images, processor_class=None)
+        (folder / "processor_config.json").write_text('{"processor_class": "Qwen2_5_VLProcessor"}')
+    elif change == "no class named anywhere":
+        edit(images, processor_class=None)
+    elif change == "processor_class of a video processor":
+        edit(images, processor_class="Qwen2VLVideoProcessor")
+    elif change == "processor_class that nobody knows":
+        edit(images, processor_class="MyOwnProcessor")
+    elif change == "nested processor_config.json alone":
+        content = json.loads(images.read_text())
+        nested = {"image_processor": content, "processor_class": "Qwen2_5_VLProcessor"}
+        (folder / "processor_config.json").write_text(json.dumps(nested))
+        images.unlink()
+    elif change == "no vocab.json and merges.txt":
+        (folder / "vocab.json").unlink()
+        (folder / "merges.txt").unlink()
+    elif change == "no generation_config.json":
+        (folder / "generation_config.json").unlink()
+    elif change == "spaces and accents in the path":
+        folder = folder.rename(folder.with_name("mon modèle (1)"))
+    got = inputs(folder)
+    assert got.keys() == expected.keys()
+    for key, value in expected.items():
+        assert torch.equal(got[key], value), key
+    load_model(ModelSpec(str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("no preprocessor_config.json", "preprocessor_config.json"),
+        ("broken preprocessor_config.json", "preprocessor_config.json is not JSON"),
+        ("empty preprocessor_config.json", "preprocessor_config.json is not JSON"),
+        ("a list as preprocessor_config.json", "preprocessor_config.json holds no JSON object"),
+        ("a byte order mark", "preprocessor_config.json is not JSON"),
+        ("broken tokenizer_config.json", "tokenizer_config.json is not JSON"),
+        ("broken tokenizer.json", "cannot be loaded"),
+        (
+            "no tokenizer files",
+            "holds no vocabulary, none of merges.txt, tokenizer.json, vocab.json",
+        ),
+        ("no chat template", "has no chat template"),
+        ("broken chat_template.json", "chat_template.json"),
+        ("chat_template.json without its key", "chat_template.json"),
+        ("binary preprocessor_config.json", "preprocessor_config.json is not JSON"),
+        ("a size that is no number", "cannot be loaded"),
+        ("a class that draws nothing", "has no image processor"),
+        ("code of its own", "trust_remote_code"),
+    ],
+)
+def test_a_broken_processor_gives_one_line(folder, change, expected):
+    images = folder / "preprocessor_config.json"
+    if change == "no preprocessor_config.json":
+        images.unlink()
+    elif change == "broken preprocessor_config.json":
+        images.write_text(images.read_text()[:40])
+    elif change == "empty preprocessor_config.json":
+        images.write_text("")
+    elif change == "a list as preprocessor_config.json":
+        images.write_text("[1]")
+    elif change == "a byte order mark":
+        images.write_bytes(b"\xef\xbb\xbf" + images.read_bytes())
+    elif change == "broken tokenizer_config.json":
+        (folder / "tokenizer_config.json").write_text("{'a': 1}")
+    elif change == "broken tokenizer.json":
+        for name in ("vocab.json", "merges.txt"):
+            (folder / name).unlink()
+        (folder / "tokenizer.json").write_text('{"version": "1.0"')
+    elif change == "no tokenizer files":
+        for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json"):
+            (folder / name).unlink()
+    elif change == "no chat template":
+        (folder / "chat_template.json").unlink()
+    elif change == "broken chat_template.json":
+        (folder / "chat_template.json").write_text("{")
+    elif change == "chat_template.json without its key":
+        (folder / "chat_template.json").write_text('{"template": "x"}')
+    elif change == "binary preprocessor_config.json":
+        images.write_bytes(bytes(range(256)))
+    elif change == "a size that is no number":
+        edit(images, min_pixels=None, max_pixels=None, size="large")
+    elif change == "a class that draws nothing":
+        edit(images, processor_class="Wav2Vec2Processor", image_processor_type=None)
+        edit(folder / "config.json", model_type="bert", architectures=["BertModel"])
+    elif change == "code of its own":
+        code = {"AutoProcessor": "processing_own.OwnProcessor"}
+        edit(images, processor_class="OwnProcessor", auto_map=code)
+        edit(folder / "config.json", model_type="own")
+        (folder / "processing_own.py").write_text("raise SystemExit('ran')")
+    said = line(load_any_processor, ModelSpec(str(folder)))
+    assert expected in said and "model.path" in said
+
+
+def test_code_beside_a_known_class_is_not_run_and_that_is_said(stock, folder, capsys):
+    processors.say.cache_clear()
+    code = {"AutoProcessor": "processing_own.OwnProcessor"}
+    edit(folder / "preprocessor_config.json", auto_map=code)
+    (folder / "processing_own.py").write_text("raise SystemExit('ran')")
+    assert torch.equal(inputs(folder)["pixel_values"], inputs(stock)["pixel_values"])
+    assert "code for its processor, which is not run" in capsys.readouterr().err
+    assert "processing_own" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("broken config.json", "config.json"),
+        ("empty config.json", "config.json"),
+        ("a model type that nobody knows", "own"),
+        ("no model type", "model_type"),
+        ("a text of other sizes", "cannot be loaded"),
+        ("a missing shard", "model-00002-of-00002.safetensors"),
+        ("a truncated shard", "cannot be loaded"),
+        ("a pickle alone", "safetensors"),
+        ("a broken index", "cannot be loaded"),
+        ("code of its own", "trust_remote_code"),
+        ("a text model", "cannot be loaded"),
+        ("a hidden size that is a word", "cannot be loaded"),
+    ],
+)
+def test_broken_weights_and_configurations_give_one_line(folder, change, expected):
+    config = folder / "config.json"
+    last = folder / "model-00002-of-00002.safetensors"
+    if change == "broken config.json":
+        config.write_text(config.read_text()[:60])
+    elif change == "empty config.json":
+        config.write_text("")
+    elif change == "a model type that nobody knows":
+        edit(config, model_type="own")
+    elif change == "no model type":
+        edit(config, model_type=None)
+    elif change == "a text of other sizes":
+        edit(config, intermediate_size=64)
+    elif change == "a missing shard":
+        last.unlink()
+    elif change == "a truncated shard":
+        last.write_bytes(last.read_bytes()[:1000])
+    elif change == "a pickle alone":
+        for path in folder.glob("model*"):
+            path.unlink()
+        (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    elif change == "a broken index":
+        (folder / "model.safetensors.index.json").write_text("{")
+    elif change == "code of its own":
+        edit(config, model_type="own", auto_map={"AutoConfig": "own.OwnConfig"})
+        (folder / "own.py").write_text("raise SystemExit('ran')")
+    elif change == "a text model":
+        edit(config, model_type="qwen2", architectures=["Qwen2ForCausalLM"])
+    elif change == "a hidden size that is a word":
+        edit(config, hidden_size="large")
+    assert expected in line(load_model, ModelSpec(str(folder)))
+
+
+def adapter(folder, base, **changes):
+    folder.mkdir(exist_ok=True)
+    content = {"base_model_name_or_path": base, "peft_type": "LORA", "r": 2, **changes}
+    (folder / "adapter_config.json").write_text(json.dumps(content))
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return ModelSpec(str(folder))
+
+
+def test_an_adapters_base_is_found_from_here_and_from_the_adapter(stock, folder, monkeypatch):
+    spec = adapter(folder.parent / "adapter", "../model")
+    monkeypatch.chdir(folder.parent.parent)
+    assert load_config(spec).model_type == "qwen2_5_vl"
+    assert torch.equal(
+        build_inputs(load_any_processor(spec), [ROW])["pixel_values"],
+        inputs(stock)["pixel_values"],
+    )
+    monkeypatch.chdir(folder.parent)
+    assert load_config(adapter(folder.parent / "adapter", "./model")).model_type == "qwen2_5_vl"
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("../gone", "'../gone', which is not a folder"),
+        ("/gone/model", "'/gone/model', which is not a folder"),
+        (None, "does not name its model"),
+        (["a"], "does not name its model"),
+        ("", "does not name its model"),
+    ],
+)
+def test_an_adapter_without_its_base_gives_one_line(tmp_path, base, expected):
+    assert expected in line(load_config, adapter(tmp_path / "adapter", base))
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{")
+    assert "adapter_config.json is not JSON" in line(
+        load_config, ModelSpec(str(tmp_path / "adapter"))
+    )
+
+
+def test_a_run_tells_which_processor_it_used(folder, capsys):
+    processors.say.cache_clear()
+    processor = load_any_processor(ModelSpec(str(folder)))
+    processors.write_facts(folder.parent, processor)
+    facts = json.loads((folder.parent / "processor.json").read_text())
+    assert facts["processor"] == "Qwen2_5_VLProcessor"
+    assert facts["images"] in ("pillow", "torchvision")
+    load_any_processor(ModelSpec(str(folder)))
+    assert "is not the one" not in capsys.readouterr().err
+    edit(folder.parent / "processor.json", images="gimp", pillow="1.0")
+    load_any_processor(ModelSpec(str(folder)))
+    said = capsys.readouterr().err
+    assert f"images was gimp, is {facts['images']}; pillow was 1.0, is " in said
+    assert len(said.splitlines()) == 1
