@@ -92,11 +92,7 @@ def load_processor(where: str, *, revision: str | None, trust_remote_code: bool)
     stock = None
     if not (own_code and trust_remote_code):
         stock = _stock_class(where, files, options, own_code=own_code)
-    if stock is None or has_torchvision() or VIDEO not in stock.get_attributes():
-        processor = AutoProcessor.from_pretrained(where, **options)
-    else:
-        processor = without_video(stock).from_pretrained(where, **options)
-        processor.video_config = files[VIDEO_FILE] or files["processor_config.json"].get(VIDEO)
+    processor = _made(stock, where, files, options)
     _check_parts(where, processor)
     if own_code and stock is not None:
         say(f"{where} brings code for its processor, which is not run: {stock.__name__} is used")
@@ -104,6 +100,19 @@ def load_processor(where: str, *, revision: str | None, trust_remote_code: bool)
         name = type(processor.image_processor).__name__
         videos = ", without its video part" if isinstance(processor, WithoutVideo) else ""
         say(f"torchvision is not installed: images are drawn by Pillow ({name}){videos}")
+    return processor
+
+
+def _made(stock: Any, where: str, files: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+    """The processor of a class, with its video part where that can be made and is described."""
+    if stock is None:
+        return AutoProcessor.from_pretrained(where, **options)
+    video = files[VIDEO_FILE] or files["processor_config.json"].get(VIDEO)
+    described = video or files["preprocessor_config.json"]  # which serves for both in old folders
+    if VIDEO not in stock.get_attributes() or (has_torchvision() and described):
+        return stock.from_pretrained(where, **options)
+    processor = without_video(stock).from_pretrained(where, **options)
+    processor.video_config = video or None
     return processor
 
 
