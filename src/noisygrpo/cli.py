@@ -29,6 +29,7 @@ from noisygrpo.commands import (
     train,
 )
 from noisygrpo.errors import UserError, require
+from noisygrpo.models.torchvision import torchvision_problem
 
 COMMANDS = {
     "train": train,
@@ -64,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[args.command].run(args)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (ImportError, RuntimeError):  # a torchvision that does not import breaks Transformers
+        problem = torchvision_problem()
+        if problem is None:
+            raise
+        print(f"error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken as Added
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from families.layouts import FAMILIES, Family
@@ -63,7 +63,7 @@ def write(path: Path, content: Any) -> None:
 
 def write_chat_template(family: Family, folder: Path) -> None:
     text = CHAT.replace("START", family.turn[0]).replace("END", family.turn[1])
-    text = text.replace("IMAGE", family.image)
+    text = family.begin + text.replace("IMAGE", family.image)
     if family.template.endswith(".json"):
         write(folder / family.template, {"chat_template": text})
     else:
@@ -93,6 +93,11 @@ def write_tokenizer(family: Family, folder: Path) -> None:
     core.add_special_tokens(
         [Added(token, special=True, normalized=False) for token in family.tokens]
     )
+    if family.begin:
+        begin = (family.begin, core.token_to_id(family.begin))
+        core.post_processor = processors.TemplateProcessing(
+            single=[begin[0], "$A"], pair=[begin[0], "$A", "$B"], special_tokens=[begin]
+        )
     core.save(str(folder / "tokenizer.json"))
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
     added = {

@@ -54,6 +54,8 @@ class Family:
     renames: Mapping[str, str] = field(default_factory=dict)
     """Pattern of a tensor's name in the library to its published form."""
     template: str = "chat_template.json"
+    begin: str = ""
+    """Token that both the chat template and the tokenizer put before a prompt."""
     pieces: bool = False
     """A vocabulary of pieces with a byte fallback, as SentencePiece makes them."""
 
@@ -202,6 +204,7 @@ FAMILIES: dict[str, Family] = {
             "tokenizer_class": "PreTrainedTokenizerFast",
         },
         stop=["<|end_of_text|>", "<end_of_utterance>"],
+        begin="<|begin_of_text|>",
         pad="<|reserved_special_token_0|>",
     ),
     "SmolVLM": Family(
@@ -306,6 +309,7 @@ FAMILIES: dict[str, Family] = {
             "use_default_system_prompt": False,
         },
         stop=["<eos>", "<end_of_turn>"],
+        begin="<bos>",
         pad="<pad>",
         renames=SIGLIP_TOWER,
         pieces=True,

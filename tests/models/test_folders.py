@@ -10,9 +10,10 @@ from PIL import Image
 from transformers import Qwen2_5_VLProcessor
 
 from families.folders import write_folder
+from families.tiny_vlm import FAMILIES, tiny_folder
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import build_inputs
-from noisygrpo.models import processors
+from noisygrpo.models import processor_facts, processors
 from noisygrpo.models.loading import load_any_processor, load_config, load_model
 from noisygrpo.models.spec import ModelSpec
 
@@ -51,6 +52,47 @@ def line(call, *args, **kwargs):
         call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_prompt_is_the_same_by_all_paths_and_begins_once(name):
+    """As text that is tokenized afterwards (TRL's scoring, evaluation), and in one go (sampling).
+
+    Kinds of tokens are as many as tokens, padded on the same side as TRL pads the tokens.
+    """
+    processor = load_any_processor(ModelSpec(str(tiny_folder(name))))
+    long = {**ROW, "prompt": [{"role": "user", "content": "How many are there in all?"}]}
+    image = {"type": "image", "image": ROW["images"][0]}
+    talks = [
+        [
+            {
+                "role": "user",
+                "content": [image, {"type": "text", "text": row["prompt"][0]["content"]}],
+            }
+        ]
+        for row in (ROW, long)
+    ]
+    whole = processor.apply_chat_template(
+        talks, add_generation_prompt=True, tokenize=True, return_dict=True, padding=True
+    )
+    later = build_inputs(processor, [ROW, long])
+    assert later["input_ids"].tolist() == [list(ids) for ids in whole["input_ids"]]
+    begin = processor.tokenizer.bos_token_id
+    expected = {"Idefics3": 1, "Gemma 3": 1, "SmolVLM": 2}.get(name, 0)  # SmolVLM's begins a turn
+    assert [row.count(begin) for row in later["input_ids"].tolist()] == [expected] * 2
+    texts = [
+        processor.apply_chat_template(talk, add_generation_prompt=True, tokenize=False)
+        for talk in talks
+    ]
+    padded = processor(
+        text=texts, images=[row["images"] for row in (ROW, long)], padding=True, return_tensors="pt"
+    )
+    assert torch.equal(padded["input_ids"], later["input_ids"])
+    for key in ("mm_token_type_ids", "token_type_ids"):
+        if key in padded:
+            kinds = padded[key].bool()
+            tokens = torch.unique(padded["input_ids"][kinds])
+            assert len(tokens) == 1, "all that is marked is one token, the image's"
 
 
 def test_a_stock_folder_loads_and_both_shards_are_read(stock):
@@ -319,7 +361,7 @@ def test_an_adapter_without_its_base_gives_one_line(tmp_path, base, expected):
 def test_a_run_tells_which_processor_it_used(folder, capsys):
     processors.say.cache_clear()
     processor = load_any_processor(ModelSpec(str(folder)))
-    processors.write_facts(folder.parent, processor)
+    processor_facts.write_facts(folder.parent, processor)
     facts = json.loads((folder.parent / "processor.json").read_text())
     assert facts["processor"] == "Qwen2_5_VLProcessor"
     assert facts["images"] in ("pillow", "torchvision")

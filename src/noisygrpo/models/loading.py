@@ -24,7 +24,8 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.models.processors import PROCESSOR_FILES, compare_facts, load_processor, read_json
+from noisygrpo.models.processor_facts import compare_facts
+from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path

@@ -1,10 +1,9 @@
-"""The processor of a model as published, with torchvision and without; which one it was.
+"""The processor of a model as published, with torchvision and without it.
 
 With torchvision it is what ``AutoProcessor`` gives: images and videos by torchvision. Without, the
 stock class of the model (``Qwen2_5_VLProcessor``) is made of its stock tokenizer and the stock
 image processor that draws with Pillow (``Qwen2VLImageProcessorPil``), and its video part is left
-out. The two scale images by different code; how far pixels differ is in ``docs/models.md``, so a
-run writes down which one it used (`processor_facts`), and a difference is said.
+out. The two scale images by different code; ``processor_facts`` tells which one it was.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib import metadata
+from functools import cache, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,8 +35,6 @@ PROCESSOR_FILES = (
 TEMPLATE_FILE = "chat_template.json"
 VIDEO = "video_processor"
 VIDEO_FILE = "video_preprocessor_config.json"
-FACTS_FILE = "processor.json"
-"""Where a run's folder says which processor it used."""
 
 
 class WithoutVideo(ProcessorMixin):
@@ -94,6 +90,7 @@ def load_processor(where: str, *, revision: str | None, trust_remote_code: bool)
         stock = _stock_class(where, files, options, own_code=own_code)
     processor = _made(stock, where, files, options)
     _check_parts(where, processor)
+    prepare_processor(processor)
     if own_code and stock is not None:
         say(f"{where} brings code for its processor, which is not run: {stock.__name__} is used")
     if not has_torchvision():
@@ -119,10 +116,7 @@ def _made(stock: Any, where: str, files: Mapping[str, Any], options: Mapping[str
 def _check_parts(where: str, processor: Any) -> None:
     """See that there are images, a vocabulary and a chat format, which may be the tokenizer's.
 
-    Transformers makes a tokenizer without a vocabulary where the files are missing. Prompts are
-    padded on the left, as TRL loads its processors: it pads tokens there itself, and takes their
-    kinds (``mm_token_type_ids``) as the processor pads them. Published folders say right, or
-    nothing, and then all but the longest prompts of a batch are scored at wrong positions.
+    Transformers makes a tokenizer without a vocabulary where the files are missing.
     """
     if getattr(processor, "image_processor", None) is None:
         raise UserError(
@@ -133,7 +127,6 @@ def _check_parts(where: str, processor: Any) -> None:
     names = sorted({"tokenizer.json", *tokenizer.vocab_files_names.values()})
     if Path(where).is_dir() and not any((Path(where) / name).is_file() for name in names):
         raise UserError(f"model.path: {where!r} holds no vocabulary, none of {', '.join(names)}")
-    tokenizer.padding_side = tokenizer.truncation_side = "left"
     if processor.chat_template is None:
         processor.chat_template = tokenizer.chat_template
     if processor.chat_template is None:
@@ -141,6 +134,41 @@ def _check_parts(where: str, processor: Any) -> None:
             f"model.path: {where!r} has no chat template (chat_template.jinja): is it the "
             "instruction-tuned model?"
         )
+
+
+def prepare_processor(processor: Any) -> None:
+    """Make a processor, in place, one that prompts are scored right with; twice changes nothing.
+
+    - It pads on the left. TRL pads the tokens of prompts there itself and takes their kinds
+      (``mm_token_type_ids``, ``token_type_ids``) as the processor pads them; published folders say
+      right, or nothing, and all but the longest prompts of a batch would get wrong positions.
+    - It does not put a second token of the beginning before a conversation whose template writes
+      one (Gemma, Llama). ``apply_chat_template`` does not either; but TRL and evaluation also
+      tokenize the finished text, and the kinds of tokens would be one place off.
+    """
+    tokenizer = processor.tokenizer
+    tokenizer.padding_side = tokenizer.truncation_side = "left"
+    begin = tokenizer.bos_token
+    if begin and not hasattr(type(processor), "begins_once"):
+        processor.__class__ = begins_once(type(processor))
+
+
+@cache
+def begins_once(stock: type) -> type:
+    """The class of the same name that adds no special tokens to text that begins with ``bos``."""
+
+    @wraps(stock.__call__)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        text = kwargs.get("text")
+        texts = [text] if isinstance(text, str) else text or []
+        if texts and all(
+            isinstance(t, str) and t.startswith(self.tokenizer.bos_token) for t in texts
+        ):
+            kwargs.setdefault("add_special_tokens", False)
+        return stock.__call__(self, *args, **kwargs)
+
+    body = {"__call__": call, "__module__": stock.__module__, "begins_once": True}
+    return type(stock.__name__, (stock,), body)
 
 
 def read_json(where: str, name: str, revision: str | None = None) -> dict[str, Any]:
@@ -197,50 +225,6 @@ def _stock_class(
     if stock is not None and "image_processor" not in stock.get_attributes():
         raise UserError(f"model.path: {where!r} has no image processor: {stock.__name__} has none")
     return stock
-
-
-def processor_facts(processor: Any) -> dict[str, str]:
-    """What pixels and tokens depend on: classes, what draws, and the versions."""
-    images = type(processor.image_processor).__name__
-    backend = getattr(processor.image_processor, "backend", None) or images
-    drawn = {"pil": "pillow"}.get(str(backend), str(backend))
-    return {
-        "processor": type(processor).__name__,
-        "image_processor": images,
-        "tokenizer": type(processor.tokenizer).__name__,
-        "images": drawn,
-        "videos": "no" if isinstance(processor, WithoutVideo) else "stock",
-        **{name: _version(name) for name in ("pillow", "torchvision", "transformers")},
-    }
-
-
-def write_facts(folder: Path, processor: Any) -> None:
-    """Say in a run's folder which processor it uses."""
-    text = json.dumps(processor_facts(processor), indent=2) + "\n"
-    (folder / FACTS_FILE).write_text(text, encoding="utf-8")
-
-
-def compare_facts(folder: Path, processor: Any) -> None:
-    """Say in one line where a run's folder tells of another processor; silent without a record."""
-    try:
-        before = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    now = processor_facts(processor)
-    changed = [
-        f"{key} was {before[key]}, is {value}"
-        for key, value in now.items()
-        if isinstance(before, dict) and key in before and before[key] != value
-    ]
-    if changed:
-        say(f"the processor is not the one that {folder} was made with: {'; '.join(changed)}")
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 @cache

@@ -58,6 +58,8 @@ def readable_everywhere(folder: str | os.PathLike[str], processor: Any = None) -
     _rewrite(where / "config.json", both_generations)
     _split_processor(where, processor)
     _rewrite(where / "tokenizer_config.json", _tokenizer)
+    # What the last batch was padded to is no part of a tokenizer.
+    _rewrite(where / "tokenizer.json", lambda core: {**core, "padding": None, "truncation": None})
     template = where / "chat_template.jinja"
     if template.is_file() and not (where / "chat_templates").is_dir():  # .json excludes several
         text = template.read_text(encoding="utf-8")
@@ -145,6 +147,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _write(path: Path, content: dict[str, Any]) -> None:
     """Write beside and rename: a reader finds the old file or the new one."""
     temporary = path.with_name(path.name + ".tmp")
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
