@@ -1,6 +1,7 @@
 """`noisygrpo check --plan`: memory by hand-computed numbers, time from measurements alone."""
 
 import json
+import shlex
 
 import pytest
 import torch
@@ -180,6 +181,20 @@ def test_the_plan_is_printed(recipe_file, run_cli, tmp_path):
     run = run_folder(tmp_path / "run")
     status, _, said = run_cli(*words, "--measured", str(run))
     assert status == 2 and "ran m with generate" in said
+
+
+def test_a_plan_that_fits_nowhere_ends_in_1_and_names_what_would_fit(recipe_file, run_cli):
+    words = ["check", recipe_file(), "--plan", "--gpus", "1"]
+    assert run_cli(*words, "--gpu-memory", "1")[0] == 0
+    status, text, _ = run_cli(*words, "--gpu-memory", "0.0015")  # 1.35 MB of it may be filled
+    assert status == 1
+    (line,) = [item for item in text.splitlines() if "it fits with: " in item]
+    assert "it does not fit" in text
+    options = shlex.split(line.split("it fits with: ")[1])
+    assert options[:3] == ["--model.dtype", "bfloat16", "--model.lora"]
+    assert run_cli(*words, *options, "--gpu-memory", "0.0015")[0] == 0
+    status, text, _ = run_cli(*words, "--gpu-memory", "0.0001")
+    assert status == 1 and "use a smaller model, or larger GPUs" in text
 
 
 def test_a_plan_needs_no_gpu_that_it_plans_for(recipe_file):

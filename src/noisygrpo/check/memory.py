@@ -237,7 +237,8 @@ def activations(shape: Shape, load: Load) -> float:
 
 def cache(shape: Shape, load: Load, width: int | None = None) -> float:
     """Return the bytes of the key-value cache of all rollouts that one GPU generates together."""
-    one = 2 * (width or shape.width) * shape.layers * shape.kv * load.tokens
+    stored = max(2, round(shape.weights / shape.parameters))  # packed ones compute in 2 bytes
+    one = 2 * (width or stored) * shape.layers * shape.kv * load.tokens
     return float(one * load.generated)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from noisygrpo.check.duration import UNKNOWN, measure, rate_lines, shipped, time_lines
+from noisygrpo.check.fitting import settings_that_fit
 from noisygrpo.check.memory import (
     Load,
     Shape,
@@ -27,8 +28,7 @@ from noisygrpo.models.spec import ModelSpec
 from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.table import table
-from noisygrpo.runs.prepare import Prepared, prepare
-from noisygrpo.training.batches import GB
+from noisygrpo.runs.prepare import Prepared, make_config, prepare
 from noisygrpo.training.config import NoisyGRPOConfig
 
 
@@ -53,7 +53,7 @@ class Request:
 
 
 def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
-    """Print the plan; returns 0.
+    """Print the plan; returns 0, or 1 where it fits by no strategy.
 
     Raises:
         UserError: a recipe that cannot run on so many GPUs, or no such run to measure.
@@ -77,10 +77,26 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
         f"{shape.trained / 1e6:,.1f} M trained)",
         table(header, lines),
         *vllm_lines(shape, load, wanted.memory),
-        *alone(shape, wanted.memory),
     )
     heading("time of a step", *time_of(prepared, wanted))
-    return 0
+
+    def fits(changed: Prepared, gpus: int) -> bool:
+        if gpus != wanted.gpus:  # the batch counts the rollouts of all GPUs
+            per_gpu = changed.config.per_device_train_batch_size // wanted.gpus
+            values = {**changed.recipe.training, "per_device_train_batch_size": per_gpu * gpus}
+            recipe = replace(changed.recipe, training=values)
+            changed = replace(changed, config=make_config(recipe, str(config.output_dir)))
+        return fits_some(plan_rows(*sizes(changed, gpus, longest), wanted.memory)[1])
+
+    if fits_some(lines):
+        return 0
+    heading("it does not fit", *settings_that_fit(prepared, wanted.gpus, fits))
+    return 1
+
+
+def fits_some(rows: list[list[str]]) -> bool:
+    """Whether one of the strategies fits; the last cell of a row says so."""
+    return any(row[-1] == "yes" for row in rows)
 
 
 def for_all_gpus(recipe: Recipe, gpus: int) -> Recipe:
@@ -124,13 +140,6 @@ def passes(config: NoisyGRPOConfig) -> tuple[int, int]:
     corrected = config.use_vllm and config.vllm_importance_sampling_correction
     old = bool(whole or corrected)
     return config.max_completion_length, config.num_iterations + old + (config.beta > 0)
-
-
-def alone(shape: Shape, memory: float) -> list[str]:
-    """A hint where even the sharded weights of a full fine-tune are far from fitting."""
-    if 16 * shape.trained <= memory * GB:
-        return []
-    return ["adapters train far less: --model.lora.r 16 (and --model.quantization 4bit)"]
 
 
 def time_of(prepared: Prepared, wanted: Request) -> list[str]:
