@@ -68,7 +68,7 @@ class WithoutVideo(ProcessorMixin):
 
 
 @cache
-def without_video(stock: type) -> type:
+def without_video(stock: Any) -> Any:
     """The stock class, of the same name, loaded and saved without its video part."""
     return type(stock.__name__, (stock, WithoutVideo), {"__module__": stock.__module__})
 
@@ -148,13 +148,13 @@ def prepare_processor(processor: Any) -> None:
     """
     tokenizer = processor.tokenizer
     tokenizer.padding_side = tokenizer.truncation_side = "left"
-    begin = tokenizer.bos_token
-    if begin and not hasattr(type(processor), "begins_once"):
-        processor.__class__ = begins_once(type(processor))
+    stock: Any = type(processor)
+    if tokenizer.bos_token and not hasattr(stock, "begins_once"):
+        processor.__class__ = begins_once(stock)
 
 
 @cache
-def begins_once(stock: type) -> type:
+def begins_once(stock: Any) -> Any:
     """The class of the same name that adds no special tokens to text that begins with ``bos``."""
 
     @wraps(stock.__call__)
@@ -206,7 +206,7 @@ def _stock_class(
     """
     names = [content.get("processor_class") for content in files.values()]
     classes = [processor_class_from_name(name) for name in names if isinstance(name, str)]
-    stock = next(
+    stock: Any = next(
         (c for c in classes if isinstance(c, type) and issubclass(c, ProcessorMixin)), None
     )
     if stock is None:
