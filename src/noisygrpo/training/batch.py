@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noisygrpo.training.engines.generate import Sampled
@@ -21,6 +21,7 @@ class Weighed:
     rewards: Float[Tensor, "prompts group"]  # weighted sums; NaN is unscorable
     levels: Float[Tensor, "prompts group"]  # of noise, float64
     advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
+    lost: Bool[Tensor, " R"]  # which rollouts are unscorable
     gain: Float[Tensor, " prompts"] | None = None  # weight of the prior, where there is one
 
 
@@ -28,7 +29,8 @@ class Weighed:
 class Batch:
     """This process's share of a generation batch, from the plan of its views to its rewards.
 
-    ``rewards [R, functions]`` are what each function gave, over all processes; NaN is nothing.
+    ``rewards [R, functions]`` are what each function gave (NaN is nothing), and ``lost [R]`` tells
+    which rollouts are unscorable, both over all processes.
     """
 
     rollouts: list[Rollout]  # in the order of the rows
@@ -37,6 +39,7 @@ class Batch:
     shown: Shown | None = None  # the prompts as sampled from and scored, once they are tokenized
     hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
+    lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -80,9 +83,10 @@ class Batch:
     def take_advantages(self, names: Sequence[str], weighed: Weighed, first: int) -> list[float]:
         """Enter rewards and advantages, and return these; own rows begin at ``first`` of all."""
         own = slice(first, first + len(self.rollouts))
-        columns = (self.rewards, weighed.rewards.flatten(), weighed.advantages.flatten())
+        columns = (self.rewards, self.lost, weighed.rewards.flatten(), weighed.advantages.flatten())
         mine = zip(self.rollouts, *(values[own].tolist() for values in columns), strict=True)
-        for rollout, parts, reward, advantage in mine:
+        for rollout, parts, lost, reward, advantage in mine:
+            rollout.unscorable = lost
             rollout.rewards = dict(zip(names, parts, strict=True))
             rollout.reward, rollout.advantage = reward, advantage
         return [rollout.advantage for rollout in self.rollouts]

@@ -35,13 +35,14 @@ import torch
 from accelerate.utils import is_peft_model
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import TrainerCallback, TrainerState, TrainingArguments
+from transformers import ProcessorMixin, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
 from noisygrpo.errors import require
+from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.records.rollouts import drop_steps_after
@@ -109,13 +110,14 @@ class Saving:
         args: TrainingArguments,
         state: TrainerState,
         accelerator: Accelerator,
+        processor: Any,
     ) -> Iterator[None]:
         """Within this context all processes write a checkpoint; then it gets its name.
 
         Args:
             folder: of the run.
-            model, args, state, accelerator: the trainer's; the state is written again, with the
-                names as they are now.
+            model, args, state, accelerator, processor: the trainer's; the state is written again,
+                with the names as they are now.
 
         Raises:
             NonFiniteError: the weights are not numbers any more; nothing is written.
@@ -132,6 +134,9 @@ class Saving:
             self.folder = None
         accelerator.wait_for_everyone()
         if args.should_save:
+            if isinstance(processor, ProcessorMixin):
+                name = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+                readable_everywhere(unfinished / name, processor)
             _finish(Path(folder), unfinished, args, state)
         accelerator.wait_for_everyone()
 

@@ -44,7 +44,8 @@ class Rollout:
     log_probs: Any = None  # the engine's, of the completion's tokens, where it gives any
     completion: str = ""  # the assistant's turn; it begins with the hint, where that stands there
     rewards: dict[str, float] = field(default_factory=dict)  # by function; NaN where it gave none
-    reward: float = math.nan  # their weighted sum (the selecting one until then); NaN: unscorable
+    reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
+    unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
     advantage: float = 0.0  # what the update weighs it with
 
     @property

@@ -40,6 +40,7 @@ from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import prepare_vision, refreeze
+from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
@@ -75,7 +76,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         dataset.check(train_dataset, config)
         self._batch: Batch | None = None  # the one in the making; None outside of it
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
-        self._saving = checkpoints.Saving()
+        self._saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
@@ -207,9 +208,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
             require_finite_rewards(rewards, self.reward_func_names)
-        if batch is not None:
-            batch.rewards = rewards
-        return rewards
+        if batch is None or not batch.training:
+            return rewards
+        how = self.num_generations, self.args.reward_missing, self._named
+        batch.rewards, batch.lost = settle(rewards, self.reward_func_names, *how)
+        return batch.rewards
 
     # ---- score: old, reference and current log-probs, on the clean image ----
 
@@ -278,8 +281,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._saving.folder or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        parts = self.model, self.args, self.state, self.accelerator
-        with self._saving.whole(self._get_output_dir(trial), *parts):
+        what = self.model, self.args, self.state, self.accelerator, self.processing_class
+        with self._saving.whole(self._get_output_dir(trial), *what):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
