@@ -1,4 +1,4 @@
-"""Rows with and without images: found without decoding, and refused where processes would hang."""
+"""What the trainer asks of a data set, before anything is trained."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,8 @@ from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import check, is_mixed, refuse_sharded
 from tiny import tiny_image, tiny_rows, tiny_settings
-from tiny_trainer import make
+from tiny_hints import hinted, rows
+from tiny_trainer import by_index, make
 
 
 def test_mixed_data_is_found():
@@ -46,3 +47,43 @@ def test_sharded_weights_and_mixed_rows_are_refused(tmp_path, stage):
         return
     with pytest.raises(UserError, match="some rows have images and some have none"):
         refuse_sharded(fake, mixed)
+
+
+WRONG_DATA = {
+    "empty": (tiny_rows(2).select([]), "no rows"),
+    "no prompt": (tiny_rows(2).remove_columns("prompt"), "column 'prompt' is missing"),
+    "no images": (tiny_rows(2).remove_columns("images"), "no column 'images'"),
+    "id twice": (
+        Dataset.from_list([tiny_rows(2)[0], tiny_rows(2)[0]]),
+        "example_id 'row-0' occurs 2 times",
+    ),
+    "a list": ([tiny_rows(2)[0]], "list is not a datasets.Dataset"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_DATA)
+def test_wrong_data_is_refused_before_training(tmp_path, case):
+    rows, message = WRONG_DATA[case]
+    with pytest.raises(UserError, match=message):
+        make(tmp_path, rows, method="noisygrpo")
+
+
+ONE_STEP = [{**row, "reasoning": "Two."} for row in tiny_rows(2)]
+
+WRONG = {
+    "no column": (rows(2).remove_columns("reasoning"), "no column 'reasoning'"),
+    "no reasoning": (tiny_rows(2), "every row's reasoning is empty; name the column"),
+    "one step": (Dataset.from_list(ONE_STEP), "at least 2 steps"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_data_without_hints_is_refused(tmp_path, case):
+    data, message = WRONG[case]
+    with pytest.raises(UserError, match=f"hint_levels: 3.*{message}"):
+        hinted(tmp_path, data)
+    make(tmp_path, data, method="hint_grpo", hint_levels=1)
+
+
+def test_plain_grpo_asks_for_no_reasoning(tmp_path):
+    make(tmp_path, tiny_rows(4).remove_columns("reasoning"), (by_index,), max_steps=1).train()

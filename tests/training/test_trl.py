@@ -24,7 +24,7 @@ from noisygrpo.training.config_checks import CHOICES
 from noisygrpo.training.prefix.rows import SCORING_KEYS
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_rows
-from tiny_trainer import make
+from tiny_trainer import by_index, length, make
 
 SIGNATURES = {
     GRPOTrainer._prepare_inputs: ["self", "generation_batch"],
@@ -155,3 +155,8 @@ def test_the_batch_is_there_only_while_it_is_made(tmp_path):
     with pytest.raises(ZeroDivisionError):
         trainer._generate_and_score_completions(inputs)
     assert trainer._batch is None
+
+
+def test_weights_must_fit_the_rewards(tmp_path):
+    with pytest.raises(ValueError, match=r"reward weights \(1\).*reward functions \(2\)"):
+        make(tmp_path, rewards=(by_index, length), weights=[1.0])

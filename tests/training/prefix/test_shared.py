@@ -13,6 +13,7 @@ from trl.trainer import grpo_trainer
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix import shared as shared_prefix
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_hints import hinted, lines, rows
 from tiny_trainer import build_trainer
 
 
@@ -24,7 +25,9 @@ def reward(completions, rollout_index, **columns):
 
 
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+
 SPLIT = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
+
 CASES = {
     "twenty steps": ({"max_steps": 20, "beta": 0.04, "num_iterations": 2}, None),
     "noisy views": ({"method": "noisygrpo", "log_view_ratio": True, "max_steps": 4}, None),
@@ -126,16 +129,6 @@ def test_micro_batches_hold_groups_or_parts_of_one(tmp_path, size):
     assert seen == {2: [[2]] * 4, 4: [[4]] * 2, 8: [[4, 4]]}[size]
 
 
-def test_a_frozen_towers_images_are_encoded_once_a_step(tmp_path):
-    folder, _ = tiny_saved()
-    changes = {"freeze_vision_tower": True, "beta": 0.04, "num_iterations": 2, "max_steps": 2}
-    trainer = run(tmp_path, folder, {**changes, **SPLIT}, shared_prefix=True)
-    # two steps on one generation batch: 2 prompts with at most 2 images each, and old, reference
-    # and two current passes over 4 parts
-    images = sum(trainer._buffered_inputs[part]["num_images"][0] for part in range(4)) // 2
-    assert trainer._scorer.shared.images.computed == images > 0
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -190,3 +183,27 @@ def test_trl_still_shuffles_and_splits_as_the_seam_does():
         "self._buffered_inputs[self._step % self.args.steps_per_generation]",
     ):
         assert line in source
+
+
+@pytest.mark.parametrize("batch", [16, 8])
+def test_shared_prefixes_with_hints_give_the_same_update(tmp_path, batch):
+    results = []
+    for shared in (False, True):
+        trainer = hinted(
+            tmp_path / str(shared),
+            rows(images=(1, 2)),
+            shared_prefix=shared,
+            num_iterations=2,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=16 // batch,
+            optim="sgd",
+            learning_rate=0.1,
+        )
+        trainer.train()
+        assert bool(trainer._scorer.shared) == shared
+        records = lines(tmp_path / str(shared) / "rollouts.jsonl")
+        results.append((records, dict(trainer.model.named_parameters())))
+    assert results[0][0] == results[1][0]
+    assert any(record["hint"] for record in results[0][0])
+    for name, value in results[0][1].items():
+        assert torch.allclose(value, results[1][1][name], atol=1e-5), name

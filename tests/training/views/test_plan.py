@@ -1,33 +1,14 @@
-"""The trainer's small parts: views of a batch, metrics, logs, preprocessing, vision tokens."""
+"""From a batch of rows to the view of each rollout, whatever process holds it."""
 
 import json
-import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
-from noisygrpo.errors import UserError
-from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.finite import NonFiniteError, require_finite
-from noisygrpo.training.image_tokens import check_tokens
-from noisygrpo.training.model import ban_tokens
-from noisygrpo.training.records.metrics import (
-    Clock,
-    bucket,
-    by_level,
-    is_constant,
-    total_rewards,
-)
-from noisygrpo.training.records.progress import step_line
-from noisygrpo.training.records.rollouts import ROLLOUTS_FILE, append_lines, drop_steps_after
-from noisygrpo.training.records.view_ratio import RatioByLevel
-from noisygrpo.training.views.plan import plan_batch
-from noisygrpo.training.views.preprocess import OncePerImage, once_per_image
-from noisygrpo.training.views.show import prompt_images, replace_images, see_all
-from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings, tiny_tokenizer
+from noisygrpo.training.views.plan import batch_of_step, plan_batch
+from tiny import tiny_rows, tiny_settings
+from tiny_trainer import make
 
 
 @pytest.fixture(scope="module")
@@ -92,182 +73,39 @@ def test_the_plan_shares_images_and_leaves_rows_alone(config):
     assert [set(row) for row in rows] == before
 
 
-def test_replace_images_keeps_everything_else():
-    first, second, view = tiny_image(1), tiny_image(2), tiny_image(3)
-    prompt = [
-        {"role": "system", "content": "be brief"},
-        {
-            "role": "user",
-            "content": [
-                {"type": "image", "image": first},
-                {"type": "text", "text": "and"},
-                {"type": "image", "image": second},
-            ],
-        },
-    ]
-    replaced = replace_images(prompt, [view, second])
-    assert prompt_images(replaced) == [view, second] and prompt_images(prompt) == [first, second]
-    assert replaced[0] == prompt[0] and replaced[1]["content"][1] == prompt[1]["content"][1]
+def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
+    rows = tiny_rows(3)
+    bare = rows.remove_columns("example_id")
+    trainer = make(tmp_path, bare, method="noisygrpo", shuffle_dataset=False)
+    seeds = []
+    for data in (bare, bare.select([0, 2])):
+        trainer._generate_and_score_completions([row for row in data for _ in range(4)])
+        groups = {rollout.example_id: rollout.seeds(1) for rollout in trainer.made.rollouts}
+        assert len(groups) == len(data)
+        seeds.append(groups)
+    assert seeds[1].items() <= seeds[0].items()  # whatever else is in the batch
 
 
-def test_buckets_hold_levels_up_to_their_edge():
-    assert [bucket(tenth / 10) for tenth in range(11)] == list(range(11))
-    assert [bucket(level) for level in (0.0, 1e-3, 0.1001, 0.95)] == [0, 1, 2, 10]
-    assert by_level([1.0, 3.0, math.nan, 5.0], [0.0, 0.0, 0.3, 0.25], "reward") == {
-        "reward/level_0.0": 2.0,
-        "reward/level_0.3": 5.0,
-    }
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_total_reward_leaves_out_what_could_not_be_scored():
-    nan = math.nan
-    parts = torch.tensor([[1.0, 2.0], [nan, 2.0], [nan, nan]])
-    total = total_rewards(parts, torch.tensor([1.0, 0.5]))
-    assert total[:2].tolist() == [2.0, 1.0] and math.isnan(total[2])
-    groups = torch.tensor([[0.9, 0.9, nan], [0.9, 0.8, nan], [nan, nan, nan]])
-    assert is_constant(groups).tolist() == [True, False, True]
+def test_decay_shrinks_levels_over_the_run(tmp_path):
+    make(tmp_path, method="noisygrpo", noise_decay="linear", max_steps=4).train()
+    top = [record["noise_level"] for record in lines(tmp_path / "rollouts.jsonl")][3::8]
+    assert top == pytest.approx([0.9 * 0.75, 0.9 * 0.5, 0.9 * 0.25, 0.0])
 
 
-def test_clock_accounts_for_the_whole_step():
-    clock = Clock()
-    clock.seconds = {"noise": 1, "generate": 4, "reward": 1, "rollout": 8, "step": 20}
-    clock.tokens = 100
-    metrics = clock.flush()
-    assert metrics["time/score"] == 2 and metrics["time/update"] == 12
-    assert metrics["tokens_per_second"] == 5
-    assert clock.flush()["time/update"] == 0
-
-
-def test_log_lines_survive_numbers_json_has_not(tmp_path):
-    path = tmp_path / "new" / "log.jsonl"
-    append_lines(path, [{"step": 1, "a": math.nan, "b": [math.inf, 1.5], "c": {"d": "é"}}])
-    append_lines(path, [{"step": 2}])
-    text = path.read_text(encoding="utf-8")
-    assert [json.loads(line) for line in text.splitlines()] == [
-        {"step": 1, "a": None, "b": [None, 1.5], "c": {"d": "é"}},
-        {"step": 2},
-    ]
-    assert "é" in text
-
-
-def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
-    path = tmp_path / ROLLOUTS_FILE
-    append_lines(path, [{"step": step, "text": "a\u2028b"} for step in (1, 2, 2, 3)])
-    with path.open("a") as file:
-        file.write('{"step": 2, "te')
-    drop_steps_after(tmp_path, 2)
-    kept = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert [record["step"] for record in kept] == [1, 2, 2]
-    assert [entry.name for entry in tmp_path.iterdir()] == [ROLLOUTS_FILE]
-    drop_steps_after(tmp_path / "none", 0)
-
-
-@pytest.mark.parametrize("clean", [False, True])
-def test_ratio_by_level_counts_clean_rollouts_where_asked(clean):
-    ratio = RatioByLevel(clean)
-    view, image = torch.tensor([[1.0, 2.0], [3.0, 9.0]]), torch.tensor([[0.5, 1.0], [1.0, 0.0]])
-    batch = {"view_log_probs": view, "completion_mask": torch.tensor([[1, 1], [1, 0]])}
-    ratio.add({**batch, "noise_level": torch.tensor([0.0, 0.3])}, image)
-    ratio.add({"completion_mask": batch["completion_mask"]}, image)  # no view was scored
-    metrics = ratio.flush(lambda sums: sums)
-    wanted = {"view_ratio/token/level_0.3": 2.0, "view_ratio/sequence/level_0.3": 2.0}
-    if clean:
-        wanted |= {"view_ratio/token/level_0.0": 0.75, "view_ratio/sequence/level_0.0": 1.5}
-    assert metrics == pytest.approx(wanted)
-    assert ratio.flush(lambda sums: sums) == {}
-
-
-@pytest.mark.parametrize(("method", "distinct"), [("noisygrpo", 3), ("noisyrollout", 1)])
-def test_every_distinct_view_is_drawn_once(tmp_path, method, distinct):
-    """Of four rollouts NoisyGRPO shows three their own noise, NoisyRollout shows two the same."""
-    settings = tiny_settings(tmp_path, method=method)
-    rows = batch_of(tiny_rows(2, images=(1, 2)), 4)
-    rollouts = plan_batch(NoisyGRPOConfig(**settings), rows, first=0, group=4, step=1)
-    images = [rollout.row["images"] for rollout in rollouts]
-    views = see_all(rollouts, images)
-    alone = [rollout.see(row) for rollout, row in zip(rollouts, images, strict=True)]
-    for row, wanted in zip(views, alone, strict=True):
-        assert [image.tobytes() for image in row] == [image.tobytes() for image in wanted]
-    for group, pictures in ((slice(0, 4), 1), (slice(4, 8), 2)):
-        objects = {id(image) for row in views[group] for image in row}
-        clean = {id(image) for row in images[group] for image in row}
-        assert clean < objects and len(clean) == pictures
-        assert len(objects - clean) == distinct * pictures
-
-
-def test_images_are_processed_once_and_exactly_alike():
-    _, processor = tiny_qwen25vl()
-    images = [tiny_image(0), tiny_image(1, 84, 56), tiny_image(0)]
-    order = [images[0], images[1], images[0], images[2], images[1]]
-    text = "<|vision_start|><|image_pad|><|vision_end|>"
-    arguments = {"text": [text] * 5, "images": [[image] for image in order], "padding": True}
-    expected = processor(**arguments, return_tensors="pt")
-    calls = []
-    inner = processor.image_processor
-    with once_per_image(processor):
-        stand_in = processor.image_processor
-        assert isinstance(stand_in, OncePerImage) and stand_in.merge_size == inner.merge_size
-        stand_in._processor = lambda new, **kwargs: calls.append(len(new)) or inner(new, **kwargs)
-        stand_in._processor.__dict__.update(vars(inner))
-        direct = stand_in([[image] for image in order], return_tensors="pt")
-        again = stand_in([images[1], images[0]])
-    assert processor.image_processor is inner
-    assert calls == [3]
-    for key in ("pixel_values", "image_grid_thw"):
-        assert torch.equal(direct[key], expected[key])
-        assert isinstance(again[key], np.ndarray)
-    with once_per_image(processor):
-        through = processor(**arguments, return_tensors="pt")
-    assert through.keys() == expected.keys()
-    assert all(torch.equal(through[key], expected[key]) for key in expected)
-
-
-def test_other_processors_are_left_alone():
-    with once_per_image(tiny_tokenizer()):
-        pass
-
-
-def test_vision_tokens_are_found_and_banned():
-    model, processor = tiny_qwen25vl()
-    tokenizer = processor.tokenizer
-    banned = vision_token_ids(model.config.to_dict(), tokenizer)
-    names = tokenizer.convert_ids_to_tokens(banned)
-    kinds = ["image_pad", "video_pad", "vision_end", "vision_pad", "vision_start"]
-    assert sorted(names) == [f"<|{kind}|>" for kind in kinds]
-    changes = ban_tokens({"suppress_tokens": [5]}, banned, vllm=False)
-    assert changes == {"suppress_tokens": sorted([5, *banned])}
-    bias = ban_tokens({"logit_bias": {7: 1.0}}, banned, vllm=True)["logit_bias"]
-    assert bias == {7: 1.0, **dict.fromkeys(banned, -100.0)}
-    assert ban_tokens({}, [], vllm=True) == {}
-
-
-def test_image_tokens_must_match_features_by_row():
-    grids = {"image_grid_thw": [[1, 4, 4], [1, 2, 4], [1, 4, 4]]}  # 4, 2 and 4 features
-    good = [[9] * 4 + [1], [9] * 6 + [1], [1]]
-    images, rollouts = [[0], [0, 0], []], [SimpleNamespace(example_id=name) for name in "abc"]
-    processor = SimpleNamespace(image_processor=SimpleNamespace(merge_size=2))
-
-    def check(ids, fields=grids, token=9):
-        shown = SimpleNamespace(ids=ids, clean=images, fields=fields)
-        check_tokens(shown, rollouts, token, processor)
-
-    check(good)
-    with pytest.raises(UserError, match=r"row 'b': its prompt has 7 .* 2 image\(s\) give 6"):
-        check([good[0], [9] * 7, [1]])
-    check([good[0], [9] * 7, [1]], fields={"pixel_values": None})  # another layout
-    check([good[0], [9] * 7, [1]], token=None)
-
-
-def test_line_says_what_one_waits_for():
-    logs = {"loss": 0.01234, "reward": 0.5, "learning_rate": 1e-6, "step_time": 3.21}
-    line = step_line(logs, 12, 200, 603.4)
-    assert line == "step 12/200  reward 0.5  loss 0.0123  s/step 3.21  left 0:10:03"
-    assert step_line({"eval_reward": 0.25}, 12, 200, 9.0) == "step 12/200  evaluation  reward 0.25"
-    assert step_line({"train_runtime": 61.2}, 200, 200, 0.0) == "step 200/200  trained in 0:01:01"
-
-
-def test_finite_check_names_step_and_value():
-    done, args = SimpleNamespace(global_step=3), SimpleNamespace(output_dir="runs/x")
-    require_finite(0.0, "loss", done, args)
-    with pytest.raises(NonFiniteError, match=r"step 4: the loss is nan.*step 3.*runs/x"):
-        require_finite(math.nan, "loss", done, args)
+@pytest.mark.parametrize(
+    ("settings", "batches", "total"),
+    [
+        ({"gradient_accumulation_steps": 2}, [1, 2, 3, 4], 8),
+        ({"gradient_accumulation_steps": 2, "num_iterations": 2}, [1, 1, 2, 2], 4),
+        ({"steps_per_generation": 4, "gradient_accumulation_steps": 1}, [1, 1, 1, 1], 2),
+        ({"steps_per_generation": 3, "gradient_accumulation_steps": 2}, [1, 1, 2, 3], 6),
+        ({"steps_per_generation": 1, "gradient_accumulation_steps": 4}, [1, 2, 3, 4], 8),
+    ],
+)
+def test_the_schedule_counts_batches_of_rollouts(tmp_path, settings, batches, total):
+    args = make(tmp_path, **settings).args
+    assert [batch_of_step(step, 8, args) for step in range(4)] == [(n, total) for n in batches]
