@@ -29,6 +29,16 @@ def test_vision_tokens_are_found_and_banned():
     assert ban_tokens({}, [], vllm=True) == {}
 
 
+def test_tokens_are_banned_in_the_words_of_the_engine():
+    banned = [7, 9]
+    changes = ban_tokens({"suppress_tokens": [5, 9]}, banned, vllm=False)
+    assert changes == {"suppress_tokens": [5, 7, 9]}
+    assert ban_tokens({}, banned, vllm=False) == {"suppress_tokens": banned}
+    bias = ban_tokens({"logit_bias": {5: 1.0}}, banned, vllm=True)["logit_bias"]
+    assert bias == {5: 1.0, 7: -100.0, 9: -100.0}
+    assert ban_tokens({}, [], vllm=True) == ban_tokens({}, [], vllm=False) == {}
+
+
 def test_pixel_limits_hold_for_sampling_and_scoring(tmp_path):
     rows = Dataset.from_list([{**tiny_rows(1)[0], "images": [tiny_image(0, 112, 112)]}])
     changes = {"num_generations": 2, "per_device_train_batch_size": 2}

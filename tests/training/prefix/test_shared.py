@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -12,7 +13,11 @@ from trl.trainer import grpo_trainer
 
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix import shared as shared_prefix
+from noisygrpo.training.prefix.layout import Prompts
+from noisygrpo.training.prefix.shared import SharedPrefix, shuffle_groups
+from prefix_scores import cut, head
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_families import IMAGE, tiny_batch, tiny_family
 from tiny_hints import hinted, lines, rows
 from tiny_trainer import build_trainer
 
@@ -207,3 +212,82 @@ def test_shared_prefixes_with_hints_give_the_same_update(tmp_path, batch):
     assert any(record["hint"] for record in results[0][0])
     for name, value in results[0][1].items():
         assert torch.allclose(value, results[1][1][name], atol=1e-5), name
+
+
+def prompts_of(ids, mask=None):
+    ids = torch.tensor(ids)
+    mask = torch.ones_like(ids) if mask is None else torch.tensor(mask)
+    return Prompts(ids, mask, torch.full((len(ids), 2), 9), torch.ones(len(ids), 2).long())
+
+
+@pytest.mark.parametrize(
+    ("batch", "images", "why"),
+    [
+        (prompts_of([[10, 11]] * 2), {}, None),
+        (prompts_of([[10, 11]] * 2), {"mm_token_type_ids": None, "num_images": [0, 0]}, None),
+        (prompts_of([[10, 11]] * 2), {"num_tiles": 1, "spatial_shapes": 1}, "holds num_tiles, spa"),
+        (prompts_of([[10, 11]] * 2, [[0, 1]] * 2), {}, "a prompt has a single token"),
+        (prompts_of([[10, 11, 12]], [[1, 0, 1]]), {}, "padding between its tokens"),
+        (prompts_of([[10, IMAGE], [10, 11]]), {}, "a prompt ends with an image"),
+    ],
+)
+def test_what_cannot_share_is_said_once(batch, images, why, caplog):
+    model = tiny_family("qwen2_5_vl")
+    kernel = {"kernel": "sdpa", "device": torch.device("cpu"), "autocast": nullcontext}
+    shared = SharedPrefix(model, None, **kernel, sharded=False, anyone=bool)
+    with caplog.at_level(logging.WARNING, logger=shared_prefix.__name__):
+        assert [shared.takes(model, batch, images) for _ in range(2)] == [why is None] * 2
+    assert len(caplog.records) == (why is not None) and (why or "") in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("seed", "sharded", "frozen"), [(0, False, True), (1, False, False), (0, True, False)]
+)
+def test_a_reference_shares_features_only_of_an_equal_tower(seed, sharded, frozen):
+    model, reference = tiny_family("qwen2_5_vl"), tiny_family("qwen2_5_vl", seed=seed)
+    head(model)
+    head(reference)
+    for one in (model, reference):
+        one.get_encoder(modality="image").requires_grad_(False)
+    kernel = {"kernel": "sdpa", "device": torch.device("cpu"), "autocast": nullcontext}
+    shared = SharedPrefix(model, reference, **kernel, sharded=sharded, anyone=bool)
+    shared.images.start(room=9)
+    batch, images = cut(tiny_batch("qwen2_5_vl", [1], [[3, 5]]))
+    with torch.no_grad():
+        for one in (model, reference):
+            log_probs, entropies, aux = shared.score(one, one, batch, images)
+            assert log_probs.shape == entropies.shape and aux is None
+    kept = shared.images.computed
+    assert kept == 1
+    shared.images.start(room=9)
+    with torch.no_grad():
+        shared.score(reference, reference, batch, images)
+    assert shared.images.computed - kept == int(frozen)
+
+
+def test_micro_batches_hold_whole_groups_with_their_pixels():
+    """Two groups of two; TRL draws one permutation, and so do we."""
+    scored = {
+        "prompt_ids": torch.tensor([[1], [1], [2], [2]]),
+        "advantages": torch.tensor([0.0, 1.0, 2.0, 3.0]),
+        "num_items_in_batch": torch.tensor(8),
+        "pixel_values": torch.arange(4)[:, None],
+        "image_grid_thw": torch.tensor([[1, 1, 1]] * 4),
+        "num_images": [1, 1, 1, 1],
+    }
+    torch.manual_seed(3)
+    drawn = torch.randperm(4).tolist()
+    torch.manual_seed(3)
+    parts = shuffle_groups(scored, 2, first=0, group=2)
+    firsts = list(dict.fromkeys(row // 2 for row in drawn))
+    assert [part["prompt_ids"].flatten().tolist() for part in parts] == [
+        [g + 1] * 2 for g in firsts
+    ]
+    rows = [row for group in firsts for row in drawn if row // 2 == group]
+    assert torch.cat([part["advantages"] for part in parts]).tolist() == rows
+    assert torch.cat([part["pixel_values"] for part in parts]).flatten().tolist() == rows
+    assert all(part["num_items_in_batch"] == 8 and len(part["num_images"]) == 2 for part in parts)
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    torch.randperm(4)
+    assert after == torch.rand(1)

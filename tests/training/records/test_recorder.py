@@ -2,11 +2,19 @@
 
 import json
 import math
+from collections import defaultdict, deque
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from noisygrpo.methods.advantages import bayesian_posterior
+from noisygrpo.methods.views import View
+from noisygrpo.training.batch import Batch, Weighed
+from noisygrpo.training.records.metrics import Clock
+from noisygrpo.training.records.recorder import Recorder
+from noisygrpo.training.rollout import Rollout
+from noisygrpo.training.views.show import Shown
 from tiny_trainer import by_index, length, make
 
 METRICS = [
@@ -95,3 +103,96 @@ def test_a_rollout_without_any_reward_is_counted_and_gets_no_advantage(tmp_path)
     for record in lines(tmp_path / "rollouts.jsonl"):
         if record["rollout_index"] == 1:
             assert record["reward"] is None and record["advantage"] == 0.0
+
+
+def recorder_of(folder, main=True, **changes):
+    """A recorder without a trainer."""
+    settings = {"output_dir": str(folder), "rollouts_format": "jsonl", "log_multimodal": True}
+    logs = {name: deque() for name in ("advantages", "prompt", "images")}
+    config = SimpleNamespace(**{**settings, **changes})
+    return Recorder(config, logs, defaultdict(list), Clock(), main, {2, 3})
+
+
+def batch_made(ids=((5, 2), (5, 6, 7)), level=0.3):
+    """A prompt's two rollouts, one of them noisy; the second is cut off and unscorable."""
+    rollouts = []
+    for index, completion in enumerate(ids):
+        row = {"example_id": "a", "prompt": "Q", "images": ["clean"]}
+        view = View(level * index)
+        rollouts.append(Rollout(row, index, view, 0, 4, "gaussian", completion_ids=completion))
+        rollouts[-1].rewards = {"right": 1.0 - index}
+    rollouts[0].reward, rollouts[0].advantage = 1.0, 0.5
+    rollouts[1].unscorable = True
+    return Batch(rollouts, True)
+
+
+def weighed():
+    rewards, levels = torch.tensor([[1.0, torch.nan]]), torch.tensor([[0.0, 0.3]])
+    lost = torch.tensor([False, True])
+    return Weighed(rewards, levels, torch.tensor([[0.5, 0.0]]), lost, torch.tensor([0.75]))
+
+
+def test_a_batch_is_written_with_its_metrics(tmp_path):
+    recorder = recorder_of(tmp_path)
+    recorder.logs["advantages"].extend([9.0, -1.0, -1.0])  # an earlier step's, and TRL's
+    recorder.batch(batch_made(), weighed(), step=4, part=0)
+    one, two = lines(tmp_path / "rollouts.jsonl")
+    assert (one["step"], one["advantage"], one["noise_level"], one["noise_seed"]) == (4, 0.5, 0, [])
+    assert not one["truncated"] and two["truncated"] and two["completion_tokens"] == 3
+    assert two["reward"] is None and two["unscorable"] and len(two["noise_seed"]) == 1
+    assert list(recorder.logs["advantages"]) == [9.0, 0.5, 0.0]
+    assert recorder.clock.tokens == 5
+    found = {name: values[0] for name, values in recorder.metrics.items()}
+    assert found["reward/level_0.0"] == 1.0 and "reward/level_0.3" not in found
+    assert found["advantage/unscorable"] == 0.5 and found["advantage/prior_driven"] == 1.0
+    recorder.add({"reward/level_0.0": 2.0})
+    assert recorder.metrics["reward/level_0.0"] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("part", "form", "main", "files"),
+    [
+        (0, "parquet", True, ["rollouts/step-000004.parquet"]),
+        (2, "parquet", True, ["rollouts/step-000004-2.parquet"]),
+        (0, "none", True, []),
+        (0, "jsonl", False, []),
+    ],
+)
+def test_where_rollouts_go(tmp_path, part, form, main, files):
+    recorder = recorder_of(tmp_path, main, rollouts_format=form)
+    recorder.batch(batch_made(), weighed(), step=4, part=part)
+    recorder.step({"loss": float("nan"), "step": 4})
+    written = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")]
+    assert sorted(written) == sorted([*files, *(["metrics.jsonl"] if main else [])])
+    assert recorder.clock.tokens == 5  # on every process
+    if main:
+        assert lines(tmp_path / "metrics.jsonl") == [{"loss": None, "step": 4}]
+
+
+@pytest.mark.parametrize("images", [True, False])
+def test_the_table_has_prompts_in_one_layout_and_images_with_views(tmp_path, images):
+    recorder, batch = recorder_of(tmp_path, log_multimodal=images), batch_made()
+    recorder.logs["prompt"].extend(["Q", [{"role": "user", "content": "Q"}]])
+    batch.shown = Shown([], [], [], [["clean"], ["view"]], {}, [["clean"]] * 2, [])
+    recorder.table(batch)
+    parts = [{"role": "user", "content": [{"type": "text", "text": "Q"}]}]
+    assert list(recorder.logs["prompt"]) == ["Q", parts]
+    assert list(recorder.logs["images"]) == ([["clean"], ["clean", "view"]] if images else [])
+
+
+def test_a_table_without_any_image(tmp_path):
+    recorder, batch = recorder_of(tmp_path), batch_made(level=0.0)
+    for row in batch.rows:
+        row["images"] = []
+    batch.shown = Shown([], [], [], None, {}, [[], []], [])
+    recorder.table(batch)
+    assert list(recorder.logs["images"]) == [[], []]
+
+
+@pytest.mark.parametrize("multimodal", [True, False])
+def test_a_run_shows_its_views_in_the_table_where_asked(tmp_path, multimodal):
+    changes = {"log_completions": True, "log_multimodal": multimodal, "max_steps": 1}
+    trainer = make(tmp_path, method="noisygrpo", **changes)
+    trainer.train()
+    counts = [len(images) for images in trainer._logs["images"]]
+    assert counts == ([1, 2, 2, 2] * 2 if multimodal else [])
