@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,6 +83,14 @@ def test_gaussian_has_the_schedules_mean_and_spread():
     assert seen.std() == pytest.approx(0.19409, abs=5e-3)
 
 
+def test_gaussian_noise_is_independent_between_pixels_and_channels():
+    noise = np.asarray(perturb(plain(128, 300), 0.3, 11), dtype=np.float64)
+    noise -= noise.mean()
+    for axis, count in ((0, 1), (1, 1), (2, 1), (2, 2)):
+        correlation = (noise * np.roll(noise, count, axis)).mean() / noise.var()
+        assert abs(correlation) < 0.02, (axis, count)  # 1 / 520 is its standard error
+
+
 def test_bytes_are_clamped_and_rounded():
     pixels = np.array([[[-0.5, 0.0, 0.4999], [0.5, 1.0, 3.0]]], dtype=np.float32)
     assert to_bytes(pixels).tolist() == [[[0, 0, 127], [128, 255, 255]]]
@@ -127,6 +137,33 @@ def test_patch_mask_covers_whole_cells_up_to_the_edges(height, width):
     half = np.asarray(perturb(picture(64, 64), 0.5, 5, "patch_mask"))
     cells = (half != np.asarray(picture(64, 64))).any(-1).reshape(8, 8, 8, 8).any((1, 3))
     assert cells.sum() == 32
+
+
+@pytest.mark.parametrize("kind", ["random_mask", "patch_mask"])
+def test_masks_take_the_colour_of_the_whole_picture(kind):
+    """Whatever is masked of a picture of two halves, it gets the mean of both."""
+    image = Image.new("RGB", (64, 64), (250, 100, 0))
+    image.paste((10, 0, 50), (0, 0, 64, 32))
+    for seed in range(5):
+        before, after = np.asarray(image), np.asarray(perturb(image, 0.2, seed, kind))
+        changed = after[(before != after).any(-1)]
+        assert len(changed) and (changed == (130, 50, 25)).all()
+
+
+def test_rotation_turns_both_ways_and_evenly():
+    """A bright spot right of the middle shows by how much the picture was turned."""
+    image = Image.new("RGB", (81, 81))
+    image.paste((255, 255, 255), (68, 38, 73, 43))
+    angles = []
+    for seed in range(1000, 1300):
+        spot = np.asarray(perturb(image, 0.25, seed, "rotation"), dtype=np.float64)[..., 0]
+        height, width = spot.shape
+        up = ((height - 1) / 2 - np.arange(height)) @ spot.sum(1)
+        right = (np.arange(width) - (width - 1) / 2) @ spot.sum(0)
+        angles.append(math.degrees(math.atan2(up, right)))
+    assert -45.5 < min(angles) < -43 and 43 < max(angles) < 45.5
+    assert np.mean(angles) == pytest.approx(0, abs=4.5)  # three standard errors
+    assert np.std(angles) == pytest.approx(45 / math.sqrt(3), abs=3)
 
 
 def test_rotation_grows_the_canvas_and_keeps_every_pixel():
