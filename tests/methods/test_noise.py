@@ -91,6 +91,14 @@ def test_gaussian_noise_is_independent_between_pixels_and_channels():
         assert abs(correlation) < 0.02, (axis, count)  # 1 / 520 is its standard error
 
 
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_noisy_picture_is_diffused_in_its_range_and_made_bytes(wrap):
+    image = picture()
+    pixels = np.asarray(image, dtype=np.float32) / 255
+    noisy = to_bytes(diffuse(pixels, 300, np.random.default_rng(5)), wrap=wrap)
+    assert np.array_equal(np.asarray(perturb(image, 0.3, 5, wrap=wrap)), noisy)
+
+
 def test_bytes_are_clamped_and_rounded():
     pixels = np.array([[[-0.5, 0.0, 0.4999], [0.5, 1.0, 3.0]]], dtype=np.float32)
     assert to_bytes(pixels).tolist() == [[[0, 0, 127], [128, 255, 255]]]
@@ -172,6 +180,23 @@ def test_rotation_grows_the_canvas_and_keeps_every_pixel():
     assert (turned.astype(float).sum() / 255 / 3) == pytest.approx(1800, rel=0.02)
     angles = [perturb(plain(9, 40), 0.01, seed, "rotation").size for seed in range(20)]
     assert max(max(size) for size in angles) <= 43  # 1.8 degrees at most
+
+
+def test_rotation_blends_neighbouring_pixels():
+    stripes = Image.fromarray(
+        np.repeat(np.arange(40, dtype=np.uint8) % 2 * 255, 40).reshape(40, 40)
+    )
+    values = np.unique(np.asarray(perturb(stripes, 0.25, 4, "rotation")))
+    assert len(values) > 20  # not black and white alone
+
+
+def test_crop_fill_reaches_every_place_and_stays_inside():
+    places = set()
+    for seed in range(200):
+        black = np.asarray(perturb(plain(255, 4), 0.5, seed, "crop_fill")).sum(-1) == 0
+        assert black.sum() == 4
+        places.add(tuple(np.argwhere(black)[0].tolist()))
+    assert places == {(top, left) for top in range(3) for left in range(3)}
 
 
 def test_crop_fill_blackens_one_rectangle():

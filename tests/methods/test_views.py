@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from noisygrpo.methods.noise import perturb
+from noisygrpo.methods.noise import SHARED, noise_seed, perturb
 from noisygrpo.methods.views import View, cross_hints, plan_views, view_seed
 
 
@@ -65,11 +65,21 @@ def test_split_shares_one_noisy_picture():
     assert len(set(seen("grid", levels=[0.5]))) == 4
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_image_has_its_own_noise_and_the_first_is_the_default(shared):
+    view, where = View(level=0.5, shared_noise=shared), (1, 2, "row")
+    seeds = [view_seed(view, *where, 3, image).entropy for image in range(3)]
+    rollout = SHARED if shared else 3
+    assert seeds == [noise_seed(*where, rollout, image).entropy for image in range(3)]
+    assert len(set(seeds)) == 3 and view_seed(view, *where, 3).entropy == seeds[0]
+
+
 def test_hints_multiply_the_plan():
     views = cross_hints(plan_views("grid", 2, levels=[0.0, 0.3]), [0.0, 0.5])
     assert views == [View(0.0, 0.0), View(0.3, 0.0), View(0.0, 0.5), View(0.3, 0.5)]
     plan = plan_views("split", 4, levels=[0.4])
     assert cross_hints(plan, [0.0]) == plan
+    assert cross_hints([View()], [1.0]) == [View(hint_ratio=1.0)]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +87,7 @@ def test_hints_multiply_the_plan():
     [
         ("spiral", 4, {}, "'spiral' is not one of clean, grid, uniform, split"),
         ("grid", 0, {"levels": [0.1]}, "group is 0"),
-        ("grid", 4, {}, "levels is empty"),
+        ("grid", 4, {}, "^levels is empty"),
         ("grid", 4, {"levels": [0.1, 0.2, 0.3]}, "3 do not divide a group of 4"),
         ("grid", 4, {"levels": [0.0, 1.2]}, r"1.2 is outside \[0, 1\]"),
         ("grid", 4, {"levels": [0.0], "clean": 1}, "clean=1 has no meaning"),
