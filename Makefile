@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed models-table check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed mutants models-table check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,15 @@ test-deepspeed: .venv-deepspeed/.stamp
 	test -x .venv-deepspeed/bin/python || $(PYTHON) -m venv .venv-deepspeed
 	.venv-deepspeed/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]' ninja setuptools wheel
 	.venv-deepspeed/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation 'deepspeed==0.19.8'
+	@touch $@
+
+# Small changes planted in methods/ and training/: do the tests notice? Half an hour on two cores (tests/mutants.py).
+mutants: .venv-mutants/.stamp
+	.venv-mutants/bin/python tests/mutants.py
+
+.venv-mutants/.stamp: pyproject.toml constraints.txt
+	test -x .venv-mutants/bin/python || $(PYTHON) -m venv .venv-mutants
+	.venv-mutants/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]' 'mutmut==3.8.1'
 	@touch $@
 
 # The table of docs/models.md, from the results of the families' tests.

@@ -168,6 +168,23 @@ def test_a_constant_group_gives_exactly_zero(name, dtype, value):
     assert (advantages == 0).all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_posterior_is_computed_in_float64_and_returned_as_the_rewards_are(dtype):
+    s, n = tensor((1, 0, 0.5, 0.25), (1, 1, 1, 1)), tensor(LEVELS, LEVELS).float()
+    result, exact = bayesian_posterior(s.to(dtype), n), bayesian_posterior(s, n.double())
+    assert torch.equal(result.advantages, exact.advantages.to(dtype))
+    assert torch.equal(result.gain, exact.gain.to(dtype))
+    assert torch.equal(bayesian_posterior(s, n).advantages, exact.advantages)
+
+
+@pytest.mark.parametrize("value", [0.1, 1.0])
+def test_a_constant_group_is_one_without_its_unscorable_completion(value):
+    s = tensor((value, value, NAN, value))
+    result = bayesian_posterior(s, tensor(LEVELS), constant_groups="zero")
+    assert result.advantages.tolist() == [[0] * 4] and result.gain.tolist() == [0]
+    assert group_normalize(s).tolist() == [[0] * 4]
+
+
 @pytest.mark.parametrize("name", ADVANTAGES)
 def test_unscorable_completions_drop_out(name):
     scored = tensor((1, 0, 2, 0))
@@ -243,9 +260,18 @@ def test_knobs_go_through_the_dictionary():
     [
         (lambda: group_normalize(torch.zeros(4)), r"shape \(4,\)"),
         (lambda: group_normalize(torch.zeros(1, 4, dtype=torch.long)), "dtype torch.int64"),
-        (lambda: group_normalize(tensor((1.0, float("inf")))), "infinity"),
+        (
+            lambda: group_normalize(tensor((1.0, float("inf")))),
+            "^rewards contain infinity; they must be finite, or NaN where unscorable",
+        ),
         (lambda: ADVANTAGES["bayesian"](tensor((1, 0))), "^the bayesian advantage needs levels"),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1,))), r"levels have shape \(1, 1\)"),
+        (
+            lambda: bayesian_posterior(
+                tensor((1, 0)), tensor((1, 0)), correct=torch.ones(2, dtype=torch.bool)
+            ),
+            r"correct have shape \(2,\), rewards \(1, 2\)",
+        ),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1, 0)), alpha=0), "alpha 0"),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1, 0)), r=-1), "r -1"),
         (

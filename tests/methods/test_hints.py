@@ -137,8 +137,9 @@ def test_hint_is_the_first_steps_joined():
     assert hint_prefix(steps, 0.5) == "Look. Count."
     assert hint_prefix(steps, 1.0) == "Look. Count. Two. Yes."
     assert hint_prefix([], 0.5) == ""
-    with pytest.raises(ValueError, match=r"hint ratio -0\.1"):
-        hint_prefix(steps, -0.1)
+    for ratio in (-0.1, 1.5):
+        with pytest.raises(ValueError, match=rf"hint ratio {ratio} is outside"):
+            hint_prefix(steps, ratio)
 
 
 MARKED = "We look. Step 1: Find b. Step 2:  Count it.\nStep 3: Two. Step 4: Yes."

@@ -7,6 +7,7 @@ from PIL import Image
 from noisygrpo.methods.noise import (
     NOISE_KINDS,
     SHARED,
+    address,
     alpha_bar,
     diffuse,
     noise_index,
@@ -102,6 +103,7 @@ def test_a_noisy_picture_is_diffused_in_its_range_and_made_bytes(wrap):
 def test_bytes_are_clamped_and_rounded():
     pixels = np.array([[[-0.5, 0.0, 0.4999], [0.5, 1.0, 3.0]]], dtype=np.float32)
     assert to_bytes(pixels).tolist() == [[[0, 0, 127], [128, 255, 255]]]
+    assert to_bytes(pixels).dtype == to_bytes(pixels, wrap=True).dtype == np.uint8
 
 
 @pytest.mark.parametrize("level", [0.05, 0.3])
@@ -243,6 +245,13 @@ def test_addresses_do_not_run_together():
     assert len(seeds) == 4
     # The value itself is fixed: a run resumed by a later release must draw the same noise.
     assert noise_seed(42, 7, "nlvr-dev-3", 5).entropy == GOLDEN_ENTROPY
+
+
+def test_any_text_is_an_address():
+    texts = ("", "row", "Größe 漢字", "half a pair: \ud800", "long" * 1000)
+    assert len({noise_seed(1, 2, text, 3).entropy for text in texts}) == len(texts)
+    purposes = ("noise", "level", "a purpose of more than sixteen letters")
+    assert len({address(purpose, 1, 2, "row", 3).entropy for purpose in purposes}) == 3
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])

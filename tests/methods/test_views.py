@@ -18,6 +18,8 @@ def test_grid_cycles_over_the_group():
     assert levels("grid", 4, levels=published) == published
     assert levels("grid", 8, levels=published) == published * 2
     assert levels("grid", 4, levels=published, scale=0.5) == [0.0, 0.15, 0.3, 0.45]
+    assert levels("grid", 2, levels=[1.0], scale=1.0) == [1.0, 1.0]
+    assert levels("grid", 1, levels=[0.3], scale=0.0) == [0.0]
 
 
 def test_uniform_keeps_the_first_clean_and_is_addressed():
@@ -32,8 +34,15 @@ def test_uniform_keeps_the_first_clean_and_is_addressed():
         assert all(a != b for a, b in zip(drawn[1:], other[1:], strict=True))
     assert levels("uniform", 8, **where, clean=3)[:3] == [0.0] * 3
     assert levels("uniform", 8, **where, scale=0.5)[1:] == [0.5 * level for level in drawn[1:]]
+    assert levels("uniform", 8) == levels("uniform", 8, seed=0, step=0, example_id="")
+    assert levels("uniform", 3, levels=[0.4, 0.4]) == [0.0, 0.4, 0.4]
     narrow = levels("uniform", 64, levels=[0.3, 0.4], **where)
     assert all(0.3 <= level <= 0.4 for level in narrow[1:])
+
+
+def test_uniform_levels_are_the_same_in_later_releases():
+    drawn = levels("uniform", 3, seed=42, step=7, example_id="nlvr-dev-3")
+    assert drawn == [0.0, 0.17431807092079188, 0.647634128802478]
 
 
 def test_uniform_levels_are_uniform():
@@ -89,7 +98,8 @@ def test_hints_multiply_the_plan():
         ("grid", 0, {"levels": [0.1]}, "group is 0"),
         ("grid", 4, {}, "^levels is empty"),
         ("grid", 4, {"levels": [0.1, 0.2, 0.3]}, "3 do not divide a group of 4"),
-        ("grid", 4, {"levels": [0.0, 1.2]}, r"1.2 is outside \[0, 1\]"),
+        ("grid", 4, {"levels": [0.0, 1.2]}, r"levels \[0.0, 1.2\]: 1.2 is outside \[0, 1\]"),
+        ("clean", 4, {"clean": 1}, "clean=1 has no meaning in plan 'clean'"),
         ("grid", 4, {"levels": [0.0], "clean": 1}, "clean=1 has no meaning"),
         ("uniform", 4, {"levels": [0.5]}, "none"),
         ("uniform", 4, {"levels": [0.5, 0.1]}, "low and high"),
