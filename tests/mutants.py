@@ -26,7 +26,7 @@ MUTMUT = Path(sys.executable).with_name("mutmut")
 SAMPLE, SEED = 150, 0
 
 # Tests that start processes of their own would multiply the time of every mutant they reach.
-LEFT_OUT = ["--ignore-glob=tests/*_process*.py", "--ignore=tests/methods/test_copyable.py"]
+LEFT_OUT = ["--ignore-glob=tests/training/*_process*.py", "--ignore=tests/methods/test_copyable.py"]
 
 
 def prepare(part: str) -> Path:
