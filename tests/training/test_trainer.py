@@ -72,3 +72,11 @@ def test_noise_fades_as_coefficient_and_mid_step_say(tmp_path, name, settings):
     coefficient, mid = (settings.get(f"noise_decay_{key}") for key in ("coefficient", "mid_step"))
     wanted = [0.5 * noise_scale(name, step, 3, coefficient, mid) for step in (1, 2, 3)]
     assert table(tmp_path, "noise_level")[::2, 3].tolist() == pytest.approx(wanted, abs=1e-12)
+
+
+def test_every_step_says_where_the_run_is(tmp_path, capsys):
+    make(tmp_path, max_steps=2).train()
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step ")]
+    assert [line.split()[1] for line in said] == ["1/2", "2/2", "2/2"]
+    assert all("reward 0.5" in line and "left 0:00:" in line for line in said[:2])
+    assert "trained in" in said[2]
