@@ -34,5 +34,5 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
     require_all_processes(SimpleNamespace(num_processes=1))
     monkeypatch.setenv("WORLD_SIZE", "2")
     require_all_processes(SimpleNamespace(num_processes=2))
-    with pytest.raises(UserError, match="started 2 processes, of which 1 work together.*use_cpu"):
+    with pytest.raises(UserError, match=r"started 2 processes, of which 1 work together.*use_cpu"):
         require_all_processes(SimpleNamespace(num_processes=1))
