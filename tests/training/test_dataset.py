@@ -87,3 +87,13 @@ def test_data_without_hints_is_refused(tmp_path, case):
 
 def test_plain_grpo_asks_for_no_reasoning(tmp_path):
     make(tmp_path, tiny_rows(4).remove_columns("reasoning"), (by_index,), max_steps=1).train()
+
+
+@pytest.mark.parametrize(("short", "said"), [([], 0), (["row-1"], 1)])
+def test_rows_with_too_little_reasoning_are_counted(tmp_path, caplog, short, said):
+    rows = tiny_rows(3)
+    texts = ["One." if name in short else "One. Two. Three." for name in rows["example_id"]]
+    rows = rows.remove_columns("reasoning").add_column("reasoning", texts)
+    make(tmp_path, rows, method="hint_grpo", hint_levels=3)
+    assert caplog.text.count("1 of 3 rows have too little reasoning") == said
+    assert caplog.text.count("too little") == said

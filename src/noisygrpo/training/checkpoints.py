@@ -101,6 +101,8 @@ class Saving:
         """Begin with none."""
         self.folder: str | None = None
         """The folder that takes the place of the run's while one is written."""
+        self.beside: dict[str, str] = {}
+        """Names and texts of files that every checkpoint holds besides."""
 
     @contextmanager
     def whole(
@@ -134,9 +136,11 @@ class Saving:
             self.folder = None
         accelerator.wait_for_everyone()
         if args.should_save:
+            written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
             if isinstance(processor, ProcessorMixin):
-                name = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-                readable_everywhere(unfinished / name, processor)
+                readable_everywhere(written, processor)
+            for name, text in self.beside.items():
+                (written / name).write_text(text, encoding="utf-8")
             _finish(Path(folder), unfinished, args, state)
         accelerator.wait_for_everyone()
 

@@ -44,7 +44,7 @@ from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
-from noisygrpo.training.sharding import keep_output_dtype
+from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
 from noisygrpo.training.views.show import show
@@ -92,6 +92,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def create_accelerator_and_postprocess(self) -> None:
         """Make TRL's accelerator; log-probs of sharded models keep their precision."""
         super().create_accelerator_and_postprocess()
+        require_all_processes(self.accelerator)
         keep_output_dtype(self.accelerator.state)
 
     # ---- a batch of rollouts: plan, ..., advantage, record ----

@@ -2,9 +2,11 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from PIL import Image
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -23,7 +25,7 @@ from prefix_scores import (
 )
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 from tiny_families import tiny_batch, tiny_family
-from tiny_trainer import build_trainer
+from tiny_trainer import build_trainer, make
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
@@ -88,3 +90,39 @@ def test_a_frozen_towers_images_are_encoded_once_a_step(tmp_path):
     # and two current passes over 4 parts
     images = sum(trainer._buffered_inputs[part]["num_images"][0] for part in range(4)) // 2
     assert trainer._scorer.shared.images.computed == images > 0
+
+
+def picture(dot):
+    """Black, with a white dot where no corner of a patch is, and so in no small sample of it."""
+    pixels = np.zeros((56, 56, 3), dtype=np.uint8)
+    pixels[3:11, 3:11] = 255 * dot
+    pixels[17:25, 31:39] = 255 * dot
+    return Image.fromarray(pixels)
+
+
+def alike():
+    """Two rows alike but for the picture, and one whose two pictures are these."""
+    data = tiny_rows(3)
+    pictures = [[picture(0)], [picture(1)], [picture(1), picture(0)]]
+    prompt = data[0]["prompt"]
+    return data.map(
+        lambda row, index: {"images": pictures[index], "prompt": prompt}, with_indices=True
+    )
+
+
+def train(folder, shared):
+    batch = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 3, "max_steps": 1}
+    tower = {"freeze_vision_tower": True, "shared_prefix": shared}
+    trainer = make(folder, alike(), optim="sgd", learning_rate=1.0, **batch, **tower)
+    trainer.train()
+    return trainer
+
+
+def test_images_that_begin_alike_keep_their_own_features(tmp_path):
+    """Row after row goes through a model with equal prompts, so only features tell them apart."""
+    by_rows, shared = (train(tmp_path / str(shared), shared) for shared in (False, True))
+    assert shared.state.log_history[0]["grad_norm"] > 0.01
+    for (name, one), two in zip(
+        by_rows.model.named_parameters(), shared.model.parameters(), strict=True
+    ):
+        assert torch.allclose(one, two, atol=1e-6), name
