@@ -167,8 +167,7 @@ def score_groups(
     Args:
         model: TRL's model, in its wrappers, with its head fused by TRL.
         states: of the model inside.
-        batch: the rows; ``regular``.
-        images: what TRL's batch holds of their images, without ``None``.
+        batch, images: the rows, ``regular``, and what TRL's batch holds of theirs, without None.
         frozen: the store of image features, if the vision tower is frozen.
     """
     groups = find_groups(batch, images)
@@ -193,8 +192,7 @@ def score_groups(
         flat = values.new_zeros(batch.completion_ids.numel()).scatter(0, target, values[0])
         return flat.view_as(batch.completion_ids)
 
-    entropy = output.entropy
-    return by_row(output.log_probs), None if entropy is None else by_row(entropy)
+    return by_row(output.log_probs), None if output.entropy is None else by_row(output.entropy)
 
 
 def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,12 +42,11 @@ def plan_batch(
     that all that follows does its work once per group.
 
     Args:
-        config: the run's settings.
+        config, step, scale: of the run; the optimizer step, from 1, is part of the noise's address,
+            and the factor on every level comes from the decay schedule.
         rows: this process's rows, in order; one without ``example_id`` gets one (``row_id``).
         first: position of the first of them in the batch over all processes.
         group: G, the number of rollouts per prompt.
-        step: optimizer step, from 1; part of the noise's address.
-        scale: factor on every level, from the decay schedule.
         clean: whether every rollout sees the clean image (evaluation).
     """
     rollouts = []
