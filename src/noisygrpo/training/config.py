@@ -14,7 +14,14 @@ from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.training.config_checks import check_batch, validate
+from noisygrpo.schema import hints_of
+from noisygrpo.training.config_checks import (
+    COMPARED,
+    check_batch,
+    check_types,
+    choose_precision,
+    validate,
+)
 
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {},
@@ -162,8 +169,10 @@ class NoisyGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
+        check_types(vars(self), {name: _HINTS[name] for name in [*OWN_FIELDS, *COMPARED]})
         self._take_method()
         check_batch(self)
+        choose_precision(self)
         try:
             super().__post_init__()
         except UserError:
@@ -197,7 +206,7 @@ class NoisyGRPOConfig(GRPOConfig):
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)
-            args = GRPOConfig(f"{path.split('/')[-1]}-GRPO")
+            return cls(f"{path.split('/')[-1]}-GRPO")
         config = object.__new__(cls)  # TRL's values are checked and completed already
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
         config.__dict__ |= defaults | vars(args)
@@ -220,3 +229,5 @@ OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
     field.name for field in fields(GRPOConfig)
 }
 """Fields that TRL's configuration has not."""
+
+_HINTS = hints_of(NoisyGRPOConfig)

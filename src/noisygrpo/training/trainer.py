@@ -69,6 +69,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     args: NoisyGRPOConfig
     _step: int
     _buffered_inputs: Any
+    _batch: Batch | None = None  # the one in the making; None outside of it
 
     def __init__(
         self,
@@ -86,12 +87,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
         prompt and images. ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
-        dataset.check(train_dataset, config)
-        self._batch: Batch | None = None  # the one in the making; None outside of it
+        dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
+        parts.refuse_turns(self)
         dataset.refuse_sharded(self.accelerator.state, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)
@@ -115,7 +116,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
             output |= batch.token_types(output, prompt + completion, completion)
             if self.args.log_completions:
-                self._recorder.table(batch, images=self.log_multimodal)
+                self._recorder.table(batch, images=self.args.log_multimodal)
             if batch.training:
                 self._finish(batch, output)
         return output
@@ -161,9 +162,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
         if self._batch is None:
             return super()._generate(prompts)
-        self._batch.prompts = prompts
+        self._batch.take_prompts(prompts, made=self.environment_factories is not None)
         ids, completion_ids, mask, completions, *rest = super()._generate(prompts)
-        ids, completions = self._batch.take_completions(ids, completion_ids, completions)
+        ids, completions = self._batch.take_completions(ids, completion_ids, mask, completions)
         refuse_vision_tokens(self._batch.rollouts, self._banned)
         return (ids, completion_ids, mask, completions, *rest)
 
@@ -182,6 +183,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch = self._batch
         if batch is None or batch.shown is None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *more, **kw)
+        if prompt_ids is not batch.shown.ids:  # a tool has answered, in a batch of clean views
+            return self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
         images = batch.shown.images if self.use_vllm else images
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
@@ -214,6 +217,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         completion_ids_list: Any,
     ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
+        if batch is not None:
+            inputs = batch.reward_rows(inputs)
         if batch is not None and batch.attempts:
             said = [attempt.reward for attempt in batch.attempts]
             calculate = partial(self._selecting.repeat, said, calculate)
