@@ -53,6 +53,8 @@ SIGNATURES = {
     transformers.Trainer._get_grad_norm: ["self", "model", "grad_norm"],
     transformers.Trainer._load_from_checkpoint: ["self", "resume_from_checkpoint", "model"],
     transformers.Trainer._load_best_model: ["self"],
+    transformers.Trainer._get_output_dir: ["self", "trial"],
+    GRPOTrainer._save_checkpoint: ["self", "model", "trial"],
     transformers.Trainer.create_accelerator_and_postprocess: ["self"],
     RepeatSampler.__init__: [
         "self",

@@ -16,6 +16,7 @@ from noisygrpo.models.loading import (
     load_config,
     load_model,
 )
+from noisygrpo.models.saving import save_everywhere
 from noisygrpo.models.spec import ModelSpec
 
 
@@ -53,8 +54,7 @@ def merge_adapter(
     temporary = folder.with_name(folder.name + ".tmp")
     if temporary.exists():
         shutil.rmtree(temporary)
-    model.save_pretrained(temporary)
-    load_any_processor(spec).save_pretrained(temporary)
+    save_everywhere(model, load_any_processor(spec), temporary)
     if folder.exists():
         folder.rmdir()
     temporary.rename(folder)

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from noisygrpo.data.sources import DataSpec
+from noisygrpo.data.spec import DataSpec
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.schema import Raw, checked, hints_of, nearest, read_yaml
@@ -131,7 +131,7 @@ def parse_recipe(document: Mapping[str, Any], name: str = "recipe") -> Recipe:
         method=str(method),
         data=_data_spec(document),
         rewards=[{"name": item} if isinstance(item, str) else item for item in rewards or []],
-        training=checked(document.get("training"), _training_hints(), "training"),
+        training=checked(_training(document), _training_hints(), "training"),
         evaluation=None if evaluation is None else _evaluation_spec(evaluation),
     )
 
@@ -169,6 +169,17 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
     scale = spec.text_bias_scale
     require(scale >= 0, f"evaluation.text_bias_scale: {scale}, allowed is 0 (off) or more")
     return spec
+
+
+def _training(document: Mapping[str, Any]) -> Any:
+    """The section ``training``; refuses the field that other trainers have for long prompts."""
+    section = document.get("training")
+    require(
+        not isinstance(section, Mapping) or "max_prompt_length" not in section,
+        "training.max_prompt_length is not a field: prompts are never cut; "
+        "data.max_prompt_tokens leaves rows with longer ones out",
+    )
+    return section
 
 
 def _training_hints() -> dict[str, Any]:

@@ -28,7 +28,9 @@ def describe(prepared: Prepared) -> list[str]:
     )
     source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
-    lines += [("views", views_line(config)), ("data", source), ("rewards", rewards)]
+    lines += [("views", views_line(config)), ("data", source)]
+    lines += [("", line) for line in prepared.data_report]
+    lines.append(("rewards", rewards))
     if config.hinted:
         lines.append(("hints", f"{config.hint_levels} levels, {config.hint_selection}"))
     lines += [

@@ -5,6 +5,7 @@ What a run's folder holds:
 ===========================  ===================================================================
 ``recipe.yaml``              the recipe with all overrides and defaults; it trains as it is
 ``environment.json``         versions, devices, and the command's arguments
+``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
@@ -31,8 +32,10 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_any_processor, load_model
-from noisygrpo.models.vllm_versions import require_vllm
+from noisygrpo.models.loading import adapter_base, load_model
+from noisygrpo.models.processor_facts import FACTS_FILE, compare_facts, write_facts
+from noisygrpo.models.saving import readable_everywhere
+from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table
@@ -74,9 +77,14 @@ def train(
     prepared = prepare(recipe, str(folder))
     check_parts(prepared)
     if main:
+        if (line := untested_line()) is not None:
+            say(line, error=True)
         say("\n".join(describe(prepared)))
         open_folder(folder, recipe, fresh=not resume)
     trainer = make_trainer(prepared)
+    if main:
+        compare_facts(folder, trainer.processing_class)
+        write_facts(folder, trainer.processing_class)
     before = evaluate(prepared, trainer, "before")
     trainer.train(resume_from_checkpoint=checkpoint)
     save_checkpoint(trainer, folder / "checkpoint")
@@ -155,7 +163,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
         prepared.rewards,
         config,
         prepared.train,
-        processing_class=load_any_processor(spec),
+        processing_class=prepared.processor,
         peft_config=prepared.lora,
     )
 
@@ -203,6 +211,7 @@ def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
     trainer.save_model(str(temporary))
     trainer.accelerator.wait_for_everyone()
     if main:
+        readable_everywhere(temporary, trainer.processing_class)
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
@@ -237,6 +246,7 @@ CONTENTS = {
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
     ENVIRONMENT_FILE: "versions, devices, arguments",
+    FACTS_FILE: "which processor made tokens and pixels",
 }
 
 
