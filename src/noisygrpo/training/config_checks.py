@@ -18,7 +18,6 @@ from noisygrpo.methods.hints import SELECTIONS, STYLES
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
-
 from noisygrpo.schema import describe, fits
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def check_batch(config: "NoisyGRPOConfig") -> None:
     """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
     group = config.num_generations
     require(
-        isinstance(group, int) and group >= 2,
+        group is not None and group >= 2,
         f"num_generations: {group!r}; a group needs at least 2 rollouts",
     )
     if config.generation_batch_size is not None:

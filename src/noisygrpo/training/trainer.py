@@ -39,7 +39,7 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
-from noisygrpo.training.model import prepare_vision, refreeze
+from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
@@ -63,6 +63,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         reward_funcs: Any = None,
         args: GRPOConfig | None = None,
         train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
         *more: Any,
         **kwargs: Any,
     ) -> None:
@@ -77,7 +79,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._saving = checkpoints.Saving()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
-        super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
+        processor = processing_class or default_processor(model, config)
+        given = reward_funcs, config, train_dataset, eval_dataset, processor
+        super().__init__(model, *given, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse_turns(self)
         dataset.refuse_sharded(self.accelerator.state, train_dataset)
@@ -197,11 +201,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             return self._selecting.ask(super()._calculate_rewards, *inputs)
 
     def _calculate_rewards(
-        self,
-        inputs: list[Any],
-        prompts: list[Any],
-        completions: list[Any],
-        completion_ids_list: Any,
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
     ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
         if batch is not None:

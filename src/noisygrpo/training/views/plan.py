@@ -50,7 +50,7 @@ def plan_batch(
         scale: factor on every level, from the decay schedule.
         clean: every rollout sees the clean image (evaluation).
     """
-    rollouts = []
+    rollouts: list[Rollout] = []
     shared: dict[str, Any] = {}
     derived, views = "", [CLEAN]
     for place, row in enumerate(rows, start=first):
