@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError
+from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
 from tiny_trainer import build_trainer, by_index, length, make
 
@@ -102,6 +103,19 @@ def test_wrong_data_is_refused_before_training(tmp_path, case):
     rows, message = WRONG_DATA[case]
     with pytest.raises(UserError, match=message):
         make(tmp_path, rows, method="noisygrpo")
+
+
+def test_what_only_noise_needs_is_not_asked_of_others(tmp_path):
+    twice = Dataset.from_list([{**row, "example_id": "same"} for row in tiny_rows(2)])
+    nameless = tiny_rows(2).remove_columns("example_id").add_column("example_id", [None] * 2)
+    make(tmp_path, twice)
+    make(tmp_path, nameless, method="noisygrpo")
+
+
+def test_other_settings_than_trls_are_refused_by_name(tmp_path):
+    model, processor = tiny_qwen25vl()
+    with pytest.raises(UserError, match="args: dict is not a NoisyGRPOConfig"):
+        NoisyGRPOTrainer(model, length, {"seed": 1}, tiny_rows(2), processing_class=processor)
 
 
 def test_weights_must_fit_the_rewards(tmp_path):

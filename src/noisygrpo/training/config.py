@@ -201,12 +201,19 @@ class NoisyGRPOConfig(GRPOConfig):
         Args:
             args: returned as it is if it is ours; None is TRL's defaults.
             model: a model, or a path; with ``args`` None it names the output folder, as in TRL.
+
+        Raises:
+            UserError: ``args`` is something else.
         """
         if isinstance(args, cls):
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)
             return cls(f"{path.split('/')[-1]}-GRPO")
+        require(
+            isinstance(args, GRPOConfig),
+            f"args: {type(args).__name__} is not a NoisyGRPOConfig or a trl.GRPOConfig",
+        )
         config = object.__new__(cls)  # TRL's values are checked and completed already
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
         config.__dict__ |= defaults | vars(args)

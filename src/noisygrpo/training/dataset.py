@@ -55,8 +55,8 @@ def check_dataset(
         asks: whether its rows must hold the prompts.
 
     Raises:
-        UserError: for a missing column, an empty data set, example ids that are not unique, noisy
-            views of data without images, or hints from data without reasoning.
+        UserError: for a missing column, an empty data set, noisy views of data without images
+            or with example ids that are not unique, or hints from data without reasoning.
     """
     if not isinstance(dataset, Dataset):
         require(
@@ -75,7 +75,7 @@ def check_dataset(
         not config.noisy or "images" in columns or "image" in columns,
         f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
     )
-    if "example_id" in columns:
+    if config.noisy and "example_id" in columns:
         ids = Counter(str(known) for known in dataset["example_id"] if known is not None)
         for example_id, count in ids.most_common(1):
             require(
