@@ -67,6 +67,20 @@ def test_all_levels_zero_is_not_noisy(tmp_path):
     assert not config.noisy
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"view_plan": "split", "noise_levels": [0.5], "num_generations": 2},
+        {"view_plan": "split", "noise_levels": [0.5], "clean_rollouts": 3},
+        {"view_plan": "uniform", "clean_rollouts": 0},
+        {"view_plan": "uniform", "noise_levels": [0.4, 0.4], "num_generations": 2},
+        {"view_plan": "grid", "noise_levels": [0.3, 0.4], "num_generations": 2},
+    ],
+)
+def test_two_levels_in_a_group_are_a_prior(tmp_path, changes):
+    assert make(tmp_path, advantage="bayesian", **changes).noisy
+
+
 WRONG = {
     "unknown method": ({"method": "nosygrpo"}, ["method", "nosygrpo", "noisygrpo"]),
     "unknown plan": ({"view_plan": "grit"}, ["view_plan", "grit", "grid"]),

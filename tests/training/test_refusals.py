@@ -118,6 +118,16 @@ def test_other_settings_than_trls_are_refused_by_name(tmp_path):
         NoisyGRPOTrainer(model, length, {"seed": 1}, tiny_rows(2), processing_class=processor)
 
 
+@pytest.mark.parametrize(("short", "said"), [([], 0), (["row-1"], 1)])
+def test_rows_with_too_little_reasoning_are_counted(tmp_path, caplog, short, said):
+    rows = tiny_rows(3)
+    texts = ["One." if name in short else "One. Two. Three." for name in rows["example_id"]]
+    rows = rows.remove_columns("reasoning").add_column("reasoning", texts)
+    make(tmp_path, rows, method="hint_grpo", hint_levels=3)
+    assert caplog.text.count("1 of 3 rows have too little reasoning") == said
+    assert caplog.text.count("too little") == said
+
+
 def test_weights_must_fit_the_rewards(tmp_path):
     with pytest.raises(ValueError, match=r"reward weights \(1\).*reward functions \(2\)"):
         make(tmp_path, rewards=(by_index, length), weights=[1.0])

@@ -91,7 +91,7 @@ def test_scoring_takes_what_we_pass():
 def test_choices_are_trls():
     source = inspect.getsource(grpo_trainer)
     ours = {"noise_kind", "advantage", "constant_groups", "rollouts_format"}
-    ours |= {"shared_prefix_kernel"}
+    ours |= {"shared_prefix_kernel", "reward_missing"}
     for name in CHOICES.keys() - ours - {"hint_selection", "hint_style", "hint_place"}:
         assert all(f'"{choice}"' in source for choice in CHOICES[name]), name
 

@@ -17,6 +17,7 @@ from noisygrpo.models.loading import (
     load_model,
 )
 from noisygrpo.models.saving import save_everywhere
+from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
 
 
@@ -57,5 +58,5 @@ def merge_adapter(
     save_everywhere(model, load_any_processor(spec), temporary)
     if folder.exists():
         folder.rmdir()
-    temporary.rename(folder)
+    seal(temporary, folder)
     return folder

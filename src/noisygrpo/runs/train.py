@@ -35,6 +35,7 @@ from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_model
 from noisygrpo.models.processor_facts import FACTS_FILE, compare_facts, write_facts
 from noisygrpo.models.saving import readable_everywhere
+from noisygrpo.models.sealed import seal
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
@@ -43,6 +44,7 @@ from noisygrpo.runs.console import describe
 from noisygrpo.runs.environment import environment
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.terminal import say
+from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 RECIPE_FILE = "recipe.yaml"
@@ -202,7 +204,12 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
 
 
 def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
-    """Write model and processor, then rename: the folder is whole or absent."""
+    """Write model and processor under another name, and seal them; see ``models.sealed``.
+
+    Raises:
+        NonFiniteError: the weights are not numbers any more; nothing is written.
+    """
+    require_finite_weights(trainer.model, trainer.state)
     temporary = folder.with_name(folder.name + ".tmp")
     main = trainer.accelerator.is_main_process
     if main and temporary.exists():
@@ -212,9 +219,7 @@ def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
     trainer.accelerator.wait_for_everyone()
     if main:
         readable_everywhere(temporary, trainer.processing_class)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        seal(temporary, folder)
 
 
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:

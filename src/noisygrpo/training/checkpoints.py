@@ -35,13 +35,20 @@ import torch
 from accelerate.utils import is_peft_model
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    ProcessorMixin,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
 from noisygrpo.errors import require
+from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.records.rollouts import (
@@ -106,6 +113,8 @@ class Saving:
         """Begin with none."""
         self.folder: str | None = None
         """The folder that takes the place of the run's while one is written."""
+        self.beside: dict[str, str] = {}
+        """Names and texts of files that every checkpoint holds besides."""
 
     @contextmanager
     def whole(
@@ -115,13 +124,14 @@ class Saving:
         args: TrainingArguments,
         state: TrainerState,
         accelerator: Accelerator,
+        processor: Any,
     ) -> Iterator[None]:
         """Within this context all processes write a checkpoint; then it gets its name.
 
         Args:
             folder: of the run.
-            model, args, state, accelerator: the trainer's; the state is written again, with the
-                names as they are now.
+            model, args, state, accelerator, processor: the trainer's; the state is written again,
+                with the names as they are now.
 
         Raises:
             NonFiniteError: the weights are not numbers any more; nothing is written.
@@ -138,6 +148,11 @@ class Saving:
             self.folder = None
         accelerator.wait_for_everyone()
         if args.should_save:
+            written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+            if isinstance(processor, ProcessorMixin):
+                readable_everywhere(written, processor)
+            for name, text in self.beside.items():
+                (written / name).write_text(text, encoding="utf-8")
             _finish(Path(folder), unfinished, args, state)
         accelerator.wait_for_everyone()
 

@@ -19,6 +19,7 @@ from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
 from noisygrpo.schema import describe, fits
+from noisygrpo.training.outcomes import MISSING
 
 if TYPE_CHECKING:
     from noisygrpo.training.config import NoisyGRPOConfig
@@ -32,6 +33,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "hint_place": ("answer", "question"),
     "advantage": tuple(ADVANTAGES),
     "constant_groups": CONSTANT_GROUPS,
+    "reward_missing": MISSING,
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
     # TRL's own, which it would only miss in the first step.

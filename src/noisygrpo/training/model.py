@@ -8,6 +8,7 @@ from transformers import AutoConfig, ProcessorMixin
 from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.models.loading import load_any_processor
+from noisygrpo.models.processors import prepare_processor
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.models.torchvision import has_torchvision
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
@@ -65,6 +66,8 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
         UserError: if model or processor lack what the config asks for.
     """
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
+    if isinstance(processor, ProcessorMixin):
+        prepare_processor(processor)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     if config.freeze_vision_tower:  # with what an adapter put into it
         freeze_vision_tower(core_model(model))

@@ -14,6 +14,7 @@ from noisygrpo.errors import require
 from noisygrpo.training.advantage import check_correct
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
@@ -91,8 +92,13 @@ def several_turns(trainer: Any) -> bool:
     return bool(trainer.tools) or trainer.environment_factories is not None
 
 
-def refuse_turns(trainer: Any) -> None:
-    """Raise ``UserError`` where views or hints, made for one turn, meet what samples otherwise."""
+def refuse(trainer: Any, data: Any) -> None:
+    """Raise ``UserError`` for what cannot go together.
+
+    Views and hints, made for one turn, with what samples otherwise; sharded weights with ``data``
+    of which some rows have images and some have none.
+    """
+    refuse_sharded(trainer.accelerator.state, data)
     args = trainer.args
     for name, used in (("view_plan", args.noisy), ("hint_levels", args.hinted)):
         require(

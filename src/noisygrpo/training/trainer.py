@@ -40,10 +40,11 @@ from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
+from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
-from noisygrpo.training.sharding import keep_output_dtype
+from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
 from noisygrpo.training.views.show import show
@@ -77,14 +78,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
-        self._saving = checkpoints.Saving()
+        self._saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
-        processor = processing_class or default_processor(model, config)
-        given = reward_funcs, config, train_dataset, eval_dataset, processor
-        super().__init__(model, *given, *more, **kwargs)
+        data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
+        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
-        parts.refuse_turns(self)
-        dataset.refuse_sharded(self.accelerator.state, train_dataset)
+        parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
@@ -96,6 +95,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def create_accelerator_and_postprocess(self) -> None:
         """Make TRL's accelerator; log-probs of sharded models keep their precision."""
         super().create_accelerator_and_postprocess()
+        require_all_processes(self.accelerator)
         keep_output_dtype(self.accelerator.state)
 
     # ---- a batch of rollouts: plan, ..., advantage, record ----
@@ -174,10 +174,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch = self._batch
         if batch is None or batch.shown is None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *more, **kw)
-        if prompt_ids is not batch.shown.ids:  # a tool has answered, in a batch of clean views
-            return self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
-        # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
-        images = batch.shown.images if self.use_vllm else images
+        # vLLM processes images itself: the views', until a tool answers, which is for clean views.
+        if self.use_vllm and prompt_ids is batch.shown.ids:
+            images = batch.shown.images
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
@@ -206,15 +205,16 @@ class NoisyGRPOTrainer(GRPOTrainer):
         calculate, batch = super()._calculate_rewards, self._batch
         if batch is not None:
             inputs = batch.reward_rows(inputs)
-        if batch is not None and batch.attempts:
-            said = [attempt.reward for attempt in batch.attempts]
-            calculate = partial(self._selecting.repeat, said, calculate)
+            if batch.attempts:
+                calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
             require_finite_rewards(rewards, self.reward_func_names)
-        if batch is not None:
-            batch.rewards = rewards
-        return rewards
+        if batch is None or not batch.training:
+            return rewards
+        how = self.num_generations, self.args.reward_missing, self._named
+        batch.rewards, batch.lost = settle(rewards, self.reward_func_names, *how)
+        return batch.rewards
 
     # ---- score: old, reference and current log-probs, on the clean image ----
 
@@ -283,8 +283,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._saving.folder or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        parts = self.model, self.args, self.state, self.accelerator
-        with self._saving.whole(self._get_output_dir(trial), *parts):
+        what = self.model, self.args, self.state, self.accelerator, self.processing_class
+        with self._saving.whole(self._get_output_dir(trial), *what):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

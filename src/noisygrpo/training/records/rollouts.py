@@ -120,6 +120,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "truncated": len(ids) == 0 or ids[-1] not in end_tokens,
         "rewards": rollout.rewards,
         "reward": rollout.reward,
+        "unscorable": rollout.unscorable,
         "advantage": rollout.advantage,
     }
     return line | {"turns": rollout.turns} if turns else line
