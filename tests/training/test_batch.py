@@ -29,12 +29,12 @@ def test_turns_have_the_form_of_the_prompts():
 def test_completions_are_entered_with_the_prompt_that_is_scored(said):
     """A view of another size has another prompt; what is scored is that of the clean image."""
     batch = Batch(rollouts(1), True, ["Q"], shown([[1, 2]], sampled=[[1, 9, 9, 2]]))
-    ids, completions = batch.take_completions([[1, 9, 9, 2]], [[5]], [said])
+    ids, completions = batch.take_completions([[1, 9, 9, 2]], [[5]], None, [said])
     (one,) = batch.rollouts
     assert ids == [[1, 2]] and completions == [said]
     assert (one.prompt_ids, one.completion_ids, one.completion) == ([1, 2], [5], "text")
     before = Batch(rollouts(1), False, ["Q"])  # nothing was shown: TRL's own prompt
-    assert before.take_completions([[7]], [[5]], [said])[0] == [[7]]
+    assert before.take_completions([[7]], [[5]], None, [said])[0] == [[7]]
 
 
 def hinted(log_probs):
@@ -53,9 +53,9 @@ def test_hints_are_taken_for_what_was_sampled(log_probs):
     ids, kept = batch.take_hints(chosen)
     assert ids == [[5], [6, 7]] and batch.hinted and batch.rollouts == chosen
     assert kept is None if log_probs[0] is None else kept == list(log_probs)
-    assert [row["hint"] for row in batch.rows] == ["", "h"]
-    assert [row["hint_ratio"] for row in batch.rows] == [0.0, 0.5]
-    prompts, completions = batch.take_completions([[1, 2], [3]], ids, ["e", "fg"])
+    given = batch.reward_rows(batch.rows)
+    assert [(row["hint"], row["hint_ratio"]) for row in given] == [("", 0.0), ("h", 0.5)]
+    prompts, completions = batch.take_completions([[1, 2], [3]], ids, None, ["e", "fg"])
     assert prompts == [[1, 2], [3, 8]] and completions == ["e", "hfg"]
     types = {"token_type_ids": torch.tensor([[1, 0, 0, 0], [0, 1, 0, 0]])}
     moved = batch.token_types({**types, "mm_token_type_ids": None}, width=4, completion=2)

@@ -97,3 +97,10 @@ def test_rows_with_too_little_reasoning_are_counted(tmp_path, caplog, short, sai
     make(tmp_path, rows, method="hint_grpo", hint_levels=3)
     assert caplog.text.count("1 of 3 rows have too little reasoning") == said
     assert caplog.text.count("too little") == said
+
+
+def test_what_only_noise_needs_is_not_asked_of_others(tmp_path):
+    twice = Dataset.from_list([{**row, "example_id": "same"} for row in tiny_rows(2)])
+    nameless = tiny_rows(2).remove_columns("example_id").add_column("example_id", [None] * 2)
+    make(tmp_path, twice)
+    make(tmp_path, nameless, method="noisygrpo")

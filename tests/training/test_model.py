@@ -6,11 +6,15 @@ import pytest
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from noisygrpo.errors import UserError
 from noisygrpo.models.vision import vision_token_ids
+from noisygrpo.playground import model_path
+from noisygrpo.training import model as model_module
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.model import ban_tokens
+from noisygrpo.training.model import ban_tokens, default_processor
+from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
 from tiny_trainer import build_trainer, by_index, make
 
@@ -86,3 +90,35 @@ def test_a_frozen_tower_stays_frozen_after_the_reference_was_asked(tmp_path):
     trainer.train()
     assert not any(value.requires_grad or value.grad is not None for value in tower.parameters())
     assert math.isfinite(trainer.state.log_history[0]["grad_norm"])
+
+
+@pytest.fixture
+def vision_folder(tmp_path):
+    model, processor = tiny_qwen25vl()
+    model.save_pretrained(tmp_path / "model")
+    processor.save_pretrained(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+def test_a_processor_is_made_without_torchvision(tmp_path, monkeypatch, vision_folder):
+    monkeypatch.setattr(model_module, "has_torchvision", lambda: False)
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path / "run", method="noisygrpo", max_steps=1))
+    trainer = NoisyGRPOTrainer(vision_folder, by_index, config, tiny_rows(2))
+    tokenizer = trainer.processing_class.tokenizer
+    assert (tokenizer.padding_side, tokenizer.truncation_side) == ("left", "left")
+    trainer.train()
+    assert (tmp_path / "run" / "rollouts.jsonl").is_file()
+
+
+def test_where_trl_finds_one_it_is_trls(tmp_path, monkeypatch, vision_folder):
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path))
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "vocab_size": 9}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    text = Qwen2ForCausalLM(Qwen2Config(**sizes, **heads))
+    text.save_pretrained(tmp_path / "text")
+    monkeypatch.setattr(model_module, "has_torchvision", lambda: False)
+    assert default_processor(str(tmp_path / "text"), config) is None
+    assert default_processor(text, config) is None
+    monkeypatch.setattr(model_module, "has_torchvision", lambda: True)
+    assert default_processor(vision_folder, config) is None
+    assert default_processor(str(model_path()), config).tokenizer.padding_side == "left"

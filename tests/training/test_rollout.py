@@ -64,6 +64,12 @@ def test_columns_tell_reward_functions_what_it_saw_and_began_from():
         "hint": "h",
         "rollout_index": 3,
     }
+    assert HERE.reward_row({"example_id": 7, "more": 1}) == {
+        **HERE.columns(),
+        "example_id": 7,
+        "more": 1,
+    }
+    assert replace(HERE, derived_id="x").reward_row({})["example_id"] == "x"
 
 
 @pytest.mark.parametrize("row", [{}, {"images": None}, {"images": []}, {"image": None}])

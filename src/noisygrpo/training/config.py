@@ -14,7 +14,14 @@ from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.training.config_checks import check_batch, validate
+from noisygrpo.schema import hints_of
+from noisygrpo.training.config_checks import (
+    COMPARED,
+    check_batch,
+    check_types,
+    choose_precision,
+    validate,
+)
 
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {},
@@ -166,8 +173,10 @@ class NoisyGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
+        check_types(vars(self), {name: _HINTS[name] for name in [*OWN_FIELDS, *COMPARED]})
         self._take_method()
         check_batch(self)
+        choose_precision(self)
         try:
             super().__post_init__()
         except UserError:
@@ -196,12 +205,19 @@ class NoisyGRPOConfig(GRPOConfig):
         Args:
             args: returned as it is if it is ours; None is TRL's defaults.
             model: a model, or a path; with ``args`` None it names the output folder, as in TRL.
+
+        Raises:
+            UserError: ``args`` is something else.
         """
         if isinstance(args, cls):
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)
-            args = GRPOConfig(f"{path.split('/')[-1]}-GRPO")
+            return cls(f"{path.split('/')[-1]}-GRPO")
+        require(
+            isinstance(args, GRPOConfig),
+            f"args: {type(args).__name__} is not a NoisyGRPOConfig or a trl.GRPOConfig",
+        )
         config = object.__new__(cls)  # TRL's values are checked and completed already
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
         config.__dict__ |= defaults | vars(args)
@@ -224,3 +240,5 @@ OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
     field.name for field in fields(GRPOConfig)
 }
 """Fields that TRL's configuration has not."""
+
+_HINTS = hints_of(NoisyGRPOConfig)

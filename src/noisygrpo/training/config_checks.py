@@ -4,8 +4,13 @@ Every wrong setting raises ``UserError`` with the field, its value and what is a
 the data is checked in ``dataset``.
 """
 
+import logging
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_available
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
@@ -13,10 +18,13 @@ from noisygrpo.methods.hints import SELECTIONS, STYLES
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
+from noisygrpo.schema import describe, fits
 from noisygrpo.training.outcomes import MISSING
 
 if TYPE_CHECKING:
     from noisygrpo.training.config import NoisyGRPOConfig
+
+logger = logging.getLogger(__name__)
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "noise_kind": tuple(NOISE_KINDS),
@@ -53,12 +61,60 @@ POSITIVE = ("temperature", "bayes_alpha")
 GRPO_ONLY = {"scale_rewards": "group", "multi_objective_aggregation": "sum_then_normalize"}
 """Fields that only TRL's advantage reads, and their defaults."""
 
+COMPARED = (
+    *LEAST,
+    "temperature",
+    "num_generations",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "steps_per_generation",
+)
+"""TRL's fields and ours whose values are compared and multiplied here."""
+
+
+def check_types(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+    """Check values that come from Python; a recipe's are checked as they are read.
+
+    Args:
+        values: by field.
+        hints: the fields to check, and the type of each.
+
+    Raises:
+        UserError: naming the field, its value and what is allowed.
+    """
+    for name, hint in hints.items():
+        value = values[name]
+        require(fits(value, hint), f"{name}: {value!r} is not {describe(hint)}")
+
+
+def choose_precision(config: "NoisyGRPOConfig") -> None:
+    """Train in 32 bits where TRL's default, bfloat16, is not to be had; refuse what is asked for.
+
+    Raises:
+        UserError: ``bf16`` or ``fp16`` is on, and this machine has it not.
+    """
+    if is_torch_xla_available():
+        return
+    gpu = torch.accelerator.is_available() and not config.use_cpu
+    require(not config.fp16 or gpu, "fp16: true needs a GPU; leave it out")
+    if config.use_cpu or is_torch_bf16_gpu_available():
+        return
+    if config.bf16 is None and not config.fp16:
+        config.bf16 = False
+        logger.warning("bf16: no GPU here has it, so this trains in 32 bits (bf16: false)")
+    for name in ("bf16", "bf16_full_eval"):
+        require(
+            not vars(config)[name],
+            f"{name}: true needs a GPU with bfloat16, and there is none here; set it to false, or "
+            "use_cpu to true to train in bfloat16 on the CPU",
+        )
+
 
 def check_batch(config: "NoisyGRPOConfig") -> None:
     """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
     group = config.num_generations
     require(
-        isinstance(group, int) and group >= 2,
+        group is not None and group >= 2,
         f"num_generations: {group!r}; a group needs at least 2 rollouts",
     )
     if config.generation_batch_size is not None:

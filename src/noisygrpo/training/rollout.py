@@ -32,17 +32,21 @@ class Hint:
 class Rollout:
     """One rollout of a group: whose it is, what it sees, and then what became of it."""
 
-    row: dict[str, Any]  # the example, with the columns that reward functions get
+    row: dict[str, Any]  # the example, as the data set gives it
     index: int  # position within the group, 0..G-1
     view: View  # level, and whether the noise is shared
     seed: int  # of the run
     step: int  # optimizer step that the rollout was made for, from 1
     kind: str  # one of ``methods.noise.NOISE_KINDS``
+    derived_id: str = ""  # id of a row that has none of its own
     hint: Hint = Hint()  # what stands in front of the completion, or behind the question
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
-    completion_ids: Sequence[int] = ()  # what was sampled behind these
+    completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered
+    sampled: Sequence[int] | None = None  # 1 of each that was sampled; None where all were
     log_probs: Any = None  # the engine's, of the completion's tokens, where it gives any
-    completion: str = ""  # the assistant's turn; it begins with the hint, where that stands there
+    prompt: Any = None  # what was asked, where an environment had a say; None is the row's
+    completion: str = ""  # the assistant's turns as text, with the hint where that stands there
+    turns: list[dict[str, Any]] = field(default_factory=list)  # all messages, without pictures
     rewards: dict[str, float] = field(default_factory=dict)  # by function; NaN where it gave none
     reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
     unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
@@ -51,7 +55,14 @@ class Rollout:
     @property
     def example_id(self) -> str:
         """Id of the row, unique in the data."""
-        return str(self.row["example_id"])
+        known = self.row.get("example_id")
+        return self.derived_id if known is None else str(known)
+
+    @property
+    def sampled_ids(self) -> list[int]:
+        """Tokens of the completion that the model itself wrote."""
+        mask = [1] * len(self.completion_ids) if self.sampled is None else self.sampled
+        return [token for token, own in zip(self.completion_ids, mask, strict=True) if own]
 
     @property
     def noisy(self) -> bool:
@@ -84,6 +95,10 @@ class Rollout:
             "hint": self.hint.text,
             "rollout_index": self.index,
         }
+
+    def reward_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return this rollout's row, with what TRL added to it, and our ``columns``."""
+        return {**row, "example_id": self.derived_id or row["example_id"], **self.columns()}
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

@@ -39,7 +39,7 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
-from noisygrpo.training.model import prepare_vision, refreeze
+from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
@@ -56,6 +56,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     args: NoisyGRPOConfig
     _step: int
     _buffered_inputs: Any
+    _batch: Batch | None = None  # the one in the making; None outside of it
 
     def __init__(
         self,
@@ -63,6 +64,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         reward_funcs: Any = None,
         args: GRPOConfig | None = None,
         train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
         *more: Any,
         **kwargs: Any,
     ) -> None:
@@ -73,14 +76,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
         prompt and images. ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
-        dataset.check(train_dataset, config)
-        self._batch: Batch | None = None  # the one in the making; None outside of it
+        dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
-        super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
+        data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
+        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
-        dataset.refuse_sharded(self.accelerator.state, train_dataset)
+        parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
@@ -150,9 +153,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
         if self._batch is None:
             return super()._generate(prompts)
-        self._batch.prompts = prompts
+        self._batch.take_prompts(prompts, made=self.environment_factories is not None)
         ids, completion_ids, mask, completions, *rest = super()._generate(prompts)
-        ids, completions = self._batch.take_completions(ids, completion_ids, completions)
+        ids, completions = self._batch.take_completions(ids, completion_ids, mask, completions)
         refuse_vision_tokens(self._batch.rollouts, self._banned)
         return (ids, completion_ids, mask, completions, *rest)
 
@@ -171,8 +174,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch = self._batch
         if batch is None or batch.shown is None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *more, **kw)
-        # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
-        images = batch.shown.images if self.use_vllm else images
+        # vLLM processes images itself: the views', until a tool answers, which is for clean views.
+        if self.use_vllm and prompt_ids is batch.shown.ids:
+            images = batch.shown.images
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
@@ -196,16 +200,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
             return self._selecting.ask(super()._calculate_rewards, *inputs)
 
     def _calculate_rewards(
-        self,
-        inputs: list[Any],
-        prompts: list[Any],
-        completions: list[Any],
-        completion_ids_list: Any,
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
     ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
-        if batch is not None and batch.hinted:
-            said = [rollout.reward for rollout in batch.rollouts]
-            calculate = partial(self._selecting.repeat, said, calculate)
+        if batch is not None:
+            inputs = batch.reward_rows(inputs)
+            if batch.hinted:
+                calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
             require_finite_rewards(rewards, self.reward_func_names)

@@ -40,7 +40,6 @@ def own_rollouts(names, first):
     for place, name in enumerate(names, start=first):
         row = {"example_id": name, "prompt": f"Q{name}", "reasoning": REASONING}
         found.append(Rollout(row, place % 2, View(), 0, 1, "gaussian"))
-        row.update(found[-1].columns())
     return found
 
 
@@ -103,12 +102,14 @@ def test_a_climb_without_a_model():
     assert found.untold == (8 * 3 + 6 * 8 + 4 * 15) - 8 * 3
 
 
-def test_a_climb_keeps_rows_as_they_are_until_it_is_taken():
+def test_a_climb_leaves_the_batch_as_it_is_until_it_is_taken():
     rollouts = own_rollouts("bb", 0)
     found, _, _ = climb(rollouts)
-    assert rollouts[1].row["hint"] == "" and found.rollouts[1].row is rollouts[1].row
-    Batch(rollouts, True).take_hints(found.rollouts)
-    assert rollouts[1].row["hint"] == "look." and rollouts[1].row["hint_level"] == 1
+    assert rollouts[1].hint.text == "" and "hint" not in rollouts[1].row
+    batch = Batch(rollouts, True)
+    batch.take_hints(found.rollouts)
+    assert batch.rows == [rollout.row for rollout in rollouts]
+    assert [row["hint"] for row in batch.reward_rows(batch.rows)] == ["look."] * 2
 
 
 def test_an_engine_without_log_probs_and_hints_in_the_question():

@@ -15,6 +15,7 @@ from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.show import Shown
+from tiny import tiny_rows
 from tiny_trainer import by_index, length, make
 
 METRICS = [
@@ -105,12 +106,12 @@ def test_a_rollout_without_any_reward_is_counted_and_gets_no_advantage(tmp_path)
             assert record["reward"] is None and record["advantage"] == 0.0
 
 
-def recorder_of(folder, main=True, **changes):
+def recorder_of(folder, main=True, turns=False, **changes):
     """A recorder without a trainer."""
     settings = {"output_dir": str(folder), "rollouts_format": "jsonl", "log_multimodal": True}
     logs = {name: deque() for name in ("advantages", "prompt", "images")}
     config = SimpleNamespace(**{**settings, **changes})
-    return Recorder(config, logs, defaultdict(list), Clock(), main, {2, 3})
+    return Recorder(config, logs, defaultdict(list), Clock(), main, {2, 3}, turns)
 
 
 def batch_made(ids=((5, 2), (5, 6, 7)), level=0.3):
@@ -189,10 +190,10 @@ def test_a_table_without_any_image(tmp_path):
     assert list(recorder.logs["images"]) == [[], []]
 
 
-@pytest.mark.parametrize("multimodal", [True, False])
-def test_a_run_shows_its_views_in_the_table_where_asked(tmp_path, multimodal):
-    changes = {"log_completions": True, "log_multimodal": multimodal, "max_steps": 1}
-    trainer = make(tmp_path, method="noisygrpo", **changes)
-    trainer.train()
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_table_of_completions_shows_image_and_view(tmp_path, shown):
+    changes = {"method": "noisygrpo", "log_completions": True, "log_multimodal": shown}
+    trainer = make(tmp_path, **changes)
+    trainer._generate_and_score_completions([row for row in tiny_rows(2) for _ in range(4)])
     counts = [len(images) for images in trainer._logs["images"]]
-    assert counts == ([1, 2, 2, 2] * 2 if multimodal else [])
+    assert counts == ([1, 2, 2, 2] * 2 if shown else [])  # level 0 sees the image itself

@@ -63,7 +63,7 @@ class VLLMEngine:
         ids: Any,
         images: Any,
         fields: dict[str, Any],
-        group: int,
+        num_generations: int,
         *more: Any,
         **options: Any,
     ) -> Sampled:
@@ -72,6 +72,7 @@ class VLLMEngine:
         Args:
             rollouts: of this process's batch.
             training: whether these are rollouts to train on; those of evaluation are clean.
+            num_generations: G; 1 for turns after the first.
 
         Raises:
             UserError: naming a row whose prompt the engine reads otherwise than it is scored.
@@ -82,7 +83,7 @@ class VLLMEngine:
         prompts, images = self._translate(ids, images, fields)
         # Every process must send alike, so this asks for the plan and not for the views drawn.
         several = self.config.noisy and training
-        count, rows = 1 if several else group, row_names(rollouts, len(ids))
+        count, rows = 1 if several else num_generations, row_names(rollouts, len(ids))
         with check_lengths(self.engine, self._places(rows, fields, count)):
             seen, completion_ids, log_probs, _ = self.engine.generate(
                 prompts=prompts,

@@ -162,7 +162,7 @@ class HintLadder:
         completion_ids, log_probs = sampled
         tried = [climb.tried[row][level] for row, _ in turns]
         texts = self._texts(tried, completion_ids)
-        asked = [{**rollout.row, **rollout.columns()} for rollout in tried]
+        asked = [rollout.reward_row(rollout.row) for rollout in tried]
         rewards = judge(asked, [row for row, _ in turns], texts, completion_ids)
         first = self.rank * len(climb.tried)
         places = [first + row if counts else -1 for row, counts in turns]

@@ -25,6 +25,7 @@ class Recorder:
     clock: Clock  # counts the tokens of the step
     main: bool  # whether this is the main process
     ends: set[int]  # tokens that end a completion
+    turns: bool  # whether completions may hold several turns, which are then written down
 
     @property
     def folder(self) -> Path:
@@ -43,7 +44,7 @@ class Recorder:
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
-        lines = gather_object([record(rollout, self.ends) for rollout in batch.rollouts])
+        lines = gather_object([record(one, self.ends, self.turns) for one in batch.rollouts])
         self.clock.tokens += sum(line["completion_tokens"] for line in lines)
         if self.main:
             name = f"step-{step:06d}" + (f"-{part}" if part else "")
