@@ -13,59 +13,24 @@ import collections.abc
 import dataclasses
 import difflib
 import enum
-import re
 import types
 import typing
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import require
+from noisygrpo.yaml_text import read_yaml
 
 
 class Raw(str):
     """Text from the command line whose type is that of the field it is meant for."""
 
 
-class Loader(yaml.SafeLoader):
-    """YAML's safe loader, except that ``1e-6`` is a number and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse duplicate keys: of two values for one field nobody can know which one counts."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            require(
-                isinstance(key, str), f"line {line}: the key {key!r} is not text; put it in quotes"
-            )
-            require(key not in seen, f"line {line}: the key {key!r} stands twice in one section")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 wants a dot in the mantissa and a signed exponent: "1e-6" would be text without this.
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
-
-
-def read_yaml(text: str, name: str) -> Any:
-    """Parse YAML; ``name`` (a file or an option) is what an error message calls it.
-
-    Raises:
-        UserError: for text that is not YAML, and for a key given twice, with the line.
-    """
-    try:
-        return yaml.load(text, Loader)
-    except UserError as error:
-        raise UserError(f"{name}, {error}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+def shown(value: Any, most: int = 80) -> str:
+    """``repr`` for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def nearest(word: str, allowed: Collection[str]) -> str:
@@ -96,7 +61,7 @@ def checked(mapping: Any, hints: Mapping[str, Any], section: str) -> dict[str, A
     """
     require(
         mapping is None or isinstance(mapping, Mapping),
-        f"{section or 'the recipe'}: {mapping!r} is not a mapping of names to values",
+        f"{section or 'the recipe'}: {shown(mapping)} is not a mapping of names to values",
     )
     prefix = f"{section}." if section else ""
     result = {}
@@ -116,7 +81,7 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
         parsed = read_yaml(str(value), f"--{field}")
         value = parsed if fits(parsed, hint) else str(value)
     value = plain(value, field)
-    require(fits(value, hint), f"{field}: {value!r} is not {describe(hint)}")
+    require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}")
     if type(value) is int and float in _options(hint) and int not in _options(hint):
         return float(value)
     return value

@@ -9,18 +9,15 @@ import datasets
 import torch
 
 from noisygrpo.data.sources import load_examples
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import UserError
 from noisygrpo.models.loading import lora_config
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.recipes.settings import DEFAULTS, in_section, refuse_elsewhere
 from noisygrpo.rewards import RewardFunction, load_rewards
-from noisygrpo.schema import nearest
 from noisygrpo.training.batches import BatchPlan, plan_batches
-from noisygrpo.training.config import METHODS, NoisyGRPOConfig
+from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import check_dataset
-
-DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
-"""Training fields that a recipe need not name: everything is written to the run's own folder."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +67,8 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     Raises:
         UserError: a setting that cannot work.
     """
-    require(
-        recipe.method in METHODS,
-        f"method: {recipe.method!r} is not known{nearest(recipe.method, METHODS)}",
-    )
     given = recipe.training
-    require(
-        "reward_weights" not in given,
-        "training.reward_weights: give each reward its weight under rewards",
-    )
+    refuse_elsewhere(given)
     values = {**DEFAULTS, **given, "method": recipe.method, "output_dir": output_dir}
     values.setdefault("dataloader_pin_memory", torch.cuda.is_available())
     if "bf16" not in given and "fp16" not in given:
@@ -86,7 +76,7 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     try:
         return NoisyGRPOConfig(**values)
     except UserError as error:
-        raise UserError(f"training.{str(error).removeprefix('training: ')}") from error
+        raise UserError(in_section(str(error))) from error
 
 
 def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:

@@ -1,5 +1,8 @@
 """One run from beginning to end: check, load, evaluate, train, save, evaluate again, report.
 
+The folder is touched when everything is loaded, and left as if nothing had been started where a run
+ends before its first step.
+
 What a run's folder holds:
 
 ===========================  ===================================================================
@@ -8,7 +11,9 @@ What a run's folder holds:
 ``metrics.jsonl``            one line per logged step
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
-``evaluation/before|after``  every evaluated sample and its verdict, by split
+``best/``                    the best one by ``evaluation.best``
+``evaluation/before|after``  every evaluated sample and its verdict, by split; while training in
+                             ``evaluation/step-000020``
 ``summary.json``             ``{split: {before: {accuracy, stderr, n}, after: {…}, …}}``
 ``learning_curve.png``       reward and accuracy of the rollouts over the steps
 ===========================  ===================================================================
@@ -20,7 +25,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +42,12 @@ from noisygrpo.models.loading import adapter_base, load_any_processor, load_mode
 from noisygrpo.models.vllm_versions import require_vllm
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.report.plots import learning_curve
-from noisygrpo.report.table import before_after_table
+from noisygrpo.report.table import before_after_table, percent
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.environment import environment
 from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.trained import require_trained
+from noisygrpo.runs.watch import BEST, Watch, best_so_far
 from noisygrpo.terminal import say
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
@@ -75,14 +84,42 @@ def train(
     check_parts(prepared)
     if main:
         say("\n".join(describe(prepared)))
-        open_folder(folder, recipe, fresh=not resume)
-    trainer = make_trainer(prepared)
-    before = evaluate(prepared, trainer, "before")
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with _undone_without_a_step(folder, main and not resume) as start:
+        start.trainer = trainer = make_trainer(prepared)
+        if main:
+            open_folder(folder, recipe, fresh=not resume)
+        start.opened = main
+        before = evaluate(prepared, trainer, "before")
+        trainer.train(resume_from_checkpoint=checkpoint)
     save_checkpoint(trainer, folder / "checkpoint")
     after = evaluate(prepared, trainer, "after")
     trainer.accelerator.wait_for_everyone()
     return finish(folder, before, after) if main else {}
+
+
+@dataclass
+class Start:
+    """How far a run has come before its first step."""
+
+    trainer: NoisyGRPOTrainer | None = None
+    opened: bool = False
+    """Whether the folder holds what this run wrote, and no longer what was there."""
+
+
+@contextmanager
+def _undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
+    """Where an error ends the run before a step is done, nothing of it stays in the folder."""
+    there, start = folder.exists(), Start()
+    try:
+        yield start
+    except BaseException:
+        steps = 0 if start.trainer is None else start.trainer.state.global_step
+        if active and steps == 0 and folder.is_dir():
+            if start.opened:
+                remove_contents(folder)
+            if not there and (start.opened or not any(folder.iterdir())):
+                shutil.rmtree(folder)
+        raise
 
 
 def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
@@ -92,7 +129,6 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
         UserError: it holds a run and nothing was said about that, or something that is no run, or
             nothing to resume from.
     """
-    require(not (overwrite and resume), "--overwrite and --resume exclude each other")
     require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
     holds = folder.is_dir() and any(folder.iterdir())
     ours = (folder / RECIPE_FILE).is_file()
@@ -117,17 +153,22 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
     Only what a run writes is removed. On a resume that is the evaluation after training, which
     belongs to other weights by the end of the run.
     """
-    stale = [folder / "evaluation" / "after"]
     if fresh:
-        stale = [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*"))
-    for path in stale:
+        remove_contents(folder)
+    elif (folder / "evaluation" / "after").is_dir():
+        shutil.rmtree(folder / "evaluation" / "after")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
+    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
+
+
+def remove_contents(folder: Path) -> None:
+    """Remove what a run writes, and nothing else."""
+    for path in [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*")):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
-    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
 
 
 def check_parts(prepared: Prepared) -> None:
@@ -150,7 +191,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
     spec, config = prepared.recipe.model, prepared.config
     config.reward_weights = list(prepared.weights)
-    return NoisyGRPOTrainer(
+    trainer = NoisyGRPOTrainer(
         load_model(spec, train=True),
         prepared.rewards,
         config,
@@ -158,6 +199,11 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
         processing_class=load_any_processor(spec),
         peft_config=prepared.lora,
     )
+    require_trained(trainer.model, spec.lora)
+    measured = prepared.recipe.evaluation
+    if measured is not None and measured.every is not None:
+        trainer.add_callback(Watch(trainer, measured, prepared.splits, spec.path))
+    return trainer
 
 
 def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
@@ -211,6 +257,10 @@ def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
     """Write ``summary.json`` and the learning curve; print the table and where everything is."""
     summary = {name: compare(before[name], after[name]) for name in after}
+    best = best_so_far(folder)
+    if best is not None and best["split"] in summary:
+        summary[best["split"]]["best"] = {k: v for k, v in best.items() if k != "split"}
+        say(f"best of {best['split']} while training: {percent(best)} at step {best['step']}")
     if summary:
         write_json(folder / "summary.json", summary)
         say(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
@@ -229,11 +279,13 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
 
 CONTENTS = {
     "checkpoint": "the trained model and its processor",
+    BEST: "the best checkpoint by evaluation.best",
     "metrics.jsonl": "one line per step",
+    "runs": "what tensorboard shows",
     "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
     "rollouts": "every rollout, one parquet file per step",
     "learning_curve.png": "reward and accuracy over the steps",
-    "evaluation": "every evaluated sample and its verdict, before and after",
+    "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
     ENVIRONMENT_FILE: "versions, devices, arguments",
