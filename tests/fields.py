@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from peft import LoraConfig
+from transformers import GenerationConfig
 from transformers.generation.configuration_utils import ALL_CACHE_IMPLEMENTATIONS
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.utils.logging import log_levels
@@ -52,6 +53,7 @@ def described() -> dict[str, Any]:
     return {
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "choices": {name: list(names) for name, names in CHOICES.items()},
+        "generation": sorted(GenerationConfig().to_dict()),
         "fields": {
             "data": described_fields(DataSpec),
             "model.lora": described_fields(LoraConfig),
@@ -109,6 +111,7 @@ def text() -> str:
     """Return the file, one field a line."""
     found = described()
     parts = [f'"versions": {json.dumps(found["versions"])}']
+    parts += [f'"generation": {json.dumps(found["generation"])}']
     parts += [f'"choices": {_lines(found["choices"], 2)}']
     sections = {name: _lines(entries, 3) for name, entries in found["fields"].items()}
     parts += ['"fields": {\n' + ",\n".join(f'  "{k}": {v}' for k, v in sections.items()) + "\n }"]

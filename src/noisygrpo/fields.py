@@ -44,6 +44,11 @@ def choices() -> dict[str, tuple[str, ...]]:
     return {name: tuple(names) for name, names in _document()["choices"].items()}
 
 
+def generation() -> tuple[str, ...]:
+    """What ``generation_kwargs`` may name where Transformers generates."""
+    return tuple(_document()["generation"])
+
+
 def as_tested() -> bool:
     """Whether the installed versions are those that the file describes."""
     return all(_installed(name) in (version, None) for name, version in versions().items())

@@ -81,7 +81,9 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
         parsed = read_yaml(str(value), f"--{field}")
         value = parsed if fits(parsed, hint) else str(value)
     value = plain(value, field)
-    require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}")
+    close = nearest(value, _named(hint)) if isinstance(value, str) else ""
+    close = close if "did you mean" in close else ""
+    require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}{close}")
     if type(value) is int and float in _options(hint) and int not in _options(hint):
         return float(value)
     return value
@@ -102,6 +104,12 @@ def _options(hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return tuple(option for part in typing.get_args(hint) for option in _options(part))
     return (hint,)
+
+
+def _named(hint: Any) -> list[str]:
+    """The names that a type allows, if it lists some."""
+    literal = [one for one in _options(hint) if typing.get_origin(one) is typing.Literal]
+    return [name for one in literal for name in typing.get_args(one) if isinstance(name, str)]
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -141,6 +149,9 @@ def _fits_container(value: Any, hint: Any, origin: type) -> bool:
     return True
 
 
+MOST_NAMES = 16
+"""Of those that a message lists."""
+
 _NAMES = {
     bool: "true or false",
     str: "text",
@@ -158,7 +169,9 @@ def describe(hint: Any) -> str:
 def _describe_one(hint: Any) -> str:
     origin = typing.get_origin(hint) or hint
     if origin is typing.Literal:
-        return "one of " + ", ".join(repr(option) for option in typing.get_args(hint))
+        names = [repr(option) for option in typing.get_args(hint)]
+        more = ", …" if len(names) > MOST_NAMES else ""
+        return "one of " + ", ".join(names[:MOST_NAMES]) + more
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in origin)
     if hint in _NAMES:

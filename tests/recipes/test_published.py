@@ -14,18 +14,12 @@ from noisygrpo.methods.schedules import noise_scale
 from noisygrpo.recipes.recipe import load_recipe, recipe_names
 from noisygrpo.runs.prepare import make_config
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
+from noisygrpo.training.settings import OF_A_METHOD
 
 BASELINES = [name for name in recipe_names() if f"{name}-grpo" in recipe_names()]
 METHOD_FIELDS = {
-    "advantage",
-    "clean_rollouts",
-    "hint_levels",
+    *OF_A_METHOD,
     "method",
-    "noise_decay",
-    "noise_decay_coefficient",
-    "noise_decay_mid_step",
-    "noise_levels",
-    "view_plan",
     "vllm_importance_sampling_correction",  # off where views are noisy
 }
 """Fields in which a method's run may differ from its baseline."""

@@ -12,6 +12,7 @@ from transformers import AutoModelForImageTextToText
 from noisygrpo.models.loading import load_config
 from noisygrpo.models.vision import freeze_vision_tower
 from noisygrpo.runs.prepare import Prepared
+from noisygrpo.runs.trained import require_targets
 
 NF4_BITS = 4.127
 """Bits of a weight in nf4 with double quantisation (arXiv 2305.14314, section 3)."""
@@ -56,6 +57,8 @@ def meta_model(prepared: Prepared, dtype: torch.dtype | None) -> Any:
             freeze_vision_tower(model)
         if prepared.lora is not None:
             from peft import get_peft_model
+
+            require_targets(model, spec.lora)
 
             model = get_peft_model(model, prepared.lora)
     return model

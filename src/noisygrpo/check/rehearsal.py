@@ -34,7 +34,7 @@ from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.models.loading import load_config
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.prepare import Prepared, make_config
-from noisygrpo.runs.trained import require_trained
+from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.terminal import one_line
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 TOKENS = 8
 """Longest completion."""
+
+MOST_PARAMETERS = 500_000_000
+"""Of a model whose layers cannot be made narrow: 8 GB with gradients and AdamW."""
 
 LOCAL = ("tensorboard", "trackio", "wandb")
 """Trackers that can write to a folder alone."""
@@ -81,12 +84,13 @@ def rehearse(prepared: Prepared, processor: Any) -> None:
     with _nothing_left() as folder:
         config = make_config(_small(prepared), folder)
         model = _small_model(prepared, processor)
-        if model is None:
-            heading("one step of training", "left out: the architecture could not be made small")
+        if isinstance(model, str):
+            heading("one step of training", f"left out: no small model of its kind reads: {model}")
             return
         size = sum(item.numel() for item in model.parameters())
         config.reward_weights = list(prepared.weights)
         rows = prepared.train.select(range(min(4, len(prepared.train))))
+        require_targets(model, prepared.recipe.model.lora)
         with _quiet(), _as_user_error():
             trainer = NoisyGRPOTrainer(
                 model,
@@ -131,25 +135,49 @@ def _small(prepared: Prepared) -> Recipe:
     return replace(recipe, training=training)
 
 
-def _small_model(prepared: Prepared, processor: Any) -> Any | None:
-    """A small model with random weights that reads the first row; None where there is none."""
+def _small_model(prepared: Prepared, processor: Any) -> Any:
+    """A small model with random weights that reads the first row, or the reason why not.
+
+    Raises:
+        UserError: it works with another implementation of attention only.
+    """
     spec, config = prepared.recipe.model, load_config(prepared.recipe.model)
     inputs = build_inputs(processor, [prepared.train[0]])
     options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": spec.trust_remote_code}
-    if spec.attn_implementation is not None:
-        options["attn_implementation"] = spec.attn_implementation
-    state = torch.random.get_rng_state()
+    attention = spec.attn_implementation
+    chosen = options if attention is None else {**options, "attn_implementation": attention}
+    reason = ""
+    for narrow in (True, False):
+        small = shrink(config, narrow=narrow)  # anew for each use: Transformers writes into it
+        if not narrow and _parameters(small, options) > MOST_PARAMETERS:
+            break
+        model = _reading(shrink(config, narrow=narrow), chosen, inputs)
+        if not isinstance(model, Exception):
+            return model
+        reason = one_line(f"{type(model).__name__}: {model}")[:300]
+        if attention is not None and not isinstance(_reading(small, options, inputs), Exception):
+            raise UserError(f"model.attn_implementation: {attention!r}: {reason}")
+    return reason
+
+
+def _parameters(config: Any, options: dict[str, Any]) -> int:
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config, **options)
+    return sum(item.numel() for item in model.parameters())
+
+
+def _reading(config: Any, options: dict[str, Any], inputs: Any) -> Any:
+    """The model with random weights, after it has read the inputs; or what prevented it."""
     try:
-        torch.manual_seed(0)
-        model = AutoModelForImageTextToText.from_config(shrink(config), **options)
-        with torch.no_grad():
-            model.eval()(**inputs)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = AutoModelForImageTextToText.from_config(config, **options)
+            with torch.no_grad():
+                model.eval()(**inputs)
         return model.train()
-    except Exception as error:
-        logger.warning("the small model does not work: %s: %s", type(error).__name__, error)
-        return None
-    finally:
-        torch.random.set_rng_state(state)
+    except Exception as error:  # a family's own code may refuse in any way
+        logger.info("the small model does not work: %s: %s", type(error).__name__, error)
+        return error
 
 
 @contextmanager

@@ -217,6 +217,10 @@ def _data_spec(document: Mapping[str, Any]) -> DataSpec:
         bool(values.get("source")),
         "data.source is not given: a file, a folder, a hub id, or playground",
     )
+    for name in ("limit", "max_prompt_tokens"):  # the rest is checked where it is used
+        count = values.get(name)
+        positive = count is None or 0 < count <= MOST_STEPS
+        require(positive, f"data.{name}: {count} is not a positive number of rows or tokens")
     from noisygrpo.data.sources import DataSpec
 
     return DataSpec(**values)

@@ -119,6 +119,8 @@ def refuse_elsewhere(given: dict[str, Any]) -> None:
             value is None or value == defaults[name],
             f"training.{name}: {shown(value)} cannot be given here: {instead}",
         )
+    if given.get("save_strategy") == "best":
+        raise UserError(f"training.save_strategy: 'best' cannot be given here: {_BEST}")
     if given.get("lr_scheduler_type") in ("reduce_lr_on_plateau", "greedy"):
         raise UserError(
             f"training.lr_scheduler_type: {given['lr_scheduler_type']!r} follows an evaluation "

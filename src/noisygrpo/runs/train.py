@@ -24,35 +24,39 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
+from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_any_processor, load_model
 from noisygrpo.models.vllm_versions import require_vllm
-from noisygrpo.recipes.recipe import Recipe, dump_recipe
+from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table, percent
 from noisygrpo.runs.console import describe
-from noisygrpo.runs.environment import environment
+from noisygrpo.runs.folder import (
+    CONTENTS,
+    RECIPE_FILE,
+    claim_folder,
+    open_folder,
+    undone_without_a_step,
+)
 from noisygrpo.runs.prepare import Prepared, prepare
-from noisygrpo.runs.trained import require_trained
-from noisygrpo.runs.watch import BEST, Watch, best_so_far
-from noisygrpo.terminal import say
+from noisygrpo.runs.trained import require_targets, require_trained
+from noisygrpo.runs.watch import Watch, best_so_far
+from noisygrpo.terminal import one_line, say
+from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
-RECIPE_FILE = "recipe.yaml"
-ENVIRONMENT_FILE = "environment.json"
 Results = dict[str, dict[str, Any]]
 
 
@@ -84,91 +88,48 @@ def train(
     check_parts(prepared)
     if main:
         say("\n".join(describe(prepared)))
-    with _undone_without_a_step(folder, main and not resume) as start:
-        start.trainer = trainer = make_trainer(prepared)
+    with undone_without_a_step(folder, main and not resume) as start:
+        with setting_up(begun := Begun()):
+            start.trainer = trainer = make_trainer(prepared)
+        trainer.add_callback(begun)
         if main:
             open_folder(folder, recipe, fresh=not resume)
         start.opened = main
         before = evaluate(prepared, trainer, "before")
-        trainer.train(resume_from_checkpoint=checkpoint)
+        with setting_up(begun):
+            trainer.train(resume_from_checkpoint=checkpoint)
     save_checkpoint(trainer, folder / "checkpoint")
     after = evaluate(prepared, trainer, "after")
     trainer.accelerator.wait_for_everyone()
     return finish(folder, before, after) if main else {}
 
 
-@dataclass
-class Start:
-    """How far a run has come before its first step."""
+class Begun(TrainerCallback):
+    """Knows whether the first step has begun."""
 
-    trainer: NoisyGRPOTrainer | None = None
-    opened: bool = False
-    """Whether the folder holds what this run wrote, and no longer what was there."""
+    def __init__(self) -> None:
+        """Nothing has."""
+        self.yes = False
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """From here on an error is of the work, not of the settings."""
+        self.yes = True
 
 
 @contextmanager
-def _undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
-    """Where an error ends the run before a step is done, nothing of it stays in the folder."""
-    there, start = folder.exists(), Start()
+def setting_up(begun: Begun) -> Iterator[None]:
+    """What the libraries refuse before the first step is a setting: said in one line."""
     try:
-        yield start
-    except BaseException:
-        steps = 0 if start.trainer is None else start.trainer.state.global_step
-        if active and steps == 0 and folder.is_dir():
-            if start.opened:
-                remove_contents(folder)
-            if not there and (start.opened or not any(folder.iterdir())):
-                shutil.rmtree(folder)
+        yield
+    except (UserError, NonFiniteError):
         raise
-
-
-def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """See that the folder may be used.
-
-    Raises:
-        UserError: it holds a run and nothing was said about that, or something that is no run, or
-            nothing to resume from.
-    """
-    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
-    holds = folder.is_dir() and any(folder.iterdir())
-    ours = (folder / RECIPE_FILE).is_file()
-    if resume:
-        found = get_last_checkpoint(str(folder)) if holds else None
-        require(found is not None, f"--resume: {folder} holds no checkpoint-* to continue from")
-        return
-    require(
-        not holds or (overwrite and ours),
-        f"--output-dir: {folder} is not empty; "
-        + (
-            "it holds an earlier run: choose another folder, or give --overwrite or --resume"
-            if ours
-            else f"it holds no {RECIPE_FILE}, so no run, and is left alone: choose another folder"
-        ),
-    )
-
-
-def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
-    """Remove what an earlier run left, and write what this run is.
-
-    Only what a run writes is removed. On a resume that is the evaluation after training, which
-    belongs to other weights by the end of the run.
-    """
-    if fresh:
-        remove_contents(folder)
-    elif (folder / "evaluation" / "after").is_dir():
-        shutil.rmtree(folder / "evaluation" / "after")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
-    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
-
-
-def remove_contents(folder: Path) -> None:
-    """Remove what a run writes, and nothing else."""
-    for path in [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    except (ValueError, TypeError, KeyError, ImportError, NotImplementedError) as error:
+        if begun.yes:
+            raise
+        said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
+        raise UserError(f"training does not start with these settings: {said}") from error
 
 
 def check_parts(prepared: Prepared) -> None:
@@ -191,8 +152,10 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
     spec, config = prepared.recipe.model, prepared.config
     config.reward_weights = list(prepared.weights)
+    model = load_model(spec, train=True)
+    require_targets(model, spec.lora)
     trainer = NoisyGRPOTrainer(
-        load_model(spec, train=True),
+        model,
         prepared.rewards,
         config,
         prepared.train,
@@ -275,21 +238,6 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
     say(f"\nlook again with: {again}")
     return summary
-
-
-CONTENTS = {
-    "checkpoint": "the trained model and its processor",
-    BEST: "the best checkpoint by evaluation.best",
-    "metrics.jsonl": "one line per step",
-    "runs": "what tensorboard shows",
-    "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
-    "rollouts": "every rollout, one parquet file per step",
-    "learning_curve.png": "reward and accuracy over the steps",
-    "evaluation": "every evaluated sample and its verdict",
-    "summary.json": "the table above",
-    RECIPE_FILE: "the recipe with all overrides; it trains as it is",
-    ENVIRONMENT_FILE: "versions, devices, arguments",
-}
 
 
 def compare(before: Path, after: Path) -> dict[str, Any]:

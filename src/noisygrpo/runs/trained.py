@@ -11,24 +11,41 @@ from noisygrpo.errors import require
 from noisygrpo.schema import nearest
 
 
+def require_targets(model: nn.Module, lora: Mapping[str, Any] | None) -> None:
+    """See that every module named for an adapter is there; PEFT is content with one of them.
+
+    Args:
+        model: without its adapter; it may be on the meta device.
+        lora: ``model.lora`` of the recipe.
+
+    Raises:
+        UserError: naming the field and the nearest module.
+    """
+    targets = (lora or {}).get("target_modules")
+    if not isinstance(targets, (list, tuple)):
+        return
+    paths = [name for name, _ in model.named_modules()]
+    linear = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+    for target in targets:
+        there = any(path == target or path.endswith(f".{target}") for path in paths)
+        known = nearest(str(target), linear)
+        require(there, f"model.lora.target_modules: no module is named {target!r}{known}")
+
+
 def require_trained(model: nn.Module, lora: Mapping[str, Any] | None) -> None:
-    """See that some parameter is trained and that every module named for an adapter is there.
+    """See that some parameter is trained.
 
     Args:
         model: with its adapter and frozen parts; it may be on the meta device.
         lora: ``model.lora`` of the recipe.
 
     Raises:
-        UserError: naming the field.
+        UserError: naming the fields that leave nothing.
     """
-    if lora is not None and isinstance(lora.get("target_modules"), (list, tuple)):
-        ends = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-        paths = [name.replace(".base_layer", "") for name, _ in model.named_modules()]
-        for target in lora["target_modules"]:
-            there = any(path == target or path.endswith(f".{target}") for path in paths)
-            linear = sorted(end for end in ends if end.endswith(("proj", "qkv", "fc1", "fc2")))
-            known = nearest(str(target), linear or sorted(ends))
-            require(there, f"model.lora.target_modules: no module is named {target!r}{known}")
     trained = sum(item.numel() for item in model.parameters() if item.requires_grad)
     what = "training.freeze_vision_tower"
     if lora is not None:

@@ -100,8 +100,9 @@ class Watch(TrainerCallback):
         shown = ", ".join(f"{name} {percent(result)}" for name, result in results.items())
         say(f"step {step}/{self._trainer.state.max_steps}  accuracy in percent: {shown}")
         for name, result in results.items():
+            numbers = {key: result[key] for key in ("accuracy", "stderr")}
             self._trainer._recorder.add(
-                {f"evaluation/{name}/{key}": result[key] for key in ("accuracy", "stderr")}
+                {f"evaluation/{name}/{k}": v for k, v in numbers.items() if v is not None}
             )
         if self._spec.best is None:
             return False

@@ -16,6 +16,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
+from noisygrpo.schema import nearest
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
 from noisygrpo.training.settings import is_noisy
@@ -38,8 +39,8 @@ def check(given: Values, values: Values) -> None:
     check_ranges(values)
     refuse_idle(given, values)
     _check_exclusive(values)
-    check_together(values)
     check_batch(values)
+    check_together(values)
 
 
 def check_together(values: Values) -> None:
@@ -47,6 +48,7 @@ def check_together(values: Values) -> None:
     _check_views(values)
     _check_advantage(values)
     _check_engine(values)
+    _check_generation(values)
     for low, high in (
         ("min_pixels", "max_pixels"),
         ("entropy_coef_min", "entropy_coef_max"),
@@ -135,6 +137,16 @@ def _one_level(values: Values) -> bool:
     first = group // 2 if values["view_plan"] == "split" else 1
     clean = first if values["clean_rollouts"] is None else values["clean_rollouts"]
     return clean == group or (clean == 0 and len(levels) == 1)
+
+
+def _check_generation(values: Values) -> None:
+    """Arguments of generation that it does not know, which it would ignore."""
+    given = values["generation_kwargs"]
+    if not isinstance(given, Mapping) or values["use_vllm"] or not fields.as_tested():
+        return
+    known = fields.generation()
+    for name in given:
+        require(name in known, f"generation_kwargs: {name!r} is not known{nearest(name, known)}")
 
 
 def _check_engine(values: Values) -> None:

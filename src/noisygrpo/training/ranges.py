@@ -7,6 +7,7 @@ cannot work) and ``idle`` (what would do nothing).
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -217,6 +218,17 @@ def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         require(one in allowed, f"{name}: {shown(one)} is not one of {', '.join(allowed)}{close}")
 
 
+MAPPINGS = (
+    "activation_checkpointing_kwargs",
+    "chat_template_kwargs",
+    "generation_kwargs",
+    "gradient_checkpointing_kwargs",
+    "lr_scheduler_kwargs",
+    "transformers_continuous_batching_config",
+)
+"""Fields that hold arguments by name; Transformers reads JSON where they are text."""
+
+
 def _check_levels(name: str, value: Any) -> None:
     good = isinstance(value, (list, tuple)) and all(
         isinstance(one, (int, float)) and not isinstance(one, bool) and SHARE.holds(one)
@@ -241,12 +253,21 @@ def _check_padding(name: str, value: Any) -> None:
 
 
 def _check_pattern(name: str, value: Any) -> None:
-    import re
-
     try:
         re.compile(value)
     except re.error as error:
         raise UserError(f"{name}: {shown(value)} is no pattern: {error}") from None
+
+
+def _check_mapping(name: str, value: Any) -> None:
+    good = isinstance(value, Mapping) or (isinstance(value, str) and value.startswith("{"))
+    require(good, f"{name}: {shown(value)} is not a mapping of names to values")
+
+
+def _check_pairs(name: str, value: Any) -> None:
+    pairs = value.replace(" ", "").split(",")
+    good = all(len(pair.split("=")) == 2 and all(pair.split("=")) for pair in pairs)
+    require(good, f"{name}: {shown(value)}, allowed is name=value, several with commas between")
 
 
 SHAPES: dict[str, Callable[[str, Any], None]] = {
@@ -254,5 +275,7 @@ SHAPES: dict[str, Callable[[str, Any], None]] = {
     "hint_template": _check_template,
     "pad_to_multiple_of": _check_padding,
     "vllm_structured_outputs_regex": _check_pattern,
+    "optim_args": _check_pairs,
+    **dict.fromkeys(MAPPINGS, _check_mapping),
 }
 """Fields that hold neither a number nor a name, and still not anything."""
