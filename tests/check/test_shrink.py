@@ -6,7 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForImageTextToText, Qwen2_5_VLConfig
 
+from families.tiny_vlm import FAMILIES, tiny_vlm
 from noisygrpo.check.shrink import _cut_layers, shrink
+from noisygrpo.evaluation.generate import build_inputs
+from tiny import tiny_rows
 
 
 def config_of_3b():
@@ -61,3 +64,15 @@ def test_layers_of_two_kinds_stay(kinds, left):
     part = SimpleNamespace(num_hidden_layers=4, layer_types=list(kinds))
     _cut_layers(part)
     assert (part.num_hidden_layers, part.layer_types) == (2, left)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_small_model_of_every_family_reads_a_row(name):
+    model, processor = tiny_vlm(name)
+    inputs = build_inputs(processor, [tiny_rows(1)[0]])
+    small = AutoModelForImageTextToText.from_config(shrink(model.config), dtype=torch.float32)
+    with torch.no_grad():
+        logits = small.eval()(**inputs).logits
+    assert logits.shape[:2] == inputs["input_ids"].shape and torch.isfinite(logits).all()
+    assert type(small) is type(model)
+    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in model.parameters())

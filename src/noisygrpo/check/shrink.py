@@ -38,11 +38,20 @@ def shrink(config: Any, *, narrow: bool = True) -> Any:
         _cut_layers(part)
         if narrow:
             _cut_width(part)
-    text = small.get_text_config()
-    for part in parts:  # what the tower hands over is as wide as the language model
-        if narrow and part is not text and isinstance(getattr(part, "out_hidden_size", None), int):
-            part.out_hidden_size = text.hidden_size
+    if narrow:
+        _hand_over(parts, small.get_text_config())
     return small
+
+
+def _hand_over(parts: list[Any], text: Any) -> None:
+    """Let a tower give as wide features as the language model takes."""
+    for part in parts:
+        if part is text:
+            continue
+        if isinstance(vars(part).get("out_hidden_size"), int):
+            part.out_hidden_size = text.hidden_size
+        elif isinstance(vars(part).get("embed_dim"), int) and "depth" in vars(part):
+            part.hidden_size = text.hidden_size  # Qwen2-VL's name for it
 
 
 def _parts(config: Any) -> list[Any]:
