@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed models-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,20 @@ test-deepspeed: .venv-deepspeed/.stamp
 	.venv-deepspeed/bin/python -m pip install --disable-pip-version-check --quiet --no-build-isolation 'deepspeed==0.19.8'
 	@touch $@
 
+# Folders that are written here, read by Transformers 4 in an environment of its own. Its torchvision is built for GPUs;
+# the tests let it be imported beside a CPU torch.
+test-transformers4: setup .venv-transformers4/.stamp
+	rm -rf build/transformers4
+	$(BIN)/python tests/with_transformers4/write_folders.py build/transformers4
+	cd tests/with_transformers4 && FOLDERS=$(CURDIR)/build/transformers4 \
+		$(CURDIR)/.venv-transformers4/bin/python -m pytest -c /dev/null --rootdir . -p no:cacheprovider .
+
+.venv-transformers4/.stamp:
+	test -x .venv-transformers4/bin/python || $(PYTHON) -m venv .venv-transformers4
+	.venv-transformers4/bin/python -m pip install --disable-pip-version-check --quiet 'torch==2.13.0' 'transformers==4.57.*' pillow num2words pytest
+	.venv-transformers4/bin/python -m pip install --disable-pip-version-check --quiet --no-deps 'torchvision==0.28.0'
+	@touch $@
+
 # The table of docs/models.md, from the results of the families' tests.
 models-table: setup
 	$(BIN)/python tests/families/table.py
@@ -57,6 +71,10 @@ models-table: setup
 # What the libraries say about a recipe's fields, for messages that need none of them.
 fields: setup
 	$(BIN)/python tests/fields.py
+
+# The other table of docs/models.md: what fits which card, by the formulas of `check --plan`.
+memory-table: setup
+	$(BIN)/python tests/models/memory_table.py
 
 check: setup
 	$(BIN)/ruff check .

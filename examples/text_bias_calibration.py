@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = ["noisygrpo"]
+# [tool.uv.sources]
+# noisygrpo = { path = ".." }  # the checkout that this file is in
 # ///
 """Text-bias calibration in your own ``model.generate``, for any model that Transformers generates.
 

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = ["noisygrpo"]
+# [tool.uv.sources]
+# noisygrpo = { path = ".." }  # the checkout that this file is in
 # ///
 """The same run without a recipe: a trainer like TRL's, here on the built-in model and world.
 

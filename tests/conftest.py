@@ -44,7 +44,10 @@ def adapter(tmp_path: Path, model_folder: str) -> tuple[Path, Any]:
 
 @pytest.fixture
 def data_file(tmp_path: Path) -> Path:
-    """Six rows of json lines with images beside them; true and false in turn."""
+    """Six rows of json lines with images beside them; true and false in turn.
+
+    ``test.jsonl`` beside it holds two rows to measure.
+    """
     from tiny import tiny_image
 
     for index in range(6):
@@ -57,9 +60,10 @@ def data_file(tmp_path: Path) -> Path:
         }
         for index in range(6)
     ]
-    path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    measured = [{**row, "question": f"Do you see shape {n}?"} for n, row in enumerate(rows[:2])]
+    for name, lines in (("test.jsonl", measured), ("rows.jsonl", rows)):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in lines))
+    return tmp_path / "rows.jsonl"
 
 
 @pytest.fixture
@@ -81,7 +85,13 @@ def recipe_file(tmp_path: Path, model_folder: str, data_file: Path) -> Callable[
                 "use_cpu": True,
                 "save_strategy": "no",
             },
-            "evaluation": {"splits": ["test"], "rows": 2, "batch_size": 2, "max_new_tokens": 4},
+            "evaluation": {
+                "source": str(data_file.with_name("test.jsonl")),
+                "splits": ["test"],
+                "rows": 2,
+                "batch_size": 2,
+                "max_new_tokens": 4,
+            },
         }
         for section, change in changes.items():
             both = isinstance(change, dict) and isinstance(document.get(section), dict)

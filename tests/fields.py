@@ -18,7 +18,7 @@ from transformers.generation.configuration_utils import ALL_CACHE_IMPLEMENTATION
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.utils.logging import log_levels
 
-from noisygrpo.data.sources import DataSpec
+from noisygrpo.data.spec import DataSpec
 from noisygrpo.fields import PACKAGES, PATH
 from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
 from noisygrpo.methods.hints import SELECTIONS, STYLES
@@ -27,6 +27,7 @@ from noisygrpo.methods.schedules import SCHEDULES
 from noisygrpo.methods.views import PLANS
 from noisygrpo.schema import _options
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.outcomes import MISSING
 
 CHOICES = {
     "view_plan": PLANS,
@@ -36,6 +37,7 @@ CHOICES = {
     "hint_style": STYLES,
     "advantage": ADVANTAGES,
     "constant_groups": CONSTANT_GROUPS,
+    "reward_missing": MISSING,
     "report_to": ["all", "none", *INTEGRATION_TO_CALLBACK],
     "cache_implementation": ALL_CACHE_IMPLEMENTATIONS,
     "log_level": [*log_levels, "passive"],

@@ -29,6 +29,7 @@ from noisygrpo.commands import (
     train,
 )
 from noisygrpo.errors import UserError, require
+from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import one_line, say
 
 COMMANDS = {
@@ -65,6 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[args.command].run(args)
     except UserError as error:
         say(f"error: {one_line(str(error))}", error=True)
+        return 2
+    except (ImportError, RuntimeError):  # a torchvision that does not import breaks Transformers
+        problem = torchvision_problem()
+        if problem is None:
+            raise
+        say(f"error: {problem}", error=True)
         return 2
     except KeyboardInterrupt:
         say("interrupted", error=True)

@@ -1,5 +1,6 @@
 """`noisygrpo check --plan`: what fits, and what is printed."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -44,3 +45,17 @@ def test_a_plan_needs_no_gpu_that_it_plans_for(recipe_file):
             Request(**wrong)
     with pytest.raises(UserError, match="give one"):
         Request(1, 80, measured="run", tokens_per_second=3.0)
+
+
+def test_a_plan_that_fits_nowhere_ends_in_1_and_names_what_would_fit(recipe_file, run_cli):
+    words = ["check", recipe_file(), "--plan", "--gpus", "1"]
+    assert run_cli(*words, "--gpu-memory", "1")[0] == 0
+    status, text, _ = run_cli(*words, "--gpu-memory", "0.0015")  # 1.35 MB of it may be filled
+    assert status == 1
+    (line,) = [item for item in text.splitlines() if "it fits with: " in item]
+    assert "it does not fit" in text
+    options = shlex.split(line.split("it fits with: ")[1])
+    assert options[:3] == ["--model.dtype", "bfloat16", "--model.lora"]
+    assert run_cli(*words, *options, "--gpu-memory", "0.0015")[0] == 0
+    status, text, _ = run_cli(*words, "--gpu-memory", "0.0001")
+    assert status == 1 and "use a smaller model, or larger GPUs" in text

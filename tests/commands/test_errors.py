@@ -85,10 +85,10 @@ def test_a_broken_image_names_file_and_row(recipe_file, run_cli, data_file, tmp_
 
 
 def test_a_missing_column_names_it(recipe_file, run_cli, data_file):
-    text = data_file.read_text().replace('"answer"', '"solution"')
+    text = data_file.read_text().replace('"answer"', '"verdict"')
     data_file.write_text(text)
     said = message(run_cli, "check", recipe_file())
-    assert "answer" in said and "solution" in said
+    assert "answer" in said and "verdict" in said
 
 
 def test_an_empty_dataset(recipe_file, run_cli, data_file):

@@ -154,7 +154,7 @@ def test_vllm_that_is_missing_is_one_line_and_blocks_nothing(
     words = (*words, "--rows", 2, "--output-dir", tmp_path / "out")
     status, _, error = run_cli(*words, "--engine", "vllm")
     assert status == 2
-    assert "noisygrpo[vllm]" in error and "Traceback" not in error
+    assert "pip install 'vllm>=0.22,<0.32'" in error and "Traceback" not in error
     assert run_cli(*words)[0] == 0
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from noisygrpo.data.images import ImageProblem, check_image, resolve_path, to_rgb
+from noisygrpo.data.cells import Root, resolve_path
+from noisygrpo.data.images import ImageProblem, check_image, open_rgb, picture_size, to_rgb
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -94,7 +95,7 @@ def test_damaged_png_and_text() -> None:
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(ImageProblem, match=r"broken image \(a.png\)"):
         check_image({"bytes": bytes(data), "path": "folder/a.png"})
-    with pytest.raises(ImageProblem, match="cannot identify"):
+    with pytest.raises(ImageProblem, match="a web page or XML"):
         check_image({"bytes": b"<html>not found</html>", "path": None})
 
 
@@ -129,3 +130,72 @@ def test_paths_stay_inside(tmp_path) -> None:
             resolve_path(path, root)
     with pytest.raises(ImageProblem, match="not found"):
         resolve_path("sub/b.png", root)
+
+
+def test_links_out_of_the_folder_need_image_root(tmp_path) -> None:
+    root, away = tmp_path / "data", tmp_path / "away"
+    for folder in (root, away):
+        folder.mkdir()
+    (away / "a.png").write_bytes(encoded(noise()))
+    (root / "link.png").symlink_to(away / "a.png")
+    (root / "folder").symlink_to(away)
+    (root / "real.png").write_bytes(encoded(noise()))
+    (root / "inner.png").symlink_to(root / "real.png")
+    assert resolve_path("inner.png", root) == str(root / "inner.png")
+    for path in ("link.png", "folder/a.png"):
+        with pytest.raises(
+            ImageProblem, match=f"is a link to {away}/a.png, outside .*allows links"
+        ):
+            resolve_path(path, root)
+        assert Root(root, given=True).find(path) == str(root / path)
+    linked = tmp_path / "linked"
+    linked.symlink_to(root)  # the folder itself may be a link
+    assert resolve_path("real.png", linked) == str(linked / "real.png")
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"<!DOCTYPE html><html>", "a web page or XML"),
+        (b"  \n<html>", "a web page or XML"),
+        (b"<svg xmlns=", "an SVG drawing"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+        (b"\0\0\0\x1cftypheic", "HEIC, AVIF or a video"),
+        (b'{"error": "not found"}', "JSON"),
+        (b"PK\x03\x04", "a zip archive"),
+        (b"\x89PNG\r\n", "begins as PNG but has no readable header"),
+        (b"hello world, this is text", r"begins with b'hello world,'; read are PNG, JPEG"),
+    ],
+)
+def test_what_stands_under_a_pictures_name_is_said(tmp_path, head, said) -> None:
+    (tmp_path / "cat.jpg").write_bytes(head)
+    with pytest.raises(ImageProblem, match=rf"^broken image \(cat\.jpg\): .*{said}"):
+        check_image({"bytes": None, "path": str(tmp_path / "cat.jpg")})
+    with pytest.raises(ImageProblem, match=rf"^broken image: .*{said}"):
+        check_image({"bytes": head, "path": None})
+
+
+@pytest.mark.parametrize("kind", ["EPS", "ICO", "TGA", "PCX", "SGI"])
+def test_formats_that_training_does_not_need_are_not_opened(kind: str) -> None:
+    data = encoded(noise(), kind)
+    for look in (check_image, open_rgb, picture_size):
+        with pytest.raises((ImageProblem, OSError)):
+            look({"bytes": data, "path": None})
+
+
+def test_sizes_from_headers_are_those_of_the_decoded_picture() -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for kind, options in [
+        *((kind, {}) for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")),
+        ("JPEG", {"exif": turned}),
+        ("PNG", {"exif": turned}),
+        ("WEBP", {"exif": turned}),
+    ]:
+        image = {"bytes": encoded(noise(), kind, **options), "path": None}
+        assert picture_size(image) == open_rgb(image).size
+        assert open_rgb(image).mode == "RGB"
+        assert check_image(image) == (image["bytes"], picture_size(image))
+    assert picture_size(image) == (48, 64)

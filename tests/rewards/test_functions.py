@@ -4,7 +4,7 @@ import math
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.rewards import REWARDS, load_rewards
+from noisygrpo.rewards import REWARDS, UNSCORABLE, load_rewards
 from noisygrpo.rewards.judge import Verdict
 
 
@@ -19,14 +19,29 @@ def run(name: str, completions: list, **columns) -> list:
 def test_accuracy_of_conversations_and_strings() -> None:
     completions = [chat("<answer>3</answer>"), "<answer>4</answer>", "3", "\\boxed{3}"]
     kinds = ["numeric", "count", "", "auto"]  # a data set's own kinds mean auto
-    assert run("accuracy", completions, answer=["3"] * 4, kind=kinds) == [1.0, 0.0, 0.0, 1.0]
+    assert run("accuracy", completions, answer=["3"] * 4, kind=kinds) == [1.0, 0.0, 1.0, 1.0]
 
 
-def test_unscorable_is_none(monkeypatch) -> None:
-    monkeypatch.setattr(
-        "noisygrpo.rewards.functions.is_correct", lambda *args, **kwargs: Verdict(None, "slow")
-    )
-    assert run("accuracy", ["<answer>x</answer>"], answer=["y"]) == [None]
+def test_answers_of_any_type() -> None:
+    texts = ["3", "0.5", "yes", "1, 2", "4", "False"]
+    answers = [3, 0.5, True, [2, 1], 4.0, False]
+    assert run("accuracy", texts, answer=answers) == [1.0] * 6
+    turns = [[{"role": "assistant", "content": None}], [{"role": "assistant", "content": "3"}]]
+    assert run("accuracy", turns, answer=[3, 3], kind=[None, None], question=[None, None]) == [0, 1]
+
+
+def test_a_row_without_an_answer_is_not_asked() -> None:
+    assert run("accuracy", ["3", "3", "3"], answer=[None, "", "3"]) == [None, None, 1.0]
+    assert run("hint_accuracy", ["3", "3"], answer=[None, "3"]) == [None, 1.0]
+    assert run("noisyrollout", ["3", "3"], answer=[None, "3"]) == pytest.approx([None, 0.9])
+
+
+def test_what_could_not_be_compared_is_unscorable(monkeypatch) -> None:
+    slow = lambda cases, **knobs: [Verdict(None, "slow") for _ in cases]  # noqa: E731
+    monkeypatch.setattr("noisygrpo.rewards.functions.judge_all", slow)
+    for name in ("accuracy", "hint_accuracy", "noisyrollout"):
+        (reward,) = run(name, ["<answer>x</answer>"], answer=["y"])
+        assert reward is UNSCORABLE
 
 
 @pytest.mark.parametrize(
@@ -42,6 +57,11 @@ def test_unscorable_is_none(monkeypatch) -> None:
         ("<answer>b</answer>", 0, 0),
         ("a</think><answer>b</answer>", 0, 0),
         ("<think>a</think><answer>x < 3</answer>", 1, 1),
+        ("<think></think><answer>b</answer>", 0, 1),
+        ("<think> \n</think><answer>b</answer>", 0, 1),
+        ("<think>a</think><answer>\\boxed{b</answer>", 0, 1),
+        ("<think>a</think><answer>\\boxed{}</answer>", 0, 1),
+        ("<think>a</think><answer>\\boxed{b}</answer>", 1, 1),
     ],
 )
 def test_format(text: str, ours: float, released: float) -> None:
@@ -54,11 +74,27 @@ def test_format_knows_that_a_hint_opens_the_thinking() -> None:
     assert run("format", [text, text], hint_ratio=[0.0, 0.5]) == [0.0, 1.0]
 
 
-def test_boxed_style() -> None:
-    texts = ["<think>a</think> It is \\boxed{3}.", "<think>\\boxed{3}</think>", "\\boxed{3}"]
-    assert run("format", texts, style="think_boxed") == [1.0, 0.0, 0.0]
+@pytest.mark.parametrize(
+    ("text", "reward"),
+    [
+        ("<think>a</think> It is \\boxed{3}.", 1.0),
+        ("<think>\\boxed{3}</think>", 0.0),
+        ("\\boxed{3}", 0.0),
+        ("<think></think> \\boxed{3}", 0.0),
+        ("<think>a</think> \\boxed{}", 0.0),
+        ("<think>a</think> \\boxed{ }", 0.0),
+        ("<think>a</think> \\boxed{3", 0.0),
+        ("<think>a</think> \\boxed{3} <think>b</think>", 0.0),
+        ("<think>a</think> \\boxed{\\frac{1}{2}}", 1.0),
+    ],
+)
+def test_boxed_style(text: str, reward: float) -> None:
+    assert run("format", [text], style="think_boxed") == [reward]
+
+
+def test_unknown_style() -> None:
     with pytest.raises(UserError, match="style"):
-        run("format", texts, style="boxed")
+        run("format", [""], style="boxed")
 
 
 def test_load_binds_arguments_names_and_weights() -> None:
@@ -109,6 +145,11 @@ def short(completions, **kwargs):
 def text(completions, **kwargs):
     return ["good", "bad"]
 
+def lost(completions, **kwargs):
+    from noisygrpo.rewards import UNSCORABLE
+
+    return [UNSCORABLE, 1.0]
+
 def broken(completions, **kwargs):
     raise KeyError("x")
 """
@@ -135,7 +176,7 @@ def test_what_user_functions_get_wrong(user_file: str, caplog) -> None:
         (function,), _ = load_rewards([{"name": f"{user_file}:{name}", **spec}])
         return function(prompts=["", ""], completions=["a", "b"])
 
-    assert call("odd") == [None, None]
+    assert [repr(value) for value in call("odd")] == ["UNSCORABLE", "None"]
     assert "nan" in caplog.text
     with pytest.raises(UserError, match="1 values for 2"):
         call("short")
@@ -143,7 +184,8 @@ def test_what_user_functions_get_wrong(user_file: str, caplog) -> None:
         call("text")
     with pytest.raises(KeyError):
         call("broken")
-    assert call("broken", on_error="skip") == [None, None]
+    assert call("broken", on_error="skip") == [UNSCORABLE, UNSCORABLE]
+    assert call("lost") == [UNSCORABLE, 1.0]
     with pytest.raises(UserError, match="no function 'nothing'"):
         call("nothing")
 
@@ -166,9 +208,10 @@ def test_an_answer_in_the_hint_earns_nothing() -> None:
     hint = "<think>It is \\boxed{4}."
     texts = [f"{hint} Yes.", f"{hint} So \\boxed{{4}}.", f"{hint} No.</think><answer>5</answer>"]
     columns = {"answer": ["4", "4", "5"], "hint": [hint] * 3}
-    assert run("accuracy", texts, **columns) == [0.0, 1.0, 1.0]
-    assert run("hint_accuracy", texts, **columns) == [0.0, 1.0, 1.0]
-    assert run("noisyrollout", texts, **columns) == pytest.approx([0.0, 0.9, 0.9])
+    # the second was cut off in the thinking that the hint opened
+    assert run("accuracy", texts, **columns) == [0.0, 0.0, 1.0]
+    assert run("hint_accuracy", texts, **columns) == [0.0, 0.0, 1.0]
+    assert run("noisyrollout", texts, **columns) == pytest.approx([0.0, 0.0, 0.9])
     assert run("format", texts, **columns) == [0.0, 0.0, 1.0]
 
 

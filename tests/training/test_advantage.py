@@ -91,13 +91,18 @@ def test_equal_sums_of_unequal_parts_keep_trls_numbers(tmp_path):
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def weighed(rewards, levels, result):
+    lost = torch.zeros(rewards.numel(), dtype=torch.bool)
+    return Weighed(rewards, levels, result.advantages, lost, result.gain)
+
+
 def test_gain_counts_groups_with_a_prior():
     """Of a group with images (levels differ) and one without, only the first has a prior."""
     levels = torch.tensor([[0.0, 0.3, 0.6, 0.9], [0.0] * 4], dtype=torch.float64)
     rewards = torch.tensor([[0.0, 1.0, 0.0, 1.0], [1.0] * 4], dtype=torch.float64)
     result = ADVANTAGES["bayesian"](rewards, levels=levels)
     assert result.gain[1] == 0.0
-    metrics = advantage_metrics(Weighed(rewards, levels, *result))
+    metrics = advantage_metrics(weighed(rewards, levels, result))
     variance = 1 / 3
     prior = 0.01 / (variance + 0.01)
     assert metrics["advantage/gain"] == pytest.approx(prior / (0.1 + prior))

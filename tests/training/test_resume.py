@@ -6,10 +6,14 @@ import pytest
 import torch
 from peft import LoraConfig
 from safetensors.torch import load_file
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration, TrainerCallback
 from trl.trainer.utils import RepeatSampler
 
-from noisygrpo.training.checkpoints import EpochSampler
+from noisygrpo.errors import UserError
+from noisygrpo.models.sealed import MANIFEST
+from noisygrpo.training import checkpoints
+from noisygrpo.training.checkpoints import UNFINISHED, EpochSampler, newest
+from noisygrpo.training.finite import NonFiniteError
 from tiny import tiny_rows
 from tiny_trainer import make
 
@@ -78,3 +82,86 @@ def test_resumed_inside_a_batch_of_rollouts_keeps_its_rhythm(tmp_path, shared_pr
     assert sorted(set(steps_of(tmp_path))) == [1, 3]
     start(tmp_path, **changes).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
     assert sorted(set(steps_of(tmp_path))) == [1, 2, 3]
+
+
+def saved(tmp_path, steps=3, **changes):
+    changes = {"save_strategy": "steps", "save_steps": 1, "max_steps": steps, **changes}
+    trainer = make(tmp_path, **changes)
+    trainer.train()
+    return trainer
+
+
+def test_a_checkpoint_is_sealed_and_nothing_unfinished_is_left(tmp_path):
+    saved(tmp_path)
+    assert newest(tmp_path) == (tmp_path / "checkpoint-3", [])
+    assert not (tmp_path / UNFINISHED).exists()
+    manifest = json.loads((tmp_path / "checkpoint-2" / MANIFEST).read_text())
+    assert {"model.safetensors", "optimizer.pt", "trainer_state.json"} <= set(manifest["files"])
+
+
+def test_the_newest_whole_checkpoint_is_found_and_the_others_are_named(tmp_path):
+    saved(tmp_path)
+    (tmp_path / "checkpoint-10").mkdir()  # 10 is newer than 9, whatever the letters say
+    path = tmp_path / "checkpoint-3" / "optimizer.pt"
+    path.write_bytes(bytes(path.stat().st_size))
+    found, skipped = newest(tmp_path)
+    assert found == tmp_path / "checkpoint-2"
+    assert skipped == [
+        "checkpoint-10 is left out: it was not written to its end, or is damaged",
+        "checkpoint-3 is left out: optimizer.pt is not as it was written",
+    ]
+    (tmp_path / "empty").mkdir()
+    assert newest(tmp_path / "empty") == (None, [])
+
+
+def test_a_checkpoint_of_an_earlier_release_has_no_manifest(tmp_path):
+    saved(tmp_path, steps=2)
+    for step in (1, 2):
+        (tmp_path / f"checkpoint-{step}" / MANIFEST).unlink()
+    assert newest(tmp_path) == (tmp_path / "checkpoint-2", [])
+    (tmp_path / "checkpoint-2" / "trainer_state.json").unlink()  # killed before the last file
+    found, skipped = newest(tmp_path)
+    assert found == tmp_path / "checkpoint-1" and len(skipped) == 1
+    state = tmp_path / "checkpoint-1" / "trainer_state.json"
+    state.write_text(state.read_text().replace('"global_step": 1', '"global_step": 0'))
+    assert newest(tmp_path)[0] is None
+
+
+def test_a_killed_save_leaves_the_last_checkpoint_and_is_cleared_away(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "seal", lambda written, folder: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            saved(tmp_path)
+    assert list((tmp_path / UNFINISHED).iterdir()) and newest(tmp_path) == (None, [])
+    saved(tmp_path, steps=2)
+    assert newest(tmp_path) == (tmp_path / "checkpoint-2", [])
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_old_checkpoints_go_and_the_newest_stays(tmp_path):
+    saved(tmp_path, steps=4, save_total_limit=2)
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == [
+        "checkpoint-3",
+        "checkpoint-4",
+    ]
+
+
+def test_weights_that_are_no_numbers_are_no_checkpoint(tmp_path):
+    trainer = make(tmp_path, save_strategy="steps", save_steps=2, max_steps=2)
+
+    class Spoil(TrainerCallback):
+        def on_step_end(self, args, state, control, model=None, **kwargs):
+            if state.global_step == 2:
+                next(model.parameters()).data[0] = float("nan")
+
+    trainer.add_callback(Spoil())
+    with pytest.raises(NonFiniteError, match=r"step 2: .* is not finite any more"):
+        trainer.train()
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
+    saved(tmp_path, steps=1)
+    (tmp_path / "checkpoint-1" / "scheduler.pt").unlink()
+    with pytest.raises(UserError, match=r"checkpoint .*checkpoint-1: scheduler.pt is missing"):
+        make(tmp_path, max_steps=2).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))

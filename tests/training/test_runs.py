@@ -123,13 +123,14 @@ def test_prior_driven_counts_groups_without_reward_signal(tmp_path):
     assert entry["advantage/gain"] == pytest.approx((0.90909 + 0.27778) / 2, abs=1e-4)
 
 
-def test_unscorable_is_counted_and_gets_no_advantage(tmp_path):
+def test_a_rollout_without_any_reward_is_counted_and_gets_no_advantage(tmp_path):
     def sometimes(rollout_index, **columns):
         return [None if index == 1 else float(index) for index in rollout_index]
 
     trainer = make(tmp_path, rewards=(sometimes,), method="noisygrpo", max_steps=1)
     trainer.train()
-    assert trainer.state.log_history[0]["advantage/unscorable"] == 0.25
+    assert trainer.state.log_history[0]["advantage/no_reward"] == 0.25
+    assert trainer.state.log_history[0]["advantage/unscorable"] == 0
     for record in lines(tmp_path / "rollouts.jsonl"):
         if record["rollout_index"] == 1:
             assert record["reward"] is None and record["advantage"] == 0.0

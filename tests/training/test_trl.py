@@ -53,6 +53,8 @@ SIGNATURES = {
     transformers.Trainer._get_grad_norm: ["self", "model", "grad_norm"],
     transformers.Trainer._load_from_checkpoint: ["self", "resume_from_checkpoint", "model"],
     transformers.Trainer._load_best_model: ["self"],
+    transformers.Trainer._get_output_dir: ["self", "trial"],
+    GRPOTrainer._save_checkpoint: ["self", "model", "trial"],
     transformers.Trainer.create_accelerator_and_postprocess: ["self"],
     RepeatSampler.__init__: [
         "self",
@@ -89,7 +91,7 @@ def test_scoring_takes_what_we_pass():
 def test_choices_are_trls():
     source = inspect.getsource(grpo_trainer)
     ours = {"noise_kind", "advantage", "constant_groups", "rollouts_format"}
-    ours |= {"shared_prefix_kernel"}
+    ours |= {"shared_prefix_kernel", "reward_missing"}
     for name in CHOICES.keys() - ours - {"hint_selection", "hint_style", "hint_place"}:
         assert all(f'"{choice}"' in source for choice in CHOICES[name]), name
 

@@ -1,18 +1,14 @@
 """Rollouts through vLLM without vLLM: what the engine is given, and what is made of its answers."""
 
-import tomllib
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from packaging.specifiers import SpecifierSet
 from PIL import Image
 from trl.generation.vllm_generation import VLLMGeneration
 
 from noisygrpo.errors import UserError
-from noisygrpo.models import vllm_versions as vllm_support
 from noisygrpo.training import parts
 from noisygrpo.training.engines.vllm import fit_images, fold_images
 from tiny import tiny_image, tiny_rows
@@ -219,23 +215,3 @@ def test_folding_and_fitting():
     fitted = fit_images([[image, same], other], [[1, 2, 4], [1, 2, 2]], 14)
     assert [item.size for item in fitted[0]] == [(56, 28), (28, 28)]
     assert fitted[0][1] is same and fitted[1] is None
-
-
-def test_the_range_is_said_where_it_is_left(monkeypatch):
-    monkeypatch.setattr(vllm_support.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"not installed: pip install 'noisygrpo\[vllm\]'"):
-        vllm_support.require_vllm()
-    monkeypatch.setattr(vllm_support.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(vllm_support, "vllm_version", lambda: "0.12.0+cpu")
-    with pytest.warns(UserWarning, match=r"0\.12\.0\+cpu is outside 0\.22\.0 to 0\.31\.0"):
-        vllm_support.require_vllm()
-
-
-def test_the_extra_has_the_range():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    wanted = SpecifierSet(
-        project["project"]["optional-dependencies"]["vllm"][0].removeprefix("vllm")
-    )
-    for version in (vllm_support.OLDEST, vllm_support.TESTED, vllm_support.NEWEST):
-        assert wanted.contains(version)
-    assert not wanted.contains("0.32.0")

@@ -127,7 +127,7 @@ def test_training_on_noisy_views(trainer, tmp_path):
     rollouts = records(tmp_path)
     assert [record["noise_level"] for record in rollouts[:4]] == [0.0, 0.1, 0.2, 0.3]
     assert len(rollouts) == 24 and all(record["completion_tokens"] > 0 for record in rollouts)
-    one._last_loaded_step = one.state.global_step  # keeps the server at the weights before the last
+    one._engine._loaded = one.state.global_step  # keeps the server at the weights before the last
     stale = own_differences(one, sample(one)).mean().item()
     print(f"mean difference per token: {fresh} in steps, {stale} one step behind")
     assert len(fresh) == 3 + 1 and max(fresh[:3]) < CLOSE and stale > 3 * max(fresh[:3])
@@ -157,7 +157,7 @@ def test_every_rollout_sees_its_own_view(trainer):
 
     one.vllm_generation.temperature = 0.0
     batch, inputs = sample(one), groups_of(one)
-    rows = [{**row, "images": own} for row, own in zip(inputs, one._view_images, strict=True)]
+    rows = [{**row, "images": own} for row, own in zip(inputs, one.made.shown.images, strict=True)]
     greedy = Generation(batch_size=8, max_new_tokens=one.max_completion_length, temperature=0.0)
     answers = generate_batch(one.model.eval(), one.processing_class, rows, greedy)
     decode = one.processing_class.tokenizer.decode
@@ -179,7 +179,7 @@ def test_an_image_seen_before_is_seen_anew(trainer):
                 value.mul_(0.9)
     one.vllm_generation.sync_weights()
     kept = clean_difference(one, sample(one))
-    one._sync_weights()
+    one._engine._sync_weights()
     renewed = clean_difference(one, sample(one))
     print(f"mean difference per token: {kept:.4f} as TRL leaves it, {renewed:.4f} here")
     assert renewed < CLOSE and kept > 5 * CLOSE, (kept, renewed)

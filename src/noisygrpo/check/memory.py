@@ -170,7 +170,8 @@ def activations(size: ModelSize, load: DeviceLoad) -> float:
 
 def cache(size: ModelSize, load: DeviceLoad, width: int | None = None) -> float:
     """Return the bytes of the key-value cache of all rollouts that one GPU generates together."""
-    one = 2 * (width or size.width) * size.layers * size.kv * load.tokens
+    stored = max(2, round(size.weights / size.parameters))  # packed ones compute in 2 bytes
+    one = 2 * (width or stored) * size.layers * size.kv * load.tokens
     return float(one * load.generated)
 
 

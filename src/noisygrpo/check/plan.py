@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from noisygrpo.check.duration import UNKNOWN, measure, rate_lines, shipped, time_lines
+from noisygrpo.check.fitting import settings_that_fit
 from noisygrpo.check.memory import (
     GB,
     STRATEGIES,
@@ -23,12 +24,11 @@ from noisygrpo.check.model_size import ModelSize, meta_model, model_size
 from noisygrpo.check.page import heading
 from noisygrpo.check.recipe import report_tokens
 from noisygrpo.errors import require
-from noisygrpo.models.loading import DTYPES, load_any_processor, load_config
+from noisygrpo.models.loading import DTYPES, load_config
 from noisygrpo.models.spec import ModelSpec
-from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.table import table
-from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.prepare import Prepared, make_config, prepare
 from noisygrpo.training.config import NoisyGRPOConfig
 
 
@@ -53,7 +53,7 @@ class Request:
 
 
 def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
-    """Print the plan; returns 0.
+    """Print the plan; returns 0, or 1 where it fits by no strategy.
 
     Raises:
         UserError: a recipe that cannot run on so many GPUs, or no such run to measure.
@@ -62,8 +62,7 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
     prepared = prepare(for_all_gpus(recipe, wanted.gpus), f"runs/{recipe.name}")
     config = prepared.config
     heading(f"{recipe.name} on {wanted.gpus} x {wanted.memory:g} GB", *prepared.batch.lines())
-    processor = load_any_processor(recipe.model)
-    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    processor = prepared.processor
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     longest = report_tokens(processor, load_config(recipe.model), examples)
     size, load = sizes(prepared, wanted.gpus, longest)
@@ -77,10 +76,26 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
         f"{size.trained / 1e6:,.1f} M trained)",
         table(header, lines),
         *vllm_lines(size, load, wanted.memory),
-        *alone(size, wanted.memory),
     )
     heading("time of a step", *time_of(prepared, wanted))
-    return 0
+
+    def fits(changed: Prepared, gpus: int) -> bool:
+        if gpus != wanted.gpus:  # the batch counts the rollouts of all GPUs
+            per_gpu = changed.config.per_device_train_batch_size // wanted.gpus
+            values = {**changed.recipe.training, "per_device_train_batch_size": per_gpu * gpus}
+            recipe = replace(changed.recipe, training=values)
+            changed = replace(changed, config=make_config(recipe, str(config.output_dir)))
+        return fits_some(plan_rows(*sizes(changed, gpus, longest), wanted.memory)[1])
+
+    if fits_some(lines):
+        return 0
+    heading("it does not fit", *settings_that_fit(prepared, wanted.gpus, fits))
+    return 1
+
+
+def fits_some(rows: list[list[str]]) -> bool:
+    """Whether one of the strategies fits; the last cell of a row says so."""
+    return any(row[-1] == "yes" for row in rows)
 
 
 def for_all_gpus(recipe: Recipe, gpus: int) -> Recipe:
@@ -172,13 +187,6 @@ def token_lines(load: DeviceLoad, rollouts: int, completion: int, passes: int) -
         f"{rollouts * load.tokens:,} tokens, in {passes} forward{'s' if passes > 1 else ''} and "
         "one backward",
     ]
-
-
-def alone(size: ModelSize, memory: float) -> list[str]:
-    """A hint where even the sharded weights of a full fine-tune are far from fitting."""
-    if 16 * size.trained <= memory * GB:
-        return []
-    return ["adapters train far less: --model.lora.r 16 (and --model.quantization 4bit)"]
 
 
 def time_of(prepared: Prepared, wanted: Request) -> list[str]:

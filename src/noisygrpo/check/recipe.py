@@ -24,8 +24,8 @@ from noisygrpo.check.rewards import Row, report_rewards
 from noisygrpo.check.rollout import report_rollout
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import build_inputs
-from noisygrpo.models.loading import load_any_processor, load_config, weights_dtype
-from noisygrpo.models.vision import set_pixel_limits, vision_token_ids
+from noisygrpo.models.loading import load_config, weights_dtype
+from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.prepare import Prepared, prepare
@@ -44,8 +44,7 @@ def check(recipe: Recipe, *, rows: int = 20, step: bool = True, rollout: bool = 
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     heading("recipe", *describe(prepared))
     trouble = report_rewards(rewards, prepared.weights, examples)
-    processor = load_any_processor(recipe.model)
-    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    processor = prepared.processor
     longest = report_tokens(processor, load_config(recipe.model), examples)
     if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))

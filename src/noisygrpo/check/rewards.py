@@ -7,6 +7,8 @@ from statistics import mean
 from typing import Any
 
 from noisygrpo.check.page import beside, heading, shorten
+from noisygrpo.data.rows import answer_text
+from noisygrpo.data.turns import plain_text
 from noisygrpo.report.table import table
 from noisygrpo.rewards import RewardFunction, extract_answer, judge_completion
 
@@ -17,13 +19,18 @@ def report_rewards(
     rewards: Sequence[RewardFunction], weights: Sequence[float], examples: Sequence[Row]
 ) -> list[str]:
     """Print targets and each reward's mean on right and wrong answers; returns what is wrong."""
-    right = [completion_with(row, row["answer"]) for row in examples]
+    right = [completion_with(row, answer_text(row["answer"])) for row in examples]
     wrong = [completion_with(row, other_answer(row, examples)) for row in examples]
     good = [score(rewards, row, text) for row, text in zip(examples, right, strict=True)]
     bad = [score(rewards, row, text) for row, text in zip(examples, wrong, strict=True)]
     totals = [(weighted(r, weights), weighted(w, weights)) for r, w in zip(good, bad, strict=True)]
     numbers = [
-        [shorten(row["example_id"], 20), shorten(row["answer"], 24), f"{r:.2f}", f"{w:.2f}"]
+        [
+            shorten(row["example_id"], 20),
+            shorten(answer_text(row["answer"]), 24),
+            f"{r:.2f}",
+            f"{w:.2f}",
+        ]
         for row, (r, w) in zip(examples, totals, strict=True)
     ]
     notes = [target_note(row, *texts) for row, *texts in zip(examples, right, wrong, strict=True)]
@@ -77,7 +84,7 @@ def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float 
 
 def completion_with(row: Row, answer: str) -> str:
     """A completion with this answer, in the form that the row's prompt asks for."""
-    told = " ".join(turn["content"] for turn in row["prompt"])
+    told = " ".join(plain_text(turn["content"]) for turn in row["prompt"])
     thought = f"<think>{row['reasoning'] or 'I look at the image.'}</think>"
     form = f"\\boxed{{{answer}}}" if "\\boxed" in told else f"<answer>{answer}</answer>"
     return thought + form
@@ -87,4 +94,4 @@ def other_answer(row: Row, examples: Sequence[Row]) -> str:
     """Another row's answer, of the same kind if there is one; made up where all rows agree."""
     others = [other for other in examples if other["answer"] != row["answer"]]
     alike = [other for other in others if other["kind"] == row["kind"]] or others
-    return str(alike[0]["answer"]) if alike else "none of these"
+    return answer_text(alike[0]["answer"]) if alike else "none of these"

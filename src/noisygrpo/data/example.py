@@ -1,15 +1,17 @@
 """The one example format: what a row of any source looks like to the rest of the package.
 
-Adapters, files and the playground all give rows with exactly the keys of ``FEATURES``:
+Adapters, files and the playground all give rows with the keys of ``FEATURES``, and with the further
+columns of their source:
 
 ==============  ==============  ==================================================================
 key             type            meaning
 ==============  ==============  ==================================================================
-``prompt``      list of turns   conversation with plain-text content; the last turn is the user's.
-                                No image placeholders: TRL puts ``images`` in front of the first
-                                user turn
+``prompt``      list of turns   conversation; the last turn is the user's. Contents are plain text
+                                without placeholders where the images stand in front of the first
+                                user turn (TRL puts them there); else all are lists of parts, text
+                                or ``{"type": "image"}``
 ``images``      list of images  RGB; empty for a text-only row
-``answer``      str             the target, never empty
+``answer``      any             the target: text (never empty), a number, a list, as in the source
 ``reasoning``   str             reference reasoning, "" where there is none
 ``example_id``  str             unique and stable: noise is addressed by it
 ``cluster``     str             rows that belong together for standard errors; equals
@@ -21,36 +23,22 @@ key             type            meaning
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
 from PIL import Image as PILImage
 
-from noisygrpo.data.images import to_rgb
+from noisygrpo.data.features import Exact, RgbImage
+from noisygrpo.data.rows import RowProblem, as_answer
 from noisygrpo.errors import UserError, require
-
-
-class RgbImage(datasets.Image):
-    """An image column that decodes to RGB, with transparent parts white (``images.to_rgb``).
-
-    Stored as the plain ``Image(mode="RGB")`` of the datasets library.
-    """
-
-    def decode_example(
-        self, value: dict[str, Any], token_per_repo_id: dict[str, Any] | None = None
-    ) -> PILImage.Image:
-        """Decode one ``{"bytes", "path"}`` struct."""
-        return to_rgb(datasets.Image().decode_example(value, token_per_repo_id))
-
 
 FEATURES = datasets.Features(
     {
-        "prompt": datasets.List(
-            {"role": datasets.Value("string"), "content": datasets.Value("string")}
-        ),
+        "prompt": datasets.List({"role": datasets.Value("string"), "content": Exact()}),
         "images": datasets.List(RgbImage(mode="RGB")),
-        "answer": datasets.Value("string"),
+        "answer": Exact(),
         "reasoning": datasets.Value("string"),
         "example_id": datasets.Value("string"),
         "cluster": datasets.Value("string"),
@@ -75,6 +63,25 @@ VISION_TOKENS = (
     "<IMG_CONTEXT>",
     "<image>",
 )
+CHAT_TOKENS = (
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|endoftext|>",
+    "<|begin_of_text|>",
+    "<|end_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<|end|>",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+)
+"""Text that tokenizers read as the end of a turn or the start of another: a question with one of
+these in it ends where its writer did not mean it to."""
+_TOKENS = re.compile("|".join(map(re.escape, (*VISION_TOKENS, *CHAT_TOKENS))))
 """Text that processors turn into image tokens. One of these inside a prompt makes the number of
 image tokens differ from the number of image features, and the forward fails in the middle of a
 run."""
@@ -92,7 +99,7 @@ def make_prompt(question: str, template: str = "{question}", system: str = "") -
 
 def make_example(
     question: str,
-    answer: str,
+    answer: Any,
     images: Sequence[Any] = (),
     *,
     example_id: str,
@@ -122,10 +129,14 @@ def check_example(row: Mapping[str, Any], where: str = "example") -> None:
     """
     missing = [key for key in KEYS if key not in row]
     require(not missing, f"{where}: missing {missing}; an example has the keys {list(KEYS)}")
-    for key in ("answer", "reasoning", "example_id", "cluster", "kind", "question"):
+    for key in ("reasoning", "example_id", "cluster", "kind", "question"):
         require(isinstance(row[key], str), f"{where}: {key} is {row[key]!r}, not a string")
-    for key in ("answer", "example_id", "cluster"):
+    for key in ("example_id", "cluster"):
         require(bool(row[key].strip()), f"{where}: {key} is empty")
+    try:
+        as_answer(row, "answer")
+    except RowProblem as problem:
+        raise UserError(f"{where}: {problem}") from problem
     check_prompt(row["prompt"], where)
     for number, image in enumerate(row["images"]):
         if not isinstance(image, PILImage.Image) or image.mode != "RGB":
@@ -142,13 +153,41 @@ def check_prompt(prompt: Any, where: str) -> None:
     for turn in prompt:
         role, content = turn.get("role"), turn.get("content")
         require(role in ROLES, f"{where}: role {role!r} in prompt; allowed: {list(ROLES)}")
+        text = content if isinstance(content, str) else _text_of_parts(content)
         require(
-            isinstance(content, str),
-            f"{where}: content of the {role} turn is not plain text; images go into 'images'",
+            text is not None,
+            f"{where}: content of the {role} turn is {content!r:.80}, expected text or a list of "
+            'parts, {"type": "text", "text": …} or {"type": "image"}',
         )
-        token = next((token for token in VISION_TOKENS if token in content), None)
-        require(
-            token is None,
-            f"{where}: the {role} turn contains {token}, which a processor reads as an image",
-        )
+        found = _TOKENS.search(text or "")
+        if found:
+            token = found.group()
+            read = "an image" if token in VISION_TOKENS else "the start or end of a turn"
+            raise UserError(
+                f"{where}: the {role} turn contains {token}, which a processor reads as {read}"
+            )
     require(prompt[-1]["role"] == "user", f"{where}: the last turn of prompt is not the user's")
+
+
+def _text_of_parts(content: Any) -> str | None:
+    """The text of a list of parts, None if it is none."""
+    if not isinstance(content, list):
+        return None
+    texts = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        text = part.get("text") if kind == "text" else "" if kind == "image" else None
+        if not isinstance(text, str):
+            return None
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def as_stored(example: Mapping[str, Any]) -> dict[str, Any]:
+    """An example as its Arrow columns hold it, images left out."""
+    encode = Exact().encode_example
+    turns = [
+        {"role": turn["role"], "content": encode(turn["content"])} for turn in example["prompt"]
+    ]
+    rest = {key: example[key] for key in KEYS if key != "images"}
+    return {**rest, "prompt": turns, "answer": encode(example["answer"])}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from noisygrpo.errors import require
-
 Fields = dict[str, Any]
-"""``question``, ``answer`` and, where the source has them, reasoning, id, cluster, kind."""
+"""``question`` or ``turns``, ``answer`` and, where the source has them, reasoning, id, cluster,
+kind, images (cells that stand for the row's own) and more (further columns)."""
 
 FIELD_NAMES = ("question", "image", "answer", "reasoning", "id", "cluster", "kind")
 
-_PLACEHOLDER = re.compile(r"[ \t]*<image\s*\d*>[ \t]*\n?")
+_PLACEHOLDER = re.compile(r"[ \t]*<image[ _]?\d*>[ \t]*\n?")
 
 
 class RowProblem(Exception):
@@ -30,11 +32,15 @@ class Adapter:
     columns: tuple[str, ...]
     """Columns that have to be there."""
     image: tuple[str, ...] = ("images", "image")
-    """Names of the image column; the first one that is there is taken."""
+    """Names of image columns; each row's images are in one of those that are there."""
     image_required: bool = True
     """False for sources that may be text only."""
     image_in_row: bool = False
-    """Whether ``convert`` sees the image column: only where it holds paths."""
+    """Whether ``convert`` sees the image columns."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Which column became which field, where that was found out."""
+    prompt: str = ""
+    """Template where the recipe names none."""
 
 
 def as_text(row: Mapping[str, Any], column: str) -> str:
@@ -53,68 +59,54 @@ def as_text(row: Mapping[str, Any], column: str) -> str:
     raise RowProblem(f"column {column!r} is {value!r:.80}, expected text or a number")
 
 
-def strip_placeholders(question: str) -> str:
-    """Remove ``<image>`` and ``<image1>``: TRL puts the images in front of the question itself."""
-    return _PLACEHOLDER.sub(" ", question).strip() if "<image" in question else question
+def as_answer(row: Mapping[str, Any], column: str) -> Any:
+    """Return a cell as the target that reaches reward functions: text, a number, a list as it is.
 
-
-def from_columns(columns: Mapping[str, str | None]) -> Adapter:
-    """The adapter of a column map such as ``{"question": "problem", "image": "images"}``.
-
-    Question and answer are required (default: columns of those names), and so is the image column
-    (default: ``images`` or ``image``) unless ``"image": None`` says that there are no images; cells
-    may be empty. Reasoning, id, cluster and kind are read where given.
+    Raises ``RowProblem`` for what is missing or empty, and for NaN and infinity at any depth: JSON
+    files of other tools hold them for a missing value.
     """
-    for name in columns:
-        require(
-            name in FIELD_NAMES,
-            f"data.columns: {name!r} is not a field; fields are {list(FIELD_NAMES)}",
+    value = row.get(column)
+    if value is None:
+        raise RowProblem(f"column {column!r} is missing or null")
+    if isinstance(value, str):
+        if not value.strip():
+            raise RowProblem(f"the answer is empty (column {column!r})")
+        return value.strip()
+    if isinstance(value, Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if not _is_json(value):
+        raise RowProblem(
+            f"column {column!r} is {value!r:.80}, expected text, a number, or a list of those"
         )
-    source = {"question": "question", "answer": "answer", **columns}
-    for name in ("question", "answer"):
-        require(bool(source[name]), f"data.columns.{name} may not be empty")
-    texts = {name: column for name, column in source.items() if column and name != "image"}
-
-    def convert(row: Mapping[str, Any]) -> list[Fields]:
-        fields = {}
-        for name, column in texts.items():
-            optional = name in ("reasoning", "kind") and row.get(column) is None
-            fields[name] = "" if optional else as_text(row, column)
-        return [fields]
-
-    image: tuple[str, ...] = ("images", "image")
-    if "image" in source:
-        image = tuple(name for name in (source["image"],) if name)
-    return Adapter(
-        convert,
-        columns=tuple(texts.values()),
-        image=image,
-        image_required=bool(image),
-    )
+    if isinstance(value, (list, dict)) and not value:
+        raise RowProblem(f"the answer is empty (column {column!r} is {value!r})")
+    if not _is_finite(value):
+        raise RowProblem(f"column {column!r} is {value!r:.80}, which is no answer")
+    return value
 
 
-def finish(fields: Fields, default_id: str, cluster_pattern: str = "") -> dict[str, Any]:
-    """Make the text part of an example (all keys but prompt and images) from an adapter's fields.
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
-    Raises ``RowProblem`` for an empty question or answer and for an id that ``cluster_pattern``
-    does not match.
-    """
-    question = strip_placeholders(fields["question"])
-    for name, text in (("question", question), ("answer", fields["answer"])):
-        if not text.strip():
-            raise RowProblem(f"the {name} is empty")
-    example_id = fields.get("id") or default_id
-    cluster = fields.get("cluster") or example_id
-    if cluster_pattern:
-        match = re.search(cluster_pattern, example_id)
-        if match is None:
-            raise RowProblem(f"data.cluster_pattern {cluster_pattern!r} not in id {example_id!r}")
-        cluster = match.group(1) if match.re.groups else match.group(0)
-    return {
-        "answer": fields["answer"].strip(),
-        "reasoning": fields.get("reasoning", ""),
-        "example_id": example_id,
-        "cluster": cluster,
-        "kind": fields.get("kind", ""),
-        "question": question,
-    }
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(_is_finite(item) for item in inner)
+
+
+def answer_text(answer: Any) -> str:
+    """An answer as people write it, where only text will do: 3.0 is "3", a list is JSON."""
+    if isinstance(answer, (list, dict)):
+        return json.dumps(answer, ensure_ascii=False)
+    return as_text({"answer": answer}, "answer")
+
+
+def strip_placeholders(question: str) -> str:
+    """Remove ``<image>`` and ``<image1>``: for benchmarks whose images stand in front."""
+    return _PLACEHOLDER.sub(" ", question).strip() if "<image" in question else question

@@ -1,8 +1,8 @@
 """From a recipe's ``data`` section to a data set in the example format.
 
-``load_examples(DataSpec(...))`` reads rows (``readers``), converts each by a column map or by a
-named adapter (``adapters``), and checks every row and image before anything is trained: one message
-names the file, the row and what is wrong.
+``load(DataSpec(...))`` reads rows (``readers``), converts each by its layout (``formats``) or by an
+adapter, and checks every row and image before anything is trained: one message names the file, the
+row and what is wrong. What was detected, and what differs from the file, is in its report.
 """
 
 from __future__ import annotations
@@ -10,179 +10,282 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from textwrap import shorten
 from typing import Any
 
 import datasets
 import numpy as np
 import pyarrow as pa
 
-from noisygrpo.data.adapters import ADAPTERS, make_adapter
-from noisygrpo.data.checks import check_all_images
-from noisygrpo.data.example import FEATURES, check_prompt, make_prompt
-from noisygrpo.data.prompts import resolve_prompt, resolve_system
-from noisygrpo.data.readers import RawRows, read_rows
-from noisygrpo.data.rows import Adapter, RowProblem, finish, from_columns
+from noisygrpo.data import pictures
+from noisygrpo.data.adapters import make_adapter
+from noisygrpo.data.checks import Seen, check_all_images, report_lines
+from noisygrpo.data.convert import Draft, digest, draft, finish, share
+from noisygrpo.data.example import FEATURES, KEYS, as_stored, check_prompt
+from noisygrpo.data.formats import choose_format
+from noisygrpo.data.further import further_columns
+from noisygrpo.data.prompts import DEFAULT, resolve_prompt, resolve_system
+from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
+from noisygrpo.data.rows import Adapter, RowProblem
+from noisygrpo.data.spec import TRAIN, DataSpec
+from noisygrpo.data.user_adapter import user_adapter
 from noisygrpo.errors import UserError, require
 
 logger = logging.getLogger(__name__)
 
 PLAYGROUND = "playground"
-PLAYGROUND_HAS_NO = (
-    "adapter",
-    "columns",
-    "cluster_pattern",
-    "image_root",
-    "options",
-    "prompt",
-    "system",
-)
-"""Fields that mean nothing for the playground, which has its own prompt."""
+PLAYGROUND_TAKES = ("source", "split", "limit", "shuffle", "seed", "max_prompt_tokens")
+"""Fields that mean something for the playground, which has its own rows and prompt."""
 PLAYGROUND_ROWS = 2000
 """Rows of a playground split where ``limit`` does not say."""
 
 
 @dataclass(frozen=True)
-class DataSpec:
-    """The ``data`` section of a recipe."""
+class Loaded:
+    """Examples, and what is to be said of them."""
 
-    source: str
-    """``playground``, a hub id, a folder, or a .parquet, .json or .jsonl file."""
-    split: str = "train"
-    """Split of a hub data set, a folder or the playground; single files have none."""
-    config: str = ""
-    """Configuration name of a hub data set."""
-    adapter: str = ""
-    """Name in ``ADAPTERS`` for data sets that it knows; "" uses ``columns``."""
-    columns: dict[str, str | None] = field(default_factory=dict)
-    """Column map: question, image, answer, reasoning, id, cluster, kind -> the source's name."""
-    cluster_pattern: str = ""
-    """Regular expression on the id; its first group (or the match) names the cluster."""
-    prompt: str = ""
-    """Name in ``PROMPTS`` or a text with ``{question}``; "" is ``think_answer``."""
-    system: str = ""
-    """Name in ``SYSTEMS``, a text, or "" for no system turn."""
-    limit: int | None = None
-    """At most so many examples; all if null."""
-    shuffle: bool = False
-    """Draw the examples in an order given by ``seed`` instead of the order of the file."""
-    seed: int = 0
-    """Seed of ``shuffle`` and of the playground."""
-    image_root: str = ""
-    """Folder that image paths are relative to; the folder of the file if ""."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Knobs of the adapter."""
-
-    def __post_init__(self) -> None:
-        require(bool(self.source), "data.source is empty")
-        require(
-            self.limit is None or self.limit > 0,
-            f"data.limit: {self.limit} is not a positive number of rows",
-        )
-        require(
-            not self.adapter or self.adapter in ADAPTERS,
-            f"data.adapter: {self.adapter!r} is not one of {sorted(ADAPTERS)}",
-        )
-        require(
-            not (self.adapter and self.columns),
-            f"data.columns: the adapter {self.adapter!r} knows its columns; leave them out",
-        )
-        try:
-            re.compile(self.cluster_pattern)
-        except re.error as error:
-            message = f"data.cluster_pattern: {self.cluster_pattern!r} is no pattern: {error}"
-            raise UserError(message) from error
+    data: datasets.Dataset
+    """Rows with ``FEATURES`` and the source's further columns; images decode on access, in RGB."""
+    report: list[str]
+    """What was detected and what differs from the source, in lines."""
+    where: Callable[[int], str]
+    """Names the source of an example, such as ``train.jsonl line 7``."""
+    seen: list[Seen] | None
+    """What was seen of each example and its images; None where these were not read."""
 
 
 def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset:
+    """Load, convert and check the rows of ``spec``; see ``load``."""
+    return load(spec, check_images=check_images).data
+
+
+def load(
+    spec: DataSpec,
+    *,
+    held_out: bool = False,
+    check_images: bool = True,
+    settings: Settings = Settings(),  # noqa: B008
+) -> Loaded:
     """Load, convert and check the rows of ``spec``.
 
-    Returns a data set with ``FEATURES`` whose images decode on access, in RGB. Raises ``UserError``
-    for the first problem, naming file and row. ``check_images=False`` skips reading the images.
+    Args:
+        spec: the ``data`` section.
+        held_out: take the examples that ``spec.holdout`` keeps from training, instead of the rest.
+        check_images: read every image.
+        settings: what messages call the settings of source and split.
+
+    Raises:
+        UserError: for the first problem, naming file and row.
     """
     if spec.source == PLAYGROUND:
-        return _playground(spec)
-    raw = read_rows(spec.source, spec.split, spec.config, spec.image_root)
-    require(len(raw) > 0, f"{raw.label}: the data set has no rows")
-    adapter = _adapter(spec)
-    image_column = _image_column(adapter, raw)
-    examples, rows = _convert(spec, raw, adapter, image_column)
+        return _playground(spec, settings)
     require(
-        len(rows) > 0, f"{raw.label}: the adapter {spec.adapter!r} kept none of {len(raw)} rows"
+        has_splits(spec.source) or spec.split == TRAIN,
+        f"{settings.split}: {spec.split!r}, but {spec.source} has no splits; leave it out",
     )
-    columns = {key: [example[key] for example in examples] for key in FEATURES if key != "images"}
-    columns["images"] = raw.images(image_column, rows)
-    table = pa.table({key: columns[key] for key in FEATURES}, schema=FEATURES.arrow_schema)
-    info = datasets.DatasetInfo(features=FEATURES)
-    data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw))
-    logger.info("%s: %d examples from %d rows", raw.label, len(examples), len(raw))
-    if check_images:
-        check_all_images(data, lambda index: raw.where(rows[index]))
-    return data
+    raw = read_rows(spec.source, spec.split, spec.config, spec.image_root, settings)
+    require(len(raw) > 0, f"{raw.label}: the data set has no rows")
+    adapter, lines = _adapter(spec, raw)
+    columns = _image_columns(adapter, raw)
+    drafts = _drafts(spec, raw, adapter, columns, held_out)
+    rows = [made.row for made in drafts]
+    images = _images(spec, raw, drafts, columns)
+    data, further = _data_set(spec, raw, adapter, drafts, images, columns)
+    logger.info("%s: %d examples from %d rows", raw.label, len(data), len(raw))
+
+    def where(index: int) -> str:
+        return raw.where(rows[index])
+
+    seen = check_all_images(data, where) if check_images else None
+    lines += _prompt_lines(spec, adapter, drafts)
+    lines += report_lines(data, pictures.lengths(images), where, seen) + further
+    return Loaded(data, lines, where, seen)
 
 
-def _adapter(spec: DataSpec) -> Adapter:
+def _images(
+    spec: DataSpec, raw: RawRows, drafts: Sequence[Draft], columns: Sequence[str]
+) -> pa.ChunkedArray:
+    """The images of every example, ``list<struct<bytes, path>>``."""
+    rows = [made.row for made in drafts]
+    own = [made.images for made in drafts]
+    stored = raw.images(columns, rows)
+    # What a user's function returns stands for what the row has.
+    return pictures.with_own(stored, own, rows, raw.root, raw.where, replace=bool(spec.adapter))
+
+
+def _prompt_lines(spec: DataSpec, adapter: Adapter, drafts: Sequence[Draft]) -> list[str]:
+    """What is put around the rows' own turns."""
+    lines = []
+    name = spec.prompt or adapter.prompt or DEFAULT
+    if resolve_prompt(name) != "{question}":
+        lines.append(f"data.prompt {shorten(name, 60)!r} is put around the question")
+    tagged = sum(made.unwrapped for made in drafts)
+    if tagged:
+        lines.append(
+            f"in {tagged:,} rows the answer is in <answer> tags: the target is what they hold"
+        )
+    own = sum(made.turns[0]["role"] == "system" for made in drafts)
+    if spec.system and own:
+        lines.append(f"{own:,} rows have a system turn, which stands instead of data.system")
+    return lines
+
+
+def _adapter(spec: DataSpec, raw: RawRows) -> tuple[Adapter, list[str]]:
+    """How the rows are read, and the lines that say so."""
+    if ".py:" in spec.adapter:
+        return user_adapter(spec.adapter, spec.options), [f"read by {spec.adapter}"]
     if spec.adapter:
-        return make_adapter(spec.adapter, spec.options)
-    require(not spec.options, "data.options: only named adapters (data.adapter) have options")
-    return from_columns(spec.columns)
+        return make_adapter(spec.adapter, spec.options), [f"read by the adapter {spec.adapter}"]
+    require(not spec.options, "data.options: only adapters (data.adapter) have options")
+    layout, adapter = choose_format(raw, spec.format, spec.columns)
+    said = "as data.format says" if spec.format else "detected; data.format sets it"
+    notes = ", ".join(f"{name} <- {column}" for name, column in adapter.fields.items())
+    return adapter, [f"layout {layout} ({said}): {notes}"]
 
 
-def _playground(spec: DataSpec) -> datasets.Dataset:
+def _playground(spec: DataSpec, settings: Settings) -> Loaded:
     """Make a split of the built-in world."""
-    given = [name for name in PLAYGROUND_HAS_NO if getattr(spec, name)]
+    default = {item.name: getattr(DataSpec(PLAYGROUND), item.name) for item in fields(spec)}
+    given = [
+        name
+        for name, value in default.items()
+        if name not in PLAYGROUND_TAKES and getattr(spec, name) != value
+    ]
     require(not given, f"data: the playground takes no {', '.join(given)}")
     from noisygrpo.playground import make_split
 
-    return make_split(spec.split, spec.limit or PLAYGROUND_ROWS, seed=spec.seed)
+    try:
+        data = make_split(spec.split, spec.limit or PLAYGROUND_ROWS, seed=spec.seed)
+    except UserError as error:
+        raise UserError(str(error).replace("data.split", settings.split)) from error
+    return Loaded(data, [], lambda index: f"playground row {index}", None)
 
 
-def _image_column(adapter: Adapter, raw: RawRows) -> str | None:
-    """Check that the adapter's columns are there; return the one that holds images, if any."""
+def _image_columns(adapter: Adapter, raw: RawRows) -> list[str]:
+    """Check that the adapter's columns are there; return those that hold images."""
     has = f"; it has {list(raw.columns)}"
     for column in adapter.columns:
         require(column in raw.columns, f"{raw.label}: no column {column!r} (data.columns){has}")
-    found = next((column for column in adapter.image if column in raw.columns), None)
+    found = [column for column in adapter.image if column in raw.columns]
     require(
-        found is not None or not adapter.image_required,
-        f"{raw.label}: no image column {' or '.join(map(repr, adapter.image))} (data.columns){has}",
+        bool(found) or not adapter.image_required,
+        f"{raw.label}: no image column {' or '.join(map(repr, adapter.image))}{has}; "
+        "data.columns.image names it, and is null for text-only rows",
     )
     return found
 
 
-def _convert(
-    spec: DataSpec, raw: RawRows, adapter: Adapter, image_column: str | None
-) -> tuple[list[dict[str, Any]], list[int]]:
-    """Convert rows until ``limit`` is reached; returns examples without images, and their rows."""
+def _drafts(
+    spec: DataSpec, raw: RawRows, adapter: Adapter, images: Sequence[str], held_out: bool
+) -> list[Draft]:
+    """Convert rows, those of the wanted side of ``holdout``, until ``limit`` is reached."""
     count = len(raw)
     order = np.random.default_rng(spec.seed).permutation(count) if spec.shuffle else range(count)
-    template, system = resolve_prompt(spec.prompt), resolve_system(spec.system)
-    examples: list[dict[str, Any]] = []
-    rows: list[int] = []
-    first_with_id: dict[str, int] = {}
-    skip = None if adapter.image_in_row else image_column
-    for row, values in raw.iterate([int(index) for index in order], skip=skip):
+    skip = () if adapter.image_in_row else images
+    drafts: list[Draft] = []
+    other_side = 0
+    for row, values in raw.iterate([int(index) for index in order], skip, name_labels=True):
         try:
-            for number, fields in enumerate(adapter.convert(values)):
-                default = f"{raw.name}-{row}" + (f"-{number}" if number else "")
-                example = finish(fields, default, spec.cluster_pattern)
-                example["prompt"] = make_prompt(example["question"], template, system)
-                check_prompt(example["prompt"], raw.where(row))
-                other = first_with_id.get(example["example_id"])
-                if other is not None:
-                    problem = f"id {example['example_id']!r} is also that of {raw.where(other)}"
-                    raise RowProblem(problem)
-                first_with_id[example["example_id"]] = row
-                examples.append(example)
-                rows.append(row)
-                if len(rows) == spec.limit:
-                    return examples, rows
+            fields_of_row = adapter.convert(values)
+            found = [draft(row, n, made, values) for n, made in enumerate(fields_of_row)]
         except RowProblem as problem:
             raise UserError(f"{raw.where(row)}: {problem}") from problem
-    return examples, rows
+        for made in found:
+            if spec.holdout and held_out != (
+                share(_address(spec, raw, made, images)) < spec.holdout
+            ):
+                other_side += 1
+                continue
+            drafts.append(made)
+            if len(drafts) == spec.limit:
+                return drafts
+    require(
+        bool(drafts) or not other_side,
+        f"data.holdout: {spec.holdout} leaves nothing to "
+        f"{'measure' if held_out else 'train'} of {other_side} examples of {raw.label}",
+    )
+    require(bool(drafts), f"{raw.label}: the adapter {spec.adapter!r} kept none of {count} rows")
+    return drafts
 
 
-def _fingerprint(spec: DataSpec, raw: RawRows) -> str:
+def _address(spec: DataSpec, raw: RawRows, made: Draft, images: Sequence[str]) -> bytes:
+    """What decides on which side of ``holdout`` an example is.
+
+    Its cluster, its id, or else its content: so equal rows are on one side, and a row stays on its
+    side whatever is added to the file.
+    """
+    fields = made.fields
+    if spec.cluster_pattern and (match := re.search(spec.cluster_pattern, str(fields.get("id")))):
+        return digest(match.group(1) if match.re.groups else match.group(0))
+    named = fields.get("cluster") or fields.get("id")
+    if named:
+        return digest(named)
+    cells = [raw.cell(made.row, column) for column in images]
+    asked = [turn["content"] for turn in made.turns]
+    return digest(asked, fields["answer"], made.images or [], cells)
+
+
+def _data_set(
+    spec: DataSpec,
+    raw: RawRows,
+    adapter: Adapter,
+    drafts: Sequence[Draft],
+    images: pa.ChunkedArray,
+    image_columns: Sequence[str],
+) -> tuple[datasets.Dataset, list[str]]:
+    """The examples as a data set with the source's further columns, and what was left out."""
+    examples = _examples(spec, raw, adapter, drafts, pictures.lengths(images))
+    stored = [as_stored(example) for example in examples]
+    columns: dict[str, Any] = {key: [row[key] for row in stored] for key in KEYS if key != "images"}
+    columns["images"] = images
+    rows = [made.row for made in drafts]
+    further, left_out = further_columns(
+        raw, rows, [made.more for made in drafts], adapter.fields, image_columns
+    )
+    features = datasets.Features(
+        {**FEATURES, **{name: feature for name, (feature, _) in further.items()}}
+    )
+    columns |= {name: values for name, (_, values) in further.items()}
+    ordered = {name: columns[name] for name in features}
+    table = pa.table(ordered, schema=features.arrow_schema)
+    info = datasets.DatasetInfo(features=features)
+    passed = [f"further columns for reward functions: {', '.join(further)}"] if further else []
+    data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw, rows))
+    return data, passed + left_out
+
+
+def _examples(
+    spec: DataSpec,
+    raw: RawRows,
+    adapter: Adapter,
+    drafts: Sequence[Draft],
+    counts: Sequence[int],
+) -> list[dict[str, Any]]:
+    """Finish every draft; ids are unique."""
+    template = resolve_prompt(spec.prompt or adapter.prompt)
+    system = resolve_system(spec.system)
+    examples: list[dict[str, Any]] = []
+    first_with_id: dict[str, int] = {}
+    for made, count in zip(drafts, counts, strict=True):
+        default = f"{raw.name}-{made.row}" + (f"-{made.number}" if made.number else "")
+        where = raw.where(made.row)
+        try:
+            example = finish(made, count, default, template, system, spec.cluster_pattern)
+        except RowProblem as problem:
+            raise UserError(f"{where}: {problem}") from problem
+        check_prompt(example["prompt"], where)
+        other = first_with_id.get(example["example_id"])
+        if other is not None:
+            same = f"id {example['example_id']!r} is also that of {raw.where(other)}"
+            raise UserError(f"{where}: {same}")
+        first_with_id[example["example_id"]] = made.row
+        examples.append(example)
+    return examples
+
+
+def _fingerprint(spec: DataSpec, raw: RawRows, rows: Sequence[int]) -> str:
     """A stable name of the result, so that ``datasets`` need not hash every image."""
-    text = repr((sorted(asdict(spec).items()), raw.name, len(raw), raw.columns))
+    text = repr((sorted(asdict(spec).items()), raw.name, len(raw), raw.columns, rows))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

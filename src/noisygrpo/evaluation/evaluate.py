@@ -56,7 +56,7 @@ Metrics = Callable[[Sequence[Sample]], dict[str, Any]]
 def judge_by_rules(completion: str, row: Row) -> Judgement:
     """The default judge: the rules of `noisygrpo.rewards`, as in training."""
     extracted = extract_answer(completion)
-    if not row["answer"].strip():
+    if row["answer"] == "" or str(row["answer"]).isspace():
         return Judgement(extracted, None, "the row has no target answer")
     kind, question = row.get("kind", "auto"), row.get("question", "")
     return Judgement(extracted, *judge_completion(completion, row["answer"], kind, question))

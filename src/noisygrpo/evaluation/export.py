@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic, write_json
 
@@ -86,7 +87,7 @@ def _sample(index: int, sample: Sample) -> dict[str, Any]:
         "token_counts": [{"output_tokens": sample["tokens"]}],
         "doc_hash": _hash(json.dumps([sample["example_id"], sample["question"]])),
         "accuracy": float(sample["correct"]),
-        "input": sample["prompt"][-1]["content"],
+        "input": plain_text(sample["prompt"][-1]["content"]),
     }
 
 

@@ -1,9 +1,9 @@
 """Batched generation with any Hugging Face vision-language model.
 
-Rows are in the project's example format (``prompt``: conversational, plain text; ``images``: RGB
-PIL images). The image slots go in front of the text of the first user turn, which is where the
-trainer puts them (TRL's ``prepare_multimodal_messages``), so that a model is measured on the
-prompts on which it was trained.
+Rows are in the project's example format (``prompt``: conversational; ``images``: RGB PIL images).
+The image slots of a plain-text prompt go in front of the text of the first user turn, which is
+where the trainer puts them (TRL's ``prepare_multimodal_messages``), so that a model is measured on
+the prompts on which it was trained.
 
 Prompts are padded on the left: the last prompt token of every row is then the last column, and all
 rows decode in step. Rows of similar length share a batch (fewer padding tokens); results come back
@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from noisygrpo.data.turns import plain_text, with_image_slots
 from noisygrpo.errors import require
 from noisygrpo.methods.calibration import calibrated_generate
 from noisygrpo.models.vision import vision_token_ids
@@ -138,20 +139,6 @@ def build_inputs(processor: Any, rows: Sequence[Row]) -> dict[str, Tensor]:
         raise RefusedInput(f"the processor refuses this input: {error}") from error
 
 
-def with_image_slots(prompt: Sequence[Mapping[str, Any]], images: int) -> list[dict[str, Any]]:
-    """``prompt`` with ``images`` image slots in front of the text of its first user turn."""
-    messages, pending = [], images
-    for turn in prompt:
-        content: Any = [{"type": "text", "text": turn["content"]}]
-        if turn["role"] == "user":
-            content, pending = [{"type": "image"}] * pending + content, 0
-        # A text-only conversation keeps plain strings: templates of some families reject parts
-        # without images.
-        messages.append({"role": turn["role"], "content": content if images else turn["content"]})
-    require(pending == 0, "prompt: it has images but no user turn to put them in")
-    return messages
-
-
 def batches_by_length(lengths: Sequence[tuple[bool, int]], batch_size: int) -> list[list[int]]:
     """Row indices in batches of similar length, longest first; rows with and without images kept
     apart.
@@ -172,7 +159,7 @@ def row_length(
     prompt: Sequence[Mapping[str, Any]], sizes: Sequence[tuple[int, int]]
 ) -> tuple[bool, int]:
     """(has images, rough number of tokens) of a row whose images have these (width, height)."""
-    characters = sum(len(turn["content"]) for turn in prompt)
+    characters = sum(len(plain_text(turn["content"])) for turn in prompt)
     pixels = sum(width * height for width, height in sizes)
     return bool(sizes), characters // _CHARACTERS_PER_TOKEN + pixels // _PIXELS_PER_TOKEN
 

@@ -7,7 +7,6 @@ stays the number of rows.
 
 import base64
 import hashlib
-import io
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import datasets
 from PIL import Image
 
-from noisygrpo.data.images import to_rgb
+from noisygrpo.data.images import open_picture, to_rgb
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.generate import row_length
 from noisygrpo.evaluation.view import EvaluationView
@@ -147,11 +146,11 @@ def _opened(cell: Any) -> Image.Image:
         if "problem" in cell:
             raise OSError(cell["problem"])
         if "base64" in cell:
-            return Image.open(io.BytesIO(base64.b64decode(cell["base64"])))
-        return Image.open(
-            io.BytesIO(cell["bytes"]) if cell.get("bytes") is not None else str(cell.get("path"))
+            return open_picture(base64.b64decode(cell["base64"]))
+        return open_picture(
+            cell["bytes"] if cell.get("bytes") is not None else str(cell.get("path"))
         )
-    return Image.open(cell)
+    return open_picture(cell)
 
 
 def _header_size(cell: Any) -> tuple[int, int]:

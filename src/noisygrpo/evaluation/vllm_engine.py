@@ -11,8 +11,8 @@ from typing import Any
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import Answer
 from noisygrpo.evaluation.generate import Completion, Generation, Row, with_image_slots
+from noisygrpo.models.versions import import_vllm
 from noisygrpo.models.vision import vision_token_ids
-from noisygrpo.models.vllm_versions import import_vllm
 
 _BAN = -100.0  # vLLM's smallest logit bias
 

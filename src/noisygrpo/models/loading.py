@@ -1,8 +1,9 @@
 """Loading a model and its processor: the built-in one, a hub id, or a folder.
 
-A folder that holds the playground's processor loads without torchvision. Code that comes with a
-model runs only where the recipe says ``trust_remote_code: true``; weights are read from safetensors
-only, because the older format is a pickle, which can run code as well.
+`load_any_processor` is the only place where a processor is made, so that sampling, scoring,
+evaluation and a resumed run use the same one; see ``processors``. Code that comes with a model runs
+only where the recipe says ``trust_remote_code: true``; weights are read from safetensors only,
+because the older format is a pickle, which can run code as well.
 
 A folder with an adapter (what a LoRA run saves) is loaded as its base model with the adapter merged
 in: a plain model, for evaluation, for more training and for ``noisygrpo merge``.
@@ -11,27 +12,26 @@ in: a plain model, for evaluation, for more training and for ``noisygrpo merge``
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.models.processor_facts import compare_facts
+from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
-from noisygrpo.playground import (
-    batch_vision_windows,
-    is_playground,
-    load_processor,
-    model_path,
-)
+from noisygrpo.models.versions import remedy
+from noisygrpo.playground import batch_vision_windows, is_playground, model_path
+from noisygrpo.playground import load_processor as load_playground
 from noisygrpo.schema import checked, hints_of
 
-PEFT_MISSING = "pip install 'noisygrpo[peft]'"
-QLORA_MISSING = "pip install 'noisygrpo[qlora]'"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -56,6 +56,9 @@ def location(spec: ModelSpec) -> str:
 
 
 ADAPTER_FILE = "adapter_config.json"
+EXPECTED = (OSError, ValueError, ImportError, StrictDataclassError)
+MISFITS = (KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
+"""What Transformers raises as well, for configurations and weights that do not fit."""
 
 
 def adapter_base(spec: ModelSpec) -> ModelSpec | None:
@@ -67,11 +70,20 @@ def adapter_base(spec: ModelSpec) -> ModelSpec | None:
     folder = Path(location(spec))
     if not (folder / ADAPTER_FILE).is_file():
         return None
-    base = json.loads((folder / ADAPTER_FILE).read_text()).get("base_model_name_or_path")
-    require(bool(base), f"model.path: {spec.path!r} holds an adapter that does not name its model")
+    base = read_json(str(folder), ADAPTER_FILE).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise UserError(f"model.path: {spec.path!r} holds an adapter that does not name its model")
     require(
         (folder / "adapter_model.safetensors").is_file(),
         f"model.path: {spec.path!r} holds an adapter without adapter_model.safetensors",
+    )
+    beside = folder / base  # a relative path is meant from here, or else from the adapter
+    if not Path(base).is_dir() and beside.is_dir():
+        base = str(beside.resolve())
+    require(
+        Path(base).is_dir() or not (Path(base).is_absolute() or base.startswith(".")),
+        f"model.path: the adapter in {spec.path!r} belongs to {base!r}, which is not a folder; "
+        f"correct base_model_name_or_path in its {ADAPTER_FILE}",
     )
     return replace(spec, path=base, revision=None)
 
@@ -126,7 +138,7 @@ def merged(model: Any, folder: str) -> Any:
     try:
         from peft import PeftModel
     except ImportError:
-        raise UserError(f"{folder} holds an adapter: {PEFT_MISSING}") from None
+        raise UserError(f"{folder} holds an adapter: {remedy('peft')}") from None
     return PeftModel.from_pretrained(model, folder).merge_and_unload()
 
 
@@ -143,7 +155,7 @@ def quantization_config(spec: ModelSpec) -> Any:
     )
     require(
         importlib.util.find_spec("bitsandbytes") is not None,
-        f"model.quantization: {spec.quantization!r} needs bitsandbytes: {QLORA_MISSING}",
+        f"model.quantization: {spec.quantization!r} needs bitsandbytes: {remedy('qlora')}",
     )
     from transformers import BitsAndBytesConfig
 
@@ -158,24 +170,54 @@ def quantization_config(spec: ModelSpec) -> Any:
 
 
 def load_any_processor(spec: ModelSpec) -> Any:
-    """The model's processor."""
+    """The model's processor; an adapter's is that of its base where its folder holds none.
+
+    Where the folder or the run around it tells which processor was used (``processors``), and this
+    is another one, a line says so.
+
+    Raises:
+        UserError: there is none, it cannot be loaded, or it needs code that is not trusted.
+    """
     where = location(spec)
-    return load_processor(where) if is_playground(where) else _load(AutoProcessor, spec)
+    if is_playground(where):
+        processor = load_playground(where)
+    else:
+        base = None
+        if not any((Path(where) / name).is_file() for name in PROCESSOR_FILES):
+            base = adapter_base(spec)
+        if base is not None:
+            return load_any_processor(base)
+        processor = _named(spec, load_processor)
+    for folder in (Path(where), Path(where).absolute().parent):
+        compare_facts(folder, processor)
+    return processor
 
 
 def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
+    return _named(spec, loader.from_pretrained, **options)
+
+
+def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
+    """What ``load`` gives; what a folder or the machine lacks becomes a line that names the model.
+
+    The cause stays attached.
+    """
     try:
-        return loader.from_pretrained(
+        return load(
             location(spec),
             revision=spec.revision,
             trust_remote_code=spec.trust_remote_code,
             **options,
         )
-    except (OSError, ValueError, ImportError) as error:
-        if isinstance(error, UserError):
-            raise
+    except (UserError, torch.cuda.OutOfMemoryError):
+        raise
+    except (*EXPECTED, *MISFITS) as error:
         # The first paragraph says what is wrong; what follows are hints for another interface.
         reason = " ".join(str(error).strip().split("\n\n")[0].split())
+        if "trust_remote_code" in reason:
+            reason = "it needs code of its own; read that, then set model.trust_remote_code: true"
+        if isinstance(error, MISFITS) and not isinstance(error, EXPECTED):
+            reason = f"{type(error).__name__}: {reason}"
         raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
 
 
@@ -195,6 +237,6 @@ def lora_config(spec: ModelSpec) -> Any | None:
     try:
         from peft import LoraConfig
     except ImportError:
-        raise UserError(f"model.lora needs PEFT: {PEFT_MISSING}") from None
+        raise UserError(f"model.lora needs PEFT: {remedy('peft')}") from None
     arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
     return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})

@@ -16,6 +16,8 @@ from noisygrpo.models.loading import (
     load_config,
     load_model,
 )
+from noisygrpo.models.saving import save_everywhere
+from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
 
 
@@ -53,9 +55,8 @@ def merge_adapter(
     temporary = folder.with_name(folder.name + ".tmp")
     if temporary.exists():
         shutil.rmtree(temporary)
-    model.save_pretrained(temporary)
-    load_any_processor(spec).save_pretrained(temporary)
+    save_everywhere(model, load_any_processor(spec), temporary)
     if folder.exists():
         folder.rmdir()
-    temporary.rename(folder)
+    seal(temporary, folder)
     return folder

@@ -181,7 +181,11 @@ def is_playground(path: str | Path) -> bool:
     """Whether a model folder holds the playground's processor (which needs no torchvision)."""
     for name in ("processor_config.json", "preprocessor_config.json"):
         file = Path(path) / name
-        if file.is_file() and json.loads(file.read_text()).get("processor_class") == PROCESSOR_NAME:
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # what is wrong with it is said by whoever loads it
+            continue
+        if isinstance(found, dict) and found.get("processor_class") == PROCESSOR_NAME:
             return True
     return False
 

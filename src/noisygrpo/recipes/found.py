@@ -4,7 +4,8 @@
 model is to be measured on. Whoever made the folder wrote that file, and the user has not consented
 to anything in it. So only what an evaluation needs is read::
 
-    data         all fields; files and folders must lie below the working directory
+    data         all fields; files and folders must lie below the working directory, and an adapter
+                 is one of ours, no function
     evaluation   all fields, likewise
     training     min_pixels, max_pixels
     model        dtype
@@ -57,6 +58,12 @@ def found_recipe(path: Path, overrides: Sequence[tuple[str, str]] = ()) -> Recip
         section, _, key = field.partition(".")
         if not given & {field, section}:
             _require_inside(path, field, kept.get(section, {}).get(key))
+    adapter = str(kept.get("data", {}).get("adapter"))
+    require(
+        ":" not in adapter or "data.adapter" in given,
+        f"{path} was found beside the model, not named, and its data.adapter: {adapter!r} is code; "
+        f"if you trust it, name it: --recipe {path}",
+    )
     # Neither is used in an evaluation, and a recipe must have both.
     return recipe_from({**kept, "method": "grpo", "rewards": []}, overrides, "found")
 

@@ -36,7 +36,7 @@ from noisygrpo.schema import checked, hints_of, nearest, shown
 from noisygrpo.training.ranges import MOST_STEPS
 
 if TYPE_CHECKING:
-    from noisygrpo.data.sources import DataSpec
+    from noisygrpo.data.spec import DataSpec
 
 __all__ = [
     "EvaluationSpec",
@@ -200,6 +200,11 @@ def _check_lora(lora: Mapping[str, Any]) -> None:
 
 def _training(section: Any) -> dict[str, Any]:
     """The section with keys and types checked, by the installed libraries where they decide."""
+    require(
+        not isinstance(section, Mapping) or "max_prompt_length" not in section,
+        "training.max_prompt_length is not a field: prompts are never cut; "
+        "data.max_prompt_tokens leaves rows with longer ones out",
+    )
     try:
         return checked(section, fields.hints("training"), "training")
     except UserError:
@@ -221,7 +226,7 @@ def _data_spec(document: Mapping[str, Any]) -> DataSpec:
         count = values.get(name)
         positive = count is None or 0 < count <= MOST_STEPS
         require(positive, f"data.{name}: {count} is not a positive number of rows or tokens")
-    from noisygrpo.data.sources import DataSpec
+    from noisygrpo.data.spec import DataSpec
 
     return DataSpec(**values)
 

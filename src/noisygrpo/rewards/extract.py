@@ -1,8 +1,9 @@
-"""Finding the answer in a completion.
+"""Finding the answer in a completion: only behind the thinking.
 
-In this order: the last complete ``<answer>…</answer>``, the last ``\\boxed{…}`` with matched
-braces, a letter that is announced ("the answer is (B)") or stands alone. A tag that is opened and
-never closed is a truncated answer and does not count.
+In this order: the last ``<answer>…</answer>``, the last ``\\boxed{…}`` with matched braces, what an
+announcement says ("the answer is 6"), or all that stands there. A cut-off thinking, and a tag or
+box that is opened last and never closed, leave no answer. Answers with nothing but "or", "and" or
+a comma between them are one answer, so that alternatives are seen as such.
 """
 
 from __future__ import annotations
@@ -11,33 +12,55 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-LETTERS = "ABCDEFGHIJK"
+from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.statement import announced, takes_back
 
-_ANNOUNCED = re.compile(
-    rf"\b(?i:answer|option|choice)\b[\s:*]*(?:is\b[\s:]*)?(?:option\s+)?"
-    rf"(?:\(([{LETTERS}])\)|\**([{LETTERS}])\**(?=\s*(?:[.,;:!]|\n|$)))",
+_THINKING = re.compile(r"<(/?)(?:think|thinking|thought|reasoning)>|◁(/?)think▷", re.IGNORECASE)
+_ANSWER = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_UNFINISHED = re.compile(r"</answer[^>]{0,4}$|<(?:a|an|ans|answ|answe|answer)?$", re.IGNORECASE)
+_BOXED = re.compile(r"\\(?:boxed|fbox)(?:\s*(\{)|[ \t]+([^\s{}$\\]+))")
+_JOINED = re.compile(
+    r"[\s$.,;:)(\\\]\[]*(?:(or|and|/|,|;|或者?|和|maybe"
+    r"|perhaps)[\s,$:\\(\[]*)*(?:[a-z]\w?\s*=[\s$]*)?",
+    re.IGNORECASE,
 )
-_ALONE = re.compile(rf"\s*\(?([{LETTERS}])\)?[.:]?\s*")
-_BOXED = re.compile(r"\\(?:boxed|fbox)(?:\s*\{|[ \t]+([^\s{}$\\]+))")
-_CLOSED_THINK = re.compile(r"</think>", re.IGNORECASE)
+_GOVERNS = re.compile(
+    r"(?:(?:\bnot|\bnever|n't|\bcannot|\beither|\bor|\bthan|\bat\s+(?:least|most)|\bunder|\bover"
+    r"|\bbelow|\babove|\bup\s+to"
+    r"|\bexcept|\bneither|\bnor|\bbut|不是?|或)(?:\s+(?:be|equal|to|exactly|a|the|just))*|[<>≠≤≥±-]"
+    r"|\\(?:neq?|leq?|geq?|lt|gt|pm)"
+    r")[\s$:({\\]*$",
+    re.IGNORECASE,
+)
+
+
+_NONE_GIVEN = re.compile(
+    r"\b(?:don't|do\s+not|doesn't|does\s+not)\s+know\b|\bnot\s+sure\b|\bno\s+(?:idea|clue)\b|不知道"
+    r"|\b(?:cannot|can't|can\s+not|unable\s+to)\s+(?:be\s+)?(?:determined?|say|tell|answer(?:ed)?"
+    r"|know)\b",
+    re.IGNORECASE,
+)
+_ALTERNATIVES = 20
+"""Tags or boxes that are looked at, from the end."""
 
 
 def completion_text(completion: Any) -> str:
     """Return the text of a completion: a string, or a conversation whose assistant turns count.
 
-    Content may be a string or a list of parts of which the ``text`` ones are joined.
+    Content may be a string, a list of parts of which the ``text`` ones are joined, or None (a turn
+    of tool calls only), which is no text.
     """
     if isinstance(completion, str):
         return completion
     parts = []
-    for turn in completion:
+    for turn in completion or ():
         if turn.get("role", "assistant") != "assistant":
             continue
-        content = turn["content"]
+        content = turn.get("content") or ""
         if isinstance(content, str):
             parts.append(content)
         else:
-            parts.extend(part["text"] for part in content if part.get("type") == "text")
+            parts.extend(part.get("text") or "" for part in content if part.get("type") == "text")
     return "".join(parts)
 
 
@@ -49,7 +72,35 @@ def own_texts(completions: Sequence[Any], hints: Sequence[str] | None = None) ->
     texts = [completion_text(completion) for completion in completions]
     if hints is None:
         return texts
-    return [text.removeprefix(hint) for text, hint in zip(texts, hints, strict=True)]
+    return [text.removeprefix(hint or "") for text, hint in zip(texts, hints, strict=True)]
+
+
+def answer_texts(completions: Sequence[Any], hints: Sequence[str] | None = None) -> list[str]:
+    """Return the part of each completion in which its answer may stand: its own, behind thinking.
+
+    A thinking that the hint opened and the model did not close leaves "".
+    """
+    texts = [completion_text(completion) for completion in completions]
+    given = hints or [""] * len(texts)
+    parts = []
+    for text, hint in zip(texts, given, strict=True):
+        begun = len(hint) if hint and text.startswith(hint) else 0
+        part = behind_thinking(text)
+        parts.append("" if part is None else part[max(0, begun - (len(text) - len(part))) :])
+    return parts
+
+
+def behind_thinking(text: str) -> str | None:
+    """What stands behind the last ``</think>``, all of a text without one; None if it was cut off.
+
+    ``<thinking>``, ``<thought>``, ``<reasoning>`` and ``◁think▷`` count too, in any letter case.
+    """
+    start, open_ = 0, False
+    for match in _THINKING.finditer(text):
+        open_ = not match.group().startswith(("</", "◁/"))
+        if not open_:
+            start = match.end()
+    return None if open_ else text[start:]
 
 
 def extract_answer(text: str) -> str | None:
@@ -57,12 +108,54 @@ def extract_answer(text: str) -> str | None:
 
     ``\\boxed{}`` inside the answer tag is unwrapped. An empty tag gives "".
     """
-    tagged = last_tag(text, "answer")
+    part = behind_thinking(text)
+    if part is None or not part.strip():
+        return None
+    tagged = _tagged(part)
     if tagged is not None:
-        boxed = last_boxed(tagged)
+        boxed = _boxed(tagged) if tagged else None
         return tagged if boxed is None else boxed
-    boxed = last_boxed(text)
-    return boxed if boxed is not None else extract_letter(text)
+    only_closed = re.match(r"([^<]*)</answer>", part, re.IGNORECASE)
+    if only_closed:  # the prompt opened it
+        return extract_answer(only_closed.group(1))
+    if _ANSWER.search(part) or _UNFINISHED.search(part):
+        return None  # opened and never closed
+    if _BOXED.search(part) or re.search(r"\\(?:boxed|fbox)\s*\{", part):
+        return _boxed(part)
+    readable = plain(part)
+    said = announced(readable)
+    if said is not None:
+        return said
+    return None if _NONE_GIVEN.search(readable) else part.strip()
+
+
+def _tagged(text: str) -> str | None:
+    """The last complete answer tag with its alternatives; None if there is none or one is open."""
+    spans, start = [], None
+    for match in _ANSWER.finditer(text):
+        if not match.group(1):
+            start = match.end()
+        elif start is not None:
+            spans.append((start, match.start()))
+            start = None
+    if start is not None or not spans:
+        return None
+    return _with_alternatives(text, spans[-_ALTERNATIVES:], len("</answer>"), len("<answer>"))
+
+
+def _with_alternatives(text: str, spans: list[tuple[int, int]], closing: int, opening: int) -> str:
+    """The last span, joined to those before and to the words behind that are its alternatives."""
+    contents = [text[start:end].strip() for start, end in spans]
+    answer = contents[-1]
+    for index in range(len(spans) - 1, 0, -1):
+        between = text[spans[index - 1][1] + closing : spans[index][0] - opening]
+        joined = _JOINED.fullmatch(between) if len(between) < 40 else None
+        if joined is None:
+            break
+        if contents[index - 1] != contents[index]:
+            answer = f"{contents[index - 1]} {joined.group(1) or ','} {answer}"
+    behind = text[spans[-1][1] + closing :]
+    return f"{answer} or {behind[:60].strip(' $.,;)')}" if takes_back(behind) else answer
 
 
 def last_tag(text: str, tag: str) -> str | None:
@@ -80,13 +173,43 @@ def last_boxed(text: str) -> str | None:
 
     Nested braces are kept; escaped ones (``\\{``) do not count. ``\\boxed 5`` gives "5".
     """
+    spans, _ = _boxes(text)
+    return text[spans[-1][0] : spans[-1][1]].strip() if spans else None
+
+
+def _boxed(text: str) -> str | None:
+    """The last box with its alternatives and the word that governs it ("not", "more than")."""
+    spans, cut_off = _boxes(text)
+    if cut_off or not spans:
+        return None
+    spans = spans[-_ALTERNATIVES:]
+    outer = [span for span in spans if not any(o[0] <= span[0] and span[1] < o[1] for o in spans)]
+    closing = 1
+    answer = _with_alternatives(text, outer, closing, len("\\boxed{"))
+    inner = _boxes(answer)[0]
+    if inner and "\\boxed" in answer[:8]:
+        answer = answer[inner[-1][0] : inner[-1][1]].strip()
+    before = text[max(0, outer[-1][0] - 60) : outer[-1][0]]
+    before = re.sub(r"\\(?:boxed|fbox)[\s{]*$", "", before).rsplit("\n", 1)[-1]
+    governs = _GOVERNS.search(before)
+    if re.search(r" (?:or|and|,) ", answer) and len(outer) > 1:
+        return answer  # joined: what governs the last one is between them
+    return f"{governs.group().strip(' $:({')} {answer}" if governs and answer else answer
+
+
+def _boxes(text: str) -> tuple[list[tuple[int, int]], bool]:
+    """(start, end) of the contents of every complete box, and whether the last one is cut off."""
     closing = _matching_braces(text)
-    for match in reversed(list(_BOXED.finditer(text))):
-        if match.group(1) is not None:
-            return match.group(1).strip()
-        if match.end() - 1 in closing:
-            return text[match.end() : closing[match.end() - 1]].strip()
-    return None
+    spans, cut_off = [], False
+    for match in _BOXED.finditer(text):
+        cut_off = False
+        if match.group(2) is not None:
+            spans.append(match.span(2))
+        elif match.end() - 1 in closing:
+            spans.append((match.end(), closing[match.end() - 1]))
+        else:
+            cut_off = True
+    return spans, cut_off
 
 
 def _matching_braces(text: str) -> dict[int, int]:
@@ -100,20 +223,3 @@ def _matching_braces(text: str) -> dict[int, int]:
             matches[opened.pop()] = index
         escaped = symbol == "\\" and not escaped
     return matches
-
-
-def extract_letter(text: str) -> str | None:
-    """Return the choice that is announced last, or the whole text if that is one letter.
-
-    Only what follows ``</think>`` counts, and only capitals that cannot be words: in "the answer is
-    A circle" there is no letter.
-    """
-    parts = _CLOSED_THINK.split(text)
-    final = parts[-1]
-    alone = _ALONE.fullmatch(final)
-    if alone:
-        return alone.group(1)
-    letter = None
-    for match in _ANNOUNCED.finditer(final):
-        letter = match.group(1) or match.group(2)
-    return letter

@@ -18,7 +18,8 @@ from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
-from noisygrpo.rewards.papers import check_noisyrollout, hint_accuracy, noisyrollout
+from noisygrpo.rewards.outcome import UNSCORABLE, is_unscorable
+from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
 
 logger = logging.getLogger(__name__)
@@ -160,7 +161,7 @@ def _guarded(
         if not skip_errors:
             raise error
         logger.warning("reward %s: %s: %s", label, type(error).__name__, error, exc_info=error)
-        return [None] * count
+        return [UNSCORABLE] * count
 
     def reward(prompts: Any, completions: Any, **columns: Any) -> list[float | None]:
         given = {"prompts": prompts, "completions": completions, **columns}
@@ -185,7 +186,7 @@ def _guarded(
 
 
 def _checked(label: str, values: Any, count: int) -> list[float | None]:
-    """Check length and types; NaN and infinite rewards become None with a warning."""
+    """Check length and types; NaN and infinite rewards become ``UNSCORABLE`` with a warning."""
     require(
         isinstance(values, (list, tuple)) and len(values) == count,
         f"reward {label}: returned {_describe(values)} for {count} completions",
@@ -200,8 +201,10 @@ def _checked(label: str, values: Any, count: int) -> list[float | None]:
         except (TypeError, ValueError) as error:
             raise UserError(f"reward {label}: returned {value!r}, expected a number") from error
         if not math.isfinite(number):
-            logger.warning("reward %s: returned %s; counted as unscorable", label, number)
-        rewards.append(number if math.isfinite(number) else None)
+            if not is_unscorable(number):
+                logger.warning("reward %s: returned %s; counted as unscorable", label, number)
+            number = UNSCORABLE
+        rewards.append(number)
     return rewards
 
 

@@ -1,4 +1,4 @@
-"""The process in which math-verify runs; started by ``math_check`` as a script, not imported.
+"""The process in which math-verify runs; started by ``math_process`` as a script, not imported.
 
 It reads one JSON object per line and writes one per line. Nothing of the package is imported, so it
 starts in about a second and holds no GPU memory. The system enforces its limits, memory and the

@@ -1,210 +1,311 @@
-"""Reading a number as people write it, exactly, as a fraction.
+"""Reading a number as people write it, exactly where it is rational.
 
-Understood: signs, decimals, thousand separators, ``3/4``, ``1 3/4``, ``½``, ``\\frac{3}{4}``,
-``1.2e3``, ``1.2 \\times 10^3``, percent, ``x = 5``, currency, degrees, units, number words up to
-twenty and "5 million". Not a number: "5 or 6", "2x", "3 pi".
+Understood: signs, decimals, thousands separators, ``3/4``, ``1 3/4``, ``½``, ``\\frac{3}{4}``,
+``1.2e3``, ``1.2 \\times 10^3``, roots, powers, factorials and π, percent, ``x = 5``, currency,
+degrees, units, number words, "5 million", "2 h 30 min", "5 (five)". Not a number: "5 or 6", "2x",
+and what is no value: a range such as 5-10, a date, a clock time, a label such as 1A or 1990s.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 import re
-import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-MAX_LENGTH = 120
+from noisygrpo.rewards import units
+from noisygrpo.rewards.expression import agree, evaluate
+from noisygrpo.rewards.number_words import SCALES, read_words
+from noisygrpo.rewards.parser import NO_VALUE, Value
+from noisygrpo.rewards.spelling import plain, word_set
+from noisygrpo.rewards.units import NONE, Unit, read_unit
+
+MAX_LENGTH = 160
 """Longer texts are not a number."""
 
 MAX_EXPONENT = 300
 """Powers of ten beyond this would make huge integers."""
 
-# fmt: off
-_WORDS = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
-    "nineteen", "twenty",
-]
-# fmt: on
-_WORD_VALUES = {word: value for value, word in enumerate(_WORDS)}
+ROUNDED = Fraction(1, 10**6)
+"""Relative difference at which a decimal stands for a value that has no finite decimal."""
 
-_SCALES = {
-    "dozen": 12,
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-}
+DUST = Fraction(1, 10**9)
+"""Relative difference that binary floating point leaves: 2.9999999999996 is 3."""
 
-_UNITS = {
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), "mm"),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), "cm"),
-    **dict.fromkeys(("m", "meter", "metre"), "m"),
-    **dict.fromkeys(("km", "kilometer", "kilometre"), "km"),
-    **dict.fromkeys(("in", "inch", "inche"), "in"),
-    **dict.fromkeys(("ft", "foot", "feet"), "ft"),
-    **dict.fromkeys(("mi", "mile"), "mi"),
-    **dict.fromkeys(("yd", "yard"), "yd"),
-    **dict.fromkeys(("mg", "milligram"), "mg"),
-    **dict.fromkeys(("g", "gram"), "g"),
-    **dict.fromkeys(("kg", "kilogram"), "kg"),
-    **dict.fromkeys(("lb", "pound"), "lb"),
-    **dict.fromkeys(("oz", "ounce"), "oz"),
-    **dict.fromkeys(("ms", "millisecond"), "ms"),
-    **dict.fromkeys(("s", "sec", "second"), "s"),
-    **dict.fromkeys(("min", "minute"), "min"),
-    **dict.fromkeys(("h", "hr", "hour"), "h"),
-    **dict.fromkeys(("ml", "milliliter", "millilitre"), "ml"),
-    **dict.fromkeys(("l", "liter", "litre"), "l"),
-    **dict.fromkeys(("deg", "degree"), "deg"),
-    **dict.fromkeys(("rad", "radian"), "rad"),
-    **{word: word for word in ("day", "week", "month", "year", "cent", "dollar", "euro")},
-}
-"""Spelling (singular) -> unit. Two known units that differ make two numbers differ."""
-
-_NO_UNIT = {"and", "sqrt", "squared", "cubed", "plus", "minus", "times", "over", "root", "not"}
-
-_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
-_NUMBER = re.compile(
-    rf"""(?P<sign>[+-]?)\s*(?:
-        (?:(?P<whole>\d+)\s+)?(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
-      | (?P<whole2>\d+)?\s*\\frac\s*(?:{{\s*(?P<top2>-?(?:{_DECIMAL}))\s*}}|(?P<top3>\d))\s*
-        (?:{{\s*(?P<bottom2>{_DECIMAL})\s*}}|(?P<bottom3>\d))
+_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+_LITERAL = re.compile(
+    rf"""(?:
+        (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
+      | (?P<whole2>\d+)\s*(?:and\s+)?\\frac\s*(?:\{{\s*(?P<top2>\d+)\s*\}}|(?P<top3>\d))\s*
+        (?:\{{\s*(?P<bottom2>\d+)\s*\}}|(?P<bottom3>\d))
       | (?P<decimal>{_DECIMAL})
-        (?:\s*(?:e|(?:\*|x|×|\\times|\\cdot)\s*10\s*\^)\s*{{?(?P<exponent>[+-]?\d+)}}?)?
-      | (?P<word>{"|".join(_WORDS)})\b
+        (?:(?:\s*(?:\*|x|\\times|\\cdot)\s*10\s*\^\s*|[eE](?=[+-]?\d))\{{?\s*(?P<exponent>[+-]?\s?\d+)\s*\}}?)?
     )""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
-_UNIT = re.compile(r"(?:[a-z]+(?:\s*\^?\s*\{?[23²³]\}?)?(?:\s*/\s*|\s+|$)){1,4}")
-_PREFIX = re.compile(r"(?:[a-z]{1,12}|∠\s*[a-z]{1,4})\s*=\s*|(?:approximately|about|≈|~)\s*", re.I)
+_GOES_ON = re.compile(
+    r"\s*(?:[-+*/!_|(\[{:]|\^(?!\{\\circ\})|\\(?:sqrt|frac|pi|times|cdot|binom|log|ln|sin|cos|tan"
+    r"|infty)(?![a-zA-Z])"
+    r"|pi\b|sqrt)"
+)
+_NAME = re.compile(
+    r"(?:(?:the\s+)?[a-zA-Z]+(?:\s+(?:of|the|[a-zA-Z]+)){0,5}|[mM]?\s*\\(?:angle"
+    r"|triangle)\s*[A-Za-z\d]{1,4}"
+    r"|\\(?:overline|vec|hat|widehat|bar)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+"
+    r"|[a-zA-Z]{1,3}_\{?\w{1,4}\}?"
+    r"|[a-zA-Z]{1,2}\([^()=]{1,6}\)|\|[A-Za-z]{1,3}\||[A-Za-z]+'?)\s*$"
+)
+_ABOUT = re.compile(
+    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
+    r"|大约|约|大概|一共|共)\s*",
+    re.IGNORECASE,
+)
+_SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
+LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
+_GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
 @dataclass(frozen=True)
 class Number:
     """A number read from text."""
 
-    value: Fraction
-    """The value as written, before any percent sign is applied."""
+    value: Value
+    """The value as written, before any percent sign is applied; a `Fraction` where rational."""
     percent: bool = False
     """Whether a percent sign or the word percent follows."""
-    unit: str = ""
-    """What follows, in lower case and singular."""
+    unit: Unit = NONE
+    """What follows."""
     decimals: int = 0
-    """Digits after the decimal point; 0 for integers and fractions."""
+    """Digits after the decimal point; 0 for integers, fractions and closed forms."""
+    closed: bool = False
+    """Whether it is a closed form: neither an integer nor a decimal."""
 
 
 def parse_number(text: str) -> Number | None:
     """Read ``text`` as one number with at most a unit; None if it is anything else."""
-    if len(text) > MAX_LENGTH:
+    return _parse(plain(text)) if len(text) <= MAX_LENGTH else None
+
+
+@functools.lru_cache(maxsize=20_000)
+def _parse(text: str) -> Number | None:
+    text = " ".join(text.split()).strip(" ,;:").rstrip(" .")
+    gloss = _GLOSS.match(text)
+    if gloss:
+        return _with_gloss(gloss.group(1), gloss.group(2))
+    text, sign = before_number(_without_name(text))
+    if LABEL.match(text):
         return None
-    clean = _clean(text)
-    clean = _PREFIX.sub("", clean, count=1) if _PREFIX.match(clean) else clean
-    match = _NUMBER.match(clean)
-    value = _value(match) if match else None
-    if match is None or value is None:
+    money = units.CURRENCY_SIGNS.match(text)
+    if money:
+        text, inner = before_number(text[money.end() :])
+        sign *= inner
+    read = literal(text) or worded(text) or closed_form(text)
+    if read is None:
         return None
-    tail = clean[match.end() :].strip().lower()
-    percent = tail.startswith(("%", "percent"))
-    tail = re.sub(r"^(%|percent\b)\s*", "", tail)
-    scale = next((word for word in _SCALES if re.match(rf"{word}s?\b", tail)), "")
-    tail = re.sub(rf"^{scale}s?\s*", "", tail) if scale else tail
-    unit = _unit(tail)
-    if unit is None:
+    number, rest = read
+    number = replace(number, value=sign * number.value)
+    if money:
+        unit = Unit("money", re.sub(r"\s", "", money.group().strip().lower()))
+        return with_unit(number, rest, unit)
+    return with_unit(number, rest, None)
+
+
+def _without_name(text: str) -> str:
+    """What stands behind ``x =``, ``∠ABC =`` or "the area ="."""
+    name, equals, rest = text.partition("=")
+    return rest.strip() if equals and "=" not in rest and is_name(name) else text
+
+
+def is_name(text: str) -> bool:
+    """Whether the left side of an equation names a quantity: ``x``, ``x_1``, ``AB``, ``f(x)``."""
+    return len(text) <= 60 and _NAME.match(text.strip()) is not None
+
+
+def before_number(text: str) -> tuple[str, int]:
+    """Cut "about" and a sign from the front; the sign."""
+    for _ in range(2):
+        about = _ABOUT.match(text)
+        text = text[about.end() :] if about else text
+    sign = _SIGN.match(text)
+    if sign is None:
+        return text, 1
+    return text[sign.end() :], -1 if sign.group("minus") else 1
+
+
+def _with_gloss(text: str, gloss: str) -> Number | None:
+    """A number with brackets behind it: the same in other words, its unit, or a remark."""
+    number = _parse(text)
+    if number is None:
         return None
-    digits = (match.group("decimal") or "").partition(".")[2]
-    decimals = 0 if match.group("exponent") or scale else len(digits)
-    return Number(value * _SCALES.get(scale, 1), percent, unit, decimals)
+    same = _parse(gloss)
+    if same is not None:
+        agrees = units.convert(same.value, same.unit, number.unit)
+        return number if agrees is not None and agree(agrees, number.value) else None
+    if number.unit == NONE and (unit := read_unit(gloss)) and unit.kind in ("unit", "any", "money"):
+        return replace(number, unit=unit)
+    value = evaluate(gloss)
+    if value is not None:
+        return number if agree(value, number.value) else None
+    return None if re.search(r"\d|\b(?:not|or|no)\b", gloss) else number
 
 
-def numbers_in(text: str) -> list[Number]:
-    """All numbers in running text, units left out."""
-    found = []
-    for match in _NUMBER.finditer(_clean(text[:2000])):
-        digits = match.end() - len(match.group().lstrip())
-        before = match.string[:digits][-1:]
-        value = None if before.isalnum() or before == "_" else _value(match)
-        if value is not None:
-            percent = match.string[match.end() :].lstrip().startswith("%")
-            found.append(Number(value, percent))
-    return found
-
-
-def units_differ(first: Number, second: Number) -> bool:
-    """Whether both have a known unit, and not the same one."""
-    known = set(_UNITS.values())
-    units = [_UNITS.get(unit, unit) for unit in (first.unit, second.unit)]
-    return all(unit.split("^")[0] in known for unit in units) and units[0] != units[1]
-
-
-def equal(prediction: Number, target: Number, tolerance: float) -> bool:
-    """Whether two numbers agree.
-
-    They agree if they differ by at most ``tolerance`` relative to the target, or if the prediction
-    has more decimals and rounds to the target (3.1416 for 3.14; not 3.1). 60 %, 60 and 0.6 agree.
-    """
-    if units_differ(prediction, target):
-        return False
-    values = {prediction.value}
-    if prediction.percent != target.percent:
-        values |= {prediction.value / 100} if prediction.percent else {prediction.value * 100}
-    bound = abs(target.value) * Fraction(tolerance)
-    if prediction.decimals > target.decimals > 0:
-        bound = max(bound, Fraction(1, 2 * 10**target.decimals))
-    return any(abs(value - target.value) <= bound for value in values)
-
-
-def _clean(text: str) -> str:
-    """Bring LaTeX and Unicode spellings to plain ones."""
-    out = []
-    for symbol in text:
-        expanded = unicodedata.normalize("NFKC", symbol)
-        vulgar = "\u2044" in expanded  # ½ becomes 1⁄2, which must not join a digit before it
-        out.append(f" {expanded}" if vulgar else symbol if symbol in "²³" else expanded)
-    clean = "".join(out).replace("\u2044", "/").replace("−", "-").replace("–", "-")
-    clean = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r" \1 ", clean)
-    clean = re.sub(r"\^\s*\{?\s*\\circ\s*\}?|°|\\degree", " deg ", clean)
-    clean = re.sub(r"\\[dtc]frac", r"\\frac", clean)
-    clean = clean.replace("{,}", ",").replace("\\%", "%").replace("\\$", "")
-    clean = re.sub(r"\\[,!;:() ]|\\(?:left|right|approx)(?![a-z])|[$€£¥*`]", " ", clean)
-    return clean.strip().rstrip(".").strip()
-
-
-def _value(match: re.Match[str]) -> Fraction | None:
-    """The exact value of a match; None for a zero denominator or a huge exponent."""
+def literal(text: str) -> tuple[Number, str] | None:
+    """(number, what follows) of digits at the start of ``text``."""
+    if NO_VALUE.match(text):
+        return None
+    match = _LITERAL.match(text)
+    if match is None or _GOES_ON.match(text, match.end()):
+        return None
     groups = match.groupdict()
-    sign = -1 if groups["sign"] == "-" else 1
-    if groups["word"]:
-        return Fraction(sign * _WORD_VALUES[groups["word"].lower()])
-    if groups["decimal"]:
-        exponent = int(groups["exponent"] or 0)
-        if abs(exponent) > MAX_EXPONENT:
+    if groups["decimal"] is None:
+        bottom = int(groups["bottom"] or groups["bottom2"] or groups["bottom3"])
+        top = int(groups["top"] or groups["top2"] or groups["top3"])
+        if bottom == 0 or top >= bottom:
             return None
-        return sign * _plain(groups["decimal"]) * Fraction(10) ** exponent
-    top = groups["top"] or groups["top2"] or groups["top3"]
-    bottom = _plain(groups["bottom"] or groups["bottom2"] or groups["bottom3"])
-    if bottom == 0:
+        value = int(groups["whole"] or groups["whole2"]) + Fraction(top, bottom)
+        return Number(value, closed=True), text[match.end() :]
+    digits = re.sub(r"[,' ]", "", groups["decimal"])
+    exponent = int((groups["exponent"] or "0").replace(" ", ""))
+    if abs(exponent) > MAX_EXPONENT:
         return None
-    return sign * (int(groups["whole"] or groups["whole2"] or 0) + _plain(top) / bottom)
+    value = Fraction("0" + digits.rstrip(".") if digits[0] == "." else digits.rstrip("."))
+    decimals = 0 if groups["exponent"] else len(digits.partition(".")[2])
+    return Number(value * Fraction(10) ** exponent, decimals=decimals), text[match.end() :]
 
 
-def _plain(digits: str) -> Fraction:
-    return Fraction(digits.replace(",", "").rstrip(".") or "0")
-
-
-def _unit(tail: str) -> str | None:
-    """Normalise what follows a number; None if it cannot be a unit or a noun."""
-    if not tail:
-        return ""
-    if not _UNIT.fullmatch(tail):
+def worded(text: str) -> tuple[Number, str] | None:
+    """(number, what follows) of number words at the start of ``text``."""
+    if re.fullmatch(r"none|nothing", text, re.IGNORECASE):
+        return Number(Fraction(0)), ""
+    read = read_words(text)
+    if read is None:
         return None
-    power = re.search(r"[23²³]|\b(?:sq|square|cubic)\b", tail)
-    words = [word.rstrip("s") or word for word in re.findall(r"[a-z]+", tail)]
-    for word in words:
-        if word in _NO_UNIT or (len(word) < 3 and word not in _UNITS and word != "sq"):
-            return None
-    words = [word for word in words if word not in ("sq", "square", "cubic")]
-    first = _UNITS.get(words[0], words[0]) if words else ""
-    if not power:
-        return first if len(words) <= 1 else " ".join(words)
-    return f"{first}^{'3' if power.group() in ('3', '³', 'cubic') else '2'}"
+    value, end = read
+    return Number(value, closed=value.denominator != 1), text[end:]
+
+
+_WORD = re.compile(r"\\?[a-zA-Z]+|[\u3400-\u9fff%]+")
+_IN_EXPRESSION = word_set(
+    "sqrt frac pi times cdot binom log ln lg sin cos tan cot sec csc arcsin arccos arctan exp "
+    "infty circ infinity"
+)
+
+
+def closed_form(text: str) -> tuple[Number, str] | None:
+    """A closed form at the start of ``text``: up to the first word that is no part of one."""
+    end = len(text)
+    for match in _WORD.finditer(text):
+        if match.group().removeprefix("\\") not in _IN_EXPRESSION:
+            end = match.start()
+            break
+    head, tail = text[:end].rstrip(), text[end:]
+    if head.endswith("^{\\circ}") and not re.search(r"sin|cos|tan|cot|sec|csc", head):
+        head, tail = head.removesuffix("^{\\circ}"), "^{\\circ}" + tail
+    value = evaluate(head) if head else None
+    return None if value is None else (Number(value, closed=True), tail)
+
+
+def with_unit(number: Number, rest: str, money: Unit | None) -> Number | None:
+    """Apply a scale word, percent and unit that follow."""
+    rest = rest.strip()
+    word = re.match(r"([a-zA-Z]+?)s?\b\s*", rest)
+    scale = word.group(1).lower() if word else ""
+    if word and scale in SCALES:
+        number = replace(number, value=number.value * SCALES[scale], decimals=0)
+        rest = rest[word.end() :]
+    percent = re.match(r"(?:%|per\s?cent\b|percentage\b)(?!\s*points?\b)\s*", rest, re.IGNORECASE)
+    if percent:
+        number, rest = replace(number, percent=True), rest[percent.end() :]
+    if money is not None:
+        unit = read_unit(rest)
+        same = unit is not None and (unit == NONE or units.convert(1, unit, money) == 1)
+        return replace(number, unit=money) if same else None
+    unit = read_unit(rest)
+    if unit is not None:
+        return replace(number, unit=unit)
+    return _compound(number, rest)
+
+
+_STEP = re.compile(
+    r"(?P<unit>\^\{\\circ\}|[a-zA-Z]+|')\s*(?:,"
+    r"|and)?\s*(?P<rest>\d+(?:\.\d+)?\s*(?P<last>[a-zA-Z]+|'|\").*)"
+)
+_MARKS = {"^{\\circ}": "degree", "'": "foot"}
+
+
+def _compound(number: Number, rest: str) -> Number | None:
+    """``2 h 30 min``, ``3 ft 6 in``, ``45°30'``: the sum, if the units fall."""
+    match = _STEP.fullmatch(rest)
+    if match is None:
+        return None
+    unit = read_unit(_MARKS.get(match.group("unit"), match.group("unit")))
+    if unit is None or unit.kind not in ("unit", "money"):
+        return None
+    tail = match.group("rest")
+    if unit.name == "degree":
+        tail = re.sub(r"\s*'\s*$|\s*'(?=\s*\d)", " arcminute ", tail)
+        tail = re.sub(r'\s*"\s*$', " arcsecond", tail).strip()
+    else:
+        tail = re.sub(r'\s*"\s*$', " inch", tail)
+    below = _parse(tail)
+    if below is None or below.unit.kind != unit.kind:
+        return None
+    more = units.convert(below.value, below.unit, unit)
+    whole = units.convert(Fraction(1), below.unit, unit)
+    if more is None or whole is None or not whole < 1 or more >= 1:
+        return None
+    sign = -1 if number.value < 0 else 1
+    return replace(number, value=number.value + sign * more, unit=unit, closed=True)
+
+
+def equal(prediction: Number, target: Number, tolerance: float = 0.0) -> bool:
+    """Whether two numbers agree, exactly as far as they are written.
+
+    More decimals than the target's must round to it; a decimal stands for a value without a finite
+    one at 1e-6; a closed form must round to a target of two or more decimals. A target in percent
+    is also met by the plain number and by the share, and a plain target by the same number in
+    percent. Units must agree. ``tolerance``: a relative difference that counts as equal besides.
+    """
+    value = units.convert(prediction.value, prediction.unit, target.unit)
+    if value is None:
+        return False
+    if prediction.percent and not target.percent and target.unit.kind in ("unit", "money"):
+        return False
+    if target.percent and not prediction.percent and prediction.unit.kind != "none":
+        return False
+    values = [value]
+    if target.percent != prediction.percent:
+        values.append(value / 100 if prediction.percent else value * 100)
+    return any(_close(each, prediction, target, tolerance) for each in values)
+
+
+def _close(value: Value, prediction: Number, target: Number, tolerance: float) -> bool:
+    if agree(value, target.value):
+        return True
+    if math.isinf(value) or math.isinf(target.value):
+        return False
+    difference: Value = abs(float(value) - float(target.value))
+    if isinstance(value, Fraction) and isinstance(target.value, Fraction):
+        difference = abs(value - target.value)
+    size = -target.value if target.value < 0 else target.value
+    if tolerance and difference <= size * Fraction(tolerance):
+        return True
+    if prediction.decimals >= 9 and difference <= size * DUST:
+        return True
+    finer = prediction.decimals > target.decimals or (prediction.closed and target.decimals > 1)
+    if target.decimals and finer:
+        return difference <= Fraction(1, 2 * 10**target.decimals)
+    endless = target.closed and not _is_finite(target.value)
+    return bool(endless and prediction.decimals and difference <= size * ROUNDED)
+
+
+def _is_finite(value: Value) -> bool:
+    """Whether a value has a finite decimal."""
+    if not isinstance(value, Fraction):
+        return False
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1

@@ -5,16 +5,17 @@ exceptions for multiple choice and yes/no. The released code calls its similarit
 embedding matching, but matches two sentence vectors, which is the plain cosine. Its model is
 all-mpnet-base-v2; any sentence-transformers model in a local folder will do.
 
-Deliberate deviations: a question with listed options is judged by the option that was chosen, a
-yes/no question by its answer, each 1 or 0. In the released code a wrong letter keeps its
-similarity, a target such as "B." names no letter, "casino" answers no, and a prediction with both
-words always scores. ``compat`` brings that back.
+Deliberate deviations: whatever has one right value is judged by rules, each 1 or 0: a question
+with listed options, yes/no, numbers, dates, formulas. A text that contradicts the target in a word
+on which the answer turns (a number, a colour, a side, a negation; see ``contrast``) is 0 however
+alike the sentences are: embeddings put "12" and "13" at 0.82. In the released code a wrong letter
+keeps its similarity, a target such as "B." names no letter, "casino" answers no, and a prediction
+with both words always scores. ``compat`` brings that back; its rules are in ``released``.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.rewards.choices import POLARITIES, options_of, polarity_pair, read_polarity
-from noisygrpo.rewards.extract import extract_answer, own_texts
-from noisygrpo.rewards.judge import is_correct
+from noisygrpo.rewards.choices import options_of
+from noisygrpo.rewards.contrast import contradicts
+from noisygrpo.rewards.extract import answer_texts, extract_answer, own_texts
+from noisygrpo.rewards.functions import target_text
+from noisygrpo.rewards.judge import Case, Verdict, decide, has_one_value
+from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
+from noisygrpo.rewards.released import YES_NO_SENTENCE, first_tag, released_overrides
 
 THRESHOLD = 0.6
-
-_FIRST_TAG = re.compile(r"<answer>([\s\S]*?)</answer>")
-_YES_NO_SENTENCE = "Answer the question with Yes or No."
 
 
 @functools.lru_cache(maxsize=2)
@@ -43,7 +45,7 @@ def load_encoder(model: str, device: str) -> Any:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise UserError(
-            "rewards.semantic needs sentence-transformers: pip install 'noisygrpo[semantic]'"
+            "rewards.semantic needs sentence-transformers: pip install 'sentence-transformers>=5.0'"
         ) from error
     try:
         return SentenceTransformer(model, device=device)
@@ -81,7 +83,7 @@ def check_semantic(
 def semantic(
     prompts: Sequence[Any],
     completions: Sequence[Any],
-    answer: Sequence[str],
+    answer: Sequence[Any],
     question: Sequence[str] | None = None,
     hint: Sequence[str] | None = None,
     *,
@@ -93,54 +95,46 @@ def semantic(
 ) -> list[float | None]:
     """Similarity of answer and target if at least ``threshold``, else 0; see the module.
 
-    ``model``: folder or id of a sentence-transformers model. A completion without an answer gets 0.
-    Values in [threshold, 1] or 0.
+    ``model``: folder or id of a sentence-transformers model. A completion without an answer gets 0,
+    a row without one None. Values in [threshold, 1] or 0.
     """
-    asked = question or [""] * len(completions)
-    texts = own_texts(completions, hint)
-    answers = [_first_tag(text) if compat else extract_answer(text) for text in texts]
-    rewards: list[float | None] = [0.0] * len(texts)
+    asked = [each or "" for each in question or [""] * len(completions)]
+    targets = [target_text(each) for each in answer]
+    if compat:
+        answers = [first_tag(text) for text in own_texts(completions, hint)]
+    else:
+        answers = [extract_answer(text) for text in answer_texts(completions, hint)]
+    rewards: list[float | None] = [0.0] * len(answers)
     open_rows = []
-    for row, given in enumerate(answers):
-        rule = None if compat or given is None else _ruled(given, answer[row], asked[row])
+    for row, (given, target) in enumerate(zip(answers, targets, strict=True)):
+        if target is None:
+            rewards[row] = None
+            continue
+        rule = None if compat or not given else _ruled(given, target, asked[row])
         if rule is not None:
             rewards[row] = float(rule)
         elif given is not None and (given or compat):
             open_rows.append(row)
-    pairs = [(answers[row] or "", answer[row]) for row in open_rows]
+    pairs = [(answers[row] or "", targets[row] or "") for row in open_rows]
     for row, cosine in zip(open_rows, similarities(pairs, model, device), strict=True):
         value = float(min(cosine, 1.0)) if cosine >= threshold else 0.0
         if compat:
-            value = released_overrides(answers[row] or "", answer[row], asked[row], value)
+            value = released_overrides(answers[row] or "", targets[row] or "", asked[row], value)
         rewards[row] = value
     return rewards
 
 
 def _ruled(given: str, target: str, question: str) -> bool | None:
-    """Multiple choice and yes/no, decided by what was chosen; None leaves it to similarity."""
-    if options_of(question):
-        return is_correct(given, target, kind="multiple_choice", question=question).correct
+    """What rules can decide; None leaves it to similarity."""
+    kind = "multiple_choice" if options_of(question) else "auto"
     pair = polarity_pair(target)
-    if pair is None and _YES_NO_SENTENCE.lower() in question.lower():
+    if pair is None and YES_NO_SENTENCE.lower() in question.lower():
         pair = next((pair for pair in POLARITIES if read_polarity(target, pair)), None)
-    if pair is None:
-        return None
-    return read_polarity(given, pair) == read_polarity(target, pair)
-
-
-def _first_tag(text: str) -> str | None:
-    match = _FIRST_TAG.search(text)
-    return match.group(1).strip() if match else None
-
-
-def released_overrides(given: str, target: str, question: str, reward: float) -> float:
-    """The released rules for multiple choice and yes/no, defects included."""
-    if "choices:" in question.lower():
-        letter = re.search(r"\s([ABCDEFGHIJK])\s", re.sub(r"[^\w\s]", "", target.strip()))
-        if letter and given.strip().upper() == letter.group(1):
-            reward = 1.0
-    if _YES_NO_SENTENCE in question:
-        for word in (r"yes\b", r"no\b"):
-            if re.search(word, given.lower()) and re.search(word, target.lower()):
-                reward = 1.0
-    return reward
+    if pair is not None and kind == "auto":
+        return read_polarity(given, pair) == read_polarity(target, pair)
+    verdict = decide(Case(given, target, kind, question))
+    if kind != "auto" or has_one_value(target):
+        return isinstance(verdict, Verdict) and verdict.correct is True
+    if isinstance(verdict, Verdict) and verdict.correct:
+        return True
+    return False if contradicts(given, target) else None

@@ -28,7 +28,9 @@ def describe(prepared: Prepared) -> list[str]:
     )
     source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
-    lines += [("views", views_line(config)), ("data", source), ("rewards", rewards)]
+    lines += [("views", views_line(config)), ("data", source)]
+    lines += [("", line) for line in prepared.data_report]
+    lines.append(("rewards", rewards))
     if recipe.model.lora is not None:
         said = ", ".join(f"{name} {value}" for name, value in recipe.model.lora.items())
         lines.append(("adapter", said))

@@ -10,6 +10,8 @@ PACKAGES = (
     "noisygrpo",
     "torch",
     "transformers",
+    "pillow",
+    "torchvision",
     "trl",
     "accelerate",
     "datasets",

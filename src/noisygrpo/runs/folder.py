@@ -14,6 +14,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_atomic, write_json
+from noisygrpo.models.processor_facts import FACTS_FILE
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.runs.environment import environment
 from noisygrpo.runs.watch import BEST
@@ -33,6 +34,7 @@ CONTENTS = {
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
     ENVIRONMENT_FILE: "versions, devices, arguments",
+    FACTS_FILE: "which processor made tokens and pixels",
 }
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
 import torch
 
-from noisygrpo.data.sources import load_examples
+from noisygrpo.data.checks import require_images
+from noisygrpo.data.fit import fit_processor
+from noisygrpo.data.sources import Loaded, load
+from noisygrpo.data.splits import load_measured, overlap_lines
 from noisygrpo.errors import UserError
-from noisygrpo.models.loading import lora_config
-from noisygrpo.models.spec import PLAYGROUND
+from noisygrpo.models.loading import load_any_processor, lora_config
+from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.recipes.settings import DEFAULTS, in_section, refuse_elsewhere
 from noisygrpo.rewards import RewardFunction, load_rewards
@@ -34,10 +37,16 @@ class Prepared:
     batch: BatchPlan
     lora: Any | None
     """``peft.LoraConfig``, or None."""
+    processor: Any
+    """The model's, with the run's pixel limits."""
+    data_report: list[str]
+    """What was found in the data, in lines."""
 
 
-def prepare(recipe: Recipe, output_dir: str) -> Prepared:
-    """Check everything that needs no model.
+def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
+    """Check everything that needs no weights.
+
+    ``processor``: the model's, where it is loaded already.
 
     Raises:
         UserError: the first thing that is wrong, with field, value and what is allowed.
@@ -45,7 +54,21 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
     config = make_config(recipe, output_dir)
     rewards, weights = load_rewards(recipe.rewards)
     lora = lora_config(recipe.model)
-    train = load_examples(recipe.data)
+    loaded = load(recipe.data)
+    if config.noisy:
+        require_images(loaded.data, str(config.view_plan))
+    measured = _measured(recipe)
+    report = loaded.report + overlap_lines(loaded, measured)
+    processor = load_any_processor(recipe.model) if processor is None else processor
+    set_pixel_limits(processor, config.min_pixels, config.max_pixels)
+    fitted = fit_processor(
+        loaded.data,
+        processor,
+        loaded.where,
+        recipe.data.max_prompt_tokens,
+        None if loaded.seen is None else [row.sizes for row in loaded.seen],
+    )
+    train = fitted.data
     check_dataset(train, config, "data")
     return Prepared(
         recipe=recipe,
@@ -53,9 +76,11 @@ def prepare(recipe: Recipe, output_dir: str) -> Prepared:
         rewards=rewards,
         weights=weights,
         train=train,
-        splits=load_splits(recipe),
+        splits={name: split.data for name, split in measured.items()},
         batch=plan_batches(config, len(train)),
         lora=lora,
+        processor=processor,
+        data_report=report + fitted.report,
     )
 
 
@@ -82,20 +107,16 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
 def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:
     """Split name to its rows; {} without an evaluation section.
 
-    Columns and prompt are those of the training data. The seed is 0 whatever ``data.seed`` is, so
-    that runs with different seeds are measured on the same rows.
+    Columns and prompt are those of the training data; see ``data.splits``.
 
     Raises:
-        UserError: no such split or file, or a row that is wrong.
+        UserError: no such split or file, a split that is trained on, or a row that is wrong.
     """
+    return {name: split.data for name, split in _measured(recipe).items()}
+
+
+def _measured(recipe: Recipe) -> dict[str, Loaded]:
     evaluation = recipe.evaluation
     if evaluation is None:
         return {}
-    spec = replace(
-        recipe.data,
-        source=evaluation.source or recipe.data.source,
-        limit=evaluation.rows,
-        shuffle=evaluation.rows is not None and recipe.data.source != PLAYGROUND,
-        seed=0,
-    )
-    return {name: load_examples(replace(spec, split=name)) for name in evaluation.splits}
+    return load_measured(recipe.data, evaluation.splits, evaluation.source, evaluation.rows)

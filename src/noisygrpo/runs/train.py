@@ -8,6 +8,7 @@ What a run's folder holds:
 ===========================  ===================================================================
 ``recipe.yaml``              the recipe with all overrides and defaults; it trains as it is
 ``environment.json``         versions, devices, and the command's arguments
+``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
@@ -23,7 +24,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,8 +37,9 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_any_processor, load_model
-from noisygrpo.models.vllm_versions import require_vllm
+from noisygrpo.models.loading import adapter_base, load_model
+from noisygrpo.models.processor_facts import compare_facts, write_facts
+from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table, percent
@@ -51,6 +52,7 @@ from noisygrpo.runs.folder import (
     undone_without_a_step,
 )
 from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import one_line, say
@@ -87,6 +89,8 @@ def train(
     prepared = prepare(recipe, str(folder))
     check_parts(prepared)
     if main:
+        if (line := untested_line()) is not None:
+            say(line, error=True)
         say("\n".join(describe(prepared)))
     with undone_without_a_step(folder, main and not resume) as start:
         with setting_up(begun := Begun()):
@@ -94,6 +98,8 @@ def train(
         trainer.add_callback(begun)
         if main:
             open_folder(folder, recipe, fresh=not resume)
+            compare_facts(folder, trainer.processing_class)
+            write_facts(folder, trainer.processing_class)
         start.opened = main
         before = evaluate(prepared, trainer, "before")
         with setting_up(begun):
@@ -159,7 +165,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
         prepared.rewards,
         config,
         prepared.train,
-        processing_class=load_any_processor(spec),
+        processing_class=prepared.processor,
         peft_config=prepared.lora,
     )
     require_trained(trainer.model, spec.lora)
@@ -200,21 +206,6 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
             settings={"model": prepared.recipe.model.path, "moment": moment},
         )
     return folders
-
-
-def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
-    """Write model and processor, then rename: the folder is whole or absent."""
-    temporary = folder.with_name(folder.name + ".tmp")
-    main = trainer.accelerator.is_main_process
-    if main and temporary.exists():
-        shutil.rmtree(temporary)
-    trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(temporary))
-    trainer.accelerator.wait_for_everyone()
-    if main:
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
 
 
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:

@@ -6,7 +6,7 @@ as before and after training, while the others wait. The accuracy goes into the 
 Training draws the same random numbers with and without it.
 
 ``evaluation.best: SPLIT`` keeps the checkpoint with the highest accuracy on that split in ``best/``
-(the earlier one of equals): written under another name and renamed, so that it is whole or absent.
+(the earlier one of equals): written as ``checkpoint/`` is.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.samples import write_json
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
+from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.terminal import say
 
 BEST = "best"
@@ -138,30 +138,9 @@ class Watch(TrainerCallback):
 
     def _keep(self, step: int) -> None:
         """Write ``best/``; every process takes part, as a saver may need all."""
-        trainer = self._trainer
-        made = self._folder / f"{BEST}.tmp"
-        main = trainer.accelerator.is_main_process
-        if main and made.exists():
-            shutil.rmtree(made)
-        trainer.accelerator.wait_for_everyone()
-        trainer.save_model(str(made))
-        trainer.accelerator.wait_for_everyone()
-        if main:
-            write_json(made / BEST_FILE, self._record)
-            _replace(made, self._folder / BEST)
+        save_checkpoint(self._trainer, self._folder / BEST, {BEST_FILE: self._record})
+        if self._trainer.accelerator.is_main_process:
             say(f"step {step}: the best checkpoint so far, in {self._folder / BEST}")
-
-
-def _replace(made: Path, folder: Path) -> None:
-    """Put one folder in the place of another, of which one is whole at every moment."""
-    old = folder.with_name(folder.name + ".old")
-    if old.exists():
-        shutil.rmtree(old)
-    if folder.exists():
-        folder.rename(old)
-    made.rename(folder)
-    if old.exists():
-        shutil.rmtree(old)
 
 
 def best_so_far(folder: Path) -> dict[str, Any] | None:

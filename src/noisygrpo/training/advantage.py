@@ -55,14 +55,14 @@ def weigh(
         if config.multi_objective_aggregation == "normalize_then_sum":
             # Each function is normalised alone there, so equal sums can be of unequal parts.
             silent = torch.stack([is_constant(part) for part in parts.unbind(-1)]).all(0)
-        return Weighed(
-            rewards, levels, trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0)
-        )
+        published = trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0)
+        return Weighed(rewards, levels, published, batch.lost)
     estimator = ADVANTAGES[str(config.advantage)]
     options = knobs(estimator, config)
     if "correct" in inspect.signature(estimator).parameters:
         options["correct"] = parts[..., correct_column(names, config)] >= config.correct_at
-    return Weighed(rewards, levels, *estimator(rewards, levels=levels, **options))
+    result = estimator(rewards, levels=levels, **options)
+    return Weighed(rewards, levels, result.advantages, batch.lost, result.gain)
 
 
 def knobs(estimator: Callable[..., Any], config: NoisyGRPOConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noisygrpo.training.engines.generate import Sampled
@@ -27,6 +27,9 @@ class Weighed:
 
     advantages: Float[Tensor, "prompts group"]
     """What the update weighs completions with."""
+
+    lost: Bool[Tensor, " R"]
+    """Which rollouts are unscorable."""
 
     gain: Float[Tensor, " prompts"] | None = None
     """Weight of the prior, where there is one."""
@@ -53,6 +56,9 @@ class Batch:
 
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
     """What each function gave, over all processes; NaN where it gave nothing."""
+
+    lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    """Which rollouts are unscorable, over all processes."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -99,9 +105,10 @@ class Batch:
     def take_advantages(self, names: Sequence[str], weighed: Weighed, first: int) -> list[float]:
         """Enter rewards and advantages, and return these; own rows begin at ``first`` of all."""
         own = slice(first, first + len(self.rollouts))
-        columns = (self.rewards, weighed.rewards.flatten(), weighed.advantages.flatten())
+        columns = (self.rewards, self.lost, weighed.rewards.flatten(), weighed.advantages.flatten())
         mine = zip(self.rollouts, *(values[own].tolist() for values in columns), strict=True)
-        for rollout, parts, reward, advantage in mine:
+        for rollout, parts, lost, reward, advantage in mine:
+            rollout.unscorable = lost
             rollout.rewards = dict(zip(names, parts, strict=True))
             rollout.reward, rollout.advantage = reward, advantage
         return [rollout.advantage for rollout in self.rollouts]

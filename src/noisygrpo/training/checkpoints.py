@@ -17,17 +17,40 @@ are needed beyond what Transformers 5 and TRL 1.16 do:
   the checkpoint (this alone differs from the run that was not stopped), and uses what is left.
 
 FSDP and DeepSpeed load their own checkpoints, and PEFT its adapters.
+
+A checkpoint is written in the folder ``.saving`` beside the others, and has its name once it is
+whole (``models.sealed``); weights that are not numbers never become one. ``newest`` finds the one
+to go on from.
 """
 
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import (
+    ProcessorMixin,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
+from noisygrpo.errors import require
+from noisygrpo.models.saving import readable_everywhere
+from noisygrpo.models.sealed import MANIFEST, damage, seal
+from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.records.rollouts import (
     METRICS_FILE,
     ROLLOUTS_FILE,
@@ -35,6 +58,9 @@ from noisygrpo.training.records.rollouts import (
     drop_files_after,
     drop_steps_after,
 )
+
+UNFINISHED = ".saving"
+"""Folder, beside the checkpoints, in which one is written."""
 
 
 class EpochSampler(RepeatSampler):
@@ -55,6 +81,9 @@ def load(model: Any, accelerator: Accelerator, folder: str) -> bool:
     Returns whether that was done: it is for a model that Transformers would copy by the names in
     the file, and not for an adapter or a model in shards, which are loaded as Transformers does.
     """
+    if (Path(folder) / MANIFEST).exists():
+        reason = damage(Path(folder), hashes=False)
+        require(reason is None, f"checkpoint {folder}: {reason}")
     state = accelerator.state
     plugins = [getattr(state, name, None) for name in ("fsdp_plugin", "deepspeed_plugin")]
     if any(plugin is not None for plugin in plugins) or is_peft_model(model):
@@ -75,6 +104,105 @@ def by_epoch(plain: RepeatSampler) -> EpochSampler:
         shuffle=plain.shuffle,
         seed=plain.seed,
     )
+
+
+class Saving:
+    """Where a checkpoint is written until it is whole."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.folder: str | None = None
+        """The folder that takes the place of the run's while one is written."""
+        self.beside: dict[str, str] = {}
+        """Names and texts of files that every checkpoint holds besides."""
+
+    @contextmanager
+    def whole(
+        self,
+        folder: str,
+        model: nn.Module,
+        args: TrainingArguments,
+        state: TrainerState,
+        accelerator: Accelerator,
+        processor: Any,
+    ) -> Iterator[None]:
+        """Within this context all processes write a checkpoint; then it gets its name.
+
+        Args:
+            folder: of the run.
+            model, args, state, accelerator, processor: the trainer's; the state is written again,
+                with the names as they are now.
+
+        Raises:
+            NonFiniteError: the weights are not numbers any more; nothing is written.
+        """
+        require_finite_weights(model, state)
+        unfinished = Path(folder) / UNFINISHED
+        if accelerator.is_local_main_process:  # what a killed run left there
+            shutil.rmtree(unfinished, ignore_errors=True)
+        accelerator.wait_for_everyone()
+        self.folder = str(unfinished)
+        try:
+            yield
+        finally:
+            self.folder = None
+        accelerator.wait_for_everyone()
+        if args.should_save:
+            written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+            if isinstance(processor, ProcessorMixin):
+                readable_everywhere(written, processor)
+            for name, text in self.beside.items():
+                (written / name).write_text(text, encoding="utf-8")
+            _finish(Path(folder), unfinished, args, state)
+        accelerator.wait_for_everyone()
+
+
+def _finish(folder: Path, unfinished: Path, args: TrainingArguments, state: TrainerState) -> None:
+    name, best = f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}", state.best_model_checkpoint
+    if best is not None and Path(best).parent.name == UNFINISHED:
+        state.best_model_checkpoint = str(folder / Path(best).name)
+    state.save_to_json(str(unfinished / name / TRAINER_STATE_NAME))
+    seal(unfinished / name, folder / name)
+    unfinished.rmdir()
+    rotate_checkpoints(
+        str(folder),
+        save_total_limit=args.save_total_limit,
+        best_model_checkpoint=state.best_model_checkpoint,
+        use_mtime=True,
+    )
+
+
+def newest(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the newest whole checkpoint of a run, and a line for each newer one that is not."""
+    found = (
+        re.fullmatch(rf"{PREFIX_CHECKPOINT_DIR}-(\d+)", path.name) for path in folder.iterdir()
+    )
+    skipped: list[str] = []
+    for step in sorted((int(match[1]) for match in found if match), reverse=True):
+        path = folder / f"{PREFIX_CHECKPOINT_DIR}-{step}"
+        reason = damage(path) if (path / MANIFEST).exists() else _unsealed(path, step)
+        if reason is None:
+            return path, skipped
+        skipped.append(f"{path.name} is left out: {reason}")
+    return None, skipped
+
+
+def _unsealed(folder: Path, step: int) -> str | None:
+    """Return what is wrong with a checkpoint of a release before manifests, state written last."""
+    try:
+        state = json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        weights = list(folder.glob("*.safetensors"))
+        for path in weights:
+            with safe_open(path, framework="pt") as file:
+                file.keys()
+    except (OSError, ValueError, SafetensorError):
+        return "it was not written to its end, or is damaged"
+    whole = isinstance(state, dict) and state.get("global_step") == step > 0
+    needed = ("optimizer.pt", "scheduler.pt")
+    missing = [name for name in needed if not (folder / name).is_file()] if weights else []
+    if missing or not whole:
+        return f"{', '.join(missing) or TRAINER_STATE_NAME} is missing or of another step"
+    return None
 
 
 class FreshLogs(TrainerCallback):

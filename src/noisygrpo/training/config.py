@@ -102,6 +102,10 @@ class NoisyGRPOConfig(GRPOConfig):
     correct_at: float = 1.0
     """The score from which on ``correct_reward`` says correct."""
 
+    reward_missing: str = "skip"
+    """What the reward of a function is that gives None for some completions of a prompt and not for
+    others: skip (left out of the sum, as in TRL), zero, or unscorable (the rollout is left out)."""
+
     loss_type: str | None = None
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import TrainerState, TrainingArguments
 
 from noisygrpo.errors import UserError
@@ -34,6 +35,17 @@ def require_finite(value: Any, what: str, state: TrainerState, args: TrainingArg
             f"the parameters are still those of step {step}. A lower learning_rate or a higher "
             f"precision may help; the step's rollouts are in {args.output_dir}"
         )
+
+
+def require_finite_weights(model: nn.Module, state: TrainerState) -> None:
+    """Raise ``NonFiniteError`` rather than call weights a checkpoint that are not numbers."""
+    for name, value in model.named_parameters():
+        here = value.to_local() if isinstance(value, DTensor) else value
+        if value.requires_grad and not bool(torch.isfinite(here).all()):
+            raise NonFiniteError(
+                f"step {state.global_step}: {name} is not finite any more, so nothing is saved; "
+                "go on from an earlier checkpoint with a lower learning_rate"
+            )
 
 
 def require_finite_rewards(rewards: Tensor, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from accelerate.utils import extract_model_from_parallel, is_peft_model
 from transformers import ProcessorMixin
 
+from noisygrpo.models.processors import prepare_processor
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
 from noisygrpo.training.config import NoisyGRPOConfig
 
@@ -28,6 +29,8 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
         UserError: if model or processor lack what the config asks for.
     """
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
+    if isinstance(processor, ProcessorMixin):
+        prepare_processor(processor)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     if config.freeze_vision_tower:  # with what an adapter put into it
         freeze_vision_tower(core_model(model))

@@ -69,7 +69,10 @@ class Rollout:
     """By reward function; NaN where it gave none."""
 
     reward: float = float("nan")
-    """Their weighted sum; NaN if unscorable."""
+    """Their weighted sum; NaN if unscorable, and where no function applies."""
+
+    unscorable: bool = False
+    """Whether a function applies and could not say; see ``outcomes``."""
 
     advantage: float = 0.0
     """What the update weighs it with."""

@@ -1,35 +1,21 @@
 """The trainer: rollouts see their views, scores see the clean image.
 
-One step (formulas in ``methods``; loss and optimisation are TRL's):
+One step, the methods of TRL that are overridden for it (each once), and the part that is asked. The
+formulas are in ``methods``; loss and optimisation are TRL's; i = 1..G are the rollouts of a prompt,
+q is its question.
 
-    plan       v_i = plan(seed, step, example, i)          i = 1..G rollouts of a prompt
-    see        view i = noise(clean image, level of v_i)
-    sample     o_i ~ pi_theta( . | view i, question, hint)
-    score      log pi(o_i | clean image, question, hint)   for pi_old, pi_theta and pi_ref alike
-    reward     r_i = weighted sum of the reward functions
-    advantage  A = advantage(r_1..r_G, levels of v_1..v_G)
-    record     rollouts.jsonl, metrics.jsonl
-
-TRL's methods in this order, each overridden once, and the part that does what is different:
-
-==================================  =======================================  ===================
-TRL's method                        what is different                        part
-==================================  =======================================  ===================
-_generate_and_score_completions     begins with a plan of views, ends with   views.plan,
-                                    advantages and a record                  advantage, records
-_generate                           the clean prompt is scored, with a hint  batch
-_tokenize_prompts                   the sampler is shown views               views.show
-_generate_single_turn               vLLM with views; several hint levels     engines, hints
-_calculate_rewards                  the reward that selects is asked once    hints.selecting
-_get_per_token_logps_and_entropies  one forward per group                    prefix.scorer
-_prepare_inputs                     groups are shuffled as wholes            prefix.shared
-_compute_loss                       sampler against learner, by level        records.view_ratio
-training_step, _get_grad_norm       no step on what is not a number          finite
-log                                 metrics.jsonl                            records.recorder
-_get_train_sampler, _load_best…,    a resumed run is the run that was        checkpoints
-_load_from_checkpoint               stopped
-create_accelerator_and_postprocess  sharded log-probs keep their precision   sharding
-==================================  =======================================  ===================
+=========  ==================================  ====================================  ===============
+plan       v_i = plan(seed, step, example, i)  _generate_and_score_completions       views.plan
+see        view i = noise(clean image, v_i)    _tokenize_prompts                     views.show
+sample     o_i ~ pi( . | view i, q, hint)      _generate_single_turn, _generate      engines, hints
+score      log pi(o_i | clean image, q, hint)  _get_per_token_logps_and_entropies    prefix.scorer
+reward     r_i = sum of the functions          _calculate_rewards                    hints.selecting
+advantage  A = advantage(r_1..G, v_1..G)       _generate_and_score_completions       advantage
+update     finite numbers, groups as wholes    _prepare_inputs, _compute_loss,       prefix.shared
+                                               training_step, _get_grad_norm         finite
+record     rollouts.jsonl, metrics.jsonl       log                                   records
+resume     as if it had not been stopped       _get_train_sampler, _load_…, _save_…  checkpoints
+=========  ==================================  ====================================  ===============
 
 Sampling and scoring differ on purpose; as published, nothing corrects for it (``log_view_ratio``
 shows by level what would). Evaluation rollouts are clean and only enter ``eval_loss``. Nothing here
@@ -54,6 +40,7 @@ from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import prepare_vision, refreeze
+from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
@@ -89,6 +76,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         dataset.check(train_dataset, config)
         self._batch: Batch | None = None  # the one in the making; None outside of it
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
+        self._saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
@@ -220,9 +208,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
             require_finite_rewards(rewards, self.reward_func_names)
-        if batch is not None:
-            batch.rewards = rewards
-        return rewards
+        if batch is None or not batch.training:
+            return rewards
+        how = self.num_generations, self.args.reward_missing, self._named
+        batch.rewards, batch.lost = settle(rewards, self.reward_func_names, *how)
+        return batch.rewards
 
     # ---- score: old, reference and current log-probs, on the clean image ----
 
@@ -286,6 +276,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
         return checkpoints.by_epoch(super()._get_train_sampler(dataset))
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return self._saving.folder or str(super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        what = self.model, self.args, self.state, self.accelerator, self.processing_class
+        with self._saving.whole(self._get_output_dir(trial), *what):
+            super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if not checkpoints.load(

@@ -20,7 +20,7 @@ LETTER = {
         ("B", "B"),
         ("**B**", "B"),
         ("B) two", "B"),
-        ("\\boxed{\\text{B}}", None),
+        ("\\boxed{\\text{B}}", "B"),
         ("\\boxed{B}", "B"),
         ("Option B.", "B"),
         ("The correct option is (B).", "B"),

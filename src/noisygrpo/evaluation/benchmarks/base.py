@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from noisygrpo.data.cells import Root, resolve_path
 from noisygrpo.data.example import make_example
-from noisygrpo.data.images import ImageProblem, resolve_path
+from noisygrpo.data.images import ImageProblem
 from noisygrpo.data.prompts import resolve_prompt, resolve_system
 from noisygrpo.data.readers import RawRows, read_rows
 from noisygrpo.data.rows import RowProblem, strip_placeholders
@@ -151,7 +152,7 @@ def load_table(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
         f"it has {', '.join(raw.columns)}",
     )
     count = len(raw) if options.limit is None else min(len(raw), options.limit)
-    skip = None if image in benchmark.columns else image
+    skip = [] if image is None or image in benchmark.columns else [image]
     examples = [
         _example(benchmark, options, row, raw.where(index))
         for index, row in raw.iterate(range(count), skip=skip)
@@ -195,7 +196,7 @@ def to_example(item: Item, benchmark: Benchmark, options: LoadOptions) -> dict[s
     return {**example, "question": question, "meta": dict(item.meta or {})}
 
 
-def inside(root: Path, path: str) -> Any:
+def inside(root: Path | Root, path: str) -> Any:
     """The image file ``path`` below ``root`` as a cell; a cell that says why it cannot be read."""
     try:
         return {"bytes": None, "path": resolve_path(path, root)}
@@ -229,7 +230,7 @@ def _cells(benchmark: Benchmark, raw: RawRows, image: str | None, index: int) ->
     ]
 
 
-def _cell(value: Any, benchmark: Benchmark, root: Path) -> Any:
+def _cell(value: Any, benchmark: Benchmark, root: Root) -> Any:
     if benchmark.base64 and isinstance(value, str):
         return {"base64": value}
     if isinstance(value, bytes):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from noisygrpo.data import DataSpec, load_examples
+from noisygrpo.data.readers import has_splits
 from noisygrpo.errors import require
 from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions
 from noisygrpo.evaluation.evaluate import judge_by_rules
@@ -16,7 +17,7 @@ def load(benchmark: Benchmark, options: LoadOptions) -> Any:
     require(bool(options.data), f"{benchmark.name}: --data is needed: {benchmark.note}")
     spec = DataSpec(
         source=options.data,
-        split=options.split or benchmark.split,
+        split=(options.split or benchmark.split) if has_splits(options.data) else DataSpec.split,
         adapter="nlvr",
         prompt="think_answer" if options.prompt == OFFICIAL else options.prompt,
         system=options.system,

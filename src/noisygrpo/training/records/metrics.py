@@ -49,13 +49,16 @@ def total_rewards(
 
 
 def advantage_metrics(weighed: Weighed) -> dict[str, float]:
-    """Return the shares of dead groups and unscorable rollouts, and how much the prior decided.
+    """Return the shares of dead groups, of unscorable rollouts and of those to which no reward
+    function applied, and how much the prior decided.
 
     The gain is of the groups that have a prior: their rollouts differ in level.
     """
+    nothing = weighed.rewards.isnan().flatten()
     metrics = {
         "advantage/zero_groups": (weighed.advantages == 0).all(1).float().mean().item(),
-        "advantage/unscorable": weighed.rewards.isnan().float().mean().item(),
+        "advantage/unscorable": weighed.lost.float().mean().item(),
+        "advantage/no_reward": (nothing & ~weighed.lost.cpu()).float().mean().item(),
     }
     ranked = ~is_constant(weighed.levels)
     if weighed.gain is not None and ranked.any():

@@ -114,5 +114,6 @@ def record(rollout: Rollout, end_tokens: set[int]) -> dict[str, Any]:
         "truncated": ids[-1] not in end_tokens,
         "rewards": rollout.rewards,
         "reward": rollout.reward,
+        "unscorable": rollout.unscorable,
         "advantage": rollout.advantage,
     }

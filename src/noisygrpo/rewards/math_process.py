@@ -12,7 +12,6 @@ machine is; the wall clock ends what waits longer than ``WALL_FACTOR`` times tha
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import queue
@@ -20,7 +19,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from noisygrpo.errors import UserError
 
@@ -31,8 +30,15 @@ that fails to start says so at once."""
 WALL_FACTOR = 10.0 if sys.platform != "win32" else 1.0
 """Wall-clock seconds per second of processor time (which Windows does not limit)."""
 
-CACHE_SIZE = 10_000
-"""Pairs whose verdict is kept; rollouts of a group often give the same answer."""
+
+class Reply(NamedTuple):
+    """What a worker found out."""
+
+    correct: bool | None
+    """None: unscorable."""
+    why: str
+    lasting: bool = True
+    """Whether the same request would end the same way; not so where the worker was killed."""
 
 
 class MathWorker:
@@ -44,32 +50,38 @@ class MathWorker:
         self._lock = threading.Lock()
         self._owner = os.getpid()
 
-    def ask(self, request: dict[str, Any], time_limit: float) -> tuple[bool | None, str]:
-        """Send a request (see ``math_worker``); (None, why) if it fails or takes too long.
+    def ask(
+        self, request: dict[str, Any], time_limit: float, wall_limit: float | None = None
+    ) -> Reply:
+        """Send a request (see ``math_worker``); None and the reason if it fails or takes too long.
 
-        ``time_limit``: seconds of the worker's processor time, ``WALL_FACTOR`` times as many on the
-        wall clock. Raises ``UserError`` if the worker cannot start.
+        ``time_limit``: seconds of the worker's processor time; ``wall_limit``: on the clock,
+        ``WALL_FACTOR`` times as many if None or more than that. Raises ``UserError`` if the worker
+        cannot start.
         """
         if os.getpid() != self._owner:  # a fork: the pipes belong to the parent
             self.__init__()  # type: ignore[misc]
+        patience = time_limit * WALL_FACTOR
         with self._lock:
             process = self._process or self._start()
             assert process.stdin is not None
             try:
                 process.stdin.write(json.dumps({**request, "seconds": time_limit}) + "\n")
                 process.stdin.flush()
-                reply = self._replies.get(timeout=time_limit * WALL_FACTOR)
+                waiting = patience if wall_limit is None else min(wall_limit, patience)
+                reply = self._replies.get(timeout=waiting)
             except queue.Empty:
                 self._kill()
-                return None, f"math-verify took more than {time_limit:g} s"
+                why = f"math-verify took more than {min(time_limit, waiting):g} s"
+                return Reply(None, why, waiting == patience)
             except BrokenPipeError:
                 reply = None
             if reply is None:
                 timed_out = self._kill() == -SIGXCPU
                 reason = f"took more than {time_limit:g} s" if timed_out else "ended its process"
-                return None, f"math-verify {reason}"
+                return Reply(None, f"math-verify {reason}", timed_out)
             answer = json.loads(reply)
-            return answer["result"], answer["why"]
+            return Reply(answer["result"], answer["why"])
 
     def close(self) -> None:
         """End the worker process, if this process started one."""
@@ -135,28 +147,3 @@ def _close_quietly(stream: Any) -> None:
 
 SIGXCPU = 24
 """The signal of a process that had its processor time, by the same number on Linux and macOS."""
-
-WORKER = MathWorker()
-"""The worker of this process."""
-atexit.register(WORKER.close)
-
-_cache: dict[tuple[str, str, str], tuple[bool | None, str]] = {}
-
-
-def math_equal(
-    prediction: str, target: str, time_limit: float, op: str = "equal"
-) -> tuple[bool | None, str]:
-    """Whether two formulas are equal, and why; None if unscorable (time-out, exception).
-
-    ``op``: see ``math_worker``. Verdicts are remembered, time-outs are not.
-    """
-    key = (op, prediction, target)
-    if key not in _cache:
-        request = {"op": op, "gold": target, "prediction": prediction}
-        verdict = WORKER.ask(request, time_limit)
-        if verdict[0] is None:
-            return verdict
-        if len(_cache) >= CACHE_SIZE:
-            _cache.clear()
-        _cache[key] = verdict
-    return _cache[key]

@@ -1,8 +1,9 @@
-"""Rewards of NoisyRollout and Hint-GRPO; NoisyGRPO's is in ``semantic``.
+"""The published rewards, and their released forms behind ``compat``.
 
 - NoisyRollout (arXiv 2504.13055): 0.9 accuracy + 0.1 format in the released code, all or nothing in
   the paper; answers in ``\\boxed{}`` after ``<think>``.
 - Hint-GRPO (arXiv 2503.23905): accuracy alone.
+- NoisyGRPO (arXiv 2510.21122): ``semantic``; its released rules for letters and yes/no are here.
 
 By default right and wrong are decided by ``judge``, so an answer that cannot be compared is
 unscorable. ``compat`` reproduces the released code, its defects included, where that matters for a
@@ -18,9 +19,10 @@ from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.extract import completion_text, own_texts
-from noisygrpo.rewards.functions import STYLES, judge_completion
+from noisygrpo.rewards.functions import STYLES, judge_completions, reward_of
 from noisygrpo.rewards.judge import TIME_LIMIT
-from noisygrpo.rewards.math_check import math_equal
+from noisygrpo.rewards.math_pool import math_equal
+from noisygrpo.rewards.outcome import is_unscorable
 
 FORMS = ("weighted", "all_or_nothing")
 
@@ -31,7 +33,7 @@ _RELEASED_ANSWER = re.compile(r"<answer>(.*?)</answer>")  # a dot does not match
 def noisyrollout(
     prompts: Sequence[Any],
     completions: Sequence[Any],
-    answer: Sequence[str],
+    answer: Sequence[Any],
     question: Sequence[str] | None = None,
     kind: Sequence[str] | None = None,
     hint: Sequence[str] | None = None,
@@ -50,25 +52,27 @@ def noisyrollout(
     are wrong, percent signs and units are ignored, and whatever fails is 0.
     """
     check_noisyrollout(form=form, format_weight=format_weight, compat=compat)
-    count = len(completions)
+    if compat:
+        own = own_texts(completions, hint)
+        graded: list[float | None] = [
+            float(math_equal(_released_boxed(text), target, time_limit, "mathruler")[0] is True)
+            for text, target in zip(own, answer, strict=True)
+        ]
+    else:
+        verdicts = judge_completions(
+            completions, answer, question, kind, hint, time_limit=time_limit
+        )
+        graded = [reward_of(verdict) for verdict in verdicts]
     rewards: list[float | None] = []
-    own = own_texts(completions, hint)
-    columns_of = zip(
-        completions, own, answer, kind or ["auto"] * count, question or [""] * count, strict=True
-    )
-    for completion, written, target, rule, asked in columns_of:
+    for completion, right in zip(completions, graded, strict=True):
+        if right is None or is_unscorable(right):
+            rewards.append(right)
+            continue
         text = completion_text(completion)
-        right: bool | None
-        if compat:
-            right = bool(math_equal(_released_boxed(written), target, time_limit, "mathruler")[0])
-            formed = _RELEASED_BOXED.fullmatch(text) is not None
-        else:
-            verdict = judge_completion(written, target, rule, asked, time_limit=time_limit)
-            right, formed = verdict.correct, STYLES["think_boxed"].fullmatch(text) is not None
-        whole = float(bool(right) and formed)
-        mixed = (1 - format_weight) * bool(right) + format_weight * formed
-        score = whole if form == "all_or_nothing" else mixed
-        rewards.append(None if right is None else score)
+        released = compat and _RELEASED_BOXED.fullmatch(text) is not None
+        formed = released if compat else STYLES["think_boxed"](text)
+        mixed = (1 - format_weight) * right + format_weight * formed
+        rewards.append(float(right * formed) if form == "all_or_nothing" else mixed)
     return rewards
 
 
@@ -108,7 +112,7 @@ def _released_boxed(text: str) -> str:
 def hint_accuracy(
     prompts: Sequence[Any],
     completions: Sequence[Any],
-    answer: Sequence[str],
+    answer: Sequence[Any],
     question: Sequence[str] | None = None,
     kind: Sequence[str] | None = None,
     hint: Sequence[str] | None = None,
@@ -123,18 +127,16 @@ def hint_accuracy(
     can match), which stands in the place of the gold answer; if that fails, the contents of
     ``<answer>`` on one line have to equal the target; a time-out or an exception is 0.
     """
-    count = len(completions)
-    kinds, asked = kind or ["auto"] * count, question or [""] * count
-    rewards: list[float | None] = []
-    for row, text in enumerate(own_texts(completions, hint)):
-        target = answer[row]
-        if compat:
-            right = math_equal(text, target, time_limit, "hint_grpo")[0]
-            rewards.append(float(right is True or _same_tag(text, target)))
-            continue
-        verdict = judge_completion(text, target, kinds[row], asked[row], time_limit=time_limit)
-        rewards.append(None if verdict.correct is None else float(verdict.correct))
-    return rewards
+    if not compat:
+        verdicts = judge_completions(
+            completions, answer, question, kind, hint, time_limit=time_limit
+        )
+        return [reward_of(verdict) for verdict in verdicts]
+    own = own_texts(completions, hint)
+    pairs = list(zip(own, answer, strict=True))
+    right = [math_equal(text, target, time_limit, "hint_grpo")[0] is True for text, target in pairs]
+    same = [_same_tag(text, target) for text, target in pairs]
+    return [float(a or b) for a, b in zip(right, same, strict=True)]
 
 
 def _same_tag(text: str, target: str) -> bool:
@@ -143,3 +145,28 @@ def _same_tag(text: str, target: str) -> bool:
     pair = zip(found, (text, target), strict=True)
     mine, wanted = ((match.group(1) if match else each).strip() for match, each in pair)
     return mine == wanted
+
+
+YES_NO_SENTENCE = "Answer the question with Yes or No."
+"""By it NoisyGRPO's released reward knows a yes/no question."""
+
+_FIRST_TAG = re.compile(r"<answer>([\s\S]*?)</answer>")
+
+
+def first_tag(text: str) -> str | None:
+    """NoisyGRPO's released answer: the first tag, wherever it stands."""
+    match = _FIRST_TAG.search(text)
+    return match.group(1).strip() if match else None
+
+
+def released_overrides(given: str, target: str, question: str, reward: float) -> float:
+    """NoisyGRPO's released rules for multiple choice and yes/no, defects included."""
+    if "choices:" in question.lower():
+        letter = re.search(r"\s([ABCDEFGHIJK])\s", re.sub(r"[^\w\s]", "", target.strip()))
+        if letter and given.strip().upper() == letter.group(1):
+            reward = 1.0
+    if YES_NO_SENTENCE in question:
+        for word in (r"yes\b", r"no\b"):
+            if re.search(word, given.lower()) and re.search(word, target.lower()):
+                reward = 1.0
+    return reward

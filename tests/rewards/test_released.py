@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.rewards import load_rewards, papers, semantic
-from noisygrpo.rewards.papers import hint_accuracy, noisyrollout
+from noisygrpo.rewards import load_rewards, released, semantic
+from noisygrpo.rewards.released import hint_accuracy, noisyrollout
 
 GOOD = "<think>so</think> \\boxed{3}"
 WRONG = "<think>so</think> \\boxed{4}"
@@ -27,13 +27,6 @@ def test_noisyrollout_weights_accuracy_and_format() -> None:
     assert call(noisyrollout, texts, "3", form="all_or_nothing") == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_noisyrollout_unscorable(monkeypatch) -> None:
-    unscorable = papers.judge_completion("a", "b")._replace(correct=None)
-    monkeypatch.setattr(papers, "judge_completion", lambda *args, **kwargs: unscorable)
-    assert call(noisyrollout, [GOOD], "3") == [None]
-    assert call(hint_accuracy, [GOOD], "3") == [None]
-
-
 def test_noisyrollout_compat_keeps_pattern_and_grader(monkeypatch) -> None:
     graded = []
 
@@ -41,8 +34,8 @@ def test_noisyrollout_compat_keeps_pattern_and_grader(monkeypatch) -> None:
         graded.append((prediction, op))
         return prediction == target, ""
 
-    monkeypatch.setattr(papers, "math_equal", grader)
-    monkeypatch.setattr(papers.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(released, "math_equal", grader)
+    monkeypatch.setattr(released.importlib.util, "find_spec", lambda name: name)
     texts = [GOOD, "<think>\\boxed{3}</think> so", "x <think></think>\\boxed{3}", "no", "\\boxed{3"]
     rewards = call(noisyrollout, texts, "3", compat=True)
     assert rewards == pytest.approx([1.0, 0.9, 0.9, 0.0, 0.0])
@@ -50,7 +43,7 @@ def test_noisyrollout_compat_keeps_pattern_and_grader(monkeypatch) -> None:
 
 
 def test_noisyrollout_compat_needs_its_grader(monkeypatch) -> None:
-    monkeypatch.setattr(papers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(released.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install mathruler"):
         load_rewards([{"name": "noisyrollout", "compat": True}])
 
@@ -99,7 +92,7 @@ def tagged(*answers: str) -> list[str]:
 
 
 def test_similarity_and_threshold(fake_encoder) -> None:
-    texts = [*tagged("red car", "a red car", "xyz", ""), "no tag at all"]
+    texts = [*tagged("red car", "a red cart", "xyz", ""), "no tag at all"]
     same, near, far, empty, none = similar(texts, "red car")
     assert same == pytest.approx(1.0)
     assert 0.6 < near < 1
@@ -112,6 +105,37 @@ def test_yes_and_no_are_judged_not_compared(fake_encoder) -> None:
     assert similar(texts, "Yes") == [1.0, 1.0, 0.0, 0.0, 0.0]
     question = "Is it red? Answer the question with Yes or No."
     assert similar(texts, "No, it is blue", question) == [0.0, 0.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [
+        ("12", "13"),
+        ("12 red balls", "13 red balls"),
+        ("the cat is on the left", "the cat is on the right"),
+        ("a red ball on a table", "a blue ball on a table"),
+        ("the dog is not asleep", "the dog is asleep"),
+        ("it increases over time", "it decreases over time"),
+        ("a cat or a dog", "a cat"),
+        ("x^2", "x^3"),
+        ("3:30", "3:45"),
+        ("5 km", "5 cm"),
+    ],
+)
+def test_what_has_one_value_is_not_compared_by_similarity(monkeypatch, given, target) -> None:
+    class Agreeable:
+        def encode(self, texts, **options):
+            return np.ones((len(texts), 2))
+
+    monkeypatch.setattr(semantic, "load_encoder", lambda model, device: Agreeable())
+    assert similar(tagged(given), target) == [0.0]
+    assert similar(tagged(target), target) == [1.0]
+    assert similar(tagged(given), target, compat=True) == pytest.approx([1.0])
+
+
+def test_text_without_contrast_is_left_to_similarity(fake_encoder) -> None:
+    (value,) = similar(tagged("a small red cat sits"), "a red cat")
+    assert 0.6 < value < 1
 
 
 def test_choices_are_judged_not_compared(fake_encoder) -> None:
@@ -141,7 +165,7 @@ def test_released_rules(fake_encoder, given, target, question, reward) -> None:
 
 
 def test_released_tag_is_the_first_one(fake_encoder) -> None:
-    text = "<answer>bus</answer><answer>car</answer>"
+    text = "<answer>bus</answer> so <answer>car</answer>"
     assert similar([text], "bus") == [0.0]
     assert similar([text], "bus", compat=True) == pytest.approx([1.0])
 
@@ -155,7 +179,7 @@ def test_semantic_arguments_are_checked_at_once() -> None:
 
 def test_semantic_without_its_extra(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(UserError, match=r"pip install 'noisygrpo\[semantic\]'"):
+    with pytest.raises(UserError, match=r"pip install 'sentence-transformers>=5.0'"):
         load_rewards([{"name": "semantic", "model": "never loaded"}])
 
 
@@ -195,7 +219,7 @@ def test_released_boxed_is_the_package_s() -> None:
         "\\boxed{}",
         "",
     ]
-    ours = [papers._released_boxed(text) for text in texts]
+    ours = [released._released_boxed(text) for text in texts]
     assert ours == [extract_boxed_content(text) for text in texts]
 
 

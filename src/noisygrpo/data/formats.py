@@ -1,0 +1,240 @@
+"""Layouts of rows, told by their columns, and how each is read.
+
+==================  ===========================================================================
+layout              rows
+==================  ===========================================================================
+``messages``        ``messages`` of role and content (ms-swift, LLaMA-Factory)
+``conversations``   ``conversations`` of from and value (LLaVA, ShareGPT, VLM-R1, LLaMA-Factory)
+``prompt``          ``prompt``, a list of turns (TRL, verl)
+``columns``         a question and an answer in columns (EasyR1, Geometry3K, csv, image folders)
+``alpaca``          ``instruction``, ``input``, ``output`` (LLaMA-Factory)
+``query``           ``query``, ``response``, ``history`` (ms-swift)
+==================  ===========================================================================
+
+Published layouts: ms-swift's *Custom Dataset*, LLaMA-Factory's ``data/README.md``, VLM-R1's *For
+your own data*, EasyR1's ``verl/utils/dataset.py``, verl's ``examples/data_preprocess/geo3k.py``,
+TRL's *Dataset formats*.
+
+The answer is a column (``answer``, ``solution``, ``ground_truth``), or else the last turn if that
+is the assistant's. An answer of text, a number or a list stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from noisygrpo.data.readers import RawRows
+from noisygrpo.data.rows import FIELD_NAMES, Adapter, Fields, RowProblem, as_answer, as_text
+from noisygrpo.data.spec import TOOLS
+from noisygrpo.data.turns import Turn, listed, parts_of_text, read_turns, text_of
+from noisygrpo.errors import UserError, require
+
+QUESTION = ("question", "problem", "query", "prompt", "instruction")
+ANSWER = ("answer", "solution", "ground_truth")
+ANSWER_OF_COLUMNS = (*ANSWER, "response", "output", "label")
+IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name")
+TURNS = {
+    "messages": ("messages",),
+    "conversations": ("conversations", "conversation"),
+    "prompt": ("prompt",),
+}
+"""Layout -> columns that hold its turns."""
+
+Names = Mapping[str, str | None]
+"""Field -> the column that ``data.columns`` names for it."""
+
+
+def choose_format(raw: RawRows, wanted: str, columns: Names) -> tuple[str, Adapter]:
+    """The layout of the rows (that of ``wanted`` if given) and how it is read.
+
+    Raises ``UserError`` where the rows have none of the layouts, naming their columns.
+    """
+    allowed = TOOLS.get(wanted, (wanted,) if wanted else ())
+    if allowed:
+        found = next((name for name in allowed if _fits(name, raw, columns)), None)
+        if found is None and "columns" in allowed:
+            found = "columns"  # says which column is missing
+        require(
+            found is not None,
+            f"data.format: {wanted!r} has the column {' or '.join(map(repr, _needs(allowed)))}; "
+            f"{raw.label} has {list(raw.columns)}",
+        )
+    else:
+        found = _detect(raw, columns)
+    return str(found), _make(str(found), raw, columns)
+
+
+def _detect(raw: RawRows, columns: Names) -> str:
+    # A question and an answer in columns of these names are meant so, whatever else there is.
+    if columns.get("question") or {"question", "answer"} <= set(raw.columns):
+        return "columns"
+    order = ("messages", "conversations", "prompt", "alpaca", "query")
+    return next((name for name in order if _fits(name, raw, columns)), "columns")
+
+
+def _needs(layouts: Sequence[str]) -> list[str]:
+    needed = {**TURNS, "alpaca": ("instruction",), "query": ("query",)}
+    return [column for name in layouts for column in needed.get(name, ())]
+
+
+def _fits(layout: str, raw: RawRows, columns: Names) -> bool:
+    there = set(raw.columns)
+    if layout in TURNS:
+        column = next((name for name in TURNS[layout] if name in there), None)
+        return column is not None and isinstance(listed(raw.first(column)), list)
+    if layout == "alpaca":
+        return "instruction" in there and bool({"output", "input", "history"} & there)
+    if layout == "query":
+        return "query" in there and bool({"response", "history"} & there)
+    question = columns.get("question")
+    return question in there if question else bool(set(QUESTION) & there)
+
+
+def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
+    for name in columns:
+        require(
+            name in FIELD_NAMES,
+            f"data.columns: {name!r} is not a field; fields are {list(FIELD_NAMES)}",
+        )
+    if layout == "columns":
+        return _columns(raw, columns)
+    require(
+        not columns.get("question"),
+        f"data.columns.question: the layout {layout!r} has its question in "
+        f"{_needs([layout])[0]!r}; leave it out, or set data.format: columns",
+    )
+    read = _turn_reader(layout, raw)
+    answer = columns.get("answer") or next((name for name in ANSWER if name in raw.columns), None)
+    more = _texts(raw, columns)
+
+    def convert(row: Mapping[str, Any]) -> list[Fields]:
+        turns, reply = _split_off(read(row))
+        found = _answer_of(row, answer, reply)
+        return [{"turns": turns, "answer": found, **_read(row, more)}]
+
+    used = [name for name in (answer, *more.values()) if name]
+    return Adapter(
+        convert,
+        columns=tuple(name for name in used if name in columns.values()),
+        image=_image_columns(columns),
+        image_required=bool(columns.get("image")),
+        fields={"answer": answer or "the last turn", **more},
+        prompt="plain" if layout == "prompt" else "",
+    )
+
+
+def _turn_reader(layout: str, raw: RawRows) -> Callable[[Mapping[str, Any]], list[Turn]]:
+    """A function from a row to all of its turns."""
+    if layout in TURNS:
+        column = next(name for name in TURNS[layout] if name in raw.columns)
+        return lambda row: _system_turn(row) + read_turns(row.get(column), column)
+    question, reply = ("instruction", "output") if layout == "alpaca" else ("query", "response")
+
+    def read(row: Mapping[str, Any]) -> list[Turn]:
+        asked = as_text(row, question)
+        if layout == "alpaca" and row.get("input"):
+            asked = f"{asked}\n{as_text(row, 'input')}"
+        pairs = [*(row.get("history") or []), (asked, row.get(reply))]
+        turns = _system_turn(row)
+        for pair in pairs:
+            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+                raise RowProblem(f"column 'history': {pair!r:.80} is no pair of question and reply")
+            turns.append({"role": "user", "content": parts_of_text(str(pair[0]))})
+            if pair[1] is not None:
+                turns.append({"role": "assistant", "content": parts_of_text(str(pair[1]))})
+        return turns
+
+    return read
+
+
+def _system_turn(row: Mapping[str, Any]) -> list[Turn]:
+    text = row.get("system")
+    if not isinstance(text, str) or not text.strip():
+        return []
+    return [{"role": "system", "content": parts_of_text(text)}]
+
+
+def _split_off(turns: list[Turn]) -> tuple[list[Turn], str | None]:
+    """The turns up to the last question, and the reply behind it if there is one."""
+    if turns[-1]["role"] != "assistant":
+        return turns, None
+    return turns[:-1], text_of(turns[-1]["content"])
+
+
+def _answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> Any:
+    if column is not None:
+        return as_answer(row, column)
+    checked = row.get("reward_model")  # verl
+    if isinstance(checked, Mapping) and checked.get("ground_truth") is not None:
+        return as_answer(checked, "ground_truth")
+    completion = row.get("completion")  # TRL's pairs of prompt and completion
+    if completion:
+        turns = completion if isinstance(completion, list) else None
+        return text_of(read_turns(turns, "completion")[-1]["content"]) if turns else completion
+    if reply is None:
+        raise RowProblem(
+            "no answer: none of the columns answer, solution, ground_truth, and the last turn is "
+            "not the assistant's; data.columns.answer names the column"
+        )
+    return as_answer({"the last turn": reply}, "the last turn")
+
+
+def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
+    """Columns of the fields that are text: those named, and those that are called like a field."""
+    found = {"id": columns.get("id") or ("example_id" if "example_id" in raw.columns else None)}
+    for name in ("reasoning", "cluster", "kind"):
+        found[name] = columns.get(name, name if name in raw.columns else None)
+    return {name: column for name, column in found.items() if column}
+
+
+def _read(row: Mapping[str, Any], texts: Mapping[str, str]) -> Fields:
+    fields = {}
+    for name, column in texts.items():
+        optional = name in ("reasoning", "kind") and row.get(column) is None
+        try:
+            fields[name] = "" if optional else as_text(row, column)
+        except RowProblem as problem:
+            raise RowProblem(f"{problem}; data.columns.{name}: null leaves it alone") from problem
+    return fields
+
+
+def _image_columns(columns: Names) -> tuple[str, ...]:
+    if "image" not in columns:
+        return IMAGE
+    return (str(columns["image"]),) if columns["image"] else ()
+
+
+def _columns(raw: RawRows, columns: Names) -> Adapter:
+    """Question and answer in columns: those that are named, else the first of the usual names."""
+    for name in ("question", "answer"):
+        require(name not in columns or bool(columns[name]), f"data.columns.{name} may not be empty")
+    question = columns.get("question") or _first(raw, QUESTION, "question")
+    answer = columns.get("answer") or _first(raw, ANSWER_OF_COLUMNS, "answer")
+    more = _texts(raw, columns)
+
+    def convert(row: Mapping[str, Any]) -> list[Fields]:
+        asked = as_text(row, question)
+        return [{"question": asked, "answer": as_answer(row, answer), **_read(row, more)}]
+
+    return Adapter(
+        convert,
+        columns=(question, answer, *more.values()),
+        image=_image_columns(columns),
+        image_required=columns.get("image", "") is not None,
+        fields={"question": question, "answer": answer, **more},
+    )
+
+
+def _first(raw: RawRows, names: Sequence[str], field: str) -> str:
+    found = next((name for name in names if name in raw.columns), None)
+    if found is None:
+        hint = ""
+        if raw.columns in (("image",), ("image", "label")):
+            hint = " (a folder of pictures needs a metadata.jsonl with file_name and these columns)"
+        raise UserError(
+            f"{raw.label}: no column for the {field}: none of {', '.join(names)}; it has "
+            f"{list(raw.columns)}; data.columns.{field} names one, data.adapter: my.py:function "
+            f"reads any row{hint}"
+        )
+    return found

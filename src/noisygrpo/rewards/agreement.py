@@ -1,0 +1,102 @@
+"""Whether two answers agree by value: numbers, lists, matrices, equations, formulas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from noisygrpo.rewards.expression import same_formula
+from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
+from noisygrpo.rewards.numeric import equal, is_name, parse_number
+from noisygrpo.rewards.spelling import squeezed, words
+
+FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")
+"""What a formula has and running text has not."""
+
+PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[\s,]+[a-zA-Z]{2,}")
+"""Two words in a row."""
+
+_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|approx|in|subset|parallel|perp)(?![a-zA-Z])")
+
+
+def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
+    """Whether two answers (in `spelling.plain`) agree by value; None where that cannot be said."""
+    if squeezed(answer) == squeezed(target):
+        return True
+    cells = [matrix(answer), matrix(target)]
+    if cells[0] is not None and cells[1] is not None:
+        return _same_cells(cells[0], cells[1], tolerance)
+    mine, theirs = split_parts(answer), split_parts(target)
+    if theirs is not None and len(theirs.shape) == 2 and mine is None:
+        mine = split_parts(as_interval(answer) or "")
+    wanted, number = parse_number(target), parse_number(answer)
+    both_equations = "=" in answer and "=" in target
+    if wanted is not None and number is not None and not both_equations:
+        return equal(number, wanted, tolerance)
+    if theirs is not None or (mine is not None and wanted is not None and not _is_one(answer)):
+        if mine is None or theirs is None:
+            return False
+        texts = any(not FORMULA.search(item) for item in theirs.items)
+        if texts and mine.alternatives != theirs.alternatives:
+            return False
+        verdict = same_parts(mine, theirs, lambda a, b: _same_item(a, b, tolerance))
+        return verdict or (None if _needs_algebra(mine.items + theirs.items) else False)
+    return _same_equation(answer, target, tolerance)
+
+
+def _is_one(answer: str) -> bool:
+    """Whether commas only part a sentence."""
+    return PROSE.search(answer) is not None
+
+
+def _needs_algebra(items: Sequence[str]) -> bool:
+    """Whether a part is a formula that has no value here."""
+    return any("\\" in item and parse_number(item) is None for item in items)
+
+
+def _same_item(answer: str, target: str, tolerance: float) -> bool | None:
+    agree = same(answer, target, tolerance)
+    if agree is None:
+        return words(answer) == words(target) != () or None
+    return agree
+
+
+def _same_cells(
+    mine: tuple[tuple[str, ...], ...], wanted: tuple[tuple[str, ...], ...], tolerance: float
+) -> bool | None:
+    if [len(row) for row in mine] != [len(row) for row in wanted]:
+        return False
+    pairs = [
+        same(a, b, tolerance)
+        for row, other in zip(mine, wanted, strict=True)
+        for a, b in zip(row, other, strict=True)
+    ]
+    return False if False in pairs else None if None in pairs else True
+
+
+def _same_equation(answer: str, target: str, tolerance: float) -> bool | None:
+    """Equations by their last side; names of quantities must not differ."""
+    if _RELATION.search(answer.replace("\\approx", "")) or _RELATION.search(target):
+        return None
+    mine = re.split(r"=|\\approx(?![a-zA-Z])", answer)
+    theirs = target.split("=")
+    if len(mine) > 1 and len(theirs) > 1:
+        if not (is_name(mine[0]) and is_name(theirs[0])):
+            return same_formula(answer, target)
+        names = squeezed(mine[0]), squeezed(theirs[0])
+        if names[0] != names[1] and max(map(len, names)) <= 3:
+            return same_formula(answer, target) or False
+    if len(mine) == 1 and len(theirs) == 1:
+        return same_formula(answer, target)
+    if len(theirs) > 1 and not is_name(theirs[0]):
+        return None
+    if len(mine) == 2 and not is_name(mine[0]) and re.fullmatch(r"\s*\\?[a-zA-Z]\w?\s*", mine[1]):
+        mine.reverse()  # 5 = x
+    last, wanted = mine[-1].strip(), theirs[-1].strip()
+    values = [parse_number(side) for side in mine[:-1]]
+    end = parse_number(last)
+    if end is not None and any(value and not equal(value, end, 0.01) for value in values):
+        return False  # 3 + 4 = 8 states nothing
+    if len(mine) > 1 and values[0] is None and not is_name(mine[0]):
+        return None
+    return same(last, wanted, tolerance)

@@ -1,0 +1,156 @@
+"""Answers with several parts: lists and sets in any order, tuples and intervals in theirs.
+
+A list is right if it has the parts of the target, each once, and nothing else: one of two values is
+not the answer where both are asked for, and neither are two where one is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from noisygrpo.rewards.spelling import plain
+
+LONGEST = 400
+MOST = 30
+"""Parts; an answer with more is none."""
+
+Same = Callable[[str, str], bool | None]
+
+_OPEN, _CLOSE = "([{", ")]}"
+_WORD = re.compile(r"\s+(?:and|or)\s+(?!a\s+half|a\s+quarter)|(?:\s*和\s*)|(?:\s*或者?\s*)")
+_MEMBER = re.compile(r"^[a-zA-Z](?:_\w)?\s*\\in\s*")
+
+
+class Parts(NamedTuple):
+    """The parts of an answer."""
+
+    shape: str
+    """The brackets around them, such as ``()`` or ``[)``; "" for a bare list, ``{}`` for a set."""
+    items: tuple[str, ...]
+    alternatives: bool = False
+    """Whether "or" stands between them."""
+
+
+def split_parts(text: str) -> Parts | None:
+    """The parts of a list, a set, a tuple or an interval; None for a single answer."""
+    text = _MEMBER.sub("", plain(text).strip(" .;")).replace("\\{", "{").replace("\\}", "}")
+    if not text or len(text) > LONGEST:
+        return None
+    union = re.split(r"\\cup(?![a-zA-Z])", text)
+    if len(union) > 1:
+        return Parts("union", tuple(part.strip() for part in union))
+    shape = ""
+    if text[0] in _OPEN and text[-1] in _CLOSE and _closes_at_end(text):
+        shape, inner = text[0] + text[-1], text[1:-1]
+        items = _at_commas(inner)
+        if len(items) < 2:
+            return Parts("{}", tuple(items)) if shape == "{}" and items else None
+        return Parts(shape, tuple(items))
+    bare = _shared_name(text)
+    items = [item for comma in _at_commas(bare, ",;\n") for item in _WORD.split(comma)]
+    items = [item.strip() for item in (re.sub(r"^(?:and|or)\s+", "", i.strip()) for i in items)]
+    items = _signs([item for item in items if item])
+    alternatives = re.search(r"\bor\b|或", bare) is not None
+    return Parts("", tuple(items), alternatives) if 1 < len(items) <= MOST else None
+
+
+def _shared_name(text: str) -> str:
+    """``n = 1, 2, 3`` without its name."""
+    match = re.match(r"^([a-zA-Z](?:_\{?\w+\}?)?)\s*=\s*(?=[^=]*$)", text)
+    return text[match.end() :] if match else text
+
+
+def _signs(items: Sequence[str]) -> list[str]:
+    """Both values of every ``\\pm``."""
+    out: list[str] = []
+    for item in items:
+        if item.count("\\pm") == 1:
+            out += [item.replace("\\pm", "+").strip(" +"), item.replace("\\pm", "-")]
+        else:
+            out.append(item)
+    return out
+
+
+def _closes_at_end(text: str) -> bool:
+    """Whether the first bracket is closed by the last."""
+    depth = 0
+    for index, sign in enumerate(text):
+        depth += (sign in _OPEN) - (sign in _CLOSE)
+        if depth == 0:
+            return index == len(text) - 1
+    return False
+
+
+def _at_commas(text: str, signs: str = ",") -> list[str]:
+    """``text`` cut at the commas outside brackets; in a bare list, not at those in thousands."""
+    items, depth, start = [], 0, 0
+    for index, sign in enumerate(text):
+        depth += (sign in _OPEN) - (sign in _CLOSE)
+        if sign in signs and depth == 0 and not _in_thousands(text, index, signs):
+            items.append(text[start:index].strip())
+            start = index + 1
+    items.append(text[start:].strip())
+    return items
+
+
+def _in_thousands(text: str, index: int, signs: str) -> bool:
+    """Whether a comma in a bare list groups digits: 1,234 but not 1, 234."""
+    if signs == "," or text[index] != ",":
+        return False
+    return re.match(r"\d,\d{3}(?!\d)", text[index - 1 : index + 5] if index else "") is not None
+
+
+def same_parts(said: Parts, wanted: Parts, same: Same) -> bool:
+    """Whether two answers have the same parts, in order where their brackets keep one.
+
+    A bare list and a set are the same; the brackets of intervals and tuples must agree.
+    """
+    if len(said.items) != len(wanted.items):
+        return False
+    loose = ("", "{}", "union")
+    if wanted.shape not in loose or said.shape not in loose:
+        if said.shape != wanted.shape:
+            return False
+        return all(same(a, b) is True for a, b in zip(said.items, wanted.items, strict=True))
+    left = list(wanted.items)
+    for item in said.items:
+        match = next((other for other in left if same(item, other) is True), None)
+        if match is None:
+            return False
+        left.remove(match)
+    return True
+
+
+_BETWEEN = re.compile(r"^([^<>=≤≥]+)([<≤])([a-zA-Z])([<≤])([^<>=≤≥]+)$")
+_ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
+
+
+def as_interval(text: str) -> str | None:
+    """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``."""
+    text = re.sub(r"\\le(?![a-zA-Z])", "≤", re.sub(r"\\ge(?![a-zA-Z])", "≥", text))
+    squeezed = re.sub(r"\s+", "", text)
+    both = _BETWEEN.match(squeezed)
+    if both:
+        low, first, _, last, high = both.groups()
+        return f"{'(' if first == '<' else '['}{low},{high}{')' if last == '<' else ']'}"
+    one = _ONE_SIDED.match(squeezed)
+    if one is None:
+        return None
+    _, sign, end = one.groups()
+    if sign in ">≥":
+        return f"{'(' if sign == '>' else '['}{end},\\infty)"
+    return f"(-\\infty,{end}{')' if sign == '<' else ']'}"
+
+
+_MATRIX = re.compile(r"\\begin\{([a-z]*matrix)\}(.*)\\end\{\1\}", re.DOTALL)
+
+
+def matrix(text: str) -> tuple[tuple[str, ...], ...] | None:
+    """The cells of a LaTeX matrix (in `spelling.plain` or raw), None if ``text`` is none."""
+    match = _MATRIX.fullmatch(text.strip().strip("$").strip())
+    if match is None or len(text) > LONGEST:
+        return None
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match.group(2)) if row.strip()]
+    return tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows)

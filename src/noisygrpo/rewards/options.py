@@ -1,0 +1,115 @@
+"""The options that a question lists, and which of them a text names by its words or its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from noisygrpo.rewards.agreement import same
+from noisygrpo.rewards.numeric import equal, parse_number
+from noisygrpo.rewards.polarity import read_sign
+from noisygrpo.rewards.prose import is_bounded, only_number
+from noisygrpo.rewards.spelling import normalize, plain, words
+from noisygrpo.rewards.statement import claim, complement
+
+LETTERS = "ABCDEFGHIJK"
+
+_MARKER = re.compile(rf"(?<![A-Za-z0-9])\(?([{LETTERS}])[.):]\)?(?=\s|\S)\s*")
+_SUBJECT = re.compile(
+    r"^(?:it|this|that|these|those|they|he|she|there)\s+(?:(?:will|would|should"
+    r"|must)\s+)?",
+    re.IGNORECASE,
+)
+_LONGEST = 300
+
+
+def options_of(question: str) -> dict[str, str]:
+    """Return {letter: text} of the choices listed in a question, {} if there are none."""
+    return split_options(question)[1]
+
+
+def split_options(question: str) -> tuple[str, dict[str, str]]:
+    """Return the question before its choices, and the choices as {letter: text}.
+
+    Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, in lines or in a row, from A on
+    without gaps, at least two. Without choices the whole question comes back.
+    """
+    markers = list(_MARKER.finditer(question))
+    for start in reversed([index for index, m in enumerate(markers) if m.group(1) == "A"]):
+        run = [markers[start]]
+        for marker in markers[start + 1 :]:
+            if len(run) < len(LETTERS) and marker.group(1) == LETTERS[len(run)]:
+                run.append(marker)
+        if len(run) >= 2:
+            ends = [marker.start() for marker in run[1:]] + [len(question)]
+            texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
+            options = {marker.group(1): text for marker, text in zip(run, texts, strict=True)}
+            return question[: run[0].start()].rstrip(), options
+    return question, {}
+
+
+def by_text(text: str, options: Mapping[str, str]) -> str | None:
+    """The letter of the option that ``text`` (in `spelling.plain`) names: as its whole, by its
+    value, or as what a sentence says of its subject. None if none or several are named.
+    """
+    named = {key: option for key, option in options.items() if option}
+    if not named:
+        return None
+    whole = _same_words(text, named)
+    if whole is not None:
+        return whole
+    said = claim(text)
+    if not said or len(said) > _LONGEST:
+        return None
+    for part in (said, complement(said), _SUBJECT.sub("", said)):
+        found = _same_words(part, named) if part else None
+        if found is not None:
+            return found
+    return _same_value(said, named) or _same_sign(text, named)
+
+
+def _same_words(text: str, named: Mapping[str, str]) -> str | None:
+    exact = [key for key, option in named.items() if plain(option).strip(" .") == text.strip(" .")]
+    if len(exact) == 1:
+        return exact[0]
+    wanted = words(text)
+    found = [key for key, option in named.items() if wanted and words(option) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def _same_value(text: str, named: Mapping[str, str]) -> str | None:
+    """The only option with the value of ``text``, or of the only number of a sentence."""
+    if is_bounded(text):
+        return None
+    found = [key for key, option in named.items() if same(text, plain(option)) is True]
+    number = None if found or parse_number(text) is not None else only_number(text)
+    if number is not None:
+        values = {key: parse_number(option) for key, option in named.items()}
+        found = [key for key, value in values.items() if value and equal(number, value)]
+    return found[0] if len(found) == 1 else None
+
+
+def _same_sign(text: str, named: Mapping[str, str]) -> str | None:
+    """Yes or no, where these two are the options."""
+    signs = {key: read_sign(option) for key, option in named.items() if len(words(option)) == 1}
+    if len(named) != 2 or sorted(signs.values(), key=str) != [False, True]:
+        return None
+    sign = read_sign(text)
+    return next((key for key, value in signs.items() if value == sign), None)
+
+
+def only_mentioned(text: str, options: Mapping[str, str]) -> str | None:
+    """The letter of the one option whose text occurs in ``text`` as whole words.
+
+    An option that is part of another ("blue" in "dark blue") does not count where the longer one
+    occurs, nor does one that only a longer number contains.
+    """
+    within = f" {normalize(text)} "
+    texts = {key: normalize(option) for key, option in options.items()}
+    found = {key: said for key, said in texts.items() if said and f" {said} " in within}
+    longest = [
+        key
+        for key, said in found.items()
+        if not any(said != other and f" {said} " in f" {other} " for other in found.values())
+    ]
+    return longest[0] if len(longest) == 1 else None

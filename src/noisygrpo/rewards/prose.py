@@ -1,0 +1,122 @@
+"""The numbers of running text, and the one number that a sentence states."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from noisygrpo.rewards import units
+from noisygrpo.rewards.numeric import (
+    LABEL,
+    Number,
+    before_number,
+    closed_form,
+    literal,
+    with_unit,
+    worded,
+)
+from noisygrpo.rewards.statement import is_bound, refuses
+from noisygrpo.rewards.units import Unit
+
+LONGEST = 400
+"""A longer text is no sentence with a number for an answer."""
+
+
+_START = re.compile(
+    r"(?<![\w.^\\])(?:[-−]\s?)?(?:[$€£¥]\s?)?(?=\d|\.\d)|\\(?:sqrt|frac|pi)(?![a-zA-Z])"
+    r"|(?<=[\u3400-\u9fff])(?=\d)"
+    r"|(?<![\w-])(?:minus\s+|negative\s+)?(?=(?:zero|one|two|three|four|five|six|seven|eight|nine"
+    r"|ten"
+    r"|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty"
+    r"|seventy|eighty|ninety|half|an?\s(?:half|third|quarter|dozen|hundred|thousand|million))\b)",
+    re.IGNORECASE,
+)
+
+
+def numbers_in(text: str) -> list[tuple[Number, int, int]]:
+    """All numbers in running text (in `spelling.plain`), each with the unit directly behind it and
+    with where it starts and ends.
+    """
+    found: list[tuple[Number, int, int]] = []
+    text, at = text[:LONGEST], 0
+    while match := _START.search(text, at):
+        read = _at(text, match.start())
+        if read is None:
+            at = max(match.end(), at + 1)
+            skipped = re.compile(r"[\d.,:/-]+").match(text, at)
+            at = skipped.end() if skipped else at
+            continue
+        found.append((read[0], match.start(), read[1]))
+        at = max(read[1], match.end(), at + 1)
+    return found
+
+
+def _at(text: str, start: int) -> tuple[Number, int] | None:
+    """The number at ``start``, with the longest unit of up to three words behind it; its end."""
+    rest, sign = before_number(text[start:])
+    money = units.CURRENCY_SIGNS.match(rest)
+    rest = rest[money.end() :] if money else rest
+    read = None if LABEL.match(rest) else literal(rest) or worded(rest) or closed_form(rest)
+    if read is None:
+        return None
+    number, tail = read
+    end = len(text) - len(tail)
+    number = replace(number, value=sign * number.value)
+    if money:
+        return replace(number, unit=Unit("money", money.group().strip().lower())), end
+    ends = [m.end() for m in re.finditer(r"\s*(?:[^\s,.;:!?]|\.(?=\w))+", tail[:60])][:3]
+    for stop in reversed(ends):
+        scaled = with_unit(number, tail[:stop], None)
+        if scaled is not None:
+            return scaled, end + stop
+    return number, end
+
+
+_NO_WORDS = re.compile(
+    r"[^\w\s.,;:!\"()'-]|[\d_]|(?<![a-zA-Z'])[b-hj-zB-HJ-Z](?![a-zA-Z'])|(?<![a-zA-Z])'"
+    r"|'(?![a-zA-Z])|(?<=\w)-\s*$"
+)
+"""What may not stand in a sentence beside its number: other mathematics."""
+
+_SUMS = re.compile(
+    r"\b(?:plus|minus|times|multiplied|divided|squared|cubed|root|factorial|percent\w*)\b",
+    re.IGNORECASE,
+)
+_INTRODUCES = re.compile(
+    r"(?:^|[.,;:!(\"]|\b(?:is|are|was|were|be|equals?|to|of|the|an?|total(?:s|ing)?|have|has|had"
+    r"|count(?:s|ed)?"
+    r"|see|contains?|shows?|with|only|exactly|about|approximately|roughly|around|there|gets?|got"
+    r"|gives?|find"
+    r"|found|makes?|needs?|answer|result|sum|costs?|weighs?|measures?|takes?|reads?|just|all"
+    r"|these|those|its|his|her"
+    r"|their|year|are)|[\u3400-\u9fff])\s*$",
+    re.IGNORECASE,
+)
+"""What stands in front of a quantity. Behind another word a number is a name: room 7, July 7."""
+
+
+def only_number(text: str) -> Number | None:
+    """The only number of a sentence (in `spelling.plain`), None if it has none, several, or takes
+    it back: "not 5", "more than 5", "5 or so".
+    """
+    if len(text) > LONGEST or refuses(text) or _SUMS.search(text) or is_bounded(text):
+        return None
+    found = numbers_in(text)
+    numbers = [number for number, _, _ in found]
+    if not numbers or any(each.value != numbers[0].value for each in numbers):
+        return None
+    rest, at = [], 0
+    for _, start, end in found:
+        before = text[at:start]
+        if not _INTRODUCES.search(text[:start]) or text[end : end + 1].isalnum():
+            return None
+        rest.append(before)
+        at = end
+    if _NO_WORDS.search(" ".join([*rest, text[at:]])):
+        return None
+    return max(numbers, key=lambda number: number.unit.kind != "none")
+
+
+def is_bounded(text: str) -> bool:
+    """Whether a number of a sentence is only a bound: "more than 5", "5 or more"."""
+    return any(is_bound(text, start, end) for _, start, end in numbers_in(text))

@@ -1,0 +1,203 @@
+"""Answers with which no arithmetic may be done: ranges, dates, clock times, ratios.
+
+``10-15`` is a range and not minus five, ``2020-03-05`` a date, ``3:30`` a time; each is compared
+with its own kind only.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from noisygrpo.rewards.numeric import Number, equal, parse_number
+from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.units import NONE
+
+LONGEST = 60
+"""Longer texts are none of these."""
+
+
+class Range(NamedTuple):
+    """Two ends."""
+
+    low: Number
+    high: Number
+
+
+class Date(NamedTuple):
+    """A day; the year may be unknown (None)."""
+
+    year: int | None
+    month: int
+    day: int
+
+
+class Clock(NamedTuple):
+    """A time of day."""
+
+    hour: int
+    minute: int
+    half: str
+    """``am``, ``pm``, or "" where the text does not say."""
+
+
+class Ratio(NamedTuple):
+    """Parts in lowest terms."""
+
+    parts: tuple[int, ...]
+
+
+Value = Range | Date | Clock | Ratio
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>\d{4})"
+_WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
+_DATES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"{_YEAR}[-/.](?P<number>\d{{1,2}})[-/.]{_DAY}",
+        rf"{_WEEKDAY}(?:the\s+)?{_DAY}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
+        rf"{_WEEKDAY}{_MONTH}\s+(?:the\s+)?{_DAY}(?:,?\s+{_YEAR})?",
+        rf"{_YEAR}\s?年\s?(?P<number>\d{{1,2}})\s?月\s?{_DAY}\s?[日号]",
+    )
+)
+_CLOCK = re.compile(
+    r"(?:(?:at|it's"
+    r"|it\s+is)\s+)?(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d)(?::00)?)?\s*(?P<half>[ap]\.?\s?m\.?|o'clock)?",
+    re.I,
+)
+_RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
+_RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
+_RANGE = (
+    re.compile(
+        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
+        r"|\bthrough\b|~|到|至)\s*(?P<high>[$€£]?\d.*)"
+    ),
+    re.compile(r"between\s+(?P<low>.+?)\s+and\s+(?P<high>.+)"),
+)
+
+
+@functools.lru_cache(maxsize=20_000)
+def read_value(text: str) -> Value | None:
+    """Read ``text`` as a date, a clock time, a ratio or a range; None if it is none of them."""
+    text = plain(text).strip(" .,;").replace("\n", " ")
+    if len(text) > LONGEST:
+        return None
+    return _date(text) or _clock(text) or _ratio(text) or _range(text)
+
+
+def _date(text: str) -> Date | None:
+    for pattern in _DATES:
+        match = pattern.fullmatch(text)
+        if match is None:
+            continue
+        groups = match.groupdict()
+        if groups.get("number"):
+            month = int(groups["number"])
+        else:
+            month = _MONTHS.index(groups["month"][:3].lower()) + 1
+        day = int(groups["day"])
+        year = int(groups["year"]) if groups.get("year") else None
+        return Date(year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
+    return None
+
+
+def _clock(text: str) -> Clock | None:
+    match = _CLOCK.fullmatch(text)
+    if match is None or not (match.group("half") or match.group("minute")):
+        return None
+    if "." in match.group()[:3] and not match.group("half"):
+        return None
+    hour, minute = int(match.group("hour")), int(match.group("minute") or 0)
+    half = re.sub(r"[^apm]", "", (match.group("half") or "").lower())
+    if match.group("half") and "clock" in match.group("half").lower():
+        half = ""
+    if hour > 24 or (half and not 1 <= hour <= 12):
+        return None
+    if half:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    elif hour > 12:
+        half = "pm"
+    return Clock(hour, minute, half)
+
+
+def _ratio(text: str) -> Ratio | None:
+    match = _RATIO.fullmatch(text)
+    if match is None:
+        return None
+    return ratio_of([Fraction(part) for part in re.split(r"\s*:\s*", text)])
+
+
+def ratio_of(parts: list[Fraction]) -> Ratio:
+    """The parts in lowest terms."""
+    common = math.lcm(*(part.denominator for part in parts))
+    whole = [int(part * common) for part in parts]
+    divisor = math.gcd(*whole) or 1
+    return Ratio(tuple(part // divisor for part in whole))
+
+
+def _range(text: str) -> Range | None:
+    for pattern in _RANGE:
+        match = pattern.fullmatch(text)
+        if match is None:
+            continue
+        low, high = parse_number(match.group("low")), parse_number(match.group("high"))
+        if low is None or high is None:
+            continue
+        return Range(replace(low, unit=high.unit) if low.unit == NONE else low, high)
+    return None
+
+
+def same_value(prediction: str, target: str, question: str = "") -> bool | None:
+    """Whether two such answers agree; None where the target is none of them."""
+    wanted = read_value(target)
+    ratio = _ratio(plain(target).strip(" ."))
+    if ratio is not None and (not isinstance(wanted, Clock) or "ratio" in question.lower()):
+        return _same_ratio(prediction, ratio)
+    said = read_value(prediction)
+    if wanted is None:
+        fraction = (
+            parse_number(target) if isinstance(said, Ratio) and len(said.parts) == 2 else None
+        )
+        if fraction is None or not fraction.closed or not isinstance(said, Ratio):
+            return None
+        return said == ratio_of([Fraction(fraction.value), Fraction(1)])
+    if isinstance(wanted, Clock) and ratio is not None and not isinstance(said, Clock):
+        return _same_ratio(prediction, ratio)
+    if isinstance(wanted, Range) and isinstance(said, Range):
+        return equal(said.low, wanted.low) and equal(said.high, wanted.high)
+    if isinstance(wanted, Date) and isinstance(said, Date):
+        return said[1:] == wanted[1:] and wanted.year in (None, said.year)
+    if isinstance(wanted, Clock) and isinstance(said, Clock):
+        return _same_time(said, wanted)
+    return False
+
+
+def _same_time(said: Clock, wanted: Clock) -> bool:
+    """Morning and afternoon must agree where the target tells them apart."""
+    if not wanted.half:
+        return (said.hour - wanted.hour) % 12 == 0 and said.minute == wanted.minute
+    return bool(said.half) and said == wanted
+
+
+def _same_ratio(prediction: str, ratio: Ratio) -> bool:
+    text = plain(prediction).strip(" .")
+    said = _ratio(text)
+    if said is None and (match := _RATIO_IN_WORDS.fullmatch(text)):
+        said = ratio_of([Fraction(match.group(1)), Fraction(match.group(2))])
+    if said is None and len(ratio.parts) == 2:
+        number = parse_number(text)
+        if number is not None and isinstance(number.value, Fraction) and not number.percent:
+            if "/" not in text and "frac" not in text:
+                return False
+            said = ratio_of([number.value, Fraction(1)])
+    return said == ratio

@@ -1,0 +1,88 @@
+"""What a run is, so that a resumed one is the same: model, data, method, rewards, training.
+
+Every checkpoint holds it (``identity.json``). A resume with another seed, learning rate or data
+would write its steps behind those of a different run; so it is refused, with the differences, and
+goes on only where that is asked for (``--changed``), which the run's folder then records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+from noisygrpo.evaluation.samples import write_json
+from noisygrpo.recipes.recipe import Recipe
+
+IDENTITY_FILE = "identity.json"
+CHANGES_FILE = "changes.json"
+"""What a resumed run was told to do differently, by the step from which on it did."""
+
+FREE = (
+    "output_dir", "logging_steps", "logging_strategy", "save_steps", "save_strategy", "report_to",
+    "save_total_limit", "disable_tqdm", "dataloader_num_workers", "dataloader_pin_memory",
+    "log_completions", "rollouts_format", "run_name", "hub_token", "push_to_hub",
+)  # fmt: skip
+"""Fields of ``training`` that change nothing of what is learnt."""
+
+
+def identity(recipe: Recipe, train: datasets.Dataset) -> dict[str, Any]:
+    """Return what the run is, as plain values.
+
+    Args:
+        recipe: as it is run, overrides included.
+        train: the rows that are trained on.
+    """
+    sections = asdict(recipe)
+    training = {key: value for key, value in sections["training"].items() if key not in FREE}
+    found = {name: sections[name] for name in ("model", "method", "data", "rewards")}
+    plain = {**found, "training": training, "rows": fingerprint(train)}
+    return dict(json.loads(json.dumps(plain, default=str)))
+
+
+def fingerprint(rows: datasets.Dataset) -> str:
+    """Return a hash of the rows' prompts, answers and ids, in order; images are not read."""
+    names = [name for name in ("example_id", "prompt", "answer") if name in rows.column_names]
+    digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
+    for row in rows.select_columns(names):
+        digest.update(json.dumps(row, default=str, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
+) -> dict[str, list[Any]]:
+    """Return dotted field to its value before and now, where they differ."""
+    found: dict[str, list[Any]] = {}
+    for key in [*before, *(key for key in now if key not in before)]:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found[prefix + key] = [old, new]
+    return found
+
+
+def changed_since(checkpoint: Path, now: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what differs from the run that wrote a checkpoint; {} where it does not say."""
+    path = checkpoint / IDENTITY_FILE
+    if not path.is_file():
+        return {}
+    return differences(json.loads(path.read_text(encoding="utf-8")), now)
+
+
+def lines_of(changes: Mapping[str, list[Any]]) -> list[str]:
+    """Return a line for each difference."""
+    return [f"{field}: {old!r} -> {new!r}" for field, (old, new) in changes.items()]
+
+
+def record_changes(folder: Path, step: int, changes: Mapping[str, list[Any]]) -> None:
+    """Add to the run's record from which step on what was different."""
+    path = folder / CHANGES_FILE
+    known = json.loads(path.read_text(encoding="utf-8"))["changes"] if path.is_file() else []
+    write_json(path, {"changes": [*known, {"after_step": step, "changed": dict(changes)}]})

@@ -1,0 +1,68 @@
+"""SIGTERM and Ctrl-C: the step is finished and saved, and the run says that it is not done.
+
+A scheduler that takes a machine back sends SIGTERM some time before it kills. The first signal lets
+the step end, writes a checkpoint and stops; the command's exit code is then ``NOT_FINISHED``, which
+a scheduler can requeue on. The second signal leaves at once. All processes stop at the same step,
+whichever of them got the signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from noisygrpo.terminal import say
+
+NOT_FINISHED = 75
+"""Exit code of a run that was asked to stop and can go on: EX_TEMPFAIL of sysexits.h."""
+
+AT_ONCE = 130
+"""Exit code after the second signal."""
+
+
+class Interrupt(TrainerCallback):
+    """Stops training at the end of a step once a signal has come, with a checkpoint."""
+
+    def __init__(self, anywhere: Callable[[bool], bool]) -> None:
+        """Nothing has come yet.
+
+        ``anywhere``: tells whether something holds on any of the processes, all of which ask.
+        """
+        self.asked = False
+        """Whether a signal has come to this process."""
+        self.stopped = False
+        """Whether training was stopped for one."""
+        self._anywhere = anywhere
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within this context the two signals are this run's; on any but the main thread nothing
+        changes, as Python allows no handlers there."""
+        kept: dict[signal.Signals, Any] = {}
+        with suppress(ValueError):  # not the main thread
+            for one in (signal.SIGTERM, signal.SIGINT):
+                kept[one] = signal.signal(one, self._hear)
+        try:
+            yield
+        finally:
+            for one, handler in kept.items():
+                signal.signal(one, handler)
+
+    def _hear(self, number: int, frame: Any) -> None:
+        if self.asked:
+            os._exit(AT_ONCE)
+        self.asked = True
+        name = signal.Signals(number).name
+        say(f"{name}: the step is finished and saved; once more leaves at once", error=True)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Save and stop, on all processes alike; a run that is done anyway is not interrupted."""
+        if self._anywhere(self.asked) and state.global_step < state.max_steps:
+            control.should_save = control.should_training_stop = self.stopped = True

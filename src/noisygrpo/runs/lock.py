@@ -1,0 +1,40 @@
+"""One process on a run's folder: the second one is told who has it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from noisygrpo.errors import UserError
+
+LOCK_FILE = ".lock"
+OWNER_FILE = ".owner"
+"""Who holds the lock, as text; it is only believed while the lock is held."""
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder within this context; the system lets go where the process dies.
+
+    Raises:
+        UserError: another process has it; the message says which.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, owner = FileLock(folder / LOCK_FILE), folder / OWNER_FILE
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = owner.read_text(encoding="utf-8").strip() if owner.is_file() else "another process"
+        raise UserError(f"--output-dir: {folder} is in use by {who}") from None
+    try:
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+        (folder / LOCK_FILE).unlink(missing_ok=True)

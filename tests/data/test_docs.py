@@ -1,0 +1,34 @@
+"""The examples of the documentation are read as it says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.data.files import png, write_jsonl
+
+from noisygrpo.data import ADAPTERS, DataSpec, load
+from noisygrpo.data.images import FORMATS
+from noisygrpo.data.spec import LAYOUTS, TOOLS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```json\n(.*?)\n```", PAGE)
+READ_AS = ("messages", "conversations", "prompt", "columns", "alpaca", "query")
+
+
+@pytest.mark.parametrize(("example", "layout"), list(zip(EXAMPLES, READ_AS, strict=True)))
+def test_every_layout_by_its_example(tmp_path, example, layout) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(png())
+    loaded = load(DataSpec(write_jsonl(tmp_path, [example])))
+    assert loaded.report[0].startswith(f"layout {layout} (detected")
+    (row,) = loaded.data
+    assert len(row["images"]) == example.count(".png")
+    assert row["answer"] and json.loads(example)
+
+
+def test_every_name_is_on_the_page() -> None:
+    names = [*LAYOUTS, *TOOLS, *ADAPTERS, *DataSpec.__dataclass_fields__]
+    missing = [name for name in names if not re.search(rf"`(format: )?{name}`", PAGE)]
+    assert missing == ["source"]  # it is there as `data.source`
+    assert all(name.lower() in PAGE.lower() for name in FORMATS)

@@ -1,0 +1,41 @@
+"""The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
+that judge it, `cases/more.jsonl` while they were attacked."""
+
+import pytest
+
+from labelled_answers import HERE, SHARED, read, rewards_of
+
+NEEDS_KNOWLEDGE = {"words25", "words27"}
+"""Right answers that no rule accepts: that Paris lies in France and that New York is a city must be
+known; "Paris, Lyon" and "Kansas City" for Kansas have the same form and are wrong."""
+
+
+@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl"])
+def test_every_label(name: str) -> None:
+    rows = read(HERE / name)
+    judged = rewards_of(rows)
+    wrong = [
+        (row["id"], row["completion"][-60:], row["target"], reward)
+        for row, reward in zip(rows, judged, strict=True)
+        if reward != float(row["right"])
+    ]
+    assert wrong == []
+
+
+def test_labels_are_of_many_kinds_and_both_signs() -> None:
+    rows = read(HERE / "own.jsonl")
+    kinds = {row["id"].rpartition("-")[0] for row in rows}
+    assert len(kinds) >= 25
+    assert 0.4 < sum(row["right"] for row in rows) / len(rows) < 0.6
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"the shared cases are not at {SHARED}")
+def test_shared_labels() -> None:
+    rows = read(SHARED)
+    judged = rewards_of(rows)
+    accepted = [row["id"] for row, reward in zip(rows, judged, strict=True) if reward == 1]
+    assert [row["id"] for row in rows if row["id"] in accepted and not row["right"]] == []
+    missed = {row["id"] for row in rows if row["right"]} - set(accepted)
+    assert missed == NEEDS_KNOWLEDGE
+    assert None not in judged

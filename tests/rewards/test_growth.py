@@ -1,0 +1,63 @@
+"""No input that a model can write makes judging take more than linear time."""
+
+import time
+
+import pytest
+
+from noisygrpo.rewards.extract import extract_answer
+from noisygrpo.rewards.functions import format_reward
+from noisygrpo.rewards.judge import Case, decide
+
+TARGETS = [
+    Case(None, "5 cm"),
+    Case(None, "B", "multiple_choice", "Which?\nA. 3\nB. 5 cm\nC. red"),
+    Case(None, "yes"),
+    Case(None, "\\sqrt{2}x"),
+    Case(None, "red ball"),
+    Case(None, "3:30"),
+    Case(None, "1, 2"),
+]
+# fmt: off
+PIECES = [
+    "<think>", "</think>", "<think></think>", "<answer>", "<answer>5</answer>",
+    "<answer>5</answer> or ", "\\boxed{", "\\boxed{5}", "\\boxed{5} or ", "$", "$a ", "*",
+    "(", "{", "\\", "9", "1,", ",000", " ", "a\n", "\n", "the answer is ", "answer: ",
+    "answer*", "5 or ", "A. ", "(A)", "A B ", "yes ", "no ", "not ", "\\sqrt{", "√",
+    "\\frac", "²", "-", "\\text{", "\\text{a}", "one ", "hundred ", "一", "答案", "选", "x=",
+    "<", "\\pm", "1:", "1/", "1-", ".", "A. b ", "'", "'a", "`", "°", "$5 ", "it is ",
+    " because", ", not a", "option ", "a.", "_", "\t \n", "and ", "\\cup ",
+    "\\begin{pmatrix}", "m/", "5 (", "α", "I ", "!", "^9", " or", "the value is ", "maybe ",
+    "n't ", "5 cm ", "3:30 ", "**", "&", "|", "~", "，",
+]
+# fmt: on
+
+
+def cost(text: str) -> float:
+    """Seconds of processor time for one completion, tagged and bare, against each target."""
+    start = time.process_time()
+    for completion in (text, f"<think>a</think><answer>{text}</answer>"):
+        answer = extract_answer(completion)
+        for case in TARGETS:
+            decide(case._replace(prediction=answer))
+        for style in ("think_answer", "think_boxed"):
+            format_reward([], [completion], style=style)
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_cost_is_linear(piece: str) -> None:
+    """64,000 signs take less than eight times as long as 16,000, for what takes long at all."""
+    for prefix in ("", "answer", "5"):
+        short, long = (prefix + piece * (size // len(piece)) for size in (16_000, 64_000))
+        cost(prefix + piece)
+        slow = cost(long)
+        assert slow < 0.5 or slow < 8 * max(cost(short), 0.05)
+
+
+def test_towers_of_powers_are_decided_at_once() -> None:
+    start = time.process_time()
+    for tower in ("9^{9^{9^{9}}}", "9**9**9**9", "x^{9^{9^{9}}}", "170!!", "(((((9!)!)!)!)!)"):
+        for target in ("5", "x^2", "\\sqrt{2}"):
+            verdict = decide(Case(tower, target))
+            assert verdict.correct is False
+    assert time.process_time() - start < 2
