@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -190,8 +191,18 @@ def _nothing_left() -> Iterator[str]:
         try:
             yield name
         finally:
+            _finish_trackers()
             os.environ.clear()
             os.environ.update(before)
+
+
+def _finish_trackers() -> None:
+    """Let trackers that write in the background come to their end, before their folder goes."""
+    for name in LOCAL:
+        finish = getattr(sys.modules.get(name), "finish", None)
+        if finish is not None:
+            with _quiet():
+                finish()
 
 
 @contextmanager
