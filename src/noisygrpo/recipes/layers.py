@@ -187,4 +187,5 @@ def read_text(path: Path) -> str:
             f"{path}: not a text file in UTF-8 ({error.reason} at byte {error.start})"
         ) from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"{shown(str(path))}: cannot be read: {reason}") from None

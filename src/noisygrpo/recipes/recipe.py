@@ -152,6 +152,7 @@ def _parse_layers(
     require(isinstance(method, str), f"method: {shown(method)} is not a method's name")
     name = document.get("name", name)
     require(isinstance(name, str) and bool(name), f"name: {shown(name)} is not text")
+    require(_names_a_folder(name), f"name: {shown(name)} is not a name that a folder can have")
     listed = isinstance(rewards, list) and all(isinstance(item, (str, dict)) for item in rewards)
     require(
         listed, f"rewards: {shown(rewards)} is not a list of rewards, such as [accuracy, format]"
@@ -182,6 +183,11 @@ def _model_spec(document: Mapping[str, Any]) -> ModelSpec:
         # PEFT has a default for language models only; this one leaves out the head alone.
         values["lora"] = {"target_modules": "all-linear", **lora}
         _check_lora(values["lora"])
+    bits = values.get("quantization")
+    require(
+        bits is None or lora is not None,
+        f"model.quantization: {bits!r} freezes the weights; it needs model.lora",
+    )
     return ModelSpec(**values)
 
 
@@ -222,6 +228,8 @@ def _data_spec(document: Mapping[str, Any]) -> DataSpec:
         bool(values.get("source")),
         "data.source is not given: a file, a folder, a hub id, or playground",
     )
+    seed = values.get("seed", 0)
+    require(0 <= seed < 2**32, f"data.seed: {seed}, allowed is 0 to {2**32 - 1:,}")
     for name in ("limit", "max_prompt_tokens"):  # the rest is checked where it is used
         count = values.get(name)
         positive = count is None or 0 < count <= MOST_STEPS
@@ -238,8 +246,10 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
         "evaluation.splits is empty; name at least one, or set evaluation to null",
     )
     for name in spec.splits:
-        plain = name not in (".", "..") and not {*name} & {*"/\\\0"}
-        require(plain, f"evaluation.splits: {shown(name)} is not a name that a folder can have")
+        require(
+            _names_a_folder(name),
+            f"evaluation.splits: {shown(name)} is not a name that a folder can have",
+        )
     for name in ("rows", "batch_size", "max_new_tokens", "every", "every_rows"):
         value = getattr(spec, name)
         least = value is None or 1 <= value <= MOST_STEPS
@@ -248,6 +258,10 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
     require(0 <= scale <= 100, f"evaluation.text_bias_scale: {scale}, allowed is 0 (off) to 100")
     _check_while_training(spec)
     return spec
+
+
+def _names_a_folder(name: str) -> bool:
+    return name not in ("", ".", "..") and not {*name} & {*"/\\\0"} and len(name) <= 100
 
 
 def _check_while_training(spec: EvaluationSpec) -> None:

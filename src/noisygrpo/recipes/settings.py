@@ -107,7 +107,10 @@ def check_settings(
 def in_section(message: str) -> str:
     """The message with the section in front of the field that it begins with."""
     plain = message.removeprefix("training: ")
-    return plain if plain.startswith(("method:", "training.")) else f"training.{plain}"
+    if plain.startswith(("method:", "training.")):
+        return plain
+    word = plain.replace(":", " ").partition(" ")[0]
+    return f"training.{plain}" if word in fields.defaults("training") else f"training: {plain}"
 
 
 def refuse_elsewhere(given: dict[str, Any]) -> None:

@@ -91,7 +91,11 @@ def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
     entry = {"name": spec} if isinstance(spec, str) else dict(spec)
     require("name" in entry, f"rewards[{index}]: no 'name'; it has {sorted(entry)}")
     weight = entry.get("weight", 1.0)
-    if not isinstance(weight, (int, float)) or isinstance(weight, bool) or math.isnan(weight):
+    if (
+        not isinstance(weight, (int, float))
+        or isinstance(weight, bool)
+        or not math.isfinite(weight)
+    ):
         raise UserError(f"rewards[{index}].weight: {weight!r} is no number")
     on_error = entry.get("on_error", "raise")
     require(

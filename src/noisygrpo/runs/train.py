@@ -37,7 +37,7 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_model
+from noisygrpo.models.loading import adapter_base, load_model, quantization_config
 from noisygrpo.models.processor_facts import compare_facts, write_facts
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
@@ -131,7 +131,15 @@ def setting_up(begun: Begun) -> Iterator[None]:
         yield
     except (UserError, NonFiniteError):
         raise
-    except (ValueError, TypeError, KeyError, ImportError, NotImplementedError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        ImportError,
+        AttributeError,
+        NotImplementedError,
+        OSError,
+    ) as error:
         if begun.yes:
             raise
         said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
@@ -147,6 +155,8 @@ def check_parts(prepared: Prepared) -> None:
     if prepared.config.use_vllm:
         require_vllm()
     spec = prepared.recipe.model
+    if spec.quantization is not None:
+        quantization_config(spec)  # is its package there?
     require(
         prepared.config.beta == 0 or spec.lora is not None or adapter_base(spec) is None,
         f"training.beta: {prepared.config.beta} needs a reference, and that of {spec.path} would "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.schema import nearest
 
 
@@ -21,19 +22,31 @@ def require_targets(model: nn.Module, lora: Mapping[str, Any] | None) -> None:
     Raises:
         UserError: naming the field and the nearest module.
     """
-    targets = (lora or {}).get("target_modules")
-    if not isinstance(targets, (list, tuple)):
-        return
-    paths = [name for name, _ in model.named_modules()]
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear)
+    for field in ("target_modules", "modules_to_save", "exclude_modules"):
+        named = (lora or {}).get(field)
+        if named is not None and named != "all-linear":
+            _require_modules(model, f"model.lora.{field}", named)
+
+
+def _require_modules(model: nn.Module, field: str, named: str | Sequence[str]) -> None:
+    """See that a pattern, or each of several names, is that of a module."""
+    paths = [path for path, _ in model.named_modules()]
+    known = {
+        path.rpartition(".")[2]
+        for path, module in model.named_modules()
+        if isinstance(module, (nn.Linear, nn.Embedding))
     }
-    for target in targets:
-        there = any(path == target or path.endswith(f".{target}") for path in paths)
-        known = nearest(str(target), linear)
-        require(there, f"model.lora.target_modules: no module is named {target!r}{known}")
+    if isinstance(named, str):
+        try:
+            there = any(re.fullmatch(named, path) for path in paths)
+        except re.error as error:
+            raise UserError(f"{field}: {named!r} is no pattern: {error}") from None
+        hint = nearest(named, {"all-linear", *known})
+        require(there, f"{field}: no module matches {named!r}{hint}")
+        return
+    for name in named:
+        there = any(path == name or path.endswith(f".{name}") for path in paths)
+        require(there, f"{field}: no module is named {name!r}{nearest(str(name), known)}")
 
 
 def require_trained(model: nn.Module, lora: Mapping[str, Any] | None) -> None:

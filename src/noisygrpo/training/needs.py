@@ -113,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         ("num_train_epochs",),
         ("max_steps",),
         lambda values: values["max_steps"] < 0,
-        "the steps say how long the run is; leave one of them out",
+        "the steps say how long the run is; give max_steps -1 for epochs",
     ),
     Rule(
         ("save_steps",),
@@ -163,6 +163,7 @@ RULES: tuple[Rule, ...] = (
         lambda values: str(values["optim"]).startswith(LAYERWISE),
         "it belongs to galore and apollo optimizers",
     ),
+    Rule(("fsdp_config",), ("fsdp",), _on("fsdp"), "give fsdp"),
     Rule(
         ("liger_kernel_config",),
         ("use_liger_kernel",),
