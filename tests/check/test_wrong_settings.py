@@ -183,10 +183,13 @@ IN_A_STEP = {
     ("--model.lora.target_modules", "all-linaer"): "all-linaer mean all-linear",
     ("--model.lora.target_modules", "("): "model.lora.target_modules no pattern",
     ("--model.lora", "{modules_to_save: [lm_hed]}"): "modules_to_save lm_hed mean lm_head",
-    ("--model.lora", "{target_modules: [q_proj], exclude_modules: [q_proj]}"): "model.lora No modules",
+    (
+        "--model.lora", "{target_modules: [q_proj], exclude_modules: [q_proj]}",
+    ): "model.lora No modules",
     ("--model.lora.r", "4", "--model.quantization", "4bit"): "model.quantization bitsandbytes",
     (
-        "--training.lr_scheduler_type", "polynomial", "--training.lr_scheduler_kwargs", "{lr_end: 1}",
+        "--training.lr_scheduler_type", "polynomial",
+        "--training.lr_scheduler_kwargs", "{lr_end: 1}",
     ): "lr_end smaller",
     ("--training.sync_ref_model", "true", "--training.beta", "0.1", "--model.lora.r", "4"):
         "sync_ref_model PEFT",

@@ -12,7 +12,10 @@ from noisygrpo.runs.prepare import make_config
 
 def test_a_recipe_names_the_quantisation(recipe_file):
     override = ("model.quantization", "4bit")
-    assert load_recipe(recipe_file(), [override]).model.quantization == "4bit"
+    recipe = load_recipe(recipe_file(), [override, ("model.lora.r", "8")])
+    assert recipe.model.quantization == "4bit"
+    with pytest.raises(UserError, match=r"model\.quantization: '4bit' .* it needs model\.lora"):
+        load_recipe(recipe_file(), [override])
     with pytest.raises(UserError, match=r"model\.quantization: '3bit' is not one of"):
         load_recipe(recipe_file(), [("model.quantization", "3bit")])
 

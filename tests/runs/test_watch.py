@@ -9,6 +9,7 @@ from noisygrpo.errors import UserError
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.runs import watch
+from two_processes import run_module
 
 STEPS = {"max_steps": 4, "learning_rate": 1e-3}
 
@@ -104,3 +105,17 @@ def test_a_sharded_model_is_refused_by_name():
 
     with pytest.raises(UserError, match=r"evaluation\.every: 5 .* FSDP or DeepSpeed shards it"):
         watch.Watch(Sharded(), EvaluationSpec(every=5), {}, "model")
+
+
+@pytest.mark.slow
+def test_two_processes_stay_in_step(recipe_file, tmp_path):
+    """One measures, both save: the run ends, and its folder is that of one run."""
+    recipe = recipe_file(
+        training={**STEPS, "max_steps": 2, "per_device_train_batch_size": 4},
+        evaluation={"every": 1, "best": "test"},
+    )
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "noisygrpo"]
+    run_module(*launcher, "train", recipe, "--output-dir", str(tmp_path / "run"))
+    measured = [line for line in metrics_of(tmp_path / "run") if "evaluation/test/accuracy" in line]
+    assert [line["step"] for line in measured] == [1, 2]
+    assert (tmp_path / "run" / "best" / "evaluation.json").is_file()
