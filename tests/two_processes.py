@@ -6,10 +6,16 @@ is kept aside.
 """
 
 import json
+import multiprocessing
 import os
 import random
+import runpy
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from multiprocessing import connection
 from pathlib import Path
 
 import torch
@@ -58,9 +64,50 @@ def leave():
 
 
 def run_on_two(file, *arguments):
-    """Run ``file arguments`` on two processes."""
-    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    run_module(*launcher, str(file), *map(str, arguments))
+    """Run ``file arguments`` on two processes as a launcher does.
+
+    They are forks of a server that has imported what takes long, and in which nothing has run.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["trl.trainer.grpo_trainer", "peft", "pandas"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [str(file), *map(str, arguments)]
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        both = [context.Process(target=run_rank, args=(rank, port, log, words)) for rank in (0, 1)]
+        for process in both:
+            process.start()
+        wait_for(both)
+        said = log.read_text()
+    assert [process.exitcode for process in both] == [0, 0], said[-4000:]
+
+
+def run_rank(rank, port, log, words):
+    """Be one of two processes, which say what they say to ``log``."""
+    with log.open("a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+    os.environ |= {key: str(value) for key, value in place.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    sys.argv = words
+    runpy.run_path(words[0], run_name="__main__")
+
+
+def wait_for(processes, seconds=900):  # minutes go by where the machine is busy
+    """Wait for all to end; where one fails or the time is over, the others are ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        running = [process for process in processes if process.exitcode is None]
+        if not running or any(process.exitcode for process in processes):
+            break
+        connection.wait([process.sentinel for process in running], timeout=10)
+    for process in processes:
+        process.kill()
+        process.join()
 
 
 def run_module(*words, **environment):

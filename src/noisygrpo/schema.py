@@ -13,6 +13,7 @@ import collections.abc
 import dataclasses
 import difflib
 import enum
+import numbers
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -129,8 +130,9 @@ def _fits_one(value: Any, hint: Any) -> bool:
         return value in [member.value for member in origin]
     if origin in (bool, str):
         return isinstance(value, origin)
-    if origin in (int, float):
-        return isinstance(value, (int, origin)) and not isinstance(value, bool)
+    if origin in (int, float):  # NumPy's numbers too, which come from Python
+        kind = numbers.Integral if origin is int else numbers.Real
+        return isinstance(value, kind) and not isinstance(value, bool)
     if issubclass(origin, Path):
         return isinstance(value, str)
     return _fits_container(value, hint, origin)

@@ -3,7 +3,7 @@
 
 def test_hints_of_every_level_are_shown(run_cli):
     words = ("playground-hint-grpo", "--rows", "2", "--no-rollout")
-    status, text, _ = run_cli("check", *words)
+    status, text, _ = run_cli("check", *words, "--data.limit=8", "--evaluation=null")
     assert status == 0
     assert "  hints    3 levels, first_nonzero\n" in text
     rows = [line.split() for line in text.split("\nhints\n")[1].splitlines()[3:5]]

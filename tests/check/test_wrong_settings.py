@@ -106,7 +106,7 @@ TRAINING = {
     "num_train_epochs ": [("2 --training.max_steps 4", "no effect max_steps 4")],
     # --- packages, and settings that exclude each other
     "use_liger_kernel": [("true", "pip install liger-kernel")],
-    "deepspeed": [("zero.json", "pip install deepspeed")],
+    "deepspeed": [("zero.json", "pip install deepspeed>=")],
     "bf16": [("true --training.fp16 true", "bf16 fp16 both")],
     # --- types
     "gradient_checkpointing": [("maybe", "maybe true or false")],
@@ -130,7 +130,7 @@ OTHERS = {
     ("--training.accelerator_config", "no.json"): "training no.json",
     ("--training.debug", "underflow_overfow"): "training underflow_overflow",
     ("--training.generation_batch_size", "7"): "training.generation_batch_size 7",
-    ("--training.use_vllm", "true"): "use_vllm pip install vllm",
+    ("--training.use_vllm", "true"): "use_vllm pip install vllm>=",
     ("--training.loss_type", "sapo", "--training.epsilon", "0.3"): "epsilon no effect sapo",
     ("--training.optim", "sgd", "--training.adam_beta1", "0.5"): "adam_beta1 no effect sgd",
     ("--model.lora", "8"): "model.lora mapping",

@@ -145,6 +145,11 @@ def test_leave_one_out_is_the_formula():
     torch.testing.assert_close(leave_one_out(s), tensor(*expected), atol=1e-12, rtol=0)
 
 
+def test_leave_one_out_counts_each_group_by_itself():
+    s = tensor((1, 0, NAN), (3, 0, 0))
+    assert leave_one_out(s).tolist() == [[1, -1, 0], [3, -1.5, -1.5]]
+
+
 def test_batch_normalize_is_the_formula():
     s = tensor((1, 2, 4, 5), (0, 0, 0, 1), (1, 1, 1, 1))
     deviation = s - s.mean(1, keepdim=True)
@@ -161,6 +166,23 @@ def test_a_constant_group_gives_exactly_zero(name, dtype, value):
     advantages = ADVANTAGES[name](s).advantages
     assert advantages.dtype == dtype
     assert (advantages == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_posterior_is_computed_in_float64_and_returned_as_the_rewards_are(dtype):
+    s, n = tensor((1, 0, 0.5, 0.25), (1, 1, 1, 1)), tensor(LEVELS, LEVELS).float()
+    result, exact = bayesian_posterior(s.to(dtype), n), bayesian_posterior(s, n.double())
+    assert torch.equal(result.advantages, exact.advantages.to(dtype))
+    assert torch.equal(result.gain, exact.gain.to(dtype))
+    assert torch.equal(bayesian_posterior(s, n).advantages, exact.advantages)
+
+
+@pytest.mark.parametrize("value", [0.1, 1.0])
+def test_a_constant_group_is_one_without_its_unscorable_completion(value):
+    s = tensor((value, value, NAN, value))
+    result = bayesian_posterior(s, tensor(LEVELS), constant_groups="zero")
+    assert result.advantages.tolist() == [[0] * 4] and result.gain.tolist() == [0]
+    assert group_normalize(s).tolist() == [[0] * 4]
 
 
 @pytest.mark.parametrize("name", ADVANTAGES)
@@ -205,12 +227,30 @@ def test_zero_eps_is_allowed():
     assert bayesian_posterior(s, torch.zeros_like(s), eps=0.0).advantages.isfinite().all()
 
 
+def test_every_name_is_its_formula_with_the_published_knobs():
+    s, n = tensor((1, 0, 0, 0.5), (0, 2, 1, 1)), tensor(LEVELS, LEVELS)
+    formulas = {
+        "grpo": group_normalize(s, 1e-4),
+        "dr_grpo": group_normalize(s, scale=False),
+        "rloo": leave_one_out(s),
+        "reinforce++": batch_normalize(s, 1e-4),
+        "bayesian": bayesian_posterior(s, n, 0.01, 0.1, 1e-4, "prior").advantages,
+    }
+    assert formulas.keys() == ADVANTAGES.keys()
+    for name, expected in formulas.items():
+        assert torch.equal(ADVANTAGES[name](s, levels=n).advantages, expected), name
+    assert len({tuple(value.flatten().tolist()) for value in formulas.values()}) == len(formulas)
+
+
 def test_knobs_go_through_the_dictionary():
-    s = tensor((1, 0, 0, 0))
-    n = tensor(LEVELS)
-    direct = bayesian_posterior(s, n, alpha=0.1, r=0.5)
-    assert torch.equal(ADVANTAGES["bayesian"](s, levels=n, alpha=0.1, r=0.5)[0], direct[0])
-    assert torch.equal(ADVANTAGES["grpo"](s, eps=1e-6).advantages, group_normalize(s, 1e-6))
+    s, n = tensor((1, 0, 0, 0), (1, 1, 1, 1)), tensor(LEVELS, LEVELS)
+    knobs = {"alpha": 0.1, "r": 0.5, "eps": 0.01, "constant_groups": "prior_if_correct"}
+    knobs["correct"] = torch.zeros_like(s, dtype=torch.bool)
+    direct = bayesian_posterior(s, n, **knobs)
+    assert torch.equal(ADVANTAGES["bayesian"](s, levels=n, **knobs).advantages, direct.advantages)
+    assert direct.advantages[1].tolist() == [0] * 4
+    assert torch.equal(ADVANTAGES["grpo"](s, eps=1e-2).advantages, group_normalize(s, 1e-2))
+    assert torch.equal(ADVANTAGES["reinforce++"](s, eps=0.1)[0], batch_normalize(s, 0.1))
     with pytest.raises(TypeError, match="alpha"):
         ADVANTAGES["grpo"](s, alpha=0.1)
 
@@ -220,9 +260,18 @@ def test_knobs_go_through_the_dictionary():
     [
         (lambda: group_normalize(torch.zeros(4)), r"shape \(4,\)"),
         (lambda: group_normalize(torch.zeros(1, 4, dtype=torch.long)), "dtype torch.int64"),
-        (lambda: group_normalize(tensor((1.0, float("inf")))), "infinity"),
-        (lambda: ADVANTAGES["bayesian"](tensor((1, 0))), "needs levels"),
+        (
+            lambda: group_normalize(tensor((1.0, float("inf")))),
+            "^rewards contain infinity; they must be finite, or NaN where unscorable",
+        ),
+        (lambda: ADVANTAGES["bayesian"](tensor((1, 0))), "^the bayesian advantage needs levels"),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1,))), r"levels have shape \(1, 1\)"),
+        (
+            lambda: bayesian_posterior(
+                tensor((1, 0)), tensor((1, 0)), correct=torch.ones(2, dtype=torch.bool)
+            ),
+            r"correct have shape \(2,\), rewards \(1, 2\)",
+        ),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1, 0)), alpha=0), "alpha 0"),
         (lambda: bayesian_posterior(tensor((1, 0)), tensor((1, 0)), r=-1), "r -1"),
         (

@@ -252,7 +252,7 @@ def test_without_tokens_is_the_prompt_without_its_images():
     assert torch.equal(ids, expected["input_ids"])
     assert torch.equal(mask, expected["attention_mask"])
     only_image = torch.full((1, 3), config.image_token_id)
-    with pytest.raises(ValueError, match="nothing but images"):
+    with pytest.raises(ValueError, match=r"^a prompt holds nothing but images"):
         without_tokens(only_image, torch.ones_like(only_image), drop, pad)
 
 
@@ -312,12 +312,14 @@ def test_wrong_use_is_named():
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     with pytest.raises(ValueError, match=r"scale -1"):
         TextBiasCalibration(model, ids, mask, -1)
-    with pytest.raises(ValueError, match="left padding"):
-        TextBiasCalibration(model, ids.flip(1), mask.flip(1), GAMMA)
+    one_short = torch.cat([torch.ones_like(mask[:, 1:]), mask[:, :1]], 1)
+    for wrong in (mask.flip(1), one_short, mask[:, 1:]):
+        with pytest.raises(ValueError, match=r"^text prompts must have .* left padding"):
+            TextBiasCalibration(model, ids, wrong, GAMMA)
     calibration = TextBiasCalibration(model, ids, mask, GAMMA)
     with pytest.raises(ValueError, match="3 sequences, 2 text prompts"):
         calibration(torch.ones(3, 4, dtype=torch.long), torch.zeros(3, 264))
     scores = torch.zeros(2, model.config.text_config.vocab_size)
     calibration(torch.ones(2, 4, dtype=torch.long), scores)
-    with pytest.raises(ValueError, match="prompt has changed"):
+    with pytest.raises(ValueError, match=r"^the prompt has changed"):
         calibration(torch.zeros(2, 5, dtype=torch.long), scores)

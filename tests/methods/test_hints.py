@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from noisygrpo.methods.hints import (
+    find_steps,
     has_variance,
     hint_length,
     hint_prefix,
@@ -25,6 +26,8 @@ NAN = float("nan")
         ("Step 1: a Step 2: b", ["a", "b"]),
         ("Step 1: find x.\nStep 2: by Step 1 we know x. Step 1 helps.", None),
         ("Step 1. a. step 2. b.", ["a.", "b."]),
+        ("Step 1\n: a\nStep 2: we count:\nStep 3\nb", ["a", "we count", "b"]),
+        ("Step 1:\n:\nStep 2: b", ["b"]),  # a step that says nothing is none
     ],
 )
 def test_step_markers(text, steps):
@@ -54,6 +57,10 @@ def test_numbered_lists(text, steps):
         ("Is it blue? Yes, e.g. The left one. End", 3),
         ("The answer is no. It stays no.", 2),
         ("first line\nsecond line", 2),
+        ("See fig.\nThat is all.", 2),  # a line break ends a sentence, an abbreviation does not
+        ("See fig. 2 there.", 1),
+        ("1) A number alone makes no list. Two sentences.", 2),
+        ("We see two things:\na box.\n: odd", 3),
         ("one sentence", 1),
         ("", 0),
         ("  \n ", 0),
@@ -63,6 +70,23 @@ def test_sentences(text, steps):
     found = split_steps(text)
     assert len(found) == steps
     assert " ".join(found).split() == text.split()
+
+
+def test_steps_are_where_their_markers_are():
+    text = "So. Step 1: look. Step 2: two."
+    assert find_steps(text) == find_steps(text, "step") == [(3, 12, 17), (17, 26, 30)]
+    assert [text[start:end] for start, _, end in find_steps(text)] == [
+        " Step 1: look.",
+        " Step 2: two.",
+    ]
+
+
+def test_a_style_reaches_the_hint():
+    text = "Step 1: a. B.\nStep 2: c."
+    assert hint_text(text, 0.5) == "a. B."
+    for markers in (False, True):
+        assert hint_text(text, 0.34, "sentence", markers) == "Step 1: a."
+        assert hint_text(text, 0.5, "numbered", markers) == ""
 
 
 def test_styles_can_be_forced():
@@ -113,8 +137,9 @@ def test_hint_is_the_first_steps_joined():
     assert hint_prefix(steps, 0.5) == "Look. Count."
     assert hint_prefix(steps, 1.0) == "Look. Count. Two. Yes."
     assert hint_prefix([], 0.5) == ""
-    with pytest.raises(ValueError, match=r"hint ratio -0\.1"):
-        hint_prefix(steps, -0.1)
+    for ratio in (-0.1, 1.5):
+        with pytest.raises(ValueError, match=rf"hint ratio {ratio} is outside"):
+            hint_prefix(steps, ratio)
 
 
 MARKED = "We look. Step 1: Find b. Step 2:  Count it.\nStep 3: Two. Step 4: Yes."
@@ -154,6 +179,9 @@ CASES = [
     ([[0, 1], [1, 1], [1, 1]], 0, 0),
     ([[NAN, 1], [0, 1], [1, 1]], 0, 1),
     ([[NAN, NAN], [0, 0], [0, 1]], 2, 2),
+    ([[0, 0], [0.25, 0.25], [1, 0]], 1, 2),  # partly right counts
+    ([[0.5, -0.5], [-0.25, 0.5], [1, 1]], 1, 0),  # what counts is the sum
+    ([[-1, 0.5], [0, 0], [NAN, 0.1]], 2, 0),
 ]
 
 
@@ -177,7 +205,7 @@ def test_take_level_keeps_the_chosen_row():
 
 
 def test_wrong_selection_is_named():
-    with pytest.raises(ValueError, match="'best' is not one of first_nonzero"):
+    with pytest.raises(ValueError, match="'best' is not one of first_nonzero, first_with"):
         select_level(torch.zeros(1, 2, 2), "best")
     with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
         select_level(torch.zeros(2, 2))

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,6 +7,7 @@ from PIL import Image
 from noisygrpo.methods.noise import (
     NOISE_KINDS,
     SHARED,
+    address,
     alpha_bar,
     diffuse,
     noise_index,
@@ -81,9 +84,26 @@ def test_gaussian_has_the_schedules_mean_and_spread():
     assert seen.std() == pytest.approx(0.19409, abs=5e-3)
 
 
+def test_gaussian_noise_is_independent_between_pixels_and_channels():
+    noise = np.asarray(perturb(plain(128, 300), 0.3, 11), dtype=np.float64)
+    noise -= noise.mean()
+    for axis, count in ((0, 1), (1, 1), (2, 1), (2, 2)):
+        correlation = (noise * np.roll(noise, count, axis)).mean() / noise.var()
+        assert abs(correlation) < 0.02, (axis, count)  # 1 / 520 is its standard error
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_noisy_picture_is_diffused_in_its_range_and_made_bytes(wrap):
+    image = picture()
+    pixels = np.asarray(image, dtype=np.float32) / 255
+    noisy = to_bytes(diffuse(pixels, 300, np.random.default_rng(5)), wrap=wrap)
+    assert np.array_equal(np.asarray(perturb(image, 0.3, 5, wrap=wrap)), noisy)
+
+
 def test_bytes_are_clamped_and_rounded():
     pixels = np.array([[[-0.5, 0.0, 0.4999], [0.5, 1.0, 3.0]]], dtype=np.float32)
     assert to_bytes(pixels).tolist() == [[[0, 0, 127], [128, 255, 255]]]
+    assert to_bytes(pixels).dtype == to_bytes(pixels, wrap=True).dtype == np.uint8
 
 
 @pytest.mark.parametrize("level", [0.05, 0.3])
@@ -129,12 +149,56 @@ def test_patch_mask_covers_whole_cells_up_to_the_edges(height, width):
     assert cells.sum() == 32
 
 
+@pytest.mark.parametrize("kind", ["random_mask", "patch_mask"])
+def test_masks_take_the_colour_of_the_whole_picture(kind):
+    """Whatever is masked of a picture of two halves, it gets the mean of both."""
+    image = Image.new("RGB", (64, 64), (250, 100, 0))
+    image.paste((10, 0, 50), (0, 0, 64, 32))
+    for seed in range(5):
+        before, after = np.asarray(image), np.asarray(perturb(image, 0.2, seed, kind))
+        changed = after[(before != after).any(-1)]
+        assert len(changed) and (changed == (130, 50, 25)).all()
+
+
+def test_rotation_turns_both_ways_and_evenly():
+    """A bright spot right of the middle shows by how much the picture was turned."""
+    image = Image.new("RGB", (81, 81))
+    image.paste((255, 255, 255), (68, 38, 73, 43))
+    angles = []
+    for seed in range(1000, 1300):
+        spot = np.asarray(perturb(image, 0.25, seed, "rotation"), dtype=np.float64)[..., 0]
+        height, width = spot.shape
+        up = ((height - 1) / 2 - np.arange(height)) @ spot.sum(1)
+        right = (np.arange(width) - (width - 1) / 2) @ spot.sum(0)
+        angles.append(math.degrees(math.atan2(up, right)))
+    assert -45.5 < min(angles) < -43 and 43 < max(angles) < 45.5
+    assert np.mean(angles) == pytest.approx(0, abs=4.5)  # three standard errors
+    assert np.std(angles) == pytest.approx(45 / math.sqrt(3), abs=3)
+
+
 def test_rotation_grows_the_canvas_and_keeps_every_pixel():
     turned = np.asarray(perturb(Image.new("RGB", (60, 30), (255, 255, 255)), 0.25, 4, "rotation"))
     assert turned.shape[0] > 30
     assert (turned.astype(float).sum() / 255 / 3) == pytest.approx(1800, rel=0.02)
     angles = [perturb(plain(9, 40), 0.01, seed, "rotation").size for seed in range(20)]
     assert max(max(size) for size in angles) <= 43  # 1.8 degrees at most
+
+
+def test_rotation_blends_neighbouring_pixels():
+    stripes = Image.fromarray(
+        np.repeat(np.arange(40, dtype=np.uint8) % 2 * 255, 40).reshape(40, 40)
+    )
+    values = np.unique(np.asarray(perturb(stripes, 0.25, 4, "rotation")))
+    assert len(values) > 20  # not black and white alone
+
+
+def test_crop_fill_reaches_every_place_and_stays_inside():
+    places = set()
+    for seed in range(200):
+        black = np.asarray(perturb(plain(255, 4), 0.5, seed, "crop_fill")).sum(-1) == 0
+        assert black.sum() == 4
+        places.add(tuple(np.argwhere(black)[0].tolist()))
+    assert places == {(top, left) for top in range(3) for left in range(3)}
 
 
 def test_crop_fill_blackens_one_rectangle():
@@ -181,6 +245,13 @@ def test_addresses_do_not_run_together():
     assert len(seeds) == 4
     # The value itself is fixed: a run resumed by a later release must draw the same noise.
     assert noise_seed(42, 7, "nlvr-dev-3", 5).entropy == GOLDEN_ENTROPY
+
+
+def test_any_text_is_an_address():
+    texts = ("", "row", "Größe 漢字", "half a pair: \ud800", "long" * 1000)
+    assert len({noise_seed(1, 2, text, 3).entropy for text in texts}) == len(texts)
+    purposes = ("noise", "level", "a purpose of more than sixteen letters")
+    assert len({address(purpose, 1, 2, "row", 3).entropy for purpose in purposes}) == 3
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])

@@ -29,6 +29,8 @@ def test_sigmoid_gives_the_published_indices(start, coefficient, mid, total, ste
         ("linear_half", 99, 10, None, 0.5),
         ("linear", 3, 10, None, 0.7),
         ("linear", 10, 10, None, 0.0),
+        ("linear", 1, 1, None, 0.0),
+        ("linear", 0, 1, None, 1.0),
         ("sigmoid", 40, 60, None, 0.5),
         ("power_paper", 5, 10, None, 0.125),
         ("power_paper", 5, 10, 2, 0.25),
@@ -68,6 +70,7 @@ def test_a_steep_sigmoid_does_not_overflow():
         (("power_paper", 1, 10, 2.0, 5), "takes no mid_step"),
         (("exponential_code", 1, 10), "needs a coefficient"),
         (("sigmoid", 1, 10, -1.0), "must be above 0"),
+        (("sigmoid", 1, 10, 0.0), "must be above 0"),
         (("exponential_paper", 1, 10, 1.1), "at most 1"),
     ],
 )

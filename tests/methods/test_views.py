@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from noisygrpo.methods.noise import perturb
+from noisygrpo.methods.noise import SHARED, noise_seed, perturb
 from noisygrpo.methods.views import View, plan_views, view_seed
 
 
@@ -18,6 +18,8 @@ def test_grid_cycles_over_the_group():
     assert levels("grid", 4, levels=published) == published
     assert levels("grid", 8, levels=published) == published * 2
     assert levels("grid", 4, levels=published, scale=0.5) == [0.0, 0.15, 0.3, 0.45]
+    assert levels("grid", 2, levels=[1.0], scale=1.0) == [1.0, 1.0]
+    assert levels("grid", 1, levels=[0.3], scale=0.0) == [0.0]
 
 
 def test_uniform_keeps_the_first_clean_and_is_addressed():
@@ -32,8 +34,15 @@ def test_uniform_keeps_the_first_clean_and_is_addressed():
         assert all(a != b for a, b in zip(drawn[1:], other[1:], strict=True))
     assert levels("uniform", 8, **where, clean=3)[:3] == [0.0] * 3
     assert levels("uniform", 8, **where, scale=0.5)[1:] == [0.5 * level for level in drawn[1:]]
+    assert levels("uniform", 8) == levels("uniform", 8, seed=0, step=0, example_id="")
+    assert levels("uniform", 3, levels=[0.4, 0.4]) == [0.0, 0.4, 0.4]
     narrow = levels("uniform", 64, levels=[0.3, 0.4], **where)
     assert all(0.3 <= level <= 0.4 for level in narrow[1:])
+
+
+def test_uniform_levels_are_the_same_in_later_releases():
+    drawn = levels("uniform", 3, seed=42, step=7, example_id="nlvr-dev-3")
+    assert drawn == [0.0, 0.17431807092079188, 0.647634128802478]
 
 
 def test_uniform_levels_are_uniform():
@@ -65,6 +74,15 @@ def test_split_shares_one_noisy_picture():
     assert len(set(seen("grid", levels=[0.5]))) == 4
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_image_has_its_own_noise_and_the_first_is_the_default(shared):
+    view, where = View(level=0.5, shared_noise=shared), (1, 2, "row")
+    seeds = [view_seed(view, *where, 3, image).entropy for image in range(3)]
+    rollout = SHARED if shared else 3
+    assert seeds == [noise_seed(*where, rollout, image).entropy for image in range(3)]
+    assert len(set(seeds)) == 3 and view_seed(view, *where, 3).entropy == seeds[0]
+
+
 def test_a_level_too_small_to_draw_is_level_zero():
     """Annealed to 1.4e-05 the noisy half sees the clean image, and must not be ranked below it."""
     split = plan_views("split", 4, levels=[0.5], scale=2.8e-5)
@@ -80,9 +98,10 @@ def test_a_level_too_small_to_draw_is_level_zero():
     [
         ("spiral", 4, {}, "'spiral' is not one of clean, grid, uniform, split"),
         ("grid", 0, {"levels": [0.1]}, "group is 0"),
-        ("grid", 4, {}, "levels is empty"),
+        ("grid", 4, {}, "^levels is empty"),
         ("grid", 4, {"levels": [0.1, 0.2, 0.3]}, "3 do not divide a group of 4"),
-        ("grid", 4, {"levels": [0.0, 1.2]}, r"1.2 is outside \[0, 1\]"),
+        ("grid", 4, {"levels": [0.0, 1.2]}, r"levels \[0.0, 1.2\]: 1.2 is outside \[0, 1\]"),
+        ("clean", 4, {"clean": 1}, "clean=1 has no meaning in plan 'clean'"),
         ("grid", 4, {"levels": [0.0], "clean": 1}, "clean=1 has no meaning"),
         ("uniform", 4, {"levels": [0.5]}, "none"),
         ("uniform", 4, {"levels": [0.5, 0.1]}, "low and high"),

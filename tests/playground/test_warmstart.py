@@ -23,8 +23,8 @@ def test_the_words_of_a_guess_are_whole_tokens():
 
 def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):
     settings = WarmStart(
-        see_steps=1, reason_steps=1, look_steps=1, join_steps=1, habit_steps=1, batch=2,
-        questions=1, log_every=9,
+        tokenizer_rows=60, see_steps=1, reason_steps=1, look_steps=1, join_steps=1,
+        habit_steps=1, batch=2, questions=1, log_every=9,
     )  # fmt: skip
     states = [train(settings, tmp_path / name).state_dict() for name in ("one", "two")]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

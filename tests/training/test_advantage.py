@@ -107,10 +107,8 @@ def test_gain_counts_groups_with_a_prior():
     prior = 0.01 / (variance + 0.01)
     assert metrics["advantage/gain"] == pytest.approx(prior / (0.1 + prior))
     assert metrics["advantage/prior_driven"] == 0.0
-    blind = advantage_metrics(
-        Weighed(rewards[1:], levels[1:], *ADVANTAGES["bayesian"](rewards[1:], levels=levels[1:]))
-    )
-    assert "advantage/gain" not in blind
+    alone = ADVANTAGES["bayesian"](rewards[1:], levels=levels[1:])
+    assert "advantage/gain" not in advantage_metrics(weighed(rewards[1:], levels[1:], alone))
 
 
 def test_knobs_are_the_keywords_of_an_estimator(tmp_path):

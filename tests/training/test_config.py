@@ -1,8 +1,10 @@
 """Settings: methods fill in what is left open, and everything wrong is one clear message."""
 
+import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
+from noisygrpo.training import precision
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
 from tiny import tiny_settings
 
@@ -63,6 +65,20 @@ def test_the_vllm_correction_can_be_asked_for(tmp_path):
 def test_all_levels_zero_is_not_noisy(tmp_path):
     config = make(tmp_path, view_plan="grid", noise_levels=[0.0, 0.0])
     assert not config.noisy
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"view_plan": "split", "noise_levels": [0.5], "num_generations": 2},
+        {"view_plan": "split", "noise_levels": [0.5], "clean_rollouts": 3},
+        {"view_plan": "uniform", "clean_rollouts": 0},
+        {"view_plan": "uniform", "noise_levels": [0.4, 0.4], "num_generations": 2},
+        {"view_plan": "grid", "noise_levels": [0.3, 0.4], "num_generations": 2},
+    ],
+)
+def test_two_levels_in_a_group_are_a_prior(tmp_path, changes):
+    assert make(tmp_path, advantage="bayesian", **changes).noisy
 
 
 WRONG = {
@@ -137,3 +153,50 @@ def test_wrong_setting_is_one_message(tmp_path, case):
     message = str(error.value)
     assert all(word in message for word in words), message
     assert "\n" not in message
+
+
+WRONG_TYPES = {
+    "noise_levels": [0.5, "0.5", True, ["a"], [None]],
+    "clean_rollouts": ["1", 1.5],
+    "bayes_alpha": ["x", None],
+    "hint_levels": [2.5],
+    "max_pixels": ["many"],
+    "temperature": ["1"],
+    "num_generations": ["8", 2.0],
+    "per_device_train_batch_size": ["8"],
+    "method": [None, 3],
+    "freeze_vision_tower": [1],
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TYPES)
+def test_a_value_of_another_type_is_one_line(tmp_path, name):
+    for value in WRONG_TYPES[name]:
+        with pytest.raises(UserError, match=f"^{name}: .* is not "):
+            make(tmp_path, **{name: value})
+
+
+def test_numbers_of_numpy_and_tuples_are_taken(tmp_path):
+    levels = tuple(np.linspace(0, 0.9, 4, dtype=np.float32))
+    config = make(tmp_path, method="noisygrpo", noise_levels=levels, num_generations=np.int64(4))
+    assert config.noise_levels == levels and config.noisy
+
+
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(precision, "is_torch_bf16_gpu_available", lambda: False)
+    monkeypatch.setattr(precision.torch.accelerator, "is_available", lambda: False)
+
+
+def test_without_a_gpu_open_precision_is_32_bits(tmp_path, monkeypatch, caplog):
+    no_gpu(monkeypatch)
+    config = NoisyGRPOConfig(str(tmp_path), report_to="none")
+    assert config.bf16 is False
+    assert [record.message.split(":")[0] for record in caplog.records] == ["bf16"]
+    assert NoisyGRPOConfig(str(tmp_path), use_cpu=True).bf16 is True  # TRL's own, on purpose
+
+
+@pytest.mark.parametrize("name", ["bf16", "fp16", "bf16_full_eval"])
+def test_without_a_gpu_precision_that_is_asked_for_is_refused(tmp_path, monkeypatch, name):
+    no_gpu(monkeypatch)
+    with pytest.raises(UserError, match=f"^{name}: true needs a GPU"):
+        NoisyGRPOConfig(str(tmp_path), **{name: True})

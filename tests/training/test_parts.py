@@ -85,11 +85,29 @@ def test_the_plan_shares_images_and_leaves_rows_alone(config):
     for row in rows:
         row["images"] = [image.copy() for image in row["images"]]
     before = [set(row) for row in rows]
-    result = [rollout.row for rollout in plan_batch(config, rows, first=0, group=4, step=1)]
+    rollouts = plan_batch(config, rows, first=0, group=4, step=1)
+    result = [rollout.row for rollout in rollouts]
     assert all(row["images"] is result[0]["images"] for row in result[:4])
     assert result[4]["images"] is not result[0]["images"]
-    assert [row["rollout_index"] for row in result] == [0, 1, 2, 3] * 2
-    assert [set(row) for row in rows] == before
+    assert [set(row) for row in [*rows, *result]] == before * 2
+    given = [one.reward_row(one.row) for one in rollouts]
+    assert [row["rollout_index"] for row in given] == [0, 1, 2, 3] * 2
+    assert [row["noise_level"] for row in given] == [one.view.level for one in rollouts]
+
+
+def test_a_row_without_an_id_gets_one_of_its_prompt_and_pixels(config):
+    row = tiny_rows(1)[0]
+    bare = {key: value for key, value in row.items() if key != "example_id"}
+    other = {**bare, "images": [tiny_image(9)]}
+    copied = {**bare, "images": [image.copy() for image in bare["images"]]}
+
+    def ids(*rows):
+        made = plan_batch(config, batch_of(rows, 4), first=0, group=4, step=1)
+        return [one.reward_row(one.row)["example_id"] for one in made[::4]]
+
+    first, second, third, none = ids(bare, copied, other, {**bare, "example_id": None})
+    assert first == second == none != third
+    assert ids(row) == ["row-0"] and ids({**row, "example_id": 7}) == [7]
 
 
 def test_replace_images_keeps_everything_else():

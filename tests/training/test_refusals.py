@@ -10,6 +10,7 @@ from trl import GRPOTrainer
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.finite import NonFiniteError
+from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
 from tiny_trainer import build_trainer, by_index, length, make
 
@@ -102,6 +103,29 @@ def test_wrong_data_is_refused_before_training(tmp_path, case):
     rows, message = WRONG_DATA[case]
     with pytest.raises(UserError, match=message):
         make(tmp_path, rows, method="noisygrpo")
+
+
+def test_what_only_noise_needs_is_not_asked_of_others(tmp_path):
+    twice = Dataset.from_list([{**row, "example_id": "same"} for row in tiny_rows(2)])
+    nameless = tiny_rows(2).remove_columns("example_id").add_column("example_id", [None] * 2)
+    make(tmp_path, twice)
+    make(tmp_path, nameless, method="noisygrpo")
+
+
+def test_other_settings_than_trls_are_refused_by_name(tmp_path):
+    model, processor = tiny_qwen25vl()
+    with pytest.raises(UserError, match="args: dict is not a NoisyGRPOConfig"):
+        NoisyGRPOTrainer(model, length, {"seed": 1}, tiny_rows(2), processing_class=processor)
+
+
+@pytest.mark.parametrize(("short", "said"), [([], 0), (["row-1"], 1)])
+def test_rows_with_too_little_reasoning_are_counted(tmp_path, caplog, short, said):
+    rows = tiny_rows(3)
+    texts = ["One." if name in short else "One. Two. Three." for name in rows["example_id"]]
+    rows = rows.remove_columns("reasoning").add_column("reasoning", texts)
+    make(tmp_path, rows, method="hint_grpo", hint_levels=3)
+    assert caplog.text.count("1 of 3 rows have too little reasoning") == said
+    assert caplog.text.count("too little") == said
 
 
 def test_weights_must_fit_the_rewards(tmp_path):

@@ -38,6 +38,8 @@ class WarmStart:
     """Settings of the run that made the shipped weights."""
 
     seed: int = 0
+    tokenizer_rows: int = 4000
+    """Rows of the training split whose text the tokenizer is trained on."""
     see_steps: int = 330
     reason_steps: int = 400
     look_steps: int = 600
@@ -55,7 +57,7 @@ class WarmStart:
     log_every: int = 25
 
 
-def tokenizer_texts(rows: int = 4000) -> Iterator[str]:
+def tokenizer_texts(rows: int) -> Iterator[str]:
     """The text that the tokenizer is trained on: examples of the training split."""
     for index in range(rows):
         example = make_example("train", index)
@@ -188,7 +190,7 @@ def run_stage(model: nn.Module, stage: Stage, settings: WarmStart) -> None:
 
 def train(settings: WarmStart, out: Path) -> Qwen2_5_VLForConditionalGeneration:
     """Run the warm start and save the checkpoint (weights in bfloat16) to ``out``."""
-    processor = build_processor(build_tokenizer(tokenizer_texts()))
+    processor = build_processor(build_tokenizer(tokenizer_texts(settings.tokenizer_rows)))
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
     for stage in stages(settings, model, processor):

@@ -1,6 +1,6 @@
 """The batch of rollouts in the making: the one value that the trainer's methods share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,14 +62,14 @@ class Batch:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The examples, with the columns that tell reward functions of views and hints."""
+        """The examples, as the data set gives them."""
         return [rollout.row for rollout in self.rollouts]
 
     def take_hints(self, attempts: list[Attempt]) -> Sampled:
         """Go on with one attempt of each row, as if it had been the only one sampled."""
         self.attempts = attempts
         for rollout, attempt in zip(self.rollouts, attempts, strict=True):
-            rollout.take_hint(attempt.hint)
+            rollout.hint = attempt.hint
         log_probs = [attempt.log_probs for attempt in attempts]
         ids = [list(attempt.completion_ids) for attempt in attempts]
         return ids, None if log_probs[0] is None else log_probs
@@ -80,14 +80,31 @@ class Batch:
             return list(texts)
         return [[{"role": "assistant", "content": text}] for text in texts]
 
+    @property
+    def said(self) -> list[float]:
+        """What the reward that selects hints said of each row's attempt."""
+        return [attempt.reward for attempt in self.attempts]
+
+    def take_prompts(self, prompts: list[Any], made: bool) -> None:
+        """Enter the prompts as TRL made them; ``made``: with what environments had to say."""
+        self.prompts = prompts
+        if made:
+            for rollout, prompt in zip(self.rollouts, prompts, strict=True):
+                rollout.prompt = without_pictures(prompt)
+
+    def reward_rows(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the rows with the columns that tell reward functions of views and hints."""
+        return [one.reward_row(row) for one, row in zip(self.rollouts, rows, strict=True)]
+
     def take_completions(
-        self, prompt_ids: Any, completion_ids: Any, completions: list[Any]
+        self, prompt_ids: Any, completion_ids: Any, sampled: Any, completions: list[Any]
     ) -> tuple[Any, list[Any]]:
         """Enter what was sampled; return the prompts that are scored, and what rewards are given.
 
         Args:
             prompt_ids: what TRL sampled from: tokens of the views' prompts, without hints.
-            completion_ids: what was sampled.
+            completion_ids: what was sampled, with what tools answered in between.
+            sampled: of each of these tokens, whether it was sampled; None where all were.
             completions: what TRL made of it, without the hints that it goes on from.
         """
         if self.attempts:
@@ -95,11 +112,15 @@ class Batch:
             completions = self.turns([attempt.text for attempt in self.attempts])
         elif self.shown is not None:
             prompt_ids = self.shown.scored_ids
-        found = zip(self.rollouts, prompt_ids, completion_ids, completions, strict=True)
-        for rollout, prompt, ids, completion in found:
-            rollout.prompt_ids, rollout.completion_ids = prompt, ids
-            said = completion if isinstance(completion, str) else completion[0]["content"]
-            rollout.completion = said
+        masks = [None] * len(self.rollouts) if sampled is None else sampled
+        found = zip(self.rollouts, prompt_ids, completion_ids, masks, completions, strict=True)
+        for rollout, prompt, ids, mask, completion in found:
+            rollout.prompt_ids, rollout.completion_ids, rollout.sampled = prompt, ids, mask
+            if isinstance(completion, str):
+                rollout.completion = completion
+            else:
+                rollout.turns = without_pictures(completion)
+                rollout.completion = spoken(rollout.turns)
         return prompt_ids, completions
 
     def take_advantages(self, names: Sequence[str], weighed: Weighed, first: int) -> list[float]:
@@ -132,3 +153,25 @@ class Batch:
             for name in TOKEN_TYPES
             if fields.get(name) is not None
         }
+
+
+def without_pictures(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages as they can be written down: a picture is ``{"type": "image"}``."""
+    return [
+        {**message, "content": [_part(part) for part in message["content"]]}
+        if isinstance(message.get("content"), list)
+        else dict(message)
+        for message in messages
+    ]
+
+
+def _part(part: Any) -> Any:
+    if isinstance(part, Mapping) and part.get("type") == "image":
+        return {"type": "image"}
+    return part
+
+
+def spoken(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the assistant said in its turns, each on lines of its own."""
+    said = [message.get("content") for message in messages if message["role"] == "assistant"]
+    return "\n".join(text for text in said if isinstance(text, str))

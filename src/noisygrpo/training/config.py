@@ -13,9 +13,11 @@ from typing import Any
 from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
 
-from noisygrpo.errors import UserError
-from noisygrpo.training.config_checks import check, check_together
-from noisygrpo.training.ranges import check_ranges
+from noisygrpo.errors import UserError, require
+from noisygrpo.schema import hints_of
+from noisygrpo.training.config_checks import check, check_together, check_types
+from noisygrpo.training.precision import choose_precision
+from noisygrpo.training.ranges import RANGES, check_ranges
 from noisygrpo.training.settings import METHODS, complete, is_hinted, is_noisy
 
 __all__ = ["METHODS", "OWN_FIELDS", "NoisyGRPOConfig"]
@@ -144,6 +146,7 @@ class NoisyGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
+        check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
         given = {
             field.name: value
             for field in fields(self)
@@ -151,6 +154,7 @@ class NoisyGRPOConfig(GRPOConfig):
         }
         self._take_method()
         check(given, vars(self))
+        choose_precision(self)
         try:
             super().__post_init__()
         except UserError:
@@ -170,12 +174,19 @@ class NoisyGRPOConfig(GRPOConfig):
         Args:
             args: returned as it is if it is ours; None is TRL's defaults.
             model: a model, or a path; with ``args`` None it names the output folder, as in TRL.
+
+        Raises:
+            UserError: ``args`` is something else.
         """
         if isinstance(args, cls):
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)
-            args = GRPOConfig(f"{path.split('/')[-1]}-GRPO")
+            return cls(f"{path.split('/')[-1]}-GRPO")
+        require(
+            isinstance(args, GRPOConfig),
+            f"args: {type(args).__name__} is not a NoisyGRPOConfig or a trl.GRPOConfig",
+        )
         config = object.__new__(cls)  # TRL's values are checked and completed already
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
         config.__dict__ |= defaults | vars(args)
@@ -199,3 +210,5 @@ OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
     field.name for field in fields(GRPOConfig)
 }
 """Fields that TRL's configuration has not."""
+
+_HINTS = hints_of(NoisyGRPOConfig)

@@ -16,7 +16,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
-from noisygrpo.schema import nearest
+from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
 from noisygrpo.training.settings import is_noisy
@@ -41,6 +41,21 @@ def check(given: Values, values: Values) -> None:
     _check_exclusive(values)
     check_batch(values)
     check_together(values)
+
+
+def check_types(values: Values, hints: Mapping[str, Any]) -> None:
+    """Check values that come from Python; a recipe's are checked as they are read.
+
+    Args:
+        values: by field.
+        hints: the fields to check, and the type of each.
+
+    Raises:
+        UserError: naming the field, its value and what is allowed.
+    """
+    for name, hint in hints.items():
+        value = values[name]
+        require(fits(value, hint), f"{name}: {shown(value)} is not {describe(hint)}")
 
 
 def check_together(values: Values) -> None:
@@ -73,7 +88,7 @@ def check_batch(values: Values) -> None:
     """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
     group = values["num_generations"]
     require(
-        isinstance(group, int) and group >= 2,
+        group is not None and group >= 2,
         f"num_generations: {group!r}; a group needs at least 2 rollouts",
     )
     if values["generation_batch_size"] is not None:

@@ -27,28 +27,36 @@ from noisygrpo.training.sharding import weights_sharded
 logger = logging.getLogger(__name__)
 
 
-def check(dataset: Any, config: NoisyGRPOConfig) -> None:
+def check(dataset: Any, config: NoisyGRPOConfig, environment: Any = None) -> None:
     """Check the data set, and let DDP know where some process may have no image to train on.
+
+    With an ``environment``, which may ask by itself, rows need no prompt; and TRL says what else
+    may be left out, the data set itself included.
 
     Raises:
         UserError: as ``check_dataset``.
     """
-    check_dataset(dataset, config)
+    if dataset is None:
+        return
+    check_dataset(dataset, config, asks=environment is None)
     if config.ddp_find_unused_parameters is None and config.world_size > 1 and is_mixed(dataset):
         config.ddp_find_unused_parameters = True
 
 
-def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") -> None:
+def check_dataset(
+    dataset: Any, config: NoisyGRPOConfig, name: str = "dataset", asks: bool = True
+) -> None:
     """Check what can be checked before the first step; of a stream, that no setting needs more.
 
     Args:
         dataset: what is trained on.
         config: the run's settings.
         name: what messages call the data.
+        asks: whether its rows must hold the prompts.
 
     Raises:
-        UserError: for a missing column, an empty data set, example ids that are not unique, noisy
-            views of data without images, or hints from data without reasoning.
+        UserError: for a missing column, an empty data set, noisy views of data without images
+            or with example ids that are not unique, or hints from data without reasoning.
     """
     if not isinstance(dataset, Dataset):
         require(
@@ -58,18 +66,22 @@ def check_dataset(dataset: Any, config: NoisyGRPOConfig, name: str = "dataset") 
         )
         return
     columns = dataset.column_names
-    require("prompt" in columns, f"{name}: column 'prompt' is missing; it has {', '.join(columns)}")
+    require(
+        not asks or "prompt" in columns,
+        f"{name}: column 'prompt' is missing; it has {', '.join(columns)}",
+    )
     require(len(dataset) > 0, f"{name}: it has no rows")
     require(
         not config.noisy or "images" in columns or "image" in columns,
         f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
     )
-    if "example_id" in columns:
-        example_id, count = Counter(map(str, dataset["example_id"])).most_common(1)[0]
-        require(
-            count == 1,
-            f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
-        )
+    if config.noisy and "example_id" in columns:
+        ids = Counter(str(known) for known in dataset["example_id"] if known is not None)
+        for example_id, count in ids.most_common(1):
+            require(
+                count == 1,
+                f"{name}: example_id {example_id!r} occurs {count} times; noise is addressed by it",
+            )
     if config.hinted:
         check_reasoning(dataset, config)
 

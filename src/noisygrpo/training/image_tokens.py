@@ -28,9 +28,12 @@ def check_tokens(
 
 
 def refuse_vision_tokens(rollouts: Sequence[Rollout], banned: Sequence[int]) -> None:
-    """Raise ``RuntimeError`` where a completion holds a token that stands for visual input."""
+    """Raise ``RuntimeError`` where a token that stands for visual input was sampled.
+
+    Those of a picture that a tool gave have their features.
+    """
     for rollout in rollouts:
-        found = set(banned).intersection(rollout.completion_ids)
+        found = set(banned).intersection(rollout.sampled_ids)
         if found:
             raise RuntimeError(
                 f"row {rollout.example_id!r}: the completion contains the image token(s) "

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from accelerate.utils import extract_model_from_parallel, is_peft_model
-from transformers import ProcessorMixin
+from transformers import AutoConfig, ProcessorMixin
+from trl.trainer.utils import get_config_model_id
 
+from noisygrpo.models.loading import load_any_processor
 from noisygrpo.models.processors import prepare_processor
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.models.torchvision import has_torchvision
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
+from noisygrpo.playground.model import is_playground
 from noisygrpo.training.config import NoisyGRPOConfig
 
 
@@ -15,6 +20,38 @@ def core_model(model: Any) -> Any:
     """Return a model inside its wrappers for adapters and several processes."""
     model = extract_model_from_parallel(model)
     return model.get_base_model() if is_peft_model(model) else model
+
+
+def default_processor(model: Any, config: NoisyGRPOConfig) -> Any:
+    """Return the processor of a model that came without, where TRL would find none.
+
+    That is a vision-language model's without torchvision, and the playground's, which only this
+    package knows; ``None`` leaves it to TRL.
+
+    Args:
+        model: a model, or its folder or hub id.
+        config: the run's settings.
+
+    Raises:
+        UserError: the folder has no processor, or it cannot be loaded.
+    """
+    given = config.model_init_kwargs if isinstance(model, str) else None
+    revision = (given or {}).get("revision")
+    where = model if isinstance(model, str) else get_config_model_id(model.config)
+    if not is_playground(where):
+        if has_torchvision():
+            return None
+        options = {"revision": revision, "trust_remote_code": config.trust_remote_code}
+        found = (
+            AutoConfig.from_pretrained(where, **options) if isinstance(model, str) else model.config
+        )
+        if not hasattr(found, "vision_config"):
+            return None
+    processor = load_any_processor(
+        ModelSpec(where, revision, trust_remote_code=config.trust_remote_code)
+    )
+    processor.tokenizer.padding_side = processor.tokenizer.truncation_side = "left"  # as TRL has it
+    return processor
 
 
 def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[int]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.errors import require
+from noisygrpo.models.versions import remedy
 
 TRACKERS = {
     "azure_ml": ("azureml", "azureml-core"),
@@ -76,19 +77,21 @@ def check_packages(values: Mapping[str, Any]) -> None:
         not optim.startswith(LAYERWISE) or bool(values["optim_target_modules"]),
         f"optim: {optim!r} works on some modules only; name them in optim_target_modules",
     )
-    for name, package in (
-        ("use_liger_kernel", ("liger_kernel", "liger-kernel")),
-        ("deepspeed", ("deepspeed", "deepspeed")),
-        ("use_vllm", ("vllm", "vllm")),
+    for name, package, command in (
+        ("use_liger_kernel", ("liger_kernel", "liger-kernel"), None),
+        ("deepspeed", ("deepspeed", "deepspeed"), remedy("deepspeed")),
+        ("use_vllm", ("vllm", "vllm"), remedy("vllm")),
     ):
         if values[name]:
-            _need(name, values[name], package)
+            _need(name, values[name], package, command)
 
 
-def _need(field: str, value: Any, package: tuple[str, str]) -> None:
+def _need(field: str, value: Any, package: tuple[str, str], command: str | None = None) -> None:
     module, name = package
     try:
         found = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # a broken installation is none
         found = False
-    require(found, f"{field}: {value!r} needs the package {name}: pip install {name}")
+    require(
+        found, f"{field}: {value!r} needs the package {name}: {command or f'pip install {name}'}"
+    )

@@ -14,6 +14,7 @@ from noisygrpo.errors import require
 from noisygrpo.training.advantage import check_correct
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
@@ -67,7 +68,7 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     peft, inner = is_peft_model(model), core_model(model)
     reason = run_obstacle(
         inner,
-        turns=bool(trainer.tools) or trainer.environment_factories is not None,
+        turns=several_turns(trainer),
         experts=trainer.aux_loss_enabled,
         prompt_learning=peft and model.active_peft_config.is_prompt_learning,
         kernel=args.shared_prefix_kernel,
@@ -86,12 +87,29 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     )
 
 
-def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
-    """Return the ladder of hint levels (None with one level) and the reward that selects.
+def several_turns(trainer: Any) -> bool:
+    """Tell whether a completion may hold more than one turn of the assistant."""
+    return bool(trainer.tools) or trainer.environment_factories is not None
 
-    Raises:
-        UserError: hints cannot go with what else the trainer was given.
+
+def refuse(trainer: Any, data: Any) -> None:
+    """Raise ``UserError`` for what cannot go together.
+
+    Views and hints, made for one turn, with what samples otherwise; sharded weights with ``data``
+    of which some rows have images and some have none.
     """
+    refuse_sharded(trainer.accelerator.state, data)
+    args = trainer.args
+    for name, used in (("view_plan", args.noisy), ("hint_levels", args.hinted)):
+        require(
+            not (used and (several_turns(trainer) or trainer.rollout_func is not None)),
+            f"{name}: {vars(args)[name]} cannot go with tools, environments or a rollout function: "
+            "views and hints are made for one turn, which the trainer samples itself",
+        )
+
+
+def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
+    """Return the ladder of hint levels (None with one level) and the reward that selects."""
     args = trainer.args
     selecting = SelectingReward(
         args.hint_reward if args.hinted else None,
@@ -102,11 +120,6 @@ def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
     )
     if not args.hinted:
         return None, selecting
-    alone = not trainer.tools and trainer.environment_factories is None
-    require(
-        alone and trainer.rollout_func is None,
-        f"hint_levels: {args.hint_levels} cannot go with tools, environments or a rollout function",
-    )
     ladder = HintLadder(
         args,
         tokenizer=trainer._tokenizer,
@@ -136,6 +149,7 @@ def recorder(trainer: Any) -> Recorder:
         clock=trainer._clock,
         main=trainer.accelerator.is_main_process,
         ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},
+        turns=several_turns(trainer),
     )
 
 

@@ -7,6 +7,7 @@ cannot work) and ``idle`` (what would do nothing).
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -193,13 +194,13 @@ def check_ranges(values: Mapping[str, Any]) -> None:
     Raises:
         UserError: naming the first wrong field, its value and what is allowed.
     """
-    for name, numbers in RANGES.items():
+    for name, allowed in RANGES.items():
         value = values.get(name)
         if value is None:
             continue
         require(
-            isinstance(value, (int, float)) and numbers.holds(value),
-            f"{name}: {shown(value)}, allowed is {numbers}",
+            isinstance(value, numbers.Real) and allowed.holds(float(value)),
+            f"{name}: {shown(value)}, allowed is {allowed}",
         )
     for name, allowed in {**fields.choices(), **NAMES}.items():
         if name in values and values[name] is not None:
@@ -231,7 +232,7 @@ MAPPINGS = (
 
 def _check_levels(name: str, value: Any) -> None:
     good = isinstance(value, (list, tuple)) and all(
-        isinstance(one, (int, float)) and not isinstance(one, bool) and SHARE.holds(one)
+        isinstance(one, numbers.Real) and not isinstance(one, bool) and SHARE.holds(float(one))
         for one in value
     )
     require(

@@ -36,7 +36,7 @@ class Rollout:
     """One rollout of a group: whose it is, what it sees, and then what became of it."""
 
     row: dict[str, Any]
-    """The example, with the columns that reward functions get."""
+    """The example, as the data set gives it."""
 
     index: int
     """Position within the group, 0..G-1."""
@@ -53,6 +53,9 @@ class Rollout:
     kind: str
     """One of ``methods.noise.NOISE_KINDS``."""
 
+    derived_id: str = ""
+    """Id of a row that has none of its own."""
+
     hint: Hint = Hint()
     """What stands in front of the completion, or behind the question."""
 
@@ -60,10 +63,20 @@ class Rollout:
     """Tokens of the prompt that is scored: with the clean images and the hint."""
 
     completion_ids: Sequence[int] = ()
-    """What was sampled behind it."""
+    """What stands behind it: what was sampled, and what tools answered."""
+
+    sampled: Sequence[int] | None = None
+    """Of each of these 1 if it was sampled and 0 if a tool or an environment gave it; None where
+    all were sampled."""
+
+    prompt: Any = None
+    """What was asked, where an environment had a say in it; None is the row's prompt."""
 
     completion: str = ""
-    """The assistant's turn as text; it begins with the hint, where that stands there."""
+    """The assistant's turns as text; it begins with the hint, where that stands there."""
+
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    """The assistant's and the tools' messages, without pictures; empty for a text prompt."""
 
     rewards: dict[str, float] = field(default_factory=dict)
     """By reward function; NaN where it gave none."""
@@ -80,7 +93,14 @@ class Rollout:
     @property
     def example_id(self) -> str:
         """Id of the row, unique in the data."""
-        return str(self.row["example_id"])
+        known = self.row.get("example_id")
+        return self.derived_id if known is None else str(known)
+
+    @property
+    def sampled_ids(self) -> list[int]:
+        """Tokens of the completion that the model itself wrote."""
+        mask = [1] * len(self.completion_ids) if self.sampled is None else self.sampled
+        return [token for token, own in zip(self.completion_ids, mask, strict=True) if own]
 
     @property
     def noisy(self) -> bool:
@@ -106,20 +126,23 @@ class Rollout:
             for number, image in enumerate(images)
         ]
 
-    def columns(self) -> dict[str, Any]:
-        """Return what tells a reward function what the rollout saw."""
+    def reward_row(self, row: Mapping[str, Any], hint: Hint | None = None) -> dict[str, Any]:
+        """Return a row with the columns that tell reward functions whose it is and what was seen.
+
+        Args:
+            row: this rollout's, with what TRL added to it.
+            hint: None is the one that the completion was made with.
+        """
+        hint = hint or self.hint
         return {
+            **row,
+            "example_id": self.derived_id or row["example_id"],
             "noise_level": self.view.level,
-            "hint_ratio": self.hint.ratio,
-            "hint_level": self.hint.level,
-            "hint": self.hint.text,
+            "hint_ratio": hint.ratio,
+            "hint_level": hint.level,
+            "hint": hint.text,
             "rollout_index": self.index,
         }
-
-    def take_hint(self, hint: Hint) -> None:
-        """Enter the hint, for the record and for the reward functions."""
-        self.hint = hint
-        self.row.update(self.columns())
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

@@ -1,11 +1,13 @@
 """What changes where each process holds a part of the weights (FSDP, DeepSpeed's ZeRO-3)."""
 
+import os
 from dataclasses import replace
 
 import torch
 from accelerate.state import AcceleratorState
 
 from accelerate import Accelerator
+from noisygrpo.errors import require
 
 
 def weights_sharded(state: AcceleratorState) -> bool:
@@ -28,6 +30,23 @@ def keep_output_dtype(state: AcceleratorState) -> None:
     policy = plugin.mixed_precision_policy
     if plugin.fsdp_version == 2 and policy is not None:
         plugin.mixed_precision_policy = replace(policy, output_dtype=None)
+
+
+def require_all_processes(accelerator: Accelerator) -> None:
+    """Refuse to be one of several processes that do not know of each other.
+
+    Without a GPU, Transformers starts no process group unless ``use_cpu`` is said: every process
+    would then be a run of its own, all writing into one folder.
+
+    Raises:
+        UserError: the launcher started more processes than work together.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    require(
+        started == accelerator.num_processes,
+        f"the launcher started {started} processes, of which {accelerator.num_processes} work "
+        "together; without a GPU say so: --training.use_cpu true",
+    )
 
 
 def most_anywhere(accelerator: Accelerator, count: int) -> int:

@@ -39,12 +39,12 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
-from noisygrpo.training.model import prepare_vision, refreeze
+from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.view_ratio import RatioByLevel
-from noisygrpo.training.sharding import keep_output_dtype
+from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
 from noisygrpo.training.views.show import show
@@ -56,6 +56,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     args: NoisyGRPOConfig
     _step: int
     _buffered_inputs: Any
+    _batch: Batch | None = None  # the one in the making; None outside of it
 
     def __init__(
         self,
@@ -63,6 +64,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         reward_funcs: Any = None,
         args: GRPOConfig | None = None,
         train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
         *more: Any,
         **kwargs: Any,
     ) -> None:
@@ -73,14 +76,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
         prompt and images. ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
-        dataset.check(train_dataset, config)
-        self._batch: Batch | None = None  # the one in the making; None outside of it
+        dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self._saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
-        super().__init__(model, reward_funcs, config, train_dataset, *more, **kwargs)
+        data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
+        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
-        dataset.refuse_sharded(self.accelerator.state, train_dataset)
+        parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
@@ -92,6 +95,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def create_accelerator_and_postprocess(self) -> None:
         """Make TRL's accelerator; log-probs of sharded models keep their precision."""
         super().create_accelerator_and_postprocess()
+        require_all_processes(self.accelerator)
         keep_output_dtype(self.accelerator.state)
 
     # ---- a batch of rollouts: plan, ..., advantage, record ----
@@ -103,7 +107,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
             output |= batch.token_types(output, prompt + completion, completion)
             if self.args.log_completions:
-                self._recorder.table(batch, images=self.log_multimodal)
+                self._recorder.table(batch, images=self.args.log_multimodal)
             if batch.training:
                 self._finish(batch, output)
         return output
@@ -149,9 +153,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
         if self._batch is None:
             return super()._generate(prompts)
-        self._batch.prompts = prompts
+        self._batch.take_prompts(prompts, made=self.environment_factories is not None)
         ids, completion_ids, mask, completions, *rest = super()._generate(prompts)
-        ids, completions = self._batch.take_completions(ids, completion_ids, completions)
+        ids, completions = self._batch.take_completions(ids, completion_ids, mask, completions)
         refuse_vision_tokens(self._batch.rollouts, self._banned)
         return (ids, completion_ids, mask, completions, *rest)
 
@@ -170,8 +174,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch = self._batch
         if batch is None or batch.shown is None:
             return super()._generate_single_turn(prompt_ids, images, multimodal_fields, *more, **kw)
-        # vLLM processes images itself, so it needs the view's; ``generate`` reads the fields.
-        images = batch.shown.images if self.use_vllm else images
+        # vLLM processes images itself: the views', until a tool answers, which is for clean views.
+        if self.use_vllm and prompt_ids is batch.shown.ids:
+            images = batch.shown.images
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
@@ -195,16 +200,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
             return self._selecting.ask(super()._calculate_rewards, *inputs)
 
     def _calculate_rewards(
-        self,
-        inputs: list[Any],
-        prompts: list[Any],
-        completions: list[Any],
-        completion_ids_list: Any,
+        self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
     ) -> Tensor:
         calculate, batch = super()._calculate_rewards, self._batch
-        if batch is not None and batch.attempts:
-            said = [attempt.reward for attempt in batch.attempts]
-            calculate = partial(self._selecting.repeat, said, calculate)
+        if batch is not None:
+            inputs = batch.reward_rows(inputs)
+            if batch.attempts:
+                calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)
             require_finite_rewards(rewards, self.reward_func_names)

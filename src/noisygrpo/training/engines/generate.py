@@ -44,13 +44,13 @@ class GenerateEngine:
         ids: Any,
         images: Any,
         fields: dict[str, Any],
-        group: int,
+        num_generations: int,
         *more: Any,
         **options: Any,
     ) -> Sampled:
         """Return a completion for each prompt; arguments as TRL's ``_generate_single_turn``."""
         if not self.shares:
-            return self._turn(ids, images, fields, group, *more, **options)
+            return self._turn(ids, images, fields, num_generations, *more, **options)
         counts = [len(row or ()) for row in images or [()] * len(ids)]
         with shared_prefill(self._model(), counts):
-            return self._turn(ids, images, fields, group, *more, **options)
+            return self._turn(ids, images, fields, num_generations, *more, **options)

@@ -84,7 +84,7 @@ class VLLMEngine:
         ids: Any,
         images: Any,
         fields: dict[str, Any],
-        group: int,
+        num_generations: int,
         *more: Any,
         **options: Any,
     ) -> Sampled:
@@ -94,7 +94,7 @@ class VLLMEngine:
             rollouts: of this process's batch.
             training: whether these are rollouts to train on; those of evaluation are clean.
             ids, images, fields: of the prompts to sample from.
-            group: G.
+            num_generations: G; 1 for turns after the first.
             more, options: of TRL's turn, without meaning here.
 
         Raises:
@@ -107,7 +107,7 @@ class VLLMEngine:
         prompts, images = self._translate(ids, images, fields)
         # Every process must send alike, so this asks for the plan and not for the views drawn.
         several = self._config.noisy and training
-        count, rows = 1 if several else group, row_names(rollouts, len(ids))
+        count, rows = 1 if several else num_generations, row_names(rollouts, len(ids))
         with self._lengths_checked(rows, fields, count):
             seen, completion_ids, log_probs, _ = self._engine.generate(
                 prompts=prompts,

@@ -273,6 +273,5 @@ class HintLadder:
     @staticmethod
     def _columns(climb: Climb, row: int, level: int) -> dict[str, Any]:
         """Return an own row as the selecting reward gets it at a level."""
-        hint = climb.hints[row][level]
-        columns = {"hint": hint.text, "hint_level": hint.level, "hint_ratio": hint.ratio}
-        return {**climb.rollouts[row].row, **columns}
+        rollout = climb.rollouts[row]
+        return rollout.reward_row(rollout.row, climb.hints[row][level])

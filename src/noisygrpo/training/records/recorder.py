@@ -25,6 +25,7 @@ class Recorder:
         clock: Clock,
         main: bool,
         ends: set[int],
+        turns: bool,
     ) -> None:
         """Take where it goes.
 
@@ -35,9 +36,10 @@ class Recorder:
             clock: counts the tokens of the step.
             main: whether this is the main process.
             ends: tokens that end a completion.
+            turns: whether completions may hold several turns, which are then written down.
         """
         self._config, self._logs, self._metrics = config, logs, metrics
-        self._clock, self._main, self._ends = clock, main, ends
+        self._clock, self._main, self._ends, self._turns = clock, main, ends, turns
         self._folder = Path(str(config.output_dir))
 
     def batch(self, batch: Batch, weighed: Weighed, step: int, part: int) -> None:
@@ -56,7 +58,7 @@ class Recorder:
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
-        lines = gather_object([record(rollout, self._ends) for rollout in batch.rollouts])
+        lines = gather_object([record(one, self._ends, self._turns) for one in batch.rollouts])
         self._clock.tokens += sum(line["completion_tokens"] for line in lines)
         if self._main:
             name = f"step-{step:06d}" + (f"-{part}" if part else "")

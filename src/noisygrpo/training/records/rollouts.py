@@ -37,7 +37,8 @@ def jsonable(value: Any) -> Any:
 def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Append one JSON line per record."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(jsonable(record), ensure_ascii=False) for record in records)
+    # What a tool answers is written as text where JSON has no form for it.
+    lines = (json.dumps(jsonable(record), ensure_ascii=False, default=str) for record in records)
     with path.open("a", encoding="utf-8") as file:
         file.writelines(line.translate(LINE_BREAKS) + "\n" for line in lines)
 
@@ -90,30 +91,36 @@ def write_rollouts(
         folder = output_dir / ROLLOUTS_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         frame = pd.DataFrame([jsonable(record) for record in records])
+        if "turns" in frame:  # messages of many forms have no common type
+            frame["turns"] = [json.dumps(turns, default=str) for turns in frame["turns"]]
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-def record(rollout: Rollout, end_tokens: set[int]) -> dict[str, Any]:
+def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[str, Any]:
     """Return a finished rollout as a line of the file.
 
-    ``end_tokens``: those that end a completion; without one it was cut off.
+    Args:
+        rollout: with its completion, rewards and advantage.
+        end_tokens: those that end a completion; without one it was cut off.
+        turns: write the messages of the completion as well, for there may be several.
     """
     ids = rollout.completion_ids
-    return {
+    line = {
         "step": rollout.step,
         "example_id": rollout.example_id,
         "rollout_index": rollout.index,
-        "prompt": rollout.row["prompt"],
+        "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         "noise_level": rollout.view.level,
         "hint_ratio": rollout.hint.ratio,
         "hint_level": rollout.hint.level,
         "hint": rollout.hint.text,
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": rollout.completion,
-        "completion_tokens": len(ids),
-        "truncated": ids[-1] not in end_tokens,
+        "completion_tokens": len(rollout.sampled_ids),
+        "truncated": len(ids) == 0 or ids[-1] not in end_tokens,
         "rewards": rollout.rewards,
         "reward": rollout.reward,
         "unscorable": rollout.unscorable,
         "advantage": rollout.advantage,
     }
+    return line | {"turns": rollout.turns} if turns else line

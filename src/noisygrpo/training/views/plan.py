@@ -37,9 +37,9 @@ def plan_batch(
 ) -> list[Rollout]:
     """Return the rollout that each row of a process's share of the batch is.
 
-    A rollout holds a copy of its row with the columns for reward functions. A data set decodes a
-    row's images anew for every repetition; here the repetitions share the first one's objects, so
-    that all that follows does its work once per group.
+    A rollout holds a copy of its row. A data set decodes a row's images anew for every repetition;
+    here the repetitions share the first one's objects, so that all that follows does its work once
+    per group.
 
     Args:
         config: the run's settings.
@@ -50,22 +50,19 @@ def plan_batch(
         scale: factor on every level, from the decay schedule.
         clean: every rollout sees the clean image (evaluation).
     """
-    rollouts = []
+    rollouts: list[Rollout] = []
     shared: dict[str, Any] = {}
-    views: list[View] = []
+    derived, views = "", [CLEAN]
     for place, row in enumerate(rows, start=first):
         index = place % group
-        if index == 0 or not views:  # a group begins, or this process's part of one
+        if index == 0 or not rollouts:  # a group begins, or this process's part of one
             shared = {key: row[key] for key in IMAGE_COLUMNS if key in row}
             known = row.get("example_id")
-            shared["example_id"] = row_id(row) if known is None else known
-            blind = clean or not row_images(row)
-            example_id = str(shared["example_id"])
-            views = [CLEAN] * group if blind else _views(config, group, step, example_id, scale)
-        own = {**row, **shared}
-        rollout = Rollout(own, index, views[index], config.seed, step, config.noise_kind)
-        own.update(rollout.columns())
-        rollouts.append(rollout)
+            derived = row_id(row) if known is None else ""
+            blind, name = clean or not row_images(row), derived or str(known)
+            views = [CLEAN] * group if blind else _views(config, group, step, name, scale)
+        seen = config.seed, step, config.noise_kind
+        rollouts.append(Rollout({**row, **shared}, index, views[index], *seen, derived))
     return rollouts
 
 
