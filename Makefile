@@ -1,5 +1,5 @@
 # Every target runs through .venv, which `make setup` builds from python3 (>= 3.11) and a package registry.
-#   make setup   make demo   make test   make check   make format   make bench   make docs
+#   make setup   make demo   make test   make check   make format   make bench   make docs   make fields
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 mutants models-table memory-table check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 mutants models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -76,6 +76,10 @@ mutants: .venv-mutants/.stamp
 # The table of docs/models.md, from the results of the families' tests.
 models-table: setup
 	$(BIN)/python tests/families/table.py
+
+# What the libraries say about a recipe's fields, for messages that need none of them.
+fields: setup
+	$(BIN)/python tests/fields.py
 
 # The other table of docs/models.md: what fits which card, by the formulas of `check --plan`.
 memory-table: setup

@@ -19,7 +19,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
-    {"errors", "terminal"},
+    {"errors", "terminal", "fields"},
+    {"yaml_text"},
     {"schema", "methods", "rewards", "playground"},
     {"data", "models"},
     {"training", "evaluation"},

@@ -14,59 +14,24 @@ import dataclasses
 import difflib
 import enum
 import numbers
-import re
 import types
 import typing
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import require
+from noisygrpo.yaml_text import read_yaml
 
 
 class Raw(str):
     """Text from the command line whose type is that of the field it is meant for."""
 
 
-class Loader(yaml.SafeLoader):
-    """YAML's safe loader, except that ``1e-6`` is a number and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuse duplicate keys: of two values for one field nobody can know which one counts."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            require(
-                isinstance(key, str), f"line {line}: the key {key!r} is not text; put it in quotes"
-            )
-            require(key not in seen, f"line {line}: the key {key!r} stands twice in one section")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 wants a dot in the mantissa and a signed exponent: "1e-6" would be text without this.
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
-
-
-def read_yaml(text: str, name: str) -> Any:
-    """Parse YAML; ``name`` (a file or an option) is what an error message calls it.
-
-    Raises:
-        UserError: for text that is not YAML, and for a key given twice, with the line.
-    """
-    try:
-        return yaml.load(text, Loader)
-    except UserError as error:
-        raise UserError(f"{name}, {error}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
+def shown(value: Any, most: int = 80) -> str:
+    """``repr`` for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def nearest(word: str, allowed: Collection[str]) -> str:
@@ -97,7 +62,7 @@ def checked(mapping: Any, hints: Mapping[str, Any], section: str) -> dict[str, A
     """
     require(
         mapping is None or isinstance(mapping, Mapping),
-        f"{section or 'the recipe'}: {mapping!r} is not a mapping of names to values",
+        f"{section or 'the recipe'}: {shown(mapping)} is not a mapping of names to values",
     )
     prefix = f"{section}." if section else ""
     result = {}
@@ -117,7 +82,9 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
         parsed = read_yaml(str(value), f"--{field}")
         value = parsed if fits(parsed, hint) else str(value)
     value = plain(value, field)
-    require(fits(value, hint), f"{field}: {value!r} is not {describe(hint)}")
+    close = nearest(value, _named(hint)) if isinstance(value, str) else ""
+    close = close if "did you mean" in close else ""
+    require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}{close}")
     if type(value) is int and float in _options(hint) and int not in _options(hint):
         return float(value)
     return value
@@ -138,6 +105,12 @@ def _options(hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return tuple(option for part in typing.get_args(hint) for option in _options(part))
     return (hint,)
+
+
+def _named(hint: Any) -> list[str]:
+    """The names that a type allows, if it lists some."""
+    literal = [one for one in _options(hint) if typing.get_origin(one) is typing.Literal]
+    return [name for one in literal for name in typing.get_args(one) if isinstance(name, str)]
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -178,6 +151,9 @@ def _fits_container(value: Any, hint: Any, origin: type) -> bool:
     return True
 
 
+MOST_NAMES = 16
+"""Of those that a message lists."""
+
 _NAMES = {
     bool: "true or false",
     str: "text",
@@ -195,7 +171,9 @@ def describe(hint: Any) -> str:
 def _describe_one(hint: Any) -> str:
     origin = typing.get_origin(hint) or hint
     if origin is typing.Literal:
-        return "one of " + ", ".join(repr(option) for option in typing.get_args(hint))
+        names = [repr(option) for option in typing.get_args(hint)]
+        more = ", …" if len(names) > MOST_NAMES else ""
+        return "one of " + ", ".join(names[:MOST_NAMES]) + more
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in origin)
     if hint in _NAMES:

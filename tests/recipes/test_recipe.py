@@ -12,7 +12,10 @@ from noisygrpo.runs.prepare import make_config
 
 def test_a_recipe_names_the_quantisation(recipe_file):
     override = ("model.quantization", "4bit")
-    assert load_recipe(recipe_file(), [override]).model.quantization == "4bit"
+    recipe = load_recipe(recipe_file(), [override, ("model.lora.r", "8")])
+    assert recipe.model.quantization == "4bit"
+    with pytest.raises(UserError, match=r"model\.quantization: '4bit' .* it needs model\.lora"):
+        load_recipe(recipe_file(), [override])
     with pytest.raises(UserError, match=r"model\.quantization: '3bit' is not one of"):
         load_recipe(recipe_file(), [("model.quantization", "3bit")])
 
@@ -31,7 +34,9 @@ def test_shipped_recipes_are_valid(name, tmp_path):
 def test_the_baseline_differs_in_the_method_alone():
     noisy, plain = asdict(load_recipe("playground")), asdict(load_recipe("playground-grpo"))
     changed = {key for key in noisy if noisy[key] != plain[key]}
-    assert changed == {"name", "method"}
+    assert changed == {"name", "method", "training"}
+    levels = noisy["training"].pop("noise_levels")
+    assert levels and noisy["training"] == plain["training"]
 
 
 def test_the_published_settings_are_those_of_the_script(tmp_path):
@@ -120,7 +125,10 @@ def test_overrides_take_the_type_of_their_field(tmp_path):
         "generation_kwargs": {"top_k": 5},
     }
     assert recipe.data.columns == {"answer": "solution"}
-    assert (recipe.model.path, recipe.model.lora) == ("other/model", {"r": 8})
+    assert (recipe.model.path, recipe.model.lora) == (
+        "other/model",
+        {"target_modules": "all-linear", "r": 8},
+    )
     assert recipe.data.limit is None and recipe.evaluation is None
 
 

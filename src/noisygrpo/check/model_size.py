@@ -9,9 +9,12 @@ import torch
 from torch import nn
 from transformers import AutoModelForImageTextToText
 
+from noisygrpo.errors import UserError
 from noisygrpo.models.loading import load_config
 from noisygrpo.models.vision import freeze_vision_tower
 from noisygrpo.runs.prepare import Prepared
+from noisygrpo.runs.trained import require_targets
+from noisygrpo.terminal import one_line
 
 NF4_BITS = 4.127
 """Bits of a weight in nf4 with double quantisation (arXiv 2305.14314, section 3)."""
@@ -57,7 +60,12 @@ def meta_model(prepared: Prepared, dtype: torch.dtype | None) -> Any:
         if prepared.lora is not None:
             from peft import get_peft_model
 
-            model = get_peft_model(model, prepared.lora)
+            require_targets(model, spec.lora)
+
+            try:
+                model = get_peft_model(model, prepared.lora)
+            except (ValueError, TypeError, NotImplementedError) as error:
+                raise UserError(f"model.lora: {one_line(str(error))}") from error
     return model
 
 

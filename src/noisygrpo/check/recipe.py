@@ -3,7 +3,8 @@
 In order, each part needing more than the one before: the recipe and config; the rows, their
 targets as the judge parses them, and what each reward gives a right and a wrong answer
 (``rewards``); batch arithmetic; image and prompt tokens; hints (``hints``); a memory estimate
-(``memory``); one group of rollouts, each on its view (``rollout``).
+(``memory``); one step of training on a small model of the same architecture (``rehearsal``); one
+group of rollouts of the real one, each on its view (``rollout``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from noisygrpo.check.hints import hint_lines
 from noisygrpo.check.memory import device_load, memory_lines, memory_share
 from noisygrpo.check.model_size import meta_model, model_size
 from noisygrpo.check.page import heading
+from noisygrpo.check.rehearsal import rehearse
 from noisygrpo.check.rewards import Row, report_rewards
 from noisygrpo.check.rollout import report_rollout
 from noisygrpo.errors import require
@@ -27,9 +29,11 @@ from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.train import check_parts
+from noisygrpo.runs.trained import require_trained
 
 
-def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
+def check(recipe: Recipe, *, rows: int = 20, step: bool = True, rollout: bool = True) -> int:
     """Print the report; returns 0, or 1 where a right answer does not earn more than a wrong one.
 
     Raises:
@@ -37,6 +41,7 @@ def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
     """
     require(rows > 0, f"--rows: {rows} is not positive")
     prepared = prepare(recipe, f"runs/{recipe.name}")
+    check_parts(prepared)
     config, rewards = prepared.config, prepared.rewards
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     heading("recipe", *describe(prepared))
@@ -46,6 +51,8 @@ def check(recipe: Recipe, *, rows: int = 20, rollout: bool = True) -> int:
     if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))
     report_memory(prepared, longest)
+    if step:
+        rehearse(prepared, processor)
     if rollout:
         report_rollout(recipe, config, processor, rewards, examples[0])
     heading("result", *(trouble or ["nothing wrong was found"]))
@@ -77,6 +84,7 @@ def report_memory(prepared: Prepared, prompt_tokens: int) -> None:
     """Print the estimate for one device, from the model's shapes alone."""
     spec, config = prepared.recipe.model, prepared.config
     model = meta_model(prepared, weights_dtype(spec, train=True))
+    require_trained(model, spec.lora)
     size = model_size(model, model.config.get_text_config(), quantization=spec.quantization)
     load = device_load(
         config,

@@ -6,6 +6,9 @@ With ``--plan`` only arithmetic: does it fit on so many GPUs, and how long will 
 from __future__ import annotations
 
 import argparse
+from functools import partial
+
+from noisygrpo.errors import require
 
 SUMMARY = "Check a recipe: targets, rewards, batch arithmetic, image tokens, memory, one rollout."
 TAKES_RECIPE = True
@@ -21,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-rollout", action="store_true", help="do not load the weights and run one rollout"
+    )
+    parser.add_argument(
+        "--no-step",
+        action="store_true",
+        help="do not build the trainer and train a step, on a small model of the same kind",
     )
 
     plan = parser.add_argument_group("plan, instead of the other checks")
@@ -40,10 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from noisygrpo.recipes.recipe import load_recipe
+    from noisygrpo.recipes.settings import check_settings
+
+    require(args.rows > 0, f"--rows: {args.rows} is not positive")
+    # What is planned here may run elsewhere, where the packages are.
+    recipe = load_recipe(args.recipe, args.overrides, partial(check_settings, here=not args.plan))
+
+    # Only now what takes seconds: a mistake above is told at once.
     from noisygrpo.runs.console import quiet_libraries
 
     quiet_libraries()
-    recipe = load_recipe(args.recipe, args.overrides)
     if args.plan:
         from noisygrpo.check.plan import Request, check_plan
 
@@ -51,4 +65,4 @@ def run(args: argparse.Namespace) -> int:
         return check_plan(recipe, wanted, rows=args.rows)
     from noisygrpo.check.recipe import check
 
-    return check(recipe, rows=args.rows, rollout=not args.no_rollout)
+    return check(recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from noisygrpo.errors import require
 from noisygrpo.terminal import say
 
 SUMMARY = "Train as a recipe says, and measure before and after."
@@ -29,17 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from accelerate import PartialState
     from noisygrpo.recipes.recipe import load_recipe
+    from noisygrpo.recipes.settings import check_settings
+
+    overrides = list(args.overrides)
+    if args.no_evaluation:
+        overrides.append(("evaluation", "null"))
+    require(not (args.overwrite and args.resume), "--overwrite and --resume exclude each other")
+    recipe = load_recipe(args.recipe, overrides, check_settings)
+
+    # Only now what takes seconds: a mistake above is told at once.
+    from accelerate import PartialState
     from noisygrpo.runs.console import quiet_libraries
     from noisygrpo.runs.train import train
     from noisygrpo.training.finite import NonFiniteError
 
     quiet_libraries()
-    overrides = list(args.overrides)
-    if args.no_evaluation:
-        overrides.append(("evaluation", "null"))
-    recipe = load_recipe(args.recipe, overrides)
     try:
         train(recipe, args.output_dir, overwrite=args.overwrite, resume=args.resume)
     except NonFiniteError as error:  # not a bug, and nothing that a traceback explains

@@ -21,14 +21,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.data.sources import DataSpec
 from noisygrpo.errors import UserError, require
+from noisygrpo.fields import hints
 from noisygrpo.models.spec import PLAYGROUND
-from noisygrpo.recipes.recipe import SHORT, EvaluationSpec, Recipe, read_text, recipe_from
-from noisygrpo.schema import read_yaml
+from noisygrpo.recipes.layers import SHORT, read_text
+from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, recipe_from
+from noisygrpo.yaml_text import read_yaml
 
 TAKEN: dict[str, tuple[str, ...]] = {
-    "data": tuple(field.name for field in fields(DataSpec)),
+    "data": tuple(hints("data")),
     "evaluation": tuple(field.name for field in fields(EvaluationSpec)),
     "training": ("min_pixels", "max_pixels"),
     "model": ("dtype",),

@@ -60,11 +60,42 @@ def load_rewards(
     return functions, [float(_entry(i, spec).get("weight", 1.0)) for i, spec in enumerate(specs)]
 
 
+def check_rewards(specs: Sequence[Mapping[str, Any] | str]) -> None:
+    """Check what takes no time: names, weights and arguments; no file is run, no model looked for.
+
+    Raises:
+        UserError: as ``load_rewards`` does.
+    """
+    require(len(specs) > 0, "rewards: the list is empty; name at least one reward")
+    for index, spec in enumerate(specs):
+        entry = _entry(index, spec)
+        name = entry["name"]
+        function = REWARDS.get(name) if isinstance(name, str) else None
+        if function is not None:
+            arguments = {key: value for key, value in entry.items() if key not in RESERVED}
+            _check_arguments(f"rewards[{index}] ({name})", function, arguments)
+        else:
+            _require_file(index, name)
+
+
+def _require_file(index: int, name: Any) -> None:
+    require(
+        isinstance(name, str) and ".py:" in name,
+        f"rewards[{index}].name: {name!r}; allowed: {sorted(REWARDS)} or 'path.py:name'",
+    )
+    path = name.rpartition(":")[0]
+    require(Path(path).expanduser().is_file(), f"rewards: file {path!r} of {name!r} not found")
+
+
 def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
     entry = {"name": spec} if isinstance(spec, str) else dict(spec)
     require("name" in entry, f"rewards[{index}]: no 'name'; it has {sorted(entry)}")
     weight = entry.get("weight", 1.0)
-    if not isinstance(weight, (int, float)) or isinstance(weight, bool) or math.isnan(weight):
+    if (
+        not isinstance(weight, (int, float))
+        or isinstance(weight, bool)
+        or not math.isfinite(weight)
+    ):
         raise UserError(f"rewards[{index}].weight: {weight!r} is no number")
     on_error = entry.get("on_error", "raise")
     require(
@@ -76,12 +107,9 @@ def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
 
 def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
     name = entry["name"]
-    function = REWARDS.get(name)
+    function = REWARDS.get(name) if isinstance(name, str) else None
     if function is None:
-        require(
-            isinstance(name, str) and ".py:" in name,
-            f"rewards[{index}].name: {name!r}; allowed: {sorted(REWARDS)} or 'path.py:name'",
-        )
+        _require_file(index, name)
         function = load_user_function(name)
     arguments = {key: value for key, value in entry.items() if key not in RESERVED}
     _check_arguments(f"rewards[{index}] ({name})", function, arguments)

@@ -31,13 +31,20 @@ def describe(prepared: Prepared) -> list[str]:
     lines += [("views", views_line(config)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]
     lines.append(("rewards", rewards))
+    if recipe.model.lora is not None:
+        said = ", ".join(f"{name} {value}" for name, value in recipe.model.lora.items())
+        lines.append(("adapter", said))
     if config.hinted:
         lines.append(("hints", f"{config.hint_levels} levels, {config.hint_selection}"))
     lines += [
         ("batch" if number == 0 else "", line) for number, line in enumerate(prepared.batch.lines())
     ]
-    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in prepared.splits.items())
-    lines += [("measured", f"{sizes} rows" if sizes else "no"), ("output", str(config.output_dir))]
+    sizes = ", ".join(f"{name} {len(rows)} rows" for name, rows in prepared.splits.items())
+    spec = recipe.evaluation
+    if spec is not None and spec.every is not None:
+        sizes += f"; every {spec.every} steps at most {spec.every_rows} of each"
+        sizes += f", best checkpoint by {spec.best}" if spec.best else ""
+    lines += [("measured", sizes or "no"), ("output", str(config.output_dir))]
     return [f"{name:8} {value}" for name, value in lines]
 
 

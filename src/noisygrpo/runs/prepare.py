@@ -12,18 +12,15 @@ from noisygrpo.data.checks import require_images
 from noisygrpo.data.fit import fit_processor
 from noisygrpo.data.sources import Loaded, load
 from noisygrpo.data.splits import load_measured, overlap_lines
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import UserError
 from noisygrpo.models.loading import load_any_processor, lora_config
 from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.recipes.settings import DEFAULTS, in_section, refuse_elsewhere
 from noisygrpo.rewards import RewardFunction, load_rewards
-from noisygrpo.schema import nearest
 from noisygrpo.training.batches import BatchPlan, plan_batches
-from noisygrpo.training.config import METHODS, NoisyGRPOConfig
+from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import check_dataset
-
-DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
-"""Training fields that a recipe need not name: everything is written to the run's own folder."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +92,8 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     Raises:
         UserError: a setting that cannot work.
     """
-    require(
-        recipe.method in METHODS,
-        f"method: {recipe.method!r} is not known{nearest(recipe.method, METHODS)}",
-    )
     given = recipe.training
-    require(
-        "reward_weights" not in given,
-        "training.reward_weights: give each reward its weight under rewards",
-    )
+    refuse_elsewhere(given)
     values = {**DEFAULTS, **given, "method": recipe.method, "output_dir": output_dir}
     values.setdefault("dataloader_pin_memory", torch.cuda.is_available())
     if "bf16" not in given and "fp16" not in given:
@@ -111,7 +101,7 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     try:
         return NoisyGRPOConfig(**values)
     except UserError as error:
-        raise UserError(f"training.{str(error).removeprefix('training: ')}") from error
+        raise UserError(in_section(str(error))) from error
 
 
 def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:

@@ -1,5 +1,8 @@
 """One run from beginning to end: check, load, evaluate, train, save, evaluate again, report.
 
+The folder is touched when everything is loaded, and left as if nothing had been started where a run
+ends before its first step.
+
 What a run's folder holds:
 
 ===========================  ===================================================================
@@ -9,7 +12,9 @@ What a run's folder holds:
 ``metrics.jsonl``            one line per logged step
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
-``evaluation/before|after``  every evaluated sample and its verdict, by split
+``best/``                    the best one by ``evaluation.best``
+``evaluation/before|after``  every evaluated sample and its verdict, by split; while training in
+                             ``evaluation/step-000020``
 ``summary.json``             ``{split: {before: {accuracy, stderr, n}, after: {…}, …}}``
 ``learning_curve.png``       reward and accuracy of the rollouts over the steps
 ===========================  ===================================================================
@@ -19,36 +24,41 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.samples import read_samples, write_atomic, write_json
+from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_model
-from noisygrpo.models.processor_facts import FACTS_FILE, compare_facts, write_facts
-from noisygrpo.models.saving import readable_everywhere
-from noisygrpo.models.sealed import seal
+from noisygrpo.models.loading import adapter_base, load_model, quantization_config
+from noisygrpo.models.processor_facts import compare_facts, write_facts
 from noisygrpo.models.versions import require_vllm, untested_line
-from noisygrpo.recipes.recipe import Recipe, dump_recipe
+from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.plots import learning_curve
-from noisygrpo.report.table import before_after_table
+from noisygrpo.report.table import before_after_table, percent
 from noisygrpo.runs.console import describe
-from noisygrpo.runs.environment import environment
+from noisygrpo.runs.folder import (
+    CONTENTS,
+    RECIPE_FILE,
+    claim_folder,
+    open_folder,
+    undone_without_a_step,
+)
 from noisygrpo.runs.prepare import Prepared, prepare
-from noisygrpo.terminal import say
-from noisygrpo.training.finite import require_finite_weights
+from noisygrpo.runs.saving import save_checkpoint
+from noisygrpo.runs.trained import require_targets, require_trained
+from noisygrpo.runs.watch import Watch, best_so_far
+from noisygrpo.terminal import one_line, say
+from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
-RECIPE_FILE = "recipe.yaml"
-ENVIRONMENT_FILE = "environment.json"
 Results = dict[str, dict[str, Any]]
 
 
@@ -82,62 +92,58 @@ def train(
         if (line := untested_line()) is not None:
             say(line, error=True)
         say("\n".join(describe(prepared)))
-        open_folder(folder, recipe, fresh=not resume)
-    trainer = make_trainer(prepared)
-    if main:
-        compare_facts(folder, trainer.processing_class)
-        write_facts(folder, trainer.processing_class)
-    before = evaluate(prepared, trainer, "before")
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with undone_without_a_step(folder, main and not resume) as start:
+        with setting_up(begun := Begun()):
+            start.trainer = trainer = make_trainer(prepared)
+        trainer.add_callback(begun)
+        if main:
+            open_folder(folder, recipe, fresh=not resume)
+            compare_facts(folder, trainer.processing_class)
+            write_facts(folder, trainer.processing_class)
+        start.opened = main
+        before = evaluate(prepared, trainer, "before")
+        with setting_up(begun):
+            trainer.train(resume_from_checkpoint=checkpoint)
     save_checkpoint(trainer, folder / "checkpoint")
     after = evaluate(prepared, trainer, "after")
     trainer.accelerator.wait_for_everyone()
     return finish(folder, before, after) if main else {}
 
 
-def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """See that the folder may be used.
+class Begun(TrainerCallback):
+    """Knows whether the first step has begun."""
 
-    Raises:
-        UserError: it holds a run and nothing was said about that, or something that is no run, or
-            nothing to resume from.
-    """
-    require(not (overwrite and resume), "--overwrite and --resume exclude each other")
-    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
-    holds = folder.is_dir() and any(folder.iterdir())
-    ours = (folder / RECIPE_FILE).is_file()
-    if resume:
-        found = get_last_checkpoint(str(folder)) if holds else None
-        require(found is not None, f"--resume: {folder} holds no checkpoint-* to continue from")
-        return
-    require(
-        not holds or (overwrite and ours),
-        f"--output-dir: {folder} is not empty; "
-        + (
-            "it holds an earlier run: choose another folder, or give --overwrite or --resume"
-            if ours
-            else f"it holds no {RECIPE_FILE}, so no run, and is left alone: choose another folder"
-        ),
-    )
+    def __init__(self) -> None:
+        """Nothing has."""
+        self.yes = False
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """From here on an error is of the work, not of the settings."""
+        self.yes = True
 
 
-def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
-    """Remove what an earlier run left, and write what this run is.
-
-    Only what a run writes is removed. On a resume that is the evaluation after training, which
-    belongs to other weights by the end of the run.
-    """
-    stale = [folder / "evaluation" / "after"]
-    if fresh:
-        stale = [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*"))
-    for path in stale:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
-    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
+@contextmanager
+def setting_up(begun: Begun) -> Iterator[None]:
+    """What the libraries refuse before the first step is a setting: said in one line."""
+    try:
+        yield
+    except (UserError, NonFiniteError):
+        raise
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        ImportError,
+        AttributeError,
+        NotImplementedError,
+        OSError,
+    ) as error:
+        if begun.yes:
+            raise
+        said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
+        raise UserError(f"training does not start with these settings: {said}") from error
 
 
 def check_parts(prepared: Prepared) -> None:
@@ -149,6 +155,8 @@ def check_parts(prepared: Prepared) -> None:
     if prepared.config.use_vllm:
         require_vllm()
     spec = prepared.recipe.model
+    if spec.quantization is not None:
+        quantization_config(spec)  # is its package there?
     require(
         prepared.config.beta == 0 or spec.lora is not None or adapter_base(spec) is None,
         f"training.beta: {prepared.config.beta} needs a reference, and that of {spec.path} would "
@@ -160,14 +168,21 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
     spec, config = prepared.recipe.model, prepared.config
     config.reward_weights = list(prepared.weights)
-    return NoisyGRPOTrainer(
-        load_model(spec, train=True),
+    model = load_model(spec, train=True)
+    require_targets(model, spec.lora)
+    trainer = NoisyGRPOTrainer(
+        model,
         prepared.rewards,
         config,
         prepared.train,
         processing_class=prepared.processor,
         peft_config=prepared.lora,
     )
+    require_trained(trainer.model, spec.lora)
+    measured = prepared.recipe.evaluation
+    if measured is not None and measured.every is not None:
+        trainer.add_callback(Watch(trainer, measured, prepared.splits, spec.path))
+    return trainer
 
 
 def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
@@ -203,28 +218,13 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
     return folders
 
 
-def save_checkpoint(trainer: NoisyGRPOTrainer, folder: Path) -> None:
-    """Write model and processor under another name, and seal them; see ``models.sealed``.
-
-    Raises:
-        NonFiniteError: the weights are not numbers any more; nothing is written.
-    """
-    require_finite_weights(trainer.model, trainer.state)
-    temporary = folder.with_name(folder.name + ".tmp")
-    main = trainer.accelerator.is_main_process
-    if main and temporary.exists():
-        shutil.rmtree(temporary)
-    trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(temporary))
-    trainer.accelerator.wait_for_everyone()
-    if main:
-        readable_everywhere(temporary, trainer.processing_class)
-        seal(temporary, folder)
-
-
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
     """Write ``summary.json`` and the learning curve; print the table and where everything is."""
     summary = {name: compare(before[name], after[name]) for name in after}
+    best = best_so_far(folder)
+    if best is not None and best["split"] in summary:
+        summary[best["split"]]["best"] = {k: v for k, v in best.items() if k != "split"}
+        say(f"best of {best['split']} while training: {percent(best)} at step {best['step']}")
     if summary:
         write_json(folder / "summary.json", summary)
         say(f"\naccuracy in percent ± standard error\n{before_after_table(summary)}")
@@ -239,20 +239,6 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
     say(f"\nlook again with: {again}")
     return summary
-
-
-CONTENTS = {
-    "checkpoint": "the trained model and its processor",
-    "metrics.jsonl": "one line per step",
-    "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
-    "rollouts": "every rollout, one parquet file per step",
-    "learning_curve.png": "reward and accuracy over the steps",
-    "evaluation": "every evaluated sample and its verdict, before and after",
-    "summary.json": "the table above",
-    RECIPE_FILE: "the recipe with all overrides; it trains as it is",
-    ENVIRONMENT_FILE: "versions, devices, arguments",
-    FACTS_FILE: "which processor made tokens and pixels",
-}
 
 
 def compare(before: Path, after: Path) -> dict[str, Any]:

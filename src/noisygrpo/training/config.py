@@ -15,39 +15,12 @@ from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.schema import hints_of
-from noisygrpo.training.config_checks import (
-    COMPARED,
-    check_batch,
-    check_types,
-    choose_precision,
-    validate,
-)
+from noisygrpo.training.config_checks import check, check_together, check_types
+from noisygrpo.training.precision import choose_precision
+from noisygrpo.training.ranges import RANGES, check_ranges
+from noisygrpo.training.settings import METHODS, complete, is_hinted, is_noisy
 
-METHODS: dict[str, dict[str, Any]] = {
-    "grpo": {},
-    "dr_grpo": {"advantage": "dr_grpo", "loss_type": "dr_grpo"},
-    "rloo": {"advantage": "rloo"},
-    # Released code of arXiv 2510.21122: a fixed grid of four levels; paper: view_plan "uniform".
-    "noisygrpo": {
-        "view_plan": "grid",
-        "noise_levels": [0.0, 0.3, 0.6, 0.9],
-        "advantage": "bayesian",
-    },
-    # arXiv 2504.13055, 7B on Geometry3K: half the group sees one noisy picture that fades out.
-    "noisyrollout": {"view_plan": "split", "noise_levels": [0.5], "noise_decay": "sigmoid"},
-    # Released code of arXiv 2503.23905; paper: 3 levels.
-    "hint_grpo": {"hint_levels": 2},
-}
-"""Method name to the values of the fields that the user left ``None``."""
-
-_DEFAULTS: dict[str, Any] = {
-    "view_plan": "clean",
-    "noise_decay": "none",
-    "hint_levels": 1,
-    "advantage": "grpo",
-    "loss_type": "dapo",
-}
-"""What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
+__all__ = ["METHODS", "OWN_FIELDS", "NoisyGRPOConfig"]
 
 
 @dataclass
@@ -173,28 +146,24 @@ class NoisyGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
-        check_types(vars(self), {name: _HINTS[name] for name in [*OWN_FIELDS, *COMPARED]})
+        check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
+        given = {
+            field.name: value
+            for field in fields(self)
+            if (value := vars(self)[field.name]) is not None and value != field.default
+        }
         self._take_method()
-        check_batch(self)
+        check(given, vars(self))
         choose_precision(self)
         try:
             super().__post_init__()
         except UserError:
             raise
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OSError, ImportError, NotImplementedError) as error:
             raise UserError(f"training: {error}") from error
-        validate(self)
 
     def _take_method(self) -> None:
-        require(
-            self.method in METHODS, f"method: {self.method!r} is not one of {', '.join(METHODS)}"
-        )
-        values = {**_DEFAULTS, **METHODS[self.method]}
-        if self.view_plan not in (None, values["view_plan"]):
-            values.pop("noise_levels", None)  # levels of one plan mean nothing to another
-        for name, value in values.items():
-            if vars(self)[name] is None:
-                self.__dict__[name] = list(value) if isinstance(value, list) else value
+        self.__dict__ |= complete(vars(self))
         if self.vllm_importance_sampling_correction is None:
             self.vllm_importance_sampling_correction = not self.noisy
 
@@ -222,18 +191,19 @@ class NoisyGRPOConfig(GRPOConfig):
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
         config.__dict__ |= defaults | vars(args)
         config._take_method()
-        validate(config)
+        check_ranges(vars(config))
+        check_together(vars(config))
         return config
 
     @property
     def noisy(self) -> bool:
         """Whether any rollout may see something else than the clean image."""
-        return self.view_plan != "clean" and (self.noise_levels is None or any(self.noise_levels))
+        return is_noisy(vars(self))
 
     @property
     def hinted(self) -> bool:
         """Whether prompts are tried at more levels than the one without a hint."""
-        return (self.hint_levels or 1) > 1
+        return is_hinted(vars(self))
 
 
 OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {

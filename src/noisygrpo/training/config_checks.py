@@ -1,78 +1,49 @@
-"""What a run's settings must satisfy, checked before a model is loaded.
+"""What a run's settings must satisfy together, checked before a model or TRL is loaded.
 
-Every wrong setting raises ``UserError`` with the field, its value and what is allowed. What needs
-the data is checked in ``dataset``.
+`check` looks, in this order, at every field alone (``ranges``), at fields that would do nothing
+(``idle``), and at what cannot work together. Every check is a pure function of plain values and
+raises ``UserError`` with the field, its value and what is allowed. What needs the data is checked
+in ``training.dataset``.
 """
 
-import logging
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-from transformers.utils import is_torch_bf16_gpu_available, is_torch_xla_available
-
+from noisygrpo import fields
 from noisygrpo.errors import UserError, require
-from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
-from noisygrpo.methods.hints import SELECTIONS, STYLES
-from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
-from noisygrpo.schema import describe, fits
-from noisygrpo.training.outcomes import MISSING
+from noisygrpo.schema import describe, fits, nearest, shown
+from noisygrpo.training.idle import refuse_idle
+from noisygrpo.training.ranges import check_ranges
+from noisygrpo.training.settings import is_noisy
 
-if TYPE_CHECKING:
-    from noisygrpo.training.config import NoisyGRPOConfig
-
-logger = logging.getLogger(__name__)
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "noise_kind": tuple(NOISE_KINDS),
-    "hint_selection": tuple(SELECTIONS),
-    "hint_style": STYLES,
-    "hint_place": ("answer", "question"),
-    "advantage": tuple(ADVANTAGES),
-    "constant_groups": CONSTANT_GROUPS,
-    "reward_missing": MISSING,
-    "rollouts_format": ("jsonl", "parquet", "none"),
-    "shared_prefix_kernel": ("sdpa", "flex"),
-    # TRL's own, which it would only miss in the first step.
-    "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
-    "importance_sampling_level": ("token", "sequence"),
-    "scale_rewards": ("group", "batch", "none"),
-    "multi_objective_aggregation": ("sum_then_normalize", "normalize_then_sum"),
-}
-"""Fields that hold one of a few names."""
-
-LEAST: dict[str, float] = {
-    "beta": 0.0,
-    "hint_levels": 1,
-    "bayes_r": 0.0,
-    "num_iterations": 1,
-    "max_completion_length": 1,
-    "max_pixels": 1,
-    "min_pixels": 1,
-}
-"""Fields with a smallest value; ``None`` is fine where the field allows it."""
-
-POSITIVE = ("temperature", "bayes_alpha")
-"""Fields that must be above 0."""
-
-GRPO_ONLY = {"scale_rewards": "group", "multi_objective_aggregation": "sum_then_normalize"}
-"""Fields that only TRL's advantage reads, and their defaults."""
-
-COMPARED = (
-    *LEAST,
-    "temperature",
-    "num_generations",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "steps_per_generation",
-)
-"""TRL's fields and ours whose values are compared and multiplied here."""
+Values = Mapping[str, Any]
 
 
-def check_types(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+def check(given: Values, values: Values) -> None:
+    """Check everything that needs no model and no data.
+
+    Args:
+        given: what the user set, by name.
+        values: of all fields as the user set them, with what method and defaults give, before TRL
+            has derived some from others.
+
+    Raises:
+        UserError: naming the field, its value and what is allowed.
+    """
+    values = {**fields.defaults("training"), **values}  # an older library has fewer fields
+    check_ranges(values)
+    refuse_idle(given, values)
+    _check_exclusive(values)
+    check_batch(values)
+    check_together(values)
+
+
+def check_types(values: Values, hints: Mapping[str, Any]) -> None:
     """Check values that come from Python; a recipe's are checked as they are read.
 
     Args:
@@ -84,44 +55,47 @@ def check_types(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
     """
     for name, hint in hints.items():
         value = values[name]
-        require(fits(value, hint), f"{name}: {value!r} is not {describe(hint)}")
+        require(fits(value, hint), f"{name}: {shown(value)} is not {describe(hint)}")
 
 
-def choose_precision(config: "NoisyGRPOConfig") -> None:
-    """Train in 32 bits where TRL's default, bfloat16, is not to be had; refuse what is asked for.
-
-    Raises:
-        UserError: ``bf16`` or ``fp16`` is on, and this machine has it not.
-    """
-    if is_torch_xla_available():
-        return
-    gpu = torch.accelerator.is_available() and not config.use_cpu
-    require(not config.fp16 or gpu, "fp16: true needs a GPU; leave it out")
-    if config.use_cpu or is_torch_bf16_gpu_available():
-        return
-    if config.bf16 is None and not config.fp16:
-        config.bf16 = False
-        logger.warning("bf16: no GPU here has it, so this trains in 32 bits (bf16: false)")
-    for name in ("bf16", "bf16_full_eval"):
+def check_together(values: Values) -> None:
+    """Check what fields mean for each other; also for values that TRL has completed."""
+    _check_views(values)
+    _check_advantage(values)
+    _check_engine(values)
+    _check_generation(values)
+    for low, high in (
+        ("min_pixels", "max_pixels"),
+        ("entropy_coef_min", "entropy_coef_max"),
+        ("vllm_importance_sampling_clip_min", "vllm_importance_sampling_clip_max"),
+    ):
+        both = values[low] is not None and values[high] is not None
         require(
-            not vars(config)[name],
-            f"{name}: true needs a GPU with bfloat16, and there is none here; set it to false, or "
-            "use_cpu to true to train in bfloat16 on the CPU",
+            not both or values[low] <= values[high],
+            f"{low}: {values[low]} is above {high} {values[high]}",
         )
 
 
-def check_batch(config: "NoisyGRPOConfig") -> None:
+def _check_exclusive(values: Values) -> None:
+    for one, other in (("bf16", "fp16"), ("generation_batch_size", "steps_per_generation")):
+        require(
+            not (values[one] and values[other]),
+            f"{one}: {values[one]} and {other}: {values[other]} cannot both be given",
+        )
+
+
+def check_batch(values: Values) -> None:
     """Say in our words what TRL says in terms of a derived field: groups must fill the batch."""
-    group = config.num_generations
+    group = values["num_generations"]
     require(
         group is not None and group >= 2,
         f"num_generations: {group!r}; a group needs at least 2 rollouts",
     )
-    if config.generation_batch_size is not None:
+    if values["generation_batch_size"] is not None:
         return  # TRL's own message names this field
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    per_device = config.per_device_train_batch_size
-    steps = config.steps_per_generation or config.gradient_accumulation_steps
+    per_device = values["per_device_train_batch_size"]
+    steps = values["steps_per_generation"] or values["gradient_accumulation_steps"]
     rollouts = per_device * processes * steps
     require(
         rollouts % group == 0,
@@ -131,87 +105,73 @@ def check_batch(config: "NoisyGRPOConfig") -> None:
     )
 
 
-def validate(config: "NoisyGRPOConfig") -> None:
-    """Check everything that needs no model and no data.
-
-    Raises:
-        UserError: naming the field, its value and what is allowed.
-    """
-    values = vars(config)
-    for name, allowed in CHOICES.items():
-        listed = ", ".join(allowed)
-        require(values[name] in allowed, f"{name}: {values[name]!r} is not one of {listed}")
-    for name, least in LEAST.items():
-        enough = values[name] is None or values[name] >= least
-        require(enough, f"{name}: {values[name]!r} must be at least {least}")
-    for name in POSITIVE:
-        require(values[name] > 0, f"{name}: {values[name]!r} must be above 0")
-    _check_views(config)
-    if config.advantage == "bayesian":
-        _check_prior(config)
-    if config.advantage != "grpo":
-        for name, default in GRPO_ONLY.items():
-            require(
-                values[name] == default,
-                f"{name}: {values[name]!r} has no effect on advantage {config.advantage!r}; leave "
-                f"it at {default!r}",
-            )
-    _check_together(config)
-
-
-def _check_views(config: "NoisyGRPOConfig") -> None:
-    plan, group = str(config.view_plan), config.num_generations
-    decay = config.noise_decay_coefficient, config.noise_decay_mid_step
-    fields = f"view_plan {plan}, noise_levels, clean_rollouts"
+def _check_views(values: Values) -> None:
     try:
-        check_view_plan(plan, group, config.noise_levels, config.clean_rollouts)
-        fields = "noise_decay, its coefficient and mid_step"
-        check_schedule(str(config.noise_decay), 1, *decay)
+        check_view_plan(
+            values["view_plan"] or "",
+            values["num_generations"],
+            values["noise_levels"],
+            values["clean_rollouts"],
+        )
     except ValueError as error:
-        raise UserError(f"{fields}: {error}") from error
+        raise UserError(
+            f"view_plan {values['view_plan']}, noise_levels, clean_rollouts: {error}"
+        ) from error
+    try:
+        check_schedule(
+            str(values["noise_decay"]),
+            1,
+            values["noise_decay_coefficient"],
+            values["noise_decay_mid_step"],
+        )
+    except ValueError as error:
+        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
 
 
-def _check_prior(config: "NoisyGRPOConfig") -> None:
-    """See that the rollouts of a group are not equally noisy."""
-    group, levels = config.num_generations, set(config.noise_levels or (0.0, 1.0))
-    settings = (
+def _check_advantage(values: Values) -> None:
+    if values["advantage"] != "bayesian":
+        return
+    plan, levels, clean = (values[name] for name in ("view_plan", "noise_levels", "clean_rollouts"))
+    reason = (
         "advantage: bayesian takes its prior from different noise levels, but view_plan "
-        f"{config.view_plan!r} with noise_levels {config.noise_levels}"
+        f"{plan!r} with noise_levels {levels} "
     )
-    require(config.noisy, f"{settings} shows every rollout the clean image")
-    first = group // 2 if config.view_plan == "split" else 1
-    clean = first if config.clean_rollouts is None else config.clean_rollouts
-    one = len(levels) == 1
-    alike = one if config.view_plan == "grid" else clean == group or (clean == 0 and one)
+    require(is_noisy(values), f"{reason}shows every rollout the clean image")
     require(
-        not alike,
-        f"{settings} and clean_rollouts {config.clean_rollouts} gives all {group} rollouts of a "
+        not _one_level(values),
+        f"{reason}and clean_rollouts {clean} gives all {values['num_generations']} rollouts of a "
         "group one",
     )
 
 
-def _check_together(config: "NoisyGRPOConfig") -> None:
-    """Refuse settings that one cannot have together."""
-    template, mask = config.hint_template, config.off_policy_mask_threshold
+def _one_level(values: Values) -> bool:
+    """Tell whether all rollouts of a group are equally noisy."""
+    group, levels = values["num_generations"], set(values["noise_levels"] or (0.0, 1.0))
+    if values["view_plan"] == "grid":
+        return len(levels) == 1
+    first = group // 2 if values["view_plan"] == "split" else 1
+    clean = first if values["clean_rollouts"] is None else values["clean_rollouts"]
+    return clean == group or (clean == 0 and len(levels) == 1)
+
+
+def _check_generation(values: Values) -> None:
+    """Arguments of generation that it does not know, which it would ignore."""
+    given = values["generation_kwargs"]
+    if not isinstance(given, Mapping) or values["use_vllm"] or not fields.as_tested():
+        return
+    known = fields.generation()
+    for name in given:
+        require(name in known, f"generation_kwargs: {name!r} is not known{nearest(name, known)}")
+
+
+def _check_engine(values: Values) -> None:
+    threshold = values["off_policy_mask_threshold"]
     require(
-        template.count("{hint}") == 1,
-        f"hint_template: {template!r} must contain {{hint}} once",
+        not (values["use_vllm"] and is_noisy(values) and threshold is not None),
+        f"off_policy_mask_threshold: {threshold} compares the log-probs of view and clean image "
+        "and would mask noisy rollouts; leave it out",
     )
     require(
-        config.shared_prefix or config.shared_prefix_kernel == "sdpa",
-        f"shared_prefix_kernel: {config.shared_prefix_kernel!r} has no effect without "
-        "shared_prefix: true",
-    )
-    require(
-        not (config.shared_prefill and config.use_vllm),
-        "shared_prefill: true has no effect with use_vllm: true; vLLM shares prefixes by itself",
-    )
-    require(
-        not (config.use_vllm and config.noisy and mask is not None),
-        f"off_policy_mask_threshold: {mask} compares the log-probs of view and clean image and "
-        "would mask noisy rollouts; leave it out",
-    )
-    require(
-        not (config.log_view_ratio and config.noise_kind == "rotation"),
+        not (values["log_view_ratio"] and values["noise_kind"] == "rotation"),
         "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
     )

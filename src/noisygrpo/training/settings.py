@@ -1,0 +1,106 @@
+"""A run's settings as plain values: what a method stands for, and what follows from a choice.
+
+Nothing here imports TRL or torch, so that a recipe is checked before they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from noisygrpo.errors import require
+from noisygrpo.schema import nearest
+
+METHODS: dict[str, dict[str, Any]] = {
+    "grpo": {},
+    "dr_grpo": {"advantage": "dr_grpo", "loss_type": "dr_grpo"},
+    "rloo": {"advantage": "rloo"},
+    # Released code of arXiv 2510.21122: a fixed grid of four levels; paper: view_plan "uniform".
+    "noisygrpo": {
+        "view_plan": "grid",
+        "noise_levels": [0.0, 0.3, 0.6, 0.9],
+        "advantage": "bayesian",
+    },
+    # arXiv 2504.13055, 7B on Geometry3K: half the group sees one noisy picture that fades out.
+    "noisyrollout": {"view_plan": "split", "noise_levels": [0.5], "noise_decay": "sigmoid"},
+    # Released code of arXiv 2503.23905; paper: 3 levels.
+    "hint_grpo": {"hint_levels": 2},
+}
+"""Method name to the values of the fields that the user left ``None``."""
+
+DEFAULTS: dict[str, Any] = {
+    "view_plan": "clean",
+    "noise_decay": "none",
+    "hint_levels": 1,
+    "advantage": "grpo",
+    "loss_type": "dapo",
+}
+"""What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
+
+OF_A_METHOD = (
+    "view_plan",
+    "noise_kind",
+    "noise_levels",
+    "clean_rollouts",
+    "noise_decay",
+    "noise_decay_coefficient",
+    "noise_decay_mid_step",
+    "hint_levels",
+    "hint_selection",
+    "hint_reward",
+    "hint_style",
+    "hint_place",
+    "hint_template",
+    "hint_markers",
+    "hint_stop_early",
+    "advantage",
+    "bayes_alpha",
+    "bayes_r",
+    "constant_groups",
+    "correct_reward",
+    "correct_at",
+)
+"""Fields that say what a method is: another method, named later, takes none of them over."""
+
+
+def taken_back(method: str) -> set[str]:
+    """Fields that a method, named over another one, does not take over from what lies below."""
+    return {*OF_A_METHOD, *METHODS.get(method, {})}
+
+
+def complete(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with what the method, then the defaults, give to fields that are None.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    method = values["method"]
+    require(
+        isinstance(method, str) and method in METHODS,
+        f"method: {method!r} is not one of {', '.join(METHODS)}{nearest_method(method)}",
+    )
+    given = {**DEFAULTS, **METHODS[method]}
+    if values.get("view_plan") not in (None, given["view_plan"]):
+        given.pop("noise_levels", None)  # levels of one plan mean nothing to another
+    result = dict(values)
+    for name, value in given.items():
+        if result.get(name) is None:
+            result[name] = list(value) if isinstance(value, list) else value
+    return result
+
+
+def nearest_method(method: Any) -> str:
+    """``; did you mean …?`` where a method has a similar name."""
+    said = nearest(str(method), METHODS)
+    return said if "did you mean" in said else ""
+
+
+def is_noisy(values: Mapping[str, Any]) -> bool:
+    """Whether any rollout may see something else than the clean image."""
+    levels = values["noise_levels"]
+    return values["view_plan"] != "clean" and (levels is None or any(levels))
+
+
+def is_hinted(values: Mapping[str, Any]) -> bool:
+    """Whether prompts are tried at more levels than the one without a hint."""
+    return (values["hint_levels"] or 1) > 1
