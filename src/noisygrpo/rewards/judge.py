@@ -22,8 +22,9 @@ from typing import NamedTuple
 from noisygrpo.errors import require
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
+from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
-from noisygrpo.rewards.numeric import equal, parse_number
+from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
 from noisygrpo.rewards.spelling import normalize, plain, squeezed, words

@@ -13,7 +13,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from noisygrpo.rewards.numeric import Number, equal, parse_number
+from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.spelling import plain
 from noisygrpo.rewards.units import NONE
 
