@@ -46,8 +46,8 @@ _OTHER = re.compile(
     rf"|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
 )
 _LAST = re.compile(
-    rf"(?:[(\[]\s*([{LETTERS}])\s*[)\]]"
-    rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]))(?P<rest>[^A-K]{{0,80}})$"
+    rf"(?:[(\[]\s*([{LETTERS}{LETTERS.lower()}])\s*[)\]]"
+    rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]|'[a-z]))(?P<rest>(?:(?![(\[]\s*[a-k]\s*[)\]])[^A-K]){{0,80}})$"
 )
 _CONCLUDES = re.compile(r"[.!?\n]\s*|,\s*(?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _BEFORE = word_set(
@@ -149,9 +149,8 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         and re.match(r"[a-z]", rest)
         and first.group()[1:].isspace()
     ):
-        if first.group("bare") == "A" and _says_option(rest, options, "A"):
-            return "A"
-        if not (_VERB.match(rest) and _AFFIRMED.match(rest)):
+        own = first.group("bare") == "A" and _says_option(rest, options, "A")
+        if not own and not (_VERB.match(rest) and _AFFIRMED.match(rest)):
             return _concluded(text, options)  # the article, the pronoun
     if not _says_option(rest, options, letter):
         denied = _VERB.match(rest) is not None and _AFFIRMED.match(rest) is None
@@ -209,7 +208,7 @@ def _concluded(text: str, options: Mapping[str, str]) -> str | None:
     last = _LAST.search(clause)
     if last is None or len(clause) > 200:
         return None
-    letter = last.group(1) or last.group(2)
+    letter = (last.group(1) or last.group(2)).upper()
     before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)]*\"'")
     if rest and not (
         _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest == "remains"

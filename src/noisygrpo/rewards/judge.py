@@ -27,7 +27,7 @@ from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
-from noisygrpo.rewards.spelling import normalize, plain, squeezed, words
+from noisygrpo.rewards.spelling import normalize, plain, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement
 from noisygrpo.rewards.values import read_value, same_value
 
@@ -160,7 +160,7 @@ def same_text(first: str, second: str) -> bool:
 
 def is_text(text: str) -> bool:
     """Whether case and hyphens mean nothing: running text, neither formula, number nor symbol."""
-    text = plain(text)
+    text = without_stops(plain(text))
     if re.search(r"[\\^_=]", text) or (re.match(r"\W*\d", text) and parse_number(text)):
         return False
     return _WORDY.search(text) is not None
@@ -209,6 +209,8 @@ def _judge_values(
     agree = same(answer, target, tolerance)
     if agree is not None:
         return Verdict(agree, "compared by value")
+    if _counts_none(answer, target, question):
+        return Verdict(True, "none of what is asked for")
     if parse_number(target) is not None:
         return _judge_sentence(answer, target, tolerance)
     if not FORMULA.search(target) or re.search(
@@ -216,6 +218,18 @@ def _judge_values(
     ):
         return None
     return _judge_formula(answer, target)
+
+
+_NONE_OF = re.compile(r"no\s+([a-z]+(?:\s[a-z]+){0,3})", re.IGNORECASE)
+
+
+def _counts_none(answer: str, target: str, question: str) -> bool:
+    """Whether "no apples" answers 0 to the question how many apples there are."""
+    said, wanted = _NONE_OF.fullmatch(answer.strip(" .")), parse_number(target)
+    if said is None or wanted is None or wanted.value != 0:
+        return False
+    things, asked = words(said.group(1)), words(question)
+    return "how many" in question.lower() and set(things) <= set(asked)
 
 
 def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | Formulas:

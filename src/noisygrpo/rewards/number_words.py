@@ -147,6 +147,18 @@ def _integer(text: str, start: int) -> tuple[Fraction, int] | None:
 
 
 def _chinese(text: str) -> tuple[Fraction, int] | None:
+    """A whole number, or a fraction: 三分之一, 百分之五十."""
+    whole = _chinese_integer(text)
+    if whole is None or not text.startswith("分之", whole[1]):
+        return whole
+    start = whole[1] + 2
+    top = _chinese_integer(text[start:])
+    if top is None or whole[0] == 0:
+        return None
+    return top[0] / whole[0], start + top[1]
+
+
+def _chinese_integer(text: str) -> tuple[Fraction, int] | None:
     match = CHINESE.match(text)
     if match is None:
         return None

@@ -33,6 +33,7 @@ _LITERAL = re.compile(
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
       | (?P<whole2>\d+)\s*(?:and\s+)?\\frac\s*(?:\{{\s*(?P<top2>\d+)\s*\}}|(?P<top3>\d))\s*
         (?:\{{\s*(?P<bottom2>\d+)\s*\}}|(?P<bottom3>\d))
+      | (?P<part>\d+)\s+out\s+of\s+(?P<all>\d+)
       | (?P<decimal>{_DECIMAL})
         (?:(?:\s*(?:\*|x|\\times|\\cdot)\s*10\s*\^\s*|[eE](?=[+-]?\d))\{{?\s*(?P<exponent>[+-]?\s?\d+)\s*\}}?)?
     )""",
@@ -52,7 +53,7 @@ _NAME = re.compile(
 )
 _ABOUT = re.compile(
     r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
-    r"|大约|约|大概|一共|共)\s*",
+    r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$))\s*",
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
@@ -152,6 +153,11 @@ def literal(text: str) -> tuple[Number, str] | None:
     if match is None or _GOES_ON.match(text, match.end()):
         return None
     groups = match.groupdict()
+    if groups["part"] is not None:
+        if int(groups["all"]) == 0:
+            return None
+        share = Fraction(int(groups["part"]), int(groups["all"]))
+        return Number(share, closed=True), text[match.end() :]
     if groups["decimal"] is None:
         bottom = int(groups["bottom"] or groups["bottom2"] or groups["bottom3"])
         top = int(groups["top"] or groups["top2"] or groups["top3"])

@@ -60,8 +60,8 @@ _DOUBT = re.compile(
     r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
     r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion"
     r"|comment)\b"
-    r"|\b(?:yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?:yes|true|no|false|right"
-    r"|wrong|correct|not)\b",
+    r"|\b(yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?!\1\b)(?:yes|true|no|false"
+    r"|right|wrong|correct|not)\b",
     re.IGNORECASE,
 )
 _NO_NOUN = re.compile(
@@ -80,6 +80,19 @@ _SHORT_YES = re.compile(
     r"|(?:it|they|he|she|this|that|there|we)\s+(?:is|are|was|were|does|do|did|has|have|can"
     r"|will))\W*",
     re.IGNORECASE,
+)
+_OF_A_CLAIM = re.compile(
+    rf"\b(?:{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\s+(?:that|to)\b(?P<claim>.*)", re.DOTALL
+)
+"""A sign about a claim: "it is false that there is no cat"."""
+_TURNING = re.compile(
+    rf"\b(?:not|never|none|without|neither|\w+n't|{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\b"
+)
+_SEES_NONE = re.compile(
+    r"(?:i|we|you|one)\s+(?:can\s+)?(?:see|find|notice|count|spot)\s+(?P<no>no)\b(?P<rest>.*)"
+    r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))\s+(?:shows|contains|has|includes)"
+    r"\s+no\b(?P<rest2>.*)",
+    re.DOTALL,
 )
 _THERE = re.compile(
     r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)",
@@ -127,6 +140,9 @@ def read_sign(text: str, question: str = "") -> bool | None:
     low = re.sub(r"\b(?:no|without(?:\s+an?y?)?)\s+doubt\b[\s,]*", "", low)
     if _DOUBT.search(low) or "?" in low:
         return None
+    about = None if opening else _OF_A_CLAIM.search(low)
+    if about and _TURNING.search(about.group("claim")):
+        return None
     signs = _signs(low, opening is not None)
     if signs is None:
         return None
@@ -173,12 +189,15 @@ def _clause(before: str, end: int) -> str:
 
 def _existence(low: str, question: str) -> bool | None:
     """ "There is no cat" answers no to the question whether there is one."""
+    asked = set(words(question))
     match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
+    match = match or (_SEES_NONE.match(low) if asked else None)
     if match is None:
         return None
-    asked = set(words(question))
+    named = match.groupdict()
     rest = re.split(
-        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can)\b", match.group("rest")
+        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can)\b",
+        named["rest"] or named.get("rest2") or "",
     )[0]
     said = {word for word in words(rest) if len(word) > 2}
     return False if not asked or said & asked else None
