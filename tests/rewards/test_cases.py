@@ -10,7 +10,7 @@ NEEDS_KNOWLEDGE = {"words25", "words27"}
 known; "Paris, Lyon" and "Kansas City" for Kansas have the same form and are wrong."""
 
 
-@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl"])
+@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl", "fresh.jsonl"])
 def test_every_label(name: str) -> None:
     rows = read(HERE / name)
     judged = rewards_of(rows)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from noisygrpo.rewards.options import LETTERS, by_text, options_of, split_options
 from noisygrpo.rewards.polarity import polarity_pair, read_polarity
-from noisygrpo.rewards.spelling import normalize, plain, word_set
+from noisygrpo.rewards.spelling import normalize, plain, word_set, words
 from noisygrpo.rewards.statement import announced, refuses
 
 __all__ = [
@@ -156,6 +156,8 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         denied = _VERB.match(rest) is not None and _AFFIRMED.match(rest) is None
         if denied or _DENIED.match(rest):
             return None
+    elif _denies(rest, options, letter):
+        return None
     if _ALSO.search(rest) or _contradicts(rest, letter, options):
         return None
     bare = first.group("bare") or first.group("small")
@@ -165,6 +167,13 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
 def _says_option(rest: str, options: Mapping[str, str], letter: str) -> bool:
     own = normalize(options.get(letter, ""))
     return bool(own) and normalize(rest).startswith(own)
+
+
+def _denies(rest: str, options: Mapping[str, str], letter: str) -> bool:
+    """Whether a sentence takes back the option that it begins with: "a cat is not shown"."""
+    own = len(words(options.get(letter, "")))
+    behind = re.split(r"[.\n]", " ".join(rest.split(" ")[own:]))[0]
+    return _VERB.match(behind) is not None and re.search(r"\bnot\b|n't\b", behind) is not None
 
 
 def _may_follow(first: re.Match[str], rest: str, letter: str, options: Mapping[str, str]) -> bool:

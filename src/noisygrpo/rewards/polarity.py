@@ -196,7 +196,7 @@ def _existence(low: str, question: str) -> bool | None:
         return None
     named = match.groupdict()
     rest = re.split(
-        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can)\b",
+        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can|that|to|who|which)\b",
         named["rest"] or named.get("rest2") or "",
     )[0]
     said = {word for word in words(rest) if len(word) > 2}
