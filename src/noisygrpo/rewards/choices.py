@@ -49,11 +49,14 @@ _LAST = re.compile(
     rf"(?:[(\[]\s*([{LETTERS}{LETTERS.lower()}])\s*[)\]]"
     rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]|'[a-z]))(?P<rest>(?:(?![(\[]\s*[a-k]\s*[)\]])[^A-K]){{0,80}})$"
 )
+_ENDINGS = ("remains", "it is", "then")
+"""What may follow a chosen letter at the end of a sentence."""
 _CONCLUDES = re.compile(r"[.!?\n]\s*|,\s*(?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _BEFORE = word_set(
     "i i'd i'll would will go with for on pick choose select guess think believe say it it's is"
     " must be so therefore thus hence my the answer option choice letter final correct right best"
     " definitely probably surely clearly only that this me to should have we conclude conclusion in"
+    " one value result"
 )
 """Words that may stand before a letter that is chosen at the end of a sentence."""
 _EXPLAINS = re.compile(
@@ -211,16 +214,16 @@ def _starts_with_other(line: str, letter: str) -> bool:
 
 def _concluded(text: str, options: Mapping[str, str]) -> str | None:
     """The letter at the end of the last sentence: "I would go with C", "So (B)", "5 cm (B)"."""
-    text = text.rstrip(" .!\n")
+    text = _NOT_OTHER.sub("", text).rstrip(" .!\n")
     starts = [match.end() for match in _CONCLUDES.finditer(text)]
     clause = text[starts[-1] :] if starts else text
     last = _LAST.search(clause)
     if last is None or len(clause) > 200:
         return None
     letter = (last.group(1) or last.group(2)).upper()
-    before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)]*\"'")
+    before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)>]*\"'")
     if rest and not (
-        _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest == "remains"
+        _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest in _ENDINGS
     ):
         return None
     if all(word.lower() in _BEFORE for word in re.findall(r"[\w']+", before)):

@@ -29,7 +29,7 @@ _HEADING = re.compile(
 _CONCLUSION = re.compile(
     r"(?:[,;]\s*(?:and\s+)?(?:so|therefore|thus|hence)\s"
     r"|\b(?:gives|yields|leads\s+to|results\s+in|we\s+(?:get|have|obtain|find))\s"
-    r"|(?:\\Rightarrow|\\implies|⇒)\s?)\s*(?:that\s)?(?=(?:[^.,;\n]|[.,]\d)*$)",
+    r"|(?:\\Rightarrow|\\implies|⇒)\s?)\s*(?:that\s)?(?=(?:[^.,;\n]|[.,]\d)*\.?$)",
     re.IGNORECASE,
 )
 """What the last clause follows from stands before it: "2x = 10, so x = 5"."""
