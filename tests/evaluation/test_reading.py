@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 
 from noisygrpo.evaluation.reading import (
+    conclusion,
     edit_distance,
     final_part,
-    last_sentence,
     nearest,
     read_letter,
     read_number,
@@ -41,7 +41,7 @@ def test_only_the_final_part_counts():
         ("答案：B", "B"),
         ("<Thought process>: <<A circle>> <Answer>: <<B>>", "B"),
         ("<Thought process>: <<A circle>> <Answer>: <<B) blue>>", "B"),
-        ("<Thought process>: <<A or B>> <Answer>: <<The right one is B>>", "B"),
+        ("<Thought process>: <<A or B>> <Answer>: <<The right choice: B>>", "B"),
         ("it is blue, so (B) it is", "B"),
         ("it is blue, so (B)", "B"),
         ("blue", "B"),
@@ -50,6 +50,10 @@ def test_only_the_final_part_counts():
         ("<think>The answer is A.</think> The answer is (B).", "B"),
         ("The value is (B), not (C)", "B"),
         ("B. The answer is what the sky has", "B"),
+        ("16/4 is 4.\n\nTherefore, the value of BF is **(B).**\n\nI hope this helps!", "B"),
+        ("A\nB\nC\nD", None),
+        ("It is A. Or B.", None),
+        ("So it is (A). Or (B).", None),
         ("Because of the colour", None),
         ("A circle", None),
         ("E", None),
@@ -106,6 +110,11 @@ def test_yes_or_no(text, answer):
         ("3 + 5 = 8", 8),
         ("First 3 + 5 = 8.\nSo the area is 8 m^2.", 8),
         ("The answer is 12 cm. Done", 12),
+        ("Therefore, it is 2 m + 2 m = **4 m**.\n\nIs there anything else I can help you with?", 4),
+        ("Therefore, the field at r = 2 is 0.5 N/C.", Fraction(1, 2)),
+        ("So it is 5. Or maybe 8.", None),
+        ("So 2 + 2 = 5.", None),
+        ("5\n6\n7\n8", None),
         ("<think>3</think>\\boxed{4}", 4),
         ("<think>3", None),
         ("3 + 5 = 9", None),
@@ -123,10 +132,14 @@ def test_read_number(text, value):
     assert (None if number is None else number.value) == value
 
 
-def test_the_last_sentence():
-    assert last_sentence("It is 5.5 m. So we go. The end is 3.5") == "The end is 3.5"
-    assert last_sentence("one\ntwo\n") == "two"
-    assert last_sentence("") == ""
+def test_the_conclusion_of_a_derivation():
+    assert conclusion("It is 5.5 m. So we go. The end is 3.5") == "So we go."
+    assert conclusion("3.5 m and 2 m are given. Then we go. The end is 3.5") == "The end is 3.5"
+    assert conclusion("It is 5.\nIt is 6.\nIt is 7.") == ""
+    assert conclusion("red\nblue\n") == "blue"
+    assert conclusion("Therefore, 8.\n\nI hope this helps!") == "Therefore, 8."
+    assert conclusion("So it is 5. Or maybe 8.") == "So it is 5. Or maybe 8."
+    assert conclusion("") == ""
 
 
 def test_nearest_choice_by_edit_distance():

@@ -9,18 +9,23 @@ official script decides otherwise, its rule stands in the benchmark's file.
 import re
 from collections.abc import Sequence
 
-from noisygrpo.rewards.agreement import same
 from noisygrpo.rewards.choices import LETTERS, chosen_letter, read_polarity
+from noisygrpo.rewards.expression import agree, evaluate
 from noisygrpo.rewards.extract import behind_thinking, extract_answer, last_boxed, last_tag
 from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.polarity import POLARITIES
 from noisygrpo.rewards.prose import only_number
 from noisygrpo.rewards.spelling import plain
-from noisygrpo.rewards.statement import claim
+from noisygrpo.rewards.statement import claim, complement, refuses, takes_back
 
 _TEMPLATE = re.compile(r"<answer>\s*:", re.IGNORECASE)
 """We-Math's template names the answer so; it is no tag."""
 
+_CONCLUDES = re.compile(r"\W*(?:therefore|thus|hence|so|in\s+conclusion)\b", re.IGNORECASE)
+_COURTESY = re.compile(
+    r"\b(?:hope\s+(?:this|that|it)|let\s+me\s+know|help\s+you\s+with|questions?|requests?)\b",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[^\s.][.!?])\s+(?=[A-Z(\\$])|\n+")
 
 
@@ -51,8 +56,12 @@ def read_letter(completion: str, options: Sequence[str]) -> str | None:
     if said is None:
         return None
     letter = chosen_letter(said, named)
-    if letter is None and last_boxed(final_part(text)) is None:  # it announced something else
-        letter = chosen_letter(final_part(text), named)
+    if letter is not None or last_boxed(final_part(text)) is not None:
+        return letter
+    letter = chosen_letter(final_part(text), named)  # it announced something else
+    end = conclusion(said)
+    if letter is None and _CONCLUDES.match(end):
+        letter = chosen_letter(complement(end) or end, named)
     return letter
 
 
@@ -72,28 +81,46 @@ def yes_or_no(completion: str, question: str = "") -> str | None:
 
 def read_number(completion: str) -> Number | None:
     """The number that a completion answers with: all of its answer, the only number of a sentence,
-    or of the last sentence of a derivation.
+    or what the conclusion of a derivation says.
     """
     said = extract_answer(completion)
     if said is None:
         return None
-    for text in (said, last_sentence(said)):
-        text = claim(plain(text))
-        number = parse_number(text) or only_number(text) or _last_side(text)
-        if number is not None:
-            return number
-    return None
+    number = _number_in(said)
+    return number if number is not None else _number_in(conclusion(said))
+
+
+def _number_in(text: str) -> Number | None:
+    text = claim(plain(text))
+    return parse_number(text) or only_number(text) or _last_side(text)
 
 
 def _last_side(text: str) -> Number | None:
-    """The number at the end of an equation that holds: ``3 + 5 = 8``."""
-    _, equals, last = text.rpartition("=")
-    return parse_number(last) if equals and same(text, last) is True else None
+    """The number behind the last "is" or "=" of a sentence, if its equation holds: 3 + 5 = 8."""
+    clauses = re.split(r"\b(?:is|are|was|were)\b(?:\s+about\b)?", text)
+    sides = clauses[-1].split("=")
+    last = None if refuses(text) or len(clauses) + len(sides) < 3 else parse_number(sides[-1])
+    if last is None:
+        return None
+    values = [value for side in sides[:-1] if (value := evaluate(side)) is not None]
+    return last if all(agree(value, last.value) for value in values) else None
 
 
-def last_sentence(text: str) -> str:
-    """The last sentence, or line, of a text."""
-    return _SENTENCE.split(text.strip())[-1]
+def conclusion(text: str) -> str:
+    """The sentence that concludes a derivation: the last one with "therefore", "so" and the like,
+    else the last one, if no other gives another number ("5", "6" and "7" in three lines conclude
+    nothing); "" without one.
+
+    Courtesies behind it ("I hope this helps!") are no sentence; what takes it back stays with it.
+    """
+    sentences = [part for part in _SENTENCE.split(plain(text)) if not _COURTESY.search(part)]
+    concluding = [index for index, part in enumerate(sentences) if _CONCLUDES.match(part)]
+    if concluding:
+        at = concluding[-1]
+        behind = " ".join(sentences[at + 1 : at + 2])
+        return f"{sentences[at]} {behind}" if takes_back(behind) else sentences[at]
+    values = {number.value for part in sentences if (number := _number_in(part)) is not None}
+    return sentences[-1] if sentences and len(values) < 2 else ""
 
 
 def nearest(text: str, choices: Sequence[str]) -> str:

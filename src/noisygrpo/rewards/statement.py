@@ -13,7 +13,7 @@ from noisygrpo.rewards.spelling import plain
 _BE = r"(?:(?:is|are|was|be|(?:would|should|must|has\s+to)\s+be|becomes|equals)(?![\w'])|:|=)"
 _ANNOUNCED = re.compile(
     rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the"
-    rf"|this)\s+\w+(?:\s+\w+)?)?"
+    rf"|this|your|that)\s+\w+(?:\s+\w+)?)?"
     rf"\s*{_BE}(?:\s*(?:therefore|thus|then|indeed|clearly|simply|just|certainly|definitely"
     rf"|surely|obviously)\b)?\s*:?\s*",
     re.IGNORECASE,

@@ -9,8 +9,8 @@ from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import (
+    conclusion,
     edit_distance,
-    last_sentence,
     nearest,
     options_by_letter,
     read_letter,
@@ -128,7 +128,7 @@ def _choice(completion: str, choices: Sequence[str]) -> str | None:
     if letter is not None or said is None:
         return letter
     texts = {key: text for key, text in options_by_letter(choices).items() if _WORD.search(text)}
-    for text in (said, last_sentence(said)):
+    for text in (said, conclusion(said)):
         text = claim(plain(text))
         mentioned = None if refuses(text) else only_mentioned(text, texts)
         if mentioned is not None:
