@@ -64,6 +64,17 @@ _EXPLAINS = re.compile(
     r"|matches|seems|looks|due)\b|\n|[.!]\s|因为",
     re.IGNORECASE,
 )
+_REASONS = re.compile(r"(?:because|since)\b")
+_NAMED = re.compile(r"\b(?:option|choice|letter)\s+$", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:The|This|That|These|It|There|In|Because|Since)\s")
+"""What begins a sentence behind a letter without a mark; no name does ("C Major")."""
+_REMAINING = re.compile(
+    r"\b[Tt]he\s+(?:others\b|(?:other|remaining)\s+(?:option|choice|answer|letter)s\b)"
+    r"[^.\n]*\b(?:not|wrong|incorrect)\b[^.\n]*"
+)
+_CLAIMED = re.compile(
+    rf"\b(?:is|be|are)\s+(?:option\s+)?[(\[]?([{LETTERS}])[)\]]?(?=\s*[.,;]|\s*$)"
+)
 _ALTERNATIVE = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|either)\b[^.\n]{0,20}?(?<![\w'])[(\[]?(?:[B-K]|A(?=[)\].,]"
     r"|\s*$))(?![\w'])",
@@ -153,6 +164,7 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         and first.group()[1:].isspace()
     ):
         own = first.group("bare") == "A" and _says_option(rest, options, "A")
+        own = own or _REASONS.match(rest) is not None or (lead and _NAMED.search(lead.group()))
         if not own and not (_VERB.match(rest) and _AFFIRMED.match(rest)):
             return _concluded(text, options)  # the article, the pronoun
     if not _says_option(rest, options, letter):
@@ -186,16 +198,22 @@ def _may_follow(first: re.Match[str], rest: str, letter: str, options: Mapping[s
     if first.group("small"):
         return re.search(r"[.):]", first.group()) is not None
     marked = re.search(r"[.):,;!\n\]>*}]", first.group()) is not None
-    return marked or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest) is not None
+    return (
+        marked
+        or _SENTENCE.match(rest) is not None
+        or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest) is not None
+    )
 
 
 def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
     """Whether another letter, or another option's text, stands beside the first letter."""
     stop = _EXPLAINS.search(rest)
     head = rest[: stop.start()] if stop and not _says_option(rest, options, letter) else rest[:200]
-    for match in _OTHER.finditer(head):
+    for match in _OTHER.finditer(_REMAINING.sub("", head)):
         if next(group for group in match.groups() if group) != letter:
             return True
+    if any(other != letter for other in _CLAIMED.findall(rest)):
+        return True
     lines = [line for line in rest.split("\n")[1:] if line.strip()]
     if any(_starts_with_other(line, letter) for line in [rest.lstrip().split("\n")[0], *lines]):
         return True

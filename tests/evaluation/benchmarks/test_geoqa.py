@@ -28,8 +28,8 @@ def test_geoqa_finds_images_below_the_root(tmp_path):
 # The forms in which GeoQA gives its golden answers, roots among them as Unicode with braces.
 GOLD = [
     "8√{3}", "12√3", "√{2}", "2√{13}cm", "4√{5}", "√3", "10√{2}米", "6√{3}+6", "3-√{3}", "5+√{2}m",
-    "\\frac{√{3}}{2}", "\\frac{3√{5}}{5}", "√{3}:1", "(2+2√{3})米", "4πcm", "24πcm²", "\\frac{4}{3}米",
-    "145°", "67.5°", "8cm", "5000米", "3:4", "12",
+    "\\frac{√{3}}{2}", "\\frac{3√{5}}{5}", "√{3}:1", "(2+2√{3})米", "4πcm", "24πcm²",
+    "\\frac{4}{3}米", "145°", "67.5°", "8cm", "5000米", "3:4", "12",
 ]  # fmt: skip
 
 
