@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from noisygrpo.rewards.options import LETTERS, by_text, options_of, split_options
 from noisygrpo.rewards.polarity import polarity_pair, read_polarity
 from noisygrpo.rewards.spelling import normalize, plain, word_set, words
-from noisygrpo.rewards.statement import announced, refuses
+from noisygrpo.rewards.statement import announced, first_sentence, refuses
 
 __all__ = [
     "LETTERS",
@@ -212,7 +212,9 @@ def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
     for match in _OTHER.finditer(_REMAINING.sub("", head)):
         if next(group for group in match.groups() if group) != letter:
             return True
-    if any(other != letter for other in _CLAIMED.findall(rest)):
+    about = re.match(r"(?:it|this|that)\b", rest, re.IGNORECASE)  # "C. It is 5 cm"
+    said = by_text(first_sentence(rest), options) if about else None
+    if said not in (None, letter) or any(each != letter for each in _CLAIMED.findall(rest)):
         return True
     lines = [line for line in rest.split("\n")[1:] if line.strip()]
     if any(_starts_with_other(line, letter) for line in [rest.lstrip().split("\n")[0], *lines]):

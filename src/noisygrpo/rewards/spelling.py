@@ -90,7 +90,7 @@ _BRITISH = {
     "colour": "color", "favourite": "favorite", "neighbour": "neighbor", "tyre": "tire",
     "jewellery": "jewelry", "aeroplane": "airplane", "moustache": "mustache",
 }  # fmt: skip
-_FORMULA_OF_ELEMENTS = re.compile(r"(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
+_FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
 """H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
 
 
@@ -179,7 +179,8 @@ def squeezed(text: str) -> str:
 
     A blank between letters or digits stays.
     """
-    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", plain(text)).strip(",;:").rstrip(".")
+    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", without_stops(plain(text)))
+    text = text.strip(",;:").rstrip(".")
     if "_" in text and _FORMULA_OF_ELEMENTS.fullmatch(text):
         return re.sub(r"[_{}]", "", text)
     return re.sub(r"(?<!\\)\{(\\?[a-zA-Z]+|\d)\}(?![a-zA-Z0-9])|(?<!\\)\{(\w)\}", _unbraced, text)

@@ -97,6 +97,8 @@ _ALTERNATIVE = re.compile(
     re.IGNORECASE,
 )
 """What takes back, or offers another answer than, the one in front of it."""
+_ANOTHER_LINE = re.compile(r"[.\s]*\n\W{0,3}(?:\d\S{0,10}|[A-K][).\]]{0,2})\s*(?:\n|$)")
+"""A line with nothing but a number or a letter behind an answer is another answer."""
 _LONGEST = 200
 
 
@@ -116,8 +118,9 @@ def announced(text: str) -> str | None:
     if not clause.strip():
         return None
     behind = rest[len(clause) :]
-    if takes_back(behind):
-        clause += f" or {first_sentence(behind.strip(' .!?'))}"
+    if takes_back(behind) or _ANOTHER_LINE.match(behind):
+        other = first_sentence(behind.strip(" .!?\n"))
+        clause += f" or {other}"
     before = re.split(r"[.!?,;:\n]", text[max(0, last.start() - 120) : last.start()])[-1]
     if refuses(before):
         clause = f"{before.strip()} answer: {clause}"

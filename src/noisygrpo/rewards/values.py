@@ -80,7 +80,7 @@ _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
 _RANGE = (
     re.compile(
-        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
+        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?<!,)(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
         r"|\bthrough\b|~|到|至)\s*(?P<high>[$€£]?\d.*)"
     ),
     re.compile(r"between\s+(?P<low>.+?)\s+and\s+(?P<high>.+)"),
