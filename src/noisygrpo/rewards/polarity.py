@@ -191,9 +191,10 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
         ends = [m.end() for m in _BOUNDARY.finditer(before)]
         start = ends[-1] if ends else 0
         between = before[start:]
-        explains = opened and signs and word not in ("yes", "no") and between.strip()
-        explains = explains and before[:start].endswith((",", ".", ";"))
-        if explains or not all(each in _BETWEEN for each in re.findall(r"[\w']+", between)):
+        explains = opened and bool(signs) and word not in ("yes", "no") and bool(between.strip())
+        if (explains and before[:start].endswith((",", ".", ";"))) or not all(
+            each in _BETWEEN for each in re.findall(r"[\w']+", between)
+        ):
             if opened and signs and word not in ("yes", "no"):
                 continue
             return None
