@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers.trainer_utils import get_last_checkpoint
-
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.models.processor_facts import FACTS_FILE
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.runs.environment import environment
+from noisygrpo.runs.identity import CHANGES_FILE
+from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
 from noisygrpo.runs.watch import BEST
+from noisygrpo.terminal import say
+from noisygrpo.training.checkpoints import newest
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"
@@ -35,11 +37,16 @@ CONTENTS = {
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
     ENVIRONMENT_FILE: "versions, devices, arguments",
     FACTS_FILE: "which processor made tokens and pixels",
+    CHANGES_FILE: "what a resumed run was told to do differently, and from which step on",
 }
 
 
-def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
-    """See that the folder may be used.
+HIDDEN = (LOCK_FILE, OWNER_FILE)
+"""Names in a folder that nobody has used yet."""
+
+
+def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> Path | None:
+    """See that the folder may be used; returns the checkpoint to go on from, when resuming.
 
     Raises:
         UserError: it holds a run and nothing was said about that, or something that is no run, or
@@ -47,12 +54,16 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
     """
     require(not (overwrite and resume), "--overwrite and --resume exclude each other")
     require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
-    holds = folder.is_dir() and any(folder.iterdir())
+    holds = folder.is_dir() and any(path.name not in HIDDEN for path in folder.iterdir())
     ours = (folder / RECIPE_FILE).is_file()
     if resume:
-        found = get_last_checkpoint(str(folder)) if holds else None
-        require(found is not None, f"--resume: {folder} holds no checkpoint-* to continue from")
-        return
+        found, skipped = newest(folder) if holds else (None, [])
+        for line in skipped:
+            say(line, error=True)
+        require(
+            found is not None, f"--resume: {folder} holds no whole checkpoint-* to continue from"
+        )
+        return found
     require(
         not holds or (overwrite and ours),
         f"--output-dir: {folder} is not empty; "
@@ -62,17 +73,18 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> None:
             else f"it holds no {RECIPE_FILE}, so no run, and is left alone: choose another folder"
         ),
     )
+    return None
 
 
-def open_folder(folder: Path, recipe: Recipe, *, fresh: bool) -> None:
+def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False) -> None:
     """Remove what an earlier run left, and write what this run is.
 
     Only what a run writes is removed. On a resume that is the evaluation after training, which
-    belongs to other weights by the end of the run.
+    belongs to other weights by the end of the run; where training is ``done``, to the same.
     """
     if fresh:
         remove_contents(folder)
-    elif (folder / "evaluation" / "after").is_dir():
+    elif not done and (folder / "evaluation" / "after").is_dir():
         shutil.rmtree(folder / "evaluation" / "after")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
@@ -108,6 +120,7 @@ def undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
         if active and steps == 0 and folder.is_dir():
             if start.opened:
                 remove_contents(folder)
-            if not there and (start.opened or not any(folder.iterdir())):
+            left = [path for path in folder.iterdir() if path.name not in HIDDEN]
+            if not there and (start.opened or not left):
                 shutil.rmtree(folder)
         raise

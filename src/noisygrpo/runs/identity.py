@@ -16,8 +16,11 @@ from typing import Any
 
 import datasets
 
+from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_json
 from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.terminal import one_line, say
+from noisygrpo.training.checkpoints import step_of
 
 IDENTITY_FILE = "identity.json"
 CHANGES_FILE = "changes.json"
@@ -86,3 +89,21 @@ def record_changes(folder: Path, step: int, changes: Mapping[str, list[Any]]) ->
     path = folder / CHANGES_FILE
     known = json.loads(path.read_text(encoding="utf-8"))["changes"] if path.is_file() else []
     write_json(path, {"changes": [*known, {"after_step": step, "changed": dict(changes)}]})
+
+
+def require_same(folder: Path, checkpoint: Path, whose: dict[str, Any], *, changed: bool) -> None:
+    """See that a checkpoint is of the run that the recipe describes; what differs is recorded.
+
+    Raises:
+        UserError: it is of another, and nothing was said about that.
+    """
+    found = changed_since(checkpoint, whose)
+    said = "; ".join(one_line(line)[:200] for line in lines_of(found))
+    require(
+        changed or not found,
+        f"--resume: {checkpoint} was written by another run: {said}. Give what it was, or "
+        "--changed to go on with what is new",
+    )
+    if found:
+        record_changes(folder, step_of(checkpoint), found)
+        say(f"goes on from {checkpoint.name} with what is new: {said}")

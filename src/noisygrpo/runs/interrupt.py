@@ -12,10 +12,13 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from accelerate import Accelerator
 from noisygrpo.terminal import say
 
 NOT_FINISHED = 75
@@ -66,3 +69,28 @@ class Interrupt(TrainerCallback):
         """Save and stop, on all processes alike; a run that is done anyway is not interrupted."""
         if self._anywhere(self.asked) and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = self.stopped = True
+
+
+class NotFinished(Exception):
+    """A signal asked the run to stop; what is done is saved, and ``--resume`` goes on."""
+
+
+@contextmanager
+def interrupted(trainer: Any) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the step within this context, not the process.
+
+    Raises:
+        NotFinished: one came.
+    """
+    interrupt = Interrupt(partial(_anywhere, trainer.accelerator))
+    trainer.add_callback(interrupt)
+    with interrupt.listening():
+        yield
+    if interrupt.stopped:
+        done, steps = trainer.state.global_step, trainer.state.max_steps
+        folder = trainer.args.output_dir
+        raise NotFinished(f"stopped after step {done} of {steps}; go on with --resume ({folder})")
+
+
+def _anywhere(accelerator: Accelerator, here: bool) -> bool:
+    return bool(accelerator.gather(torch.tensor([here], device=accelerator.device)).any())

@@ -25,12 +25,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
@@ -51,11 +50,15 @@ from noisygrpo.runs.folder import (
     open_folder,
     undone_without_a_step,
 )
+from noisygrpo.runs.identity import IDENTITY_FILE, identity, require_same
+from noisygrpo.runs.interrupt import interrupted
+from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import one_line, say
+from noisygrpo.training.checkpoints import newest, step_of
 from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
@@ -63,7 +66,12 @@ Results = dict[str, dict[str, Any]]
 
 
 def train(
-    recipe: Recipe, output_dir: str | None = None, *, overwrite: bool = False, resume: bool = False
+    recipe: Recipe,
+    output_dir: str | None = None,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    changed: bool = False,
 ) -> Results:
     """Run a recipe; returns what ``summary.json`` holds ({} without evaluation).
 
@@ -71,22 +79,38 @@ def train(
         recipe: what to do.
         output_dir: the run's folder; default ``training.output_dir``, then ``runs/<recipe>``.
         overwrite: remove the run that the folder holds.
-        resume: continue from the folder's last checkpoint.
+        resume: continue from the folder's newest whole checkpoint.
+        changed: resume also where settings or data differ from those of the checkpoint.
 
     Raises:
         UserError: anything wrong with recipe, data or folder, before a model is loaded.
+        NotFinished: a signal asked to stop; what is done is saved.
     """
     folder = Path(output_dir or recipe.training.get("output_dir") or f"runs/{recipe.name}")
     main = os.environ.get("RANK", "0") == "0"  # of several processes one looks after the folder
+    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
+    with only_one(folder) if main else nullcontext():
+        return _train(recipe, folder, main, overwrite=overwrite, resume=resume, changed=changed)
+
+
+def _train(
+    recipe: Recipe, folder: Path, main: bool, *, overwrite: bool, resume: bool, changed: bool
+) -> Results:
+    checkpoint = None
     if main:
-        claim_folder(folder, overwrite=overwrite, resume=resume)
+        checkpoint = claim_folder(folder, overwrite=overwrite, resume=resume)
         model = Path(recipe.model.path).resolve()
         require(
             resume or not model.is_relative_to(folder.resolve()),
             f"--output-dir: {folder} holds the model {recipe.model.path}; choose another folder",
         )
-    checkpoint = get_last_checkpoint(str(folder)) if resume else None
+    elif resume:
+        checkpoint = newest(folder)[0]
     prepared = prepare(recipe, str(folder))
+    done = checkpoint is not None and step_of(checkpoint) >= prepared.batch.updates
+    whose = identity(recipe, prepared.train)
+    if main and checkpoint is not None:
+        require_same(folder, checkpoint, whose, changed=changed)
     check_parts(prepared)
     if main:
         if (line := untested_line()) is not None:
@@ -97,13 +121,17 @@ def train(
             start.trainer = trainer = make_trainer(prepared)
         trainer.add_callback(begun)
         if main:
-            open_folder(folder, recipe, fresh=not resume)
+            open_folder(folder, recipe, fresh=not resume, done=done)
             compare_facts(folder, trainer.processing_class)
             write_facts(folder, trainer.processing_class)
         start.opened = main
         before = evaluate(prepared, trainer, "before")
-        with setting_up(begun):
-            trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.saving.beside[IDENTITY_FILE] = json.dumps(whose, indent=1)
+        with setting_up(begun), interrupted(trainer):
+            if done:  # only what comes after training is missing
+                trainer._load_from_checkpoint(str(checkpoint))
+            else:
+                trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     save_checkpoint(trainer, folder / "checkpoint")
     after = evaluate(prepared, trainer, "after")
     trainer.accelerator.wait_for_everyone()

@@ -160,6 +160,11 @@ def _finish(folder: Path, unfinished: Path, args: TrainingArguments, state: Trai
     )
 
 
+def step_of(checkpoint: Path) -> int:
+    """Return the optimizer steps that a checkpoint's name says were done."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
 def newest(folder: Path) -> tuple[Path | None, list[str]]:
     """Return the newest whole checkpoint of a run, and a line for each newer one that is not."""
     found = (

@@ -78,7 +78,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
-        self._saving, self._named = checkpoints.Saving(), set[str]()
+        self.saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
@@ -280,11 +280,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return checkpoints.by_epoch(super()._get_train_sampler(dataset))
 
     def _get_output_dir(self, trial: Any) -> str:
-        return self._saving.folder or str(super()._get_output_dir(trial))
+        return self.saving.folder or str(super()._get_output_dir(trial))
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         what = self.model, self.args, self.state, self.accelerator, self.processing_class
-        with self._saving.whole(self._get_output_dir(trial), *what):
+        with self.saving.whole(self._get_output_dir(trial), *what):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

@@ -1,0 +1,121 @@
+"""Going on: from the newest whole checkpoint, as the same run, and after a signal."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from noisygrpo.runs.interrupt import NOT_FINISHED
+
+
+@pytest.fixture
+def run(recipe_file, run_cli, tmp_path):
+    """Returns a function that trains into one folder, with a checkpoint each step."""
+    recipe, out = recipe_file(), tmp_path / "run"
+
+    def train(*words, steps=2):
+        every = ["--training.save_strategy=steps", "--training.save_steps=1"]
+        return run_cli(
+            "train",
+            recipe,
+            "--output-dir",
+            str(out),
+            f"--training.max_steps={steps}",
+            *every,
+            *words,
+        )
+
+    train.out = out
+    return train
+
+
+def steps_logged(out):
+    lines = [json.loads(line) for line in (out / "rollouts.jsonl").read_text().splitlines()]
+    return sorted({line["step"] for line in lines})
+
+
+def test_a_damaged_checkpoint_is_left_out_and_the_one_before_it_taken(run):
+    assert run("--no-evaluation")[0] == 0
+    before = (run.out / "checkpoint" / "model.safetensors").read_bytes()
+    weights = run.out / "checkpoint-2" / "model.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    status, _, said = run("--no-evaluation", "--resume")
+    assert status == 0
+    assert "checkpoint-2 is left out: model.safetensors is not as it was written" in said
+    assert steps_logged(run.out) == [1, 2]
+    assert (run.out / "checkpoint" / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_that_is_done_trains_no_more(run):
+    assert run()[0] == 0
+    files = {name: (run.out / name).read_bytes() for name in ("rollouts.jsonl", "metrics.jsonl")}
+    weights = (run.out / "checkpoint" / "model.safetensors").read_bytes()
+    (run.out / "summary.json").unlink()
+    assert run("--resume")[0] == 0
+    assert {name: (run.out / name).read_bytes() for name in files} == files
+    assert (run.out / "checkpoint" / "model.safetensors").read_bytes() == weights
+    assert json.loads((run.out / "summary.json").read_text())["test"]["after"]["n"] == 2
+
+
+def test_another_run_is_refused_with_the_difference_and_goes_on_where_that_is_asked(run):
+    assert run("--no-evaluation")[0] == 0
+    status, _, said = run("--no-evaluation", "--resume", "--training.seed=9", steps=3)
+    assert status == 2
+    assert "training.seed: " in said and "-> 9" in said and "training.max_steps: 2 -> 3" in said
+    assert steps_logged(run.out) == [1, 2]
+    changes = ("--resume", "--changed", "--training.seed=9")
+    assert run("--no-evaluation", *changes, steps=3)[0] == 0
+    (entry,) = json.loads((run.out / "changes.json").read_text())["changes"]
+    assert entry["after_step"] == 2 and entry["changed"]["training.seed"][1] == 9
+    assert steps_logged(run.out) == [1, 2, 3]
+    status, _, said = run("--changed")
+    assert status == 2 and "only with --resume" in said
+
+
+CHILD = """
+import os, signal, sys
+from transformers import TrainerCallback
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+
+class Signal(TrainerCallback):
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == 1:
+            for _ in range(int(sys.argv[1])):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+begin = NoisyGRPOTrainer.__init__
+def init(self, *args, **kwargs):
+    begin(self, *args, **kwargs)
+    self.add_callback(Signal())
+NoisyGRPOTrainer.__init__ = init
+from noisygrpo.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_ends_the_step_and_a_second_one_the_process(
+    recipe_file, tmp_path, signals, run_cli
+):
+    out = tmp_path / "run"
+    words = ["train", recipe_file(), "--output-dir", str(out), "--no-evaluation"]
+    words += ["--training.max_steps=4", "--training.save_strategy=no"]
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(signals), *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert "Traceback" not in done.stderr
+    if signals == 2:
+        assert done.returncode == 130
+        return
+    assert done.returncode == NOT_FINISHED
+    assert "SIGTERM: the step is finished and saved" in done.stderr
+    assert "stopped after step 2 of 4; go on with --resume" in done.stderr
+    assert (out / "checkpoint-2").is_dir() and not (out / "checkpoint").exists()
+    assert run_cli(*words, "--resume")[0] == 0
+    assert steps_logged(out) == [1, 2, 3, 4] and (out / "checkpoint").is_dir()
