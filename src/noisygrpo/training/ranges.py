@@ -202,9 +202,9 @@ def check_ranges(values: Mapping[str, Any]) -> None:
             isinstance(value, numbers.Real) and allowed.holds(float(value)),
             f"{name}: {shown(value)}, allowed is {allowed}",
         )
-    for name, allowed in {**fields.choices(), **NAMES}.items():
+    for name, names in {**fields.choices(), **NAMES}.items():
         if name in values and values[name] is not None:
-            _check_name(name, values[name], allowed)
+            _check_name(name, values[name], names)
     for name, check in SHAPES.items():
         if values.get(name) is not None:
             check(name, values[name])
@@ -232,7 +232,7 @@ MAPPINGS = (
 
 def _check_levels(name: str, value: Any) -> None:
     good = isinstance(value, (list, tuple)) and all(
-        isinstance(one, numbers.Real) and not isinstance(one, bool) and SHARE.holds(float(one))
+        type(one) is not bool and isinstance(one, numbers.Real) and SHARE.holds(float(one))
         for one in value
     )
     require(
