@@ -63,6 +63,22 @@ def test_an_unreachable_judge_shrinks_no_denominator_and_is_asked_again(tmp_path
         judge_evaluation(tmp_path, flaky, "another", progress=False)
 
 
+def test_a_reply_is_read_as_in_the_rewards(tmp_path):
+    write_samples(tmp_path, ["four"] * 4, [True] * 4)
+    replies = [
+        "Wrong. The right answer is 5.",
+        "Right.",
+        "Verdict: wrong",
+        "The right answer is 5.",
+    ]
+    summary = judge_evaluation(
+        tmp_path, lambda prompt: replies.pop(0), "tester", workers=1, progress=False
+    )
+    verdicts = [line["correct"] for line in read_samples(tmp_path / "judge.jsonl")]
+    assert verdicts == [False, True, False, None]
+    assert (summary["accuracy"], summary["unjudged"]) == (1 / 4, 1)
+
+
 def test_an_unclear_reply_is_no_verdict(tmp_path):
     write_samples(tmp_path, ["four"], [True])
     summary = judge_evaluation(tmp_path, lambda prompt: "Hmm.", "tester", progress=False)

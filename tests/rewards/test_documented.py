@@ -16,6 +16,8 @@ RIGHT = [
     ("wasn't true", "false", ""),
     ("No", "false", ""),
     ("There is no cat.", "no", CAT),
+    ("I see no cat", "no", CAT),
+    ("No, the right and left circles look alike. They might seem different.", "no", ""),
     ("10 to 15", "10-15", ""),
     ("March 5, 2020", "2020-03-05", ""),
     ("15:30", "3:30 PM", ""),
@@ -50,11 +52,26 @@ RIGHT = [
     ("two thirds", "2/3", ""),
     ("5 million", "5000000", ""),
     ("二十一", "21", ""),
+    ("三分之二", "2/3", ""),
+    ("7 out of 10", "0.7", ""),
+    ("2x = 10, so x = 5", "5", ""),
+    ("in 1999", "1999", ""),
+    ("no apples", "0", "How many apples are there?"),
+    ("H₂O", "H2O", ""),
+    ("USA", "U.S.A.", ""),
+    ("grey", "gray", ""),
 ]
 
 WRONG = [
     *[(said, "5", "") for said in ("5 or 6", "more than 5", "not 5", "anything but 5", "5-6")],
     ("1, 2, 3, 4, 5", "5", ""),
+    ("4 or 6, so 5", "5", ""),
+    ("no apples", "0", ""),
+    ("Co", "CO", ""),
+    *[
+        (said, "yes", "")
+        for said in ("Yes, it may be", "Yes, but I am not sure", "Yes, if the ball is red")
+    ],
     *[(said, "B", LISTED) for said in ("A or B", "(B), (C)", "B is wrong", "B. 7 cm")],
     ("A. 3 cm B. 5 cm C. 7 cm", "B", LISTED),
     ("A circle", "A", LISTED),

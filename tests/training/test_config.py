@@ -6,7 +6,9 @@ import pytest
 from noisygrpo.errors import UserError
 from noisygrpo.training import precision
 from noisygrpo.training.config import METHODS, NoisyGRPOConfig
-from tiny import tiny_settings
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+from tiny_trainer import length
 
 
 def make(tmp_path, **changes):
@@ -200,3 +202,9 @@ def test_without_a_gpu_precision_that_is_asked_for_is_refused(tmp_path, monkeypa
     no_gpu(monkeypatch)
     with pytest.raises(UserError, match=f"^{name}: true needs a GPU"):
         NoisyGRPOConfig(str(tmp_path), **{name: True})
+
+
+def test_other_settings_than_trls_are_refused_by_name(tmp_path):
+    model, processor = tiny_qwen25vl()
+    with pytest.raises(UserError, match="args: dict is not a NoisyGRPOConfig"):
+        NoisyGRPOTrainer(model, length, {"seed": 1}, tiny_rows(2), processing_class=processor)

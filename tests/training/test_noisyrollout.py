@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from noisygrpo.training.views.plan import batch_of_step
 from tiny import tiny_rows
 from tiny_trainer import by_index, make
 
@@ -47,21 +46,6 @@ def test_noise_fades_by_the_published_schedule(tmp_path):
     # The released code truncates 1000 times the level: 499, 499, 496, 462, 250, 37, 0.
     published = {1: 499, 15: 499, 30: 496, 35: 462, 40: 250, 45: 37, 60: 0}
     assert {step: int(1000 * level) for step, level in found.items()} == published
-
-
-@pytest.mark.parametrize(
-    ("settings", "batches", "total"),
-    [
-        ({"gradient_accumulation_steps": 2}, [1, 2, 3, 4], 8),
-        ({"gradient_accumulation_steps": 2, "num_iterations": 2}, [1, 1, 2, 2], 4),
-        ({"steps_per_generation": 4, "gradient_accumulation_steps": 1}, [1, 1, 1, 1], 2),
-        ({"steps_per_generation": 3, "gradient_accumulation_steps": 2}, [1, 1, 2, 3], 6),
-        ({"steps_per_generation": 1, "gradient_accumulation_steps": 4}, [1, 2, 3, 4], 8),
-    ],
-)
-def test_the_schedule_counts_batches_of_rollouts(tmp_path, settings, batches, total):
-    args = make(tmp_path, **settings).args
-    assert [batch_of_step(step, 8, args) for step in range(4)] == [(n, total) for n in batches]
 
 
 def test_several_optimizer_steps_share_a_level(tmp_path):

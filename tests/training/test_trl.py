@@ -20,11 +20,11 @@ from trl.trainer.utils import (
     unsplit_pixel_values_by_grid,
 )
 
-from noisygrpo.training.config_checks import CHOICES
 from noisygrpo.training.prefix.rows import SCORING_KEYS
+from noisygrpo.training.ranges import NAMES
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_rows
-from tiny_trainer import make
+from tiny_trainer import by_index, length, make
 
 SIGNATURES = {
     GRPOTrainer._prepare_inputs: ["self", "generation_batch"],
@@ -88,12 +88,13 @@ def test_scoring_takes_what_we_pass():
     assert set(names[8:]) == set(SCORING_KEYS)
 
 
-def test_choices_are_trls():
+TRLS = ("loss_type", "importance_sampling_level", "scale_rewards", "multi_objective_aggregation")
+
+
+@pytest.mark.parametrize("name", [*TRLS, "vllm_mode", "vllm_importance_sampling_mode"])
+def test_choices_are_trls(name):
     source = inspect.getsource(grpo_trainer)
-    ours = {"noise_kind", "advantage", "constant_groups", "rollouts_format"}
-    ours |= {"shared_prefix_kernel", "reward_missing"}
-    for name in CHOICES.keys() - ours - {"hint_selection", "hint_style", "hint_place"}:
-        assert all(f'"{choice}"' in source for choice in CHOICES[name]), name
+    assert all(f'"{choice}"' in source for choice in NAMES[name])
 
 
 @pytest.mark.parametrize(
@@ -155,3 +156,8 @@ def test_the_batch_is_there_only_while_it_is_made(tmp_path):
     with pytest.raises(ZeroDivisionError):
         trainer._generate_and_score_completions(inputs)
     assert trainer._batch is None
+
+
+def test_weights_must_fit_the_rewards(tmp_path):
+    with pytest.raises(ValueError, match=r"reward weights \(1\).*reward functions \(2\)"):
+        make(tmp_path, rewards=(by_index, length), weights=[1.0])

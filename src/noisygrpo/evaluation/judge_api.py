@@ -13,7 +13,6 @@ the key and the answers go to the host that the user named, and to no other. Onl
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
+from noisygrpo.rewards.verdicts import read_verdict
 
 JUDGE_FILE = "judge.jsonl"
 
@@ -46,7 +46,6 @@ Model's answer:
 
 Reply with one word: right or wrong."""
 
-_VERDICT = re.compile(r"\b(right|wrong)\b", re.IGNORECASE)
 _PASSING = (408, 425, 429)  # statuses of the client's fault that may be another after a pause
 _LONGEST_OUTPUT = 8000  # characters of the output that the judge sees, from its end
 
@@ -167,8 +166,7 @@ def _judged(sample: Sample, ask: Ask, name: str) -> dict[str, Any]:
         words = ask(prompt)
     except JudgeUnavailable as error:
         return {**line, "why": f"not judged: {error}"}
-    found = [word.lower() for word in _VERDICT.findall(words)]
-    return {**line, "correct": found[-1] == "right" if found else None, "why": words.strip()}
+    return {**line, "correct": read_verdict(words), "why": words.strip()}
 
 
 def _line(value: Mapping[str, Any]) -> str:

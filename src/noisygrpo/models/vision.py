@@ -27,21 +27,16 @@ CONFIG_KEYS = (
 
 
 def vision_token_ids(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Return, sorted, the ids of all special tokens that stand for visual input.
+    """Return, sorted, the ids of all tokens that stand for visual input.
 
-    Args:
-        config: the model's config as a dict.
-        tokenizer: its tokenizer; a special token is one that it marks so.
+    These are the model's own, and those of the tokenizer's special tokens that are named so.
     """
     ids = {config[key] for key in CONFIG_KEYS if isinstance(config.get(key), int)}
     for token_id, token in tokenizer.added_tokens_decoder.items():
         if token.special and VISION_TOKEN.search(token.content):
             ids.add(token_id)
-    ids -= {
-        tokenizer.eos_token_id,
-        tokenizer.pad_token_id,
-    }  # Without these no completion could end.
-    return sorted(ids)
+    needed = {tokenizer.eos_token_id, tokenizer.pad_token_id}  # else no completion could end
+    return sorted(ids - needed)
 
 
 def freeze_vision_tower(model: PreTrainedModel) -> None:
@@ -70,9 +65,8 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
         {"min_pixels", "max_pixels"} <= set(images.valid_kwargs.__annotations__),
         f"max_pixels, min_pixels: {type(images).__name__} does not size images by their pixels",
     )
-    size = dict(images.size)
-    size["shortest_edge"] = size["shortest_edge"] if min_pixels is None else min_pixels
-    size["longest_edge"] = size["longest_edge"] if max_pixels is None else max_pixels
+    limits = {"shortest_edge": min_pixels, "longest_edge": max_pixels}
+    size = dict(images.size) | {key: value for key, value in limits.items() if value is not None}
     require(
         size["shortest_edge"] <= size["longest_edge"],
         f"min_pixels: {size['shortest_edge']} is above max_pixels {size['longest_edge']}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.expression import same_formula
 from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
-from noisygrpo.rewards.numeric import equal, is_name, parse_number
+from noisygrpo.rewards.numeric import is_name, parse_number
 from noisygrpo.rewards.spelling import squeezed, words
 
 FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")

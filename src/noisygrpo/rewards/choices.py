@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from noisygrpo.rewards.options import LETTERS, by_text, options_of, split_options
 from noisygrpo.rewards.polarity import polarity_pair, read_polarity
-from noisygrpo.rewards.spelling import normalize, plain, word_set
-from noisygrpo.rewards.statement import announced, refuses
+from noisygrpo.rewards.spelling import normalize, plain, word_set, words
+from noisygrpo.rewards.statement import announced, first_sentence, refuses
 
 __all__ = [
     "LETTERS",
@@ -46,20 +46,34 @@ _OTHER = re.compile(
     rf"|and)\b)|\b(?:or|and|both|either)\s+([B-K])\b"
 )
 _LAST = re.compile(
-    rf"(?:[(\[]\s*([{LETTERS}])\s*[)\]]"
-    rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]))(?P<rest>[^A-K]{{0,80}})$"
+    rf"(?:[(\[]\s*([{LETTERS}{LETTERS.lower()}])\s*[)\]]"
+    rf"|(?<![\w'.-])([B-K])(?![A-Za-z0-9]|'[a-z]))(?P<rest>(?:(?![(\[]\s*[a-k]\s*[)\]])[^A-K]){{0,80}})$"
 )
+_ENDINGS = ("remains", "it is", "then")
+"""What may follow a chosen letter at the end of a sentence."""
 _CONCLUDES = re.compile(r"[.!?\n]\s*|,\s*(?=(?:so|therefore|thus|hence)\b)", re.IGNORECASE)
 _BEFORE = word_set(
     "i i'd i'll would will go with for on pick choose select guess think believe say it it's is"
     " must be so therefore thus hence my the answer option choice letter final correct right best"
     " definitely probably surely clearly only that this me to should have we conclude conclusion in"
+    " one value result"
 )
 """Words that may stand before a letter that is chosen at the end of a sentence."""
 _EXPLAINS = re.compile(
     r"\b(?:because|since|as(?!\s+well)|which|that|so|for|explanation|reason(?:ing)?|is|are|was|has|fits"
     r"|matches|seems|looks|due)\b|\n|[.!]\s|因为",
     re.IGNORECASE,
+)
+_REASONS = re.compile(r"(?:because|since)\b")
+_NAMED = re.compile(r"\b(?:option|choice|letter)\s+$", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:The|This|That|These|It|There|In|Because|Since)\s")
+"""What begins a sentence behind a letter without a mark; no name does ("C Major")."""
+_REMAINING = re.compile(
+    r"\b[Tt]he\s+(?:others\b|(?:other|remaining)\s+(?:option|choice|answer|letter)s\b)"
+    r"[^.\n]*\b(?:not|wrong|incorrect)\b[^.\n]*"
+)
+_CLAIMED = re.compile(
+    rf"\b(?:is|be|are)\s+(?:option\s+)?[(\[]?([{LETTERS}])[)\]]?(?=\s*[.,;]|\s*$)"
 )
 _ALTERNATIVE = re.compile(
     r"\b(?:or|maybe|perhaps|possibly|either)\b[^.\n]{0,20}?(?<![\w'])[(\[]?(?:[B-K]|A(?=[)\].,]"
@@ -149,14 +163,16 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         and re.match(r"[a-z]", rest)
         and first.group()[1:].isspace()
     ):
-        if first.group("bare") == "A" and _says_option(rest, options, "A"):
-            return "A"
-        if not (_VERB.match(rest) and _AFFIRMED.match(rest)):
+        own = first.group("bare") == "A" and _says_option(rest, options, "A")
+        own = own or _REASONS.match(rest) is not None or (lead and _NAMED.search(lead.group()))
+        if not own and not (_VERB.match(rest) and _AFFIRMED.match(rest)):
             return _concluded(text, options)  # the article, the pronoun
     if not _says_option(rest, options, letter):
         denied = _VERB.match(rest) is not None and _AFFIRMED.match(rest) is None
         if denied or _DENIED.match(rest):
             return None
+    elif _denies(rest, options, letter):
+        return None
     if _ALSO.search(rest) or _contradicts(rest, letter, options):
         return None
     bare = first.group("bare") or first.group("small")
@@ -168,6 +184,13 @@ def _says_option(rest: str, options: Mapping[str, str], letter: str) -> bool:
     return bool(own) and normalize(rest).startswith(own)
 
 
+def _denies(rest: str, options: Mapping[str, str], letter: str) -> bool:
+    """Whether a sentence takes back the option that it begins with: "a cat is not shown"."""
+    own = len(words(options.get(letter, "")))
+    behind = re.split(r"[.\n]", " ".join(rest.split(" ")[own:]))[0]
+    return _VERB.match(behind) is not None and re.search(r"\bnot\b|n't\b", behind) is not None
+
+
 def _may_follow(first: re.Match[str], rest: str, letter: str, options: Mapping[str, str]) -> bool:
     """What may follow a letter without brackets: its option, a reason, a mark, a line break."""
     if not rest or _says_option(rest, options, letter) or _EXPLAINS.match(rest):
@@ -175,16 +198,24 @@ def _may_follow(first: re.Match[str], rest: str, letter: str, options: Mapping[s
     if first.group("small"):
         return re.search(r"[.):]", first.group()) is not None
     marked = re.search(r"[.):,;!\n\]>*}]", first.group()) is not None
-    return marked or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest) is not None
+    return (
+        marked
+        or _SENTENCE.match(rest) is not None
+        or re.match(r"[-(\"'\u3400-\u9fff]|\\cdot", rest) is not None
+    )
 
 
 def _contradicts(rest: str, letter: str, options: Mapping[str, str]) -> bool:
     """Whether another letter, or another option's text, stands beside the first letter."""
     stop = _EXPLAINS.search(rest)
     head = rest[: stop.start()] if stop and not _says_option(rest, options, letter) else rest[:200]
-    for match in _OTHER.finditer(head):
+    for match in _OTHER.finditer(_REMAINING.sub("", head)):
         if next(group for group in match.groups() if group) != letter:
             return True
+    about = re.match(r"(?:it|this|that)\b", rest, re.IGNORECASE)  # "C. It is 5 cm"
+    said = by_text(first_sentence(rest), options) if about else None
+    if said not in (None, letter) or any(each != letter for each in _CLAIMED.findall(rest)):
+        return True
     lines = [line for line in rest.split("\n")[1:] if line.strip()]
     if any(_starts_with_other(line, letter) for line in [rest.lstrip().split("\n")[0], *lines]):
         return True
@@ -203,16 +234,16 @@ def _starts_with_other(line: str, letter: str) -> bool:
 
 def _concluded(text: str, options: Mapping[str, str]) -> str | None:
     """The letter at the end of the last sentence: "I would go with C", "So (B)", "5 cm (B)"."""
-    text = text.rstrip(" .!\n")
+    text = _NOT_OTHER.sub("", text).rstrip(" .!\n")
     starts = [match.end() for match in _CONCLUDES.finditer(text)]
     clause = text[starts[-1] :] if starts else text
     last = _LAST.search(clause)
     if last is None or len(clause) > 200:
         return None
-    letter = last.group(1) or last.group(2)
-    before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)]*\"'")
+    letter = (last.group(1) or last.group(2)).upper()
+    before, rest = clause[: last.start()].strip(" ,:"), last.group("rest").strip(" .!)>]*\"'")
     if rest and not (
-        _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest == "remains"
+        _AFFIRMED.match(f" {rest}") or _says_option(rest, options, letter) or rest in _ENDINGS
     ):
         return None
     if all(word.lower() in _BEFORE for word in re.findall(r"[\w']+", before)):

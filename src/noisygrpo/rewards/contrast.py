@@ -13,7 +13,7 @@ from noisygrpo.rewards.prose import numbers_in
 from noisygrpo.rewards.spelling import plain, words
 
 # fmt: off
-CONTRASTS: tuple[frozenset[str], ...] = tuple(frozenset(group.split()) for group in (
+CONTRASTS: tuple[frozenset[str], ...] = tuple(frozenset(words(group)) for group in (
     "red orange yellow green blue purple violet pink brown black white gray grey gold silver beige"
     " cyan magenta turquoise",
     "left right middle center centre", "top bottom upper lower up down",

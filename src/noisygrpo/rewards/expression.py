@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 
-from noisygrpo.rewards.parser import NotANumber, Parser, Value, tokenize
+from noisygrpo.rewards.parser import NotANumber, Parser, Value
 from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.tokens import tokenize
 
 CLOSE = 1e-9
 """Relative difference of two closed forms with the same value."""
@@ -39,7 +40,13 @@ def _value(
     tokens: tuple[str, ...], variables: Mapping[str, Value], beyond: float | None = None
 ) -> Value | None:
     """The value, ``None`` if there is none, ``beyond`` if it is too large for a float."""
-    parser = Parser(list(tokens), variables)
+    return value_of(Parser(list(tokens), variables), beyond)
+
+
+def value_of(parser: Parser, beyond: float | None = None) -> Value | None:
+    """The value of what ``parser`` reads, ``None`` if there is none, ``beyond`` if it is too large
+    for a float.
+    """
     try:
         value = parser.sum(0)
         if not parser.done() or isinstance(value, complex):

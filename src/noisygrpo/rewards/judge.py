@@ -22,11 +22,12 @@ from typing import NamedTuple
 from noisygrpo.errors import require
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
+from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
-from noisygrpo.rewards.numeric import equal, parse_number
+from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
-from noisygrpo.rewards.spelling import normalize, plain, squeezed, words
+from noisygrpo.rewards.spelling import normalize, plain, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement
 from noisygrpo.rewards.values import read_value, same_value
 
@@ -49,7 +50,7 @@ MAX_TEXT = 4000
 _CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(?![a-zA-Z])")
 
 
-_WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_]{2}$")
+_WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_][^\W\d_A-Z]$")
 _LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
 
 
@@ -159,7 +160,7 @@ def same_text(first: str, second: str) -> bool:
 
 def is_text(text: str) -> bool:
     """Whether case and hyphens mean nothing: running text, neither formula, number nor symbol."""
-    text = plain(text)
+    text = without_stops(plain(text))
     if re.search(r"[\\^_=]", text) or (re.match(r"\W*\d", text) and parse_number(text)):
         return False
     return _WORDY.search(text) is not None
@@ -208,6 +209,8 @@ def _judge_values(
     agree = same(answer, target, tolerance)
     if agree is not None:
         return Verdict(agree, "compared by value")
+    if _counts_none(answer, target, question):
+        return Verdict(True, "none of what is asked for")
     if parse_number(target) is not None:
         return _judge_sentence(answer, target, tolerance)
     if not FORMULA.search(target) or re.search(
@@ -215,6 +218,18 @@ def _judge_values(
     ):
         return None
     return _judge_formula(answer, target)
+
+
+_NONE_OF = re.compile(r"no\s+([a-z]+(?:\s[a-z]+){0,3})", re.IGNORECASE)
+
+
+def _counts_none(answer: str, target: str, question: str) -> bool:
+    """Whether "no apples" answers 0 to the question how many apples there are."""
+    said, wanted = _NONE_OF.fullmatch(answer.strip(" .")), parse_number(target)
+    if said is None or wanted is None or wanted.value != 0:
+        return False
+    things, asked = words(said.group(1)), words(question)
+    return "how many" in question.lower() and set(things) <= set(asked)
 
 
 def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | Formulas:

@@ -48,6 +48,8 @@ _POINT = re.compile(
 _WORD = re.compile(r"[\s-]*(?:(and)\s+)?([a-z]+)(?![a-z])", re.IGNORECASE)
 _CHINESE = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
+_APPROXIMATE = re.compile(r"[一二三四五六七八九]{2}")
+"""Two digits in a row beside a scale or alone are "five or six", "twenty or thirty"."""
 CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万]{1,9}")
 
 
@@ -147,14 +149,28 @@ def _integer(text: str, start: int) -> tuple[Fraction, int] | None:
 
 
 def _chinese(text: str) -> tuple[Fraction, int] | None:
+    """A whole number, or a fraction: 三分之一, 百分之五十."""
+    whole = _chinese_integer(text)
+    if whole is None or not text.startswith("分之", whole[1]):
+        return whole
+    start = whole[1] + 2
+    top = _chinese_integer(text[start:])
+    if top is None or whole[0] == 0:
+        return None
+    return top[0] / whole[0], start + top[1]
+
+
+def _chinese_integer(text: str) -> tuple[Fraction, int] | None:
     match = CHINESE.match(text)
     if match is None:
         return None
     signs = match.group()
     if not any(sign in _CHINESE_SCALES for sign in signs):
-        if len(signs) > 1 and "两" in signs:
+        if (len(signs) > 1 and "两" in signs) or (len(signs) == 2 and _APPROXIMATE.search(signs)):
             return None
         return Fraction(int("".join(str(_CHINESE[sign]) for sign in signs))), match.end()
+    if _APPROXIMATE.search(signs):
+        return None
     total, current = 0, 0
     for sign in signs:
         if sign == "万":

@@ -9,7 +9,6 @@ and what is no value: a range such as 5-10, a date, a clock time, a label such a
 from __future__ import annotations
 
 import functools
-import math
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,8 +16,9 @@ from fractions import Fraction
 from noisygrpo.rewards import units
 from noisygrpo.rewards.expression import agree, evaluate
 from noisygrpo.rewards.number_words import SCALES, read_words
-from noisygrpo.rewards.parser import NO_VALUE, Value
+from noisygrpo.rewards.parser import Value
 from noisygrpo.rewards.spelling import plain, word_set
+from noisygrpo.rewards.tokens import NO_VALUE
 from noisygrpo.rewards.units import NONE, Unit, read_unit
 
 MAX_LENGTH = 160
@@ -27,18 +27,13 @@ MAX_LENGTH = 160
 MAX_EXPONENT = 300
 """Powers of ten beyond this would make huge integers."""
 
-ROUNDED = Fraction(1, 10**6)
-"""Relative difference at which a decimal stands for a value that has no finite decimal."""
-
-DUST = Fraction(1, 10**9)
-"""Relative difference that binary floating point leaves: 2.9999999999996 is 3."""
-
 _DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 _LITERAL = re.compile(
     rf"""(?:
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
       | (?P<whole2>\d+)\s*(?:and\s+)?\\frac\s*(?:\{{\s*(?P<top2>\d+)\s*\}}|(?P<top3>\d))\s*
         (?:\{{\s*(?P<bottom2>\d+)\s*\}}|(?P<bottom3>\d))
+      | (?P<part>\d+)\s+out\s+of\s+(?P<all>\d+)
       | (?P<decimal>{_DECIMAL})
         (?:(?:\s*(?:\*|x|\\times|\\cdot)\s*10\s*\^\s*|[eE](?=[+-]?\d))\{{?\s*(?P<exponent>[+-]?\s?\d+)\s*\}}?)?
     )""",
@@ -58,7 +53,7 @@ _NAME = re.compile(
 )
 _ABOUT = re.compile(
     r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
-    r"|大约|约|大概|一共|共)\s*",
+    r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$))\s*",
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
@@ -158,6 +153,11 @@ def literal(text: str) -> tuple[Number, str] | None:
     if match is None or _GOES_ON.match(text, match.end()):
         return None
     groups = match.groupdict()
+    if groups["part"] is not None:
+        if int(groups["all"]) == 0:
+            return None
+        share = Fraction(int(groups["part"]), int(groups["all"]))
+        return Number(share, closed=True), text[match.end() :]
     if groups["decimal"] is None:
         bottom = int(groups["bottom"] or groups["bottom2"] or groups["bottom3"])
         top = int(groups["top"] or groups["top2"] or groups["top3"])
@@ -257,55 +257,3 @@ def _compound(number: Number, rest: str) -> Number | None:
         return None
     sign = -1 if number.value < 0 else 1
     return replace(number, value=number.value + sign * more, unit=unit, closed=True)
-
-
-def equal(prediction: Number, target: Number, tolerance: float = 0.0) -> bool:
-    """Whether two numbers agree, exactly as far as they are written.
-
-    More decimals than the target's must round to it; a decimal stands for a value without a finite
-    one at 1e-6; a closed form must round to a target of two or more decimals. A target in percent
-    is also met by the plain number and by the share, and a plain target by the same number in
-    percent. Units must agree. ``tolerance``: a relative difference that counts as equal besides.
-    """
-    value = units.convert(prediction.value, prediction.unit, target.unit)
-    if value is None:
-        return False
-    if prediction.percent and not target.percent and target.unit.kind in ("unit", "money"):
-        return False
-    if target.percent and not prediction.percent and prediction.unit.kind != "none":
-        return False
-    values = [value]
-    if target.percent != prediction.percent:
-        values.append(value / 100 if prediction.percent else value * 100)
-    return any(_close(each, prediction, target, tolerance) for each in values)
-
-
-def _close(value: Value, prediction: Number, target: Number, tolerance: float) -> bool:
-    if agree(value, target.value):
-        return True
-    if math.isinf(value) or math.isinf(target.value):
-        return False
-    difference: Value = abs(float(value) - float(target.value))
-    if isinstance(value, Fraction) and isinstance(target.value, Fraction):
-        difference = abs(value - target.value)
-    size = -target.value if target.value < 0 else target.value
-    if tolerance and difference <= size * Fraction(tolerance):
-        return True
-    if prediction.decimals >= 9 and difference <= size * DUST:
-        return True
-    finer = prediction.decimals > target.decimals or (prediction.closed and target.decimals > 1)
-    if target.decimals and finer:
-        return difference <= Fraction(1, 2 * 10**target.decimals)
-    endless = target.closed and not _is_finite(target.value)
-    return bool(endless and prediction.decimals and difference <= size * ROUNDED)
-
-
-def _is_finite(value: Value) -> bool:
-    """Whether a value has a finite decimal."""
-    if not isinstance(value, Fraction):
-        return False
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from noisygrpo.rewards.agreement import same
-from noisygrpo.rewards.numeric import equal, parse_number
+from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import read_sign
 from noisygrpo.rewards.prose import is_bounded, only_number
 from noisygrpo.rewards.spelling import normalize, plain, words

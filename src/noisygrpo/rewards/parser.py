@@ -15,16 +15,14 @@ Grammar, in the order of binding (``:`` is ``/``, implicit products bind like wr
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import ClassVar
 
-from noisygrpo.rewards.spelling import plain, word_set
+from noisygrpo.rewards.spelling import word_set
+from noisygrpo.rewards.tokens import NAMES
 
 Value = Fraction | float
-
-MAX_LENGTH = 400
-"""Longer texts are no expression."""
 
 MAX_BITS = 20_000
 """Bits of a whole number; a longer power is taken as a float, or has no value."""
@@ -32,23 +30,8 @@ MAX_BITS = 20_000
 MAX_DEPTH = 40
 """Nesting at which a text is no answer any more; keeps well below Python's recursion limit."""
 
-_TOKEN = re.compile(
-    r"\d+(?:\.\d*)?(?:e[+-]?\d{1,4})?|\.\d+|\\[a-zA-Z]+|[a-zA-Z]+|\^\{\\circ\}|[-+*/:^_!()\[\]{}|]"
-)
-_PHRASE = re.compile(r"(?<![\\a-zA-Z])(?!sin|cos|tan|log|exp|sqrt)[a-z]{2,} [a-z]{2,}")
-_SKIPPED = re.compile(r"\s+|(?<=\d),(?=\d{3}(?!\d))")
-_SPELLED = {
-    "\\times": "*",
-    "\\cdot": "*",
-    ":": "/",
-    "\\lbrace": "{",
-    "\\rbrace": "}",
-    "\\pi": "pi",
-    "\\infty": "inf",
-    "infinity": "inf",
-}
 _CONSTANTS: dict[str, float] = {"pi": math.pi, "e": math.e, "inf": math.inf}
-_FUNCTIONS: dict[str, Callable[[float], float]] = {
+FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sin": math.sin,
     "cos": math.cos,
     "tan": math.tan,
@@ -63,61 +46,18 @@ _FUNCTIONS: dict[str, Callable[[float], float]] = {
     "lg": math.log10,
     "exp": math.exp,
 }
-_WORDS = frozenset((*_FUNCTIONS, *_CONSTANTS, "sqrt", "frac", "binom"))
+"""Functions of one argument; ``log`` is the common logarithm."""
+
 _GREEK = word_set(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
     "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Sigma Phi Psi Omega varphi "
     "vartheta"
 )
-NO_VALUE = re.compile(
-    r"\d(?:\.\d+)?\s*-\s*\d[\d.,]*(?:\s*-\s*\d+)*\s*(?![\d*/^!+(\\])"
-    r"|\d+\s*/\s*\d+\s*/\s*\d+|(?<!\d)\d{1,2}:\d\d(?!\d)|\d+\s*:\s*\d+"
-)
-"""Ranges (5-10), dates (2020-03-05, 3/5/2020), times, ratios: no arithmetic is done with them."""
-
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 class NotANumber(Exception):
     """The text is no expression, or has no value at this point."""
-
-
-def tokenize(text: str) -> tuple[str, ...] | None:
-    """The tokens of an expression, ``None`` where a sign is none of them."""
-    text = plain(text)
-    if len(text) > MAX_LENGTH or is_no_value(text) or _PHRASE.search(text):
-        return None
-    text = _SKIPPED.sub(lambda m: " " if m.group().isspace() else "", text)
-    tokens, at = [], 0
-    while at < len(text):
-        if text[at] == " ":
-            at += 1
-            continue
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return None
-        names = _names(_SPELLED.get(match.group(), match.group()))
-        if names is None:
-            return None
-        tokens += names
-        at = match.end()
-    return tuple(tokens) or None
-
-
-def _names(token: str) -> list[str] | None:
-    """The names that a token stands for: a run of small letters is a product of at most three
-    variables, one of capitals a name such as AB; None for a word.
-    """
-    if not token.isalpha() or len(token) == 1 or token in _WORDS:
-        return [token]
-    if len(token) > 3:
-        return None
-    return [token] if token.isupper() else list(token)
-
-
-def is_no_value(text: str) -> bool:
-    """Whether digits and hyphens, slashes or colons are all that a text has."""
-    return NO_VALUE.search(text) is not None and re.search(r"[*^!\\=a-zA-Z]", text) is None
 
 
 def _raise(base: Value, exponent: Value) -> Value:
@@ -160,7 +100,14 @@ def _choose(whole: Value, part: Value) -> Value:
 
 
 class Parser:
-    """Recursive descent over the tokens, with values for variables."""
+    """Recursive descent over the tokens, with values for variables.
+
+    A benchmark with other conventions overrides ``functions`` and ``mixed_numbers``.
+    """
+
+    functions: ClassVar[Mapping[str, Callable[[float], float]]] = FUNCTIONS
+    mixed_numbers = True
+    r"""Whether ``3\frac{1}{2}`` is three and a half, not a product."""
 
     def __init__(self, tokens: list[str], variables: Mapping[str, Value]) -> None:
         self._tokens, self._at, self._variables = tokens, 0, variables
@@ -190,7 +137,8 @@ class Parser:
                 self._take()
                 value = value / self._signed(depth)
             elif self._starts_atom(following):
-                mixed = following == "\\frac" and self._tokens[self._at - 1].isdigit()
+                mixed = self.mixed_numbers and following == "\\frac"
+                mixed = mixed and self._tokens[self._at - 1].isdigit()
                 factor = self._power(depth)
                 proper = mixed and isinstance(factor, Fraction) and 0 < factor < 1
                 value = value + factor if proper else value * factor
@@ -242,7 +190,7 @@ class Parser:
                 self._take()
                 degree = self._until("]", depth)
             return _root(self._argument(depth), degree)
-        if name in _FUNCTIONS:
+        if name in self.functions:
             return self._function(name, depth)
         if token[0] not in "\\" and not token.isalpha():
             raise NotANumber
@@ -265,7 +213,7 @@ class Parser:
         argument = float(self._power(depth + 1))
         while not grouped and self._is_plain(self._next()):  # sin 2x is sin(2x)
             argument *= float(self._power(depth + 1))
-        value: Value = _FUNCTIONS[name](argument)
+        value: Value = self.functions[name](argument)
         if base is not None:
             value = math.log(argument) / math.log(base)
         near = Fraction(value).limit_denominator(1000)
@@ -275,7 +223,7 @@ class Parser:
     def _is_plain(self, token: str) -> bool:
         """Whether a token is a variable or a constant."""
         name = token.removeprefix("\\")
-        return token in _CONSTANTS or name in _GREEK or (token.isalpha() and name not in _WORDS)
+        return token in _CONSTANTS or name in _GREEK or (token.isalpha() and name not in NAMES)
 
     def _variable(self, token: str) -> Value:
         """A letter, a Greek letter or a name in capitals; an index is its part."""

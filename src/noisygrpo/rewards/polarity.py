@@ -50,20 +50,28 @@ _BETWEEN = word_set(
 )
 """Words that may stand between a verb and its sign without changing more than "not" does."""
 _DOUBT = re.compile(
-    r"\b(?:maybe|perhaps|possibl[ye]|unsure|uncertain|unclear|unknown|undetermined|depends?|might"
-    r"|may|could"
-    r"|either|neither|partly|partially|half|almost|sometimes|nearly|impossible|unless|whether|if"
-    r"|doubt\w*|hardly|scarcely|barely|opposite|contrary|anything|far|not\s+only"
-    r"|only\s+(?:if|partly|half)|too\s+\w+\s+to)\b"
+    r"\b(?:maybe|perhaps|unsure|uncertain|unclear|unknown|undetermined|depends?|impossible|doubt\w*)\b"
     r"|\bnot\s+(?:sure|certain|clear|known|enough|possible)\b|\b(?:cannot|can't|can\s+not"
     r"|couldn't|unable\s+to)\s+(?:\w+\s+)?"
-    r"(?:say|tell|determine|see|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
+    r"(?:say|tell|determine|know|answer|decide|judge|be\s+(?:determined|known|said|sure))"
     r"|\b(?:don't|do\s+not|doesn't)\s+know\b|\bno\s+(?:idea|clue|way|answer|information|opinion"
     r"|comment)\b"
-    r"|\b(?:yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?:yes|true|no|false|right"
-    r"|wrong|correct|not)\b",
-    re.IGNORECASE,
+    r"|\b(yes|true|no|false|right|correct|wrong)\s*(?:or|/|and|\|)\s*(?!\1\b)(?:yes|true|no|false"
+    r"|right|wrong|correct|not)\b"
 )
+"""Doubt about the answer, wherever it stands."""
+_WEAK_DOUBT = re.compile(
+    r"\b(?:possibl[ye]|might|may|could|either|neither|partly|partially|half|almost|sometimes|nearly"
+    r"|unless|whether|if|hardly|scarcely|barely|opposite|contrary|anything|far|not\s+only"
+    r"|only\s+(?:if|partly|half)|too\s+\w+\s+to)\b|\b(?:cannot|can't|can\s+not|couldn't)\s+see\b"
+)
+"""Doubt, unless it stands in the explanation behind an opening "yes" or "no"."""
+_OPENING = re.compile(
+    r"(?:yes|yep|yeah|yup|no|nope|nah|true|false)\b(?P<mark>\s*[,.;:!\n-])?\s*(?P<first>[^,.;:!\n]*)"
+)
+_SHORT_CLAUSE = 5
+"""Words of a clause that qualifies an opening sign: "yes, it may be". A longer one explains it."""
+_SIDES = re.compile(r"\b(?:left\s+(?:and|or)\s+right|right\s+(?:and|or)\s+left)\b")
 _NO_NOUN = re.compile(
     r"(?:there\s+(?:is|are|was|were)|has|have|with|contains?|shows?|see|had|say)\s+$", re.IGNORECASE
 )
@@ -80,6 +88,19 @@ _SHORT_YES = re.compile(
     r"|(?:it|they|he|she|this|that|there|we)\s+(?:is|are|was|were|does|do|did|has|have|can"
     r"|will))\W*",
     re.IGNORECASE,
+)
+_OF_A_CLAIM = re.compile(
+    rf"\b(?:{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\s+(?:that|to)\b(?P<claim>.*)", re.DOTALL
+)
+"""A sign about a claim: "it is false that there is no cat"."""
+_TURNING = re.compile(
+    rf"\b(?:not|never|none|without|neither|\w+n't|{'|'.join(sorted(_POSITIVE | _NEGATIVE))})\b"
+)
+_SEES_NONE = re.compile(
+    r"(?:i|we|you|one)\s+(?:can\s+)?(?:see|find|notice|count|spot)\s+(?P<no>no)\b(?P<rest>.*)"
+    r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))\s+(?:shows|contains|has|includes)"
+    r"\s+no\b(?P<rest2>.*)",
+    re.DOTALL,
 )
 _THERE = re.compile(
     r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)",
@@ -121,11 +142,16 @@ def read_sign(text: str, question: str = "") -> bool | None:
         return False
     if _SHORT_YES.fullmatch(low):
         return True
-    opening = re.match(r"(?:yes|yep|yeah|yup|no|nope|nah|true|false)\b", low)
+    low = _SIDES.sub("", low)
+    opening = _OPENING.match(low)
     reason = re.search(r"\b(?:because|since)\b", low) if opening else None
     low = low[: reason.start()] if reason else low
     low = re.sub(r"\b(?:no|without(?:\s+an?y?)?)\s+doubt\b[\s,]*", "", low)
-    if _DOUBT.search(low) or "?" in low:
+    weighed = _qualifier(opening) if opening else low
+    if _DOUBT.search(low) or _WEAK_DOUBT.search(weighed) or "?" in low:
+        return None
+    about = None if opening else _OF_A_CLAIM.search(low)
+    if about and _TURNING.search(about.group("claim")):
         return None
     signs = _signs(low, opening is not None)
     if signs is None:
@@ -135,6 +161,16 @@ def read_sign(text: str, question: str = "") -> bool | None:
     if re.search(r"\bnot\W*$", low):
         signs.append(False)  # "definitely not"
     return signs[0] if len(set(signs)) == 1 else None
+
+
+def _qualifier(opening: re.Match[str]) -> str:
+    """What may qualify an opening sign: all of a clause without a mark between, or a short one, or
+    a condition. A longer clause explains the answer.
+    """
+    first = opening.group("first")
+    short = len(first.split()) <= _SHORT_CLAUSE
+    condition = re.match(r"(?:but\s+|only\s+)?(?:if|unless)\b", first)
+    return first if short or condition or not opening.group("mark") else ""
 
 
 def _signs(low: str, opened: bool) -> list[bool] | None:
@@ -155,7 +191,10 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
         ends = [m.end() for m in _BOUNDARY.finditer(before)]
         start = ends[-1] if ends else 0
         between = before[start:]
-        if not all(each in _BETWEEN for each in re.findall(r"[\w']+", between)):
+        explains = opened and bool(signs) and word not in ("yes", "no") and bool(between.strip())
+        if (explains and before[:start].endswith((",", ".", ";"))) or not all(
+            each in _BETWEEN for each in re.findall(r"[\w']+", between)
+        ):
             if opened and signs and word not in ("yes", "no"):
                 continue
             return None
@@ -173,12 +212,15 @@ def _clause(before: str, end: int) -> str:
 
 def _existence(low: str, question: str) -> bool | None:
     """ "There is no cat" answers no to the question whether there is one."""
+    asked = set(words(question))
     match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
+    match = match or (_SEES_NONE.match(low) if asked else None)
     if match is None:
         return None
-    asked = set(words(question))
+    named = match.groupdict()
     rest = re.split(
-        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can)\b", match.group("rest")
+        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can|that|to|who|which)\b",
+        named["rest"] or named.get("rest2") or "",
     )[0]
     said = {word for word in words(rest) if len(word) > 2}
     return False if not asked or said & asked else None

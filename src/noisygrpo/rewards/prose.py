@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from noisygrpo.rewards import units
+from noisygrpo.rewards.number_words import CHINESE
 from noisygrpo.rewards.numeric import (
     LABEL,
     Number,
@@ -16,7 +17,7 @@ from noisygrpo.rewards.numeric import (
     worded,
 )
 from noisygrpo.rewards.statement import is_bound, refuses
-from noisygrpo.rewards.units import Unit
+from noisygrpo.rewards.units import MEASURE_WORD, Unit
 
 LONGEST = 400
 """A longer text is no sentence with a number for an answer."""
@@ -25,6 +26,7 @@ LONGEST = 400
 _START = re.compile(
     r"(?<![\w.^\\])(?:[-−]\s?)?(?:[$€£¥]\s?)?(?=\d|\.\d)|\\(?:sqrt|frac|pi)(?![a-zA-Z])"
     r"|(?<=[\u3400-\u9fff])(?=\d)"
+    rf"|(?<![第几零〇一二两三四五六七八九十百千万])(?={CHINESE.pattern}{MEASURE_WORD.pattern})"
     r"|(?<![\w-])(?:minus\s+|negative\s+)?(?=(?:zero|one|two|three|four|five|six|seven|eight|nine"
     r"|ten"
     r"|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty"
@@ -108,7 +110,10 @@ def only_number(text: str) -> Number | None:
     rest, at = [], 0
     for _, start, end in found:
         before = text[at:start]
-        if not _INTRODUCES.search(text[:start]) or text[end : end + 1].isalnum():
+        if text[end : end + 1].isalnum():
+            return None
+        year = re.match(r"[12]\d{3}\b", text[start:]) and re.search(r"\bin\s$", text[:start])
+        if not year and not _INTRODUCES.search(text[:start]):
             return None
         rest.append(before)
         at = end

@@ -19,7 +19,7 @@ from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.extract import completion_text, own_texts
-from noisygrpo.rewards.functions import STYLES, judge_completions, reward_of
+from noisygrpo.rewards.functions import STYLES, accuracy
 from noisygrpo.rewards.judge import TIME_LIMIT
 from noisygrpo.rewards.math_pool import math_equal
 from noisygrpo.rewards.outcome import is_unscorable
@@ -53,16 +53,10 @@ def noisyrollout(
     """
     check_noisyrollout(form=form, format_weight=format_weight, compat=compat)
     if compat:
-        own = own_texts(completions, hint)
-        graded: list[float | None] = [
-            float(math_equal(_released_boxed(text), target, time_limit, "mathruler")[0] is True)
-            for text, target in zip(own, answer, strict=True)
-        ]
+        graded = _released_grades(own_texts(completions, hint), answer, time_limit)
     else:
-        verdicts = judge_completions(
-            completions, answer, question, kind, hint, time_limit=time_limit
-        )
-        graded = [reward_of(verdict) for verdict in verdicts]
+        rows = (prompts, completions, answer, question, kind, hint)
+        graded = accuracy(*rows, time_limit=time_limit)
     rewards: list[float | None] = []
     for completion, right in zip(completions, graded, strict=True):
         if right is None or is_unscorable(right):
@@ -74,6 +68,16 @@ def noisyrollout(
         mixed = (1 - format_weight) * right + format_weight * formed
         rewards.append(float(right * formed) if form == "all_or_nothing" else mixed)
     return rewards
+
+
+def _released_grades(
+    texts: Sequence[str], targets: Sequence[Any], time_limit: float
+) -> list[float | None]:
+    """What the package ``mathruler`` gives the last box of each text; failures are 0."""
+    return [
+        float(math_equal(_released_boxed(text), target, time_limit, "mathruler")[0] is True)
+        for text, target in zip(texts, targets, strict=True)
+    ]
 
 
 def check_noisyrollout(
@@ -128,10 +132,8 @@ def hint_accuracy(
     ``<answer>`` on one line have to equal the target; a time-out or an exception is 0.
     """
     if not compat:
-        verdicts = judge_completions(
-            completions, answer, question, kind, hint, time_limit=time_limit
-        )
-        return [reward_of(verdict) for verdict in verdicts]
+        rows = (prompts, completions, answer, question, kind, hint)
+        return accuracy(*rows, time_limit=time_limit)
     own = own_texts(completions, hint)
     pairs = list(zip(own, answer, strict=True))
     right = [math_equal(text, target, time_limit, "hint_grpo")[0] is True for text, target in pairs]

@@ -83,8 +83,15 @@ _WORD = re.compile(
     r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%€£¥$+<>=/*^#@&?\\]"
 )
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
-_INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")
-_KEPT_S = ("ss", "us", "is", "as", "os")
+_INITIALS = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?", re.IGNORECASE)
+_KEPT_S = ("ss", "us", "is", "as")
+_BRITISH = {
+    "grey": "gray", "centre": "center", "metre": "meter", "litre": "liter", "theatre": "theater",
+    "colour": "color", "favourite": "favorite", "neighbour": "neighbor", "tyre": "tire",
+    "jewellery": "jewelry", "aeroplane": "airplane", "moustache": "mustache",
+}  # fmt: skip
+_FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
+"""H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -172,9 +179,11 @@ def squeezed(text: str) -> str:
 
     A blank between letters or digits stays.
     """
-    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", plain(text)).strip(",;:").rstrip(".")
-    text = re.sub(r"(?<!\\)\{(\\?[a-zA-Z]+|\d)\}(?![a-zA-Z0-9])|(?<!\\)\{(\w)\}", _unbraced, text)
-    return text
+    text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", without_stops(plain(text)))
+    text = text.strip(",;:").rstrip(".")
+    if "_" in text and _FORMULA_OF_ELEMENTS.fullmatch(text):
+        return re.sub(r"[_{}]", "", text)
+    return re.sub(r"(?<!\\)\{(\\?[a-zA-Z]+|\d)\}(?![a-zA-Z0-9])|(?<!\\)\{(\w)\}", _unbraced, text)
 
 
 def _unbraced(match: re.Match[str]) -> str:
@@ -183,7 +192,8 @@ def _unbraced(match: re.Match[str]) -> str:
 
 @functools.lru_cache(maxsize=20_000)
 def words(text: str) -> tuple[str, ...]:
-    """The words of running text: lower case, singular, without article, accents and punctuation.
+    """The words of running text: lower case, singular, without article, accents and punctuation, in
+    American spelling.
 
     Hyphens part words. CJK text comes as one word a run. Numbers keep their signs and points, and
     signs that change a meaning (%, $, +) are words.
@@ -194,10 +204,21 @@ def words(text: str) -> tuple[str, ...]:
     )
     text = unicodedata.normalize("NFC", text)
     text = _ARTICLE.sub("", re.sub(r"^[^\w\\$+-]+", "", text))
-    text = _INITIALS.sub(lambda match: match.group().replace(".", ""), text)
-    found = [singular(word.replace("'", "")) for word in _WORD.findall(text)]
+    found = [_stem(word.replace("'", "")) for word in _WORD.findall(without_stops(text))]
     kept = [word for word in found[:-1] if word not in ("a", "an", "the")] + found[-1:]
     return tuple(kept)
+
+
+def without_stops(text: str) -> str:
+    """Initials without their full stops: USA for U.S.A."""
+    return _INITIALS.sub(lambda match: match.group().replace(".", ""), text)
+
+
+def _stem(word: str) -> str:
+    """A word without what tells singular from plural: ``bus`` for buses, ``hous`` for house(s)."""
+    word = singular(word)
+    word = _BRITISH.get(word, word)
+    return word[:-1] if word.endswith(("se", "oe")) and len(word) > 3 else word
 
 
 def singular(word: str) -> str:

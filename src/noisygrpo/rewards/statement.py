@@ -13,7 +13,7 @@ from noisygrpo.rewards.spelling import plain
 _BE = r"(?:(?:is|are|was|be|(?:would|should|must|has\s+to)\s+be|becomes|equals)(?![\w'])|:|=)"
 _ANNOUNCED = re.compile(
     rf"\b(?:answer|result|solution|option|choice)s?\b(?:\s+(?:to|of|for)\s+(?:the"
-    rf"|this)\s+\w+(?:\s+\w+)?)?"
+    rf"|this|your|that)\s+\w+(?:\s+\w+)?)?"
     rf"\s*{_BE}(?:\s*(?:therefore|thus|then|indeed|clearly|simply|just|certainly|definitely"
     rf"|surely|obviously)\b)?\s*:?\s*",
     re.IGNORECASE,
@@ -22,6 +22,17 @@ _ANNOUNCED_CHINESE = re.compile(
     r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此"
     r"|我)?(?<![不别未])选(?![项手中举])择?\s*[:：]?\s*"
 )
+_HEADING = re.compile(
+    r"(?:^|\n)[#\s]{0,9}(?:(?:the|my|final|correct)\s){0,3}(?:answer|result|solution)\n",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"(?:[,;]\s*(?:and\s+)?(?:so|therefore|thus|hence)\s"
+    r"|\b(?:gives|yields|leads\s+to|results\s+in|we\s+(?:get|have|obtain|find))\s"
+    r"|(?:\\Rightarrow|\\implies|⇒)\s?)\s*(?:that\s)?(?=(?:[^.,;\n]|[.,]\d)*\.?$)",
+    re.IGNORECASE,
+)
+"""What the last clause follows from stands before it: "2x = 10, so x = 5"."""
 _LEAD = re.compile(
     r"(?:(?:so|thus|therefore|hence|then|well|ok|okay|and)\b[\s,:]*)?"
     r"(?:i\s+(?:would\s+)?(?:choose|pick|select|think|believe|say|guess|go\s+with)(?:\s+(?:that"
@@ -86,6 +97,8 @@ _ALTERNATIVE = re.compile(
     re.IGNORECASE,
 )
 """What takes back, or offers another answer than, the one in front of it."""
+_ANOTHER_LINE = re.compile(r"[.\s]*\n\W{0,3}(?:\d\S{0,10}|[A-K][).\]]{0,2})\s*(?:\n|$)")
+"""A line with nothing but a number or a letter behind an answer is another answer."""
 _LONGEST = 200
 
 
@@ -95,7 +108,8 @@ def announced(text: str) -> str | None:
     An alternative before or behind it ("… or the answer is 6", "… Or 6.") is kept, so that it can
     be seen. ``text`` in `spelling.plain`.
     """
-    matches = [*_ANNOUNCED.finditer(text), *_ANNOUNCED_CHINESE.finditer(text)]
+    announcements = (_ANNOUNCED, _ANNOUNCED_CHINESE, _HEADING)
+    matches = [match for each in announcements for match in each.finditer(text)]
     if not matches:
         return None
     last = max(matches, key=lambda match: match.end())
@@ -104,8 +118,9 @@ def announced(text: str) -> str | None:
     if not clause.strip():
         return None
     behind = rest[len(clause) :]
-    if takes_back(behind):
-        clause += f" or {first_sentence(behind.strip(' .!?'))}"
+    if takes_back(behind) or _ANOTHER_LINE.match(behind):
+        other = first_sentence(behind.strip(" .!?\n"))
+        clause += f" or {other}"
     before = re.split(r"[.!?,;:\n]", text[max(0, last.start() - 120) : last.start()])[-1]
     if refuses(before):
         clause = f"{before.strip()} answer: {clause}"
@@ -129,10 +144,18 @@ def claim(text: str) -> str:
     ``text`` in `spelling.plain`.
     """
     said = announced(text[-4000:])
-    text = said if said is not None else text
+    text = _conclusion(said if said is not None else text)
     text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
     text = _EQUALS.sub(r"\1 = ", text)
     return _CONTRAST.sub("", _REASON.sub("", text)).strip()
+
+
+def _conclusion(text: str) -> str:
+    """The last clause of a short derivation, if what stands before it hedges nothing."""
+    matches = list(_CONCLUSION.finditer(text)) if len(text) <= _LONGEST else []
+    if not matches or refuses(text[: matches[-1].start()]):
+        return text
+    return text[matches[-1].end() :]
 
 
 def complement(text: str) -> str | None:

@@ -74,7 +74,7 @@ _CHINESE = {
     "米/秒": "m/second",
     "千米/小时": "km/hour",
 }  # fmt: skip
-_MEASURE_WORD = re.compile(r"[个個只隻条張张本支名位辆頭头匹块件枚颗人种次倍]")
+MEASURE_WORD = re.compile(r"[个個只隻条張张本支名位辆頭头匹块件枚颗人种次倍]")
 _STOP = word_set(
     "and or not no nor but is are was were be been it its than then that this so more less "
     "fewer most least at over under plus minus times squared cubed root sqrt if unless maybe "
@@ -221,7 +221,7 @@ def _chinese(tail: str) -> Unit | None:
         return Unit("money", tail)
     if tail in _CHINESE:
         return Unit("unit", _CHINESE[tail])
-    things = _MEASURE_WORD.sub("", tail, count=1)
+    things = MEASURE_WORD.sub("", tail, count=1)
     if not things:
         return NONE
     if re.search(r"[不没或和是到至以多少约]", things) or len(things) > 6:

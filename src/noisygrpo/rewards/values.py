@@ -13,7 +13,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from noisygrpo.rewards.numeric import Number, equal, parse_number
+from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.spelling import plain
 from noisygrpo.rewards.units import NONE
 
@@ -60,7 +61,7 @@ _MONTH = (
 )
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>\d{4})"
-_WEEKDAY = r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
+_WEEKDAY = r"(?:on\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -79,7 +80,7 @@ _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
 _RANGE = (
     re.compile(
-        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
+        r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?<!,)(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
         r"|\bthrough\b|~|到|至)\s*(?P<high>[$€£]?\d.*)"
     ),
     re.compile(r"between\s+(?P<low>.+?)\s+and\s+(?P<high>.+)"),

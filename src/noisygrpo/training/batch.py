@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.hints.ladder import Attempt
 from noisygrpo.training.hints.prompts import TOKEN_TYPES, fit_token_types
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.show import Shown
@@ -19,59 +18,39 @@ from noisygrpo.training.views.show import Shown
 class Weighed:
     """A batch's rewards, levels and advantages, over all processes."""
 
-    rewards: Float[Tensor, "prompts group"]
-    """Weighted sums; NaN is unscorable."""
-
-    levels: Float[Tensor, "prompts group"]
-    """Noise levels, float64."""
-
-    advantages: Float[Tensor, "prompts group"]
-    """What the update weighs completions with."""
-
-    lost: Bool[Tensor, " R"]
-    """Which rollouts are unscorable."""
-
-    gain: Float[Tensor, " prompts"] | None = None
-    """Weight of the prior, where there is one."""
+    rewards: Float[Tensor, "prompts group"]  # weighted sums; NaN is unscorable
+    levels: Float[Tensor, "prompts group"]  # of noise, float64
+    advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
+    lost: Bool[Tensor, " R"]  # which rollouts are unscorable
+    gain: Float[Tensor, " prompts"] | None = None  # weight of the prior, where there is one
 
 
 @dataclass
 class Batch:
-    """This process's share of a generation batch, from the plan of its views to its rewards."""
+    """This process's share of a generation batch, from the plan of its views to its rewards.
 
-    rollouts: list[Rollout]
-    """In the order of the rows."""
+    ``rewards [R, functions]`` are what each function gave (NaN is nothing), and ``lost [R]`` tells
+    which rollouts are unscorable, both over all processes.
+    """
 
-    training: bool
-    """Whether these are trained on; those of evaluation are clean and have no hints."""
-
-    prompts: list[Any] = field(default_factory=list)
-    """As TRL made them of the rows, with the clean images in them."""
-
-    shown: Shown | None = None
-    """The prompts as they are sampled from and scored; None before they are tokenized."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    """What each row is trained on, by hint level; empty without hints."""
-
+    rollouts: list[Rollout]  # in the order of the rows
+    training: bool  # whether these are trained on; those of evaluation are clean, without hints
+    prompts: list[Any] = field(default_factory=list)  # as TRL made them, with the clean images
+    shown: Shown | None = None  # the prompts as sampled from and scored, once they are tokenized
+    hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
-    """What each function gave, over all processes; NaN where it gave nothing."""
-
     lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
-    """Which rollouts are unscorable, over all processes."""
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The examples, as the data set gives them."""
         return [rollout.row for rollout in self.rollouts]
 
-    def take_hints(self, attempts: list[Attempt]) -> Sampled:
-        """Go on with one attempt of each row, as if it had been the only one sampled."""
-        self.attempts = attempts
-        for rollout, attempt in zip(self.rollouts, attempts, strict=True):
-            rollout.hint = attempt.hint
-        log_probs = [attempt.log_probs for attempt in attempts]
-        ids = [list(attempt.completion_ids) for attempt in attempts]
+    def take_hints(self, rollouts: list[Rollout]) -> Sampled:
+        """Go on with each row at one hint level, as if nothing else had been sampled."""
+        self.rollouts, self.hinted = rollouts, True
+        log_probs = [rollout.log_probs for rollout in rollouts]
+        ids = [list(rollout.completion_ids) for rollout in rollouts]
         return ids, None if log_probs[0] is None else log_probs
 
     def turns(self, texts: Sequence[str]) -> list[Any]:
@@ -82,8 +61,8 @@ class Batch:
 
     @property
     def said(self) -> list[float]:
-        """What the reward that selects hints said of each row's attempt."""
-        return [attempt.reward for attempt in self.attempts]
+        """What the reward that selects hints said of each row."""
+        return [rollout.reward for rollout in self.rollouts]
 
     def take_prompts(self, prompts: list[Any], made: bool) -> None:
         """Enter the prompts as TRL made them; ``made``: with what environments had to say."""
@@ -101,15 +80,13 @@ class Batch:
     ) -> tuple[Any, list[Any]]:
         """Enter what was sampled; return the prompts that are scored, and what rewards are given.
 
-        Args:
-            prompt_ids: what TRL sampled from: tokens of the views' prompts, without hints.
-            completion_ids: what was sampled, with what tools answered in between.
-            sampled: of each of these tokens, whether it was sampled; None where all were.
-            completions: what TRL made of it, without the hints that it goes on from.
+        TRL has ``prompt_ids`` of the views, and both these and ``completions`` without hints.
+        ``sampled`` tells of each token whether it was sampled, or answered by a tool; None where
+        all were.
         """
-        if self.attempts:
-            prompt_ids = [list(attempt.prompt_ids) for attempt in self.attempts]
-            completions = self.turns([attempt.text for attempt in self.attempts])
+        if self.hinted:
+            prompt_ids = [list(rollout.prompt_ids) for rollout in self.rollouts]
+            completions = self.turns([rollout.completion for rollout in self.rollouts])
         elif self.shown is not None:
             prompt_ids = self.shown.scored_ids
         masks = [None] * len(self.rollouts) if sampled is None else sampled
@@ -135,17 +112,14 @@ class Batch:
         return [rollout.advantage for rollout in self.rollouts]
 
     def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
-        """Return the token types, moved to fit prompts with hints; {} where nothing moves.
+        """Return TRL's ``TOKEN_TYPES``, moved to fit prompts with hints; {} where nothing moves.
 
-        Args:
-            fields: with TRL's ``TOKEN_TYPES``, made from the prompts without hints.
-            width: tokens of prompts with hints and completions.
-            completion: tokens of completions.
+        ``width``: tokens of prompts with hints and completions; ``completion``: of these alone.
         """
-        if not self.attempts or self.shown is None:
+        if not self.hinted or self.shown is None:
             return {}
-        plain = self.shown.scored_ids
-        added = [len(a.prompt_ids) - len(ids) for a, ids in zip(self.attempts, plain, strict=True)]
+        both = zip(self.rollouts, self.shown.scored_ids, strict=True)
+        added = [len(rollout.prompt_ids) - len(plain) for rollout, plain in both]
         if not any(added):
             return {}
         return {

@@ -35,13 +35,7 @@ import torch
 from accelerate.utils import is_peft_model
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import (
-    ProcessorMixin,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import ProcessorMixin, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 from trl.trainer.utils import RepeatSampler
@@ -51,13 +45,7 @@ from noisygrpo.errors import require
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.training.finite import require_finite_weights
-from noisygrpo.training.records.rollouts import (
-    METRICS_FILE,
-    ROLLOUTS_FILE,
-    ROLLOUTS_FOLDER,
-    drop_files_after,
-    drop_steps_after,
-)
+from noisygrpo.training.records.rollouts import drop_steps_after
 
 UNFINISHED = ".saving"
 """Folder, beside the checkpoints, in which one is written."""
@@ -208,12 +196,7 @@ def _unsealed(folder: Path, step: int) -> str | None:
 class FreshLogs(TrainerCallback):
     """Before the first step drops logged steps that this run is about to do (again)."""
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
         if state.is_world_process_zero:
-            folder = Path(args.output_dir or ".")
-            for name in (METRICS_FILE, ROLLOUTS_FILE):
-                drop_steps_after(folder / name, state.global_step)
-            drop_files_after(folder / ROLLOUTS_FOLDER, state.global_step)
+            drop_steps_after(Path(args.output_dir or "."), state.global_step)

@@ -17,16 +17,9 @@ class NonFiniteError(RuntimeError):
 
 
 def require_finite(value: Any, what: str, state: TrainerState, args: TrainingArguments) -> None:
-    """Raise unless ``value`` is a finite number.
+    """Raise ``NonFiniteError`` unless ``value``, of the step after ``state``'s, is a finite number.
 
-    Args:
-        value: what was computed for the step after ``state.global_step``.
-        what: its name in the message.
-        state: how many optimizer steps are done.
-        args: name the run's folder, where the rollouts of the step are.
-
-    Raises:
-        NonFiniteError: if it is not.
+    ``what`` names it in the message, and ``args`` the folder with the rollouts of the step.
     """
     if not math.isfinite(float(value)):
         step = state.global_step

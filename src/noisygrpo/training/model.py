@@ -57,13 +57,8 @@ def default_processor(model: Any, config: NoisyGRPOConfig) -> Any:
 def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[int]:
     """Freeze the tower and limit pixels as the config says; return the ids of vision tokens.
 
-    Args:
-        model: with its adapter, if it has one; changed in place, like ``processor``.
-        processor: of a vision-language model, or a tokenizer.
-        config: the run's settings.
-
-    Raises:
-        UserError: if model or processor lack what the config asks for.
+    The model, with its adapter, and the processor are changed in place; ``UserError`` where they
+    lack what the config asks for.
     """
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
     if isinstance(processor, ProcessorMixin):

@@ -20,12 +20,13 @@ from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
 from noisygrpo.training.model import ban_tokens, core_model
+from noisygrpo.training.prefix.groups import obstacle
 from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.prefix.scorer import Scorer
-from noisygrpo.training.prefix.shared import SharedPrefix, run_obstacle, warn_once
+from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
-from noisygrpo.training.sharding import any_process, most_anywhere, weights_sharded
+from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
 
 def ban(trainer: Any) -> None:
@@ -64,26 +65,27 @@ def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
 
 def shared_prefix(trainer: Any) -> SharedPrefix | None:
     """Return what scores whole groups; None, with a warning, where no batch could be scored so."""
-    model, args = trainer.model, trainer.args
+    model, kernel = trainer.model, trainer.args.shared_prefix_kernel
     peft, inner = is_peft_model(model), core_model(model)
-    reason = run_obstacle(
-        inner,
-        turns=several_turns(trainer),
-        experts=trainer.aux_loss_enabled,
-        prompt_learning=peft and model.active_peft_config.is_prompt_learning,
-        kernel=args.shared_prefix_kernel,
-    )
+    obstacles = {
+        "tools may add images to completions": several_turns(trainer),
+        "the balance of a mixture of experts is a matter of all tokens": trainer.aux_loss_enabled,
+        "the adapter puts tokens in front of the prompt": (
+            peft and model.active_peft_config.is_prompt_learning
+        ),
+    }
+    reason = next((why for why, holds in obstacles.items() if holds), obstacle(inner, kernel))
     if reason is not None:
-        warn_once(reason, set())
+        warn_rows(reason)
         return None
-    sharded = weights_sharded(trainer.accelerator.state)
     return SharedPrefix(
         inner,
         None if trainer.ref_model is None else core_model(trainer.ref_model),
-        kernel=args.shared_prefix_kernel,
+        kernel=kernel,
         device=trainer.accelerator.device,
         autocast=trainer.accelerator.autocast,
-        anyone=partial(any_process, trainer.accelerator) if sharded else None,
+        sharded=weights_sharded(trainer.accelerator.state),
+        anyone=lambda here: bool(most_anywhere(trainer.accelerator, int(here))),
     )
 
 

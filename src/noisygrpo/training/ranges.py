@@ -232,7 +232,7 @@ MAPPINGS = (
 
 def _check_levels(name: str, value: Any) -> None:
     good = isinstance(value, (list, tuple)) and all(
-        type(one) is not bool and isinstance(one, numbers.Real) and SHARE.holds(float(one))
+        not isinstance(one, bool) and isinstance(one, numbers.Real) and SHARE.holds(float(one))
         for one in value
     )
     require(

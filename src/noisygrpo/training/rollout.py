@@ -6,6 +6,7 @@ noise are a pure function of (seed, step, example id, rollout index): the same o
 processes and loader workers, and after a resume.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,74 +22,35 @@ from noisygrpo.methods.views import View, view_seed
 class Hint:
     """What one hint level gives a row."""
 
-    level: int = 0
-    """g, from 0."""
-
-    ratio: float = 0.0
-    """g / M, the share of the reasoning's steps."""
-
-    text: str = ""
-    """The hint in its template; "" is none."""
+    level: int = 0  # g, from 0
+    ratio: float = 0.0  # g / M, the share of the reasoning's steps
+    text: str = ""  # the hint in its template; "" is none
+    ids: Sequence[int] = ()  # its tokens, where the ladder has asked for them
 
 
 @dataclass
 class Rollout:
     """One rollout of a group: whose it is, what it sees, and then what became of it."""
 
-    row: dict[str, Any]
-    """The example, as the data set gives it."""
-
-    index: int
-    """Position within the group, 0..G-1."""
-
-    view: View
-    """Level, and whether the noise is shared."""
-
-    seed: int
-    """Seed of the run."""
-
-    step: int
-    """Optimizer step that the rollout was made for, from 1."""
-
-    kind: str
-    """One of ``methods.noise.NOISE_KINDS``."""
-
-    derived_id: str = ""
-    """Id of a row that has none of its own."""
-
-    hint: Hint = Hint()
-    """What stands in front of the completion, or behind the question."""
-
-    prompt_ids: Sequence[int] = ()
-    """Tokens of the prompt that is scored: with the clean images and the hint."""
-
-    completion_ids: Sequence[int] = ()
-    """What stands behind it: what was sampled, and what tools answered."""
-
-    sampled: Sequence[int] | None = None
-    """Of each of these 1 if it was sampled and 0 if a tool or an environment gave it; None where
-    all were sampled."""
-
-    prompt: Any = None
-    """What was asked, where an environment had a say in it; None is the row's prompt."""
-
-    completion: str = ""
-    """The assistant's turns as text; it begins with the hint, where that stands there."""
-
-    turns: list[dict[str, Any]] = field(default_factory=list)
-    """The assistant's and the tools' messages, without pictures; empty for a text prompt."""
-
-    rewards: dict[str, float] = field(default_factory=dict)
-    """By reward function; NaN where it gave none."""
-
-    reward: float = float("nan")
-    """Their weighted sum; NaN if unscorable, and where no function applies."""
-
-    unscorable: bool = False
-    """Whether a function applies and could not say; see ``outcomes``."""
-
-    advantage: float = 0.0
-    """What the update weighs it with."""
+    row: dict[str, Any]  # the example, as the data set gives it
+    index: int  # position within the group, 0..G-1
+    view: View  # level, and whether the noise is shared
+    seed: int  # of the run
+    step: int  # optimizer step that the rollout was made for, from 1
+    kind: str  # one of ``methods.noise.NOISE_KINDS``
+    derived_id: str = ""  # id of a row that has none of its own
+    hint: Hint = Hint()  # what stands in front of the completion, or behind the question
+    prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
+    completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered
+    sampled: Sequence[int] | None = None  # 1 of each that was sampled; None where all were
+    log_probs: Any = None  # the engine's, of the completion's tokens, where it gives any
+    prompt: Any = None  # what was asked, where an environment had a say; None is the row's
+    completion: str = ""  # the assistant's turns as text, with the hint where that stands there
+    turns: list[dict[str, Any]] = field(default_factory=list)  # all messages, without pictures
+    rewards: dict[str, float] = field(default_factory=dict)  # by function; NaN where it gave none
+    reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
+    unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
+    advantage: float = 0.0  # what the update weighs it with
 
     @property
     def example_id(self) -> str:
@@ -119,30 +81,24 @@ class Rollout:
 
     def see(self, images: Sequence[Image.Image]) -> list[Image.Image]:
         """Return the images as this rollout sees them; at level 0 the very same objects."""
+        level, kind = self.view.level, self.kind
         if not self.noisy:
             return list(images)
-        return [
-            perturb(image, self.view.level, self.noise_seed(number), self.kind)
-            for number, image in enumerate(images)
-        ]
+        return [perturb(one, level, self.noise_seed(n), kind) for n, one in enumerate(images)]
 
-    def reward_row(self, row: Mapping[str, Any], hint: Hint | None = None) -> dict[str, Any]:
-        """Return a row with the columns that tell reward functions whose it is and what was seen.
-
-        Args:
-            row: this rollout's, with what TRL added to it.
-            hint: None is the one that the completion was made with.
-        """
-        hint = hint or self.hint
+    def columns(self) -> dict[str, Any]:
+        """Return what tells a reward function what the rollout saw and began from."""
         return {
-            **row,
-            "example_id": self.derived_id or row["example_id"],
             "noise_level": self.view.level,
-            "hint_ratio": hint.ratio,
-            "hint_level": hint.level,
-            "hint": hint.text,
+            "hint_ratio": self.hint.ratio,
+            "hint_level": self.hint.level,
+            "hint": self.hint.text,
             "rollout_index": self.index,
         }
+
+    def reward_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return this rollout's row, with what TRL added to it, and our ``columns``."""
+        return {**row, "example_id": self.derived_id or row["example_id"], **self.columns()}
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

@@ -50,16 +50,10 @@ def require_all_processes(accelerator: Accelerator) -> None:
 
 
 def most_anywhere(accelerator: Accelerator, count: int) -> int:
-    """Return how many forwards this process must run: where weights are sharded, all run as many.
+    """Return the largest count of all processes where weights are sharded, else this one.
 
-    ``count``: how many it needs.
+    There all must run as many forwards as the one that needs most.
     """
     if not weights_sharded(accelerator.state):
         return count
     return int(accelerator.gather(torch.tensor([count], device=accelerator.device)).max())
-
-
-def any_process(accelerator: Accelerator, here: bool) -> bool:
-    """Tell whether something holds on any process."""
-    flag = torch.tensor([here], device=accelerator.device)
-    return bool(accelerator.gather(flag).any())

@@ -107,7 +107,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
             output |= batch.token_types(output, prompt + completion, completion)
             if self.args.log_completions:
-                self._recorder.table(batch, images=self.args.log_multimodal)
+                self._recorder.table(batch)
             if batch.training:
                 self._finish(batch, output)
         return output
@@ -184,7 +184,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         selected = self._hints.climb(batch.rollouts, batch.shown, first, *trls)
         self._recorder.add(selected.metrics)
         self.state.num_input_tokens_seen += selected.untold
-        return batch.take_hints(selected.attempts)
+        return batch.take_hints(selected.rollouts)
 
     def _sample(self, batch: Batch, *inputs: Any, **kw: Any) -> Sampled:
         with self._spent("generate"):
@@ -205,7 +205,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         calculate, batch = super()._calculate_rewards, self._batch
         if batch is not None:
             inputs = batch.reward_rows(inputs)
-            if batch.attempts:
+            if batch.hinted:
                 calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
             rewards = calculate(inputs, prompts, completions, completion_ids_list)

@@ -1,6 +1,7 @@
 """GeoQA's images."""
 
 import json
+import re
 
 import pytest
 
@@ -22,3 +23,62 @@ def test_geoqa_finds_images_below_the_root(tmp_path):
     assert benchmark.judge("<think>3</think><answer>145</answer>", rows.text(0)).correct
     with pytest.raises(Exception, match=r"1\.png"):  # one broken row; its evaluation goes on
         rows.open(1)
+
+
+# The forms in which GeoQA gives its golden answers, roots among them as Unicode with braces.
+GOLD = [
+    "8√{3}", "12√3", "√{2}", "2√{13}cm", "4√{5}", "√3", "10√{2}米", "6√{3}+6", "3-√{3}", "5+√{2}m",
+    "\\frac{√{3}}{2}", "\\frac{3√{5}}{5}", "√{3}:1", "(2+2√{3})米", "4πcm", "24πcm²",
+    "\\frac{4}{3}米", "145°", "67.5°", "8cm", "5000米", "3:4", "12",
+]  # fmt: skip
+
+
+def in_latex(gold):
+    """A golden answer as a model writes it between dollar signs."""
+    text = (
+        re.sub(r"√\{?(\w+)\}?", r"\\sqrt{\1}", gold).replace("π", "\\pi ").replace("°", "^{\\circ}")
+    )
+    text = text.replace("²", "^2").replace("米", "\\text{ m}")
+    return re.sub(r"(?<![a-z\\{ ])(cm|m)\b", r"\\text{ \1}", text)
+
+
+def in_words(gold):
+    """The same in plain text."""
+    text = re.sub(r"√\{?(\w+)\}?", r"sqrt(\1)", gold).replace("°", " degrees").replace("π", "pi ")
+    return (
+        re.sub(r"\\frac\{(.*?)\}\{(\d)\}", r"(\1)/\2", text).replace("²", "^2").replace("米", " m")
+    )
+
+
+def neighbour(gold):
+    """The golden answer with its last digit changed: wrong."""
+    at = max(index for index, sign in enumerate(gold) if sign.isdigit() or sign == "π")
+    other = "2" if gold[at] in "π1" else "7" if gold[at] != "7" else "5"
+    return gold[:at] + other + gold[at + 1 :]
+
+
+def judged(answer, gold):
+    row = {"answer": gold.strip().strip("$"), "question": "如图, AB=? (单位)", "meta": {}}
+    return get_benchmark("geoqa").judge(f"<think>so</think><answer>{answer}</answer>", row).correct
+
+
+@pytest.mark.parametrize("gold", GOLD)
+def test_a_perfect_solver_loses_nothing(gold):
+    for answer in (
+        gold,
+        in_latex(gold),
+        f"${in_latex(gold)}$",
+        in_words(gold),
+        f"\\boxed{{{gold}}}",
+    ):
+        assert judged(answer, gold) is True, answer
+
+
+@pytest.mark.parametrize("gold", GOLD)
+def test_a_neighbour_is_wrong(gold):
+    wrong = neighbour(gold)
+    for answer in (wrong, in_latex(wrong), in_words(wrong)):
+        assert judged(answer, gold) is False, answer
+    if "√" in gold:  # what reading over the root gives
+        assert judged(re.sub(r"√\{?(\w+)\}?", r"\1", gold), gold) is False
+        assert judged(re.sub(r"√\{?(\w+)\}?.*", "", gold) or "1", gold) is False

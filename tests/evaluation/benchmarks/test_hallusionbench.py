@@ -55,6 +55,25 @@ def test_hallusionbench_accepts_doubt_only_without_an_image():
     assert not benchmark.judge("I cannot tell.", with_image).correct
 
 
+def test_hallusionbench_reads_explained_answers():
+    judge = get_benchmark("hallusionbench").judge
+    row = {"answer": "no", "question": "Is the left circle larger?", "meta": {"category": "VD"}}
+    said = {
+        "No, the right and left circles appear to be the same size.": "no",
+        "No, both look alike. The arrows may make them seem different.": "no",
+        "So, no, the left one is not larger.": "no",
+        "Yes, the left one could hardly be larger than it is.": "yes",
+        "<think>no</think> Yes.": "yes",
+        "yes no yes no": None,
+        "I cannot say yes or no": None,
+        "<think>no, it is not": None,
+    }
+    read = {
+        text: judge(text, {**row, "meta": {"category": "VD", "figure_id": "1"}}) for text in said
+    }
+    assert {text: found.extracted for text, found in read.items()} == said
+
+
 def test_both_parts_of_hallusionbench_from_a_folder(tmp_path):
     names = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
     texts = {name: datasets.Value("string") for name in (*names, "question", "gt_answer")}

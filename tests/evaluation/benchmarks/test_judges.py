@@ -7,7 +7,6 @@ from noisygrpo.evaluation.benchmarks.judges import judge_letter, judge_math
 
 LETTER = {
     "mmstar": {},
-    "wemath": {},
     "mathverse": {"question_type": "multi-choice", "options": []},
     "mme-cot": {"options": []},
 }
@@ -28,6 +27,16 @@ LETTER = {
         ("<answer>A</answer> no: <answer>B</answer>", "B"),
         ("The result is (B)", "B"),
         ("So (B).", "B"),
+        ("B because it fits", "B"),
+        ("B\nThe sky is blue.", "B"),
+        ("B, as the figure shows", "B"),
+        ("B (the sky)", "B"),
+        ("\u7b54\u6848\uff1aB", "B"),
+        ("(A) or (B)", None),
+        ("A, B, C, D", None),
+        ("not B", None),
+        ("It cannot be B", None),
+        ("<think>first guess <answer>B</answer> but let me check", None),
         ("Because of it", None),
         ("A big one", None),
         ("Z", None),
@@ -57,6 +66,11 @@ def test_an_options_text_is_its_letter_where_the_texts_are_known():
         ("<think>12</think> The answer is 13.", "12", False),
         ("The value is 12", "12", True),
         ("", "12", False),
+        ("<think>so \\boxed{12}, no, wrong</think> The answer is 13.", "12", False),
+        ("<think>first guess <answer>12</answer> but let me check", "12", False),
+        ("<answer>12 or 13</answer>", "12", False),
+        ("<answer>more than 12</answer>", "12", False),
+        ("<answer>12 cm</answer>", "12", True),
         ("<answer></answer>", "12", False),
     ],
 )

@@ -32,6 +32,10 @@ from noisygrpo.evaluation.benchmarks.latex_value import latex_value
         ("|2-5|", 3),
         ("5!", 120),
         ("3:2", 1.5),
+        ("10-15", -5),
+        ("\\log(e^2)", 2),  # natural, as in sympy
+        ("\\log_2 8", 3),
+        ("\\binom{9}{4}", 126),
         ("\\left(\\frac{1}{2}\\right)^2", 0.25),
         ("$\\frac{2}{21}$", 2 / 21),
         ("\\frac{3^{1008}-1}{3^{1009}}", 1 / 3),
@@ -46,7 +50,7 @@ def test_values(text, value):
 
 NO_VALUE = """
 x | 2x | 5 cm | \\frac{1}{ | 1/0 | (2 | 2) | \\sqrt{-1} | a^2+b^2 | 1 2 + | 9^{9^{9^{9}}} | 200!
-\\text{none} | #! | - | -- | 1..2
+\\text{none} | 40° | \\(2\\) | 2 \\$ | #! | - | -- | 1..2
 """
 
 

@@ -98,6 +98,7 @@ def test_mmstar_by_category(tmp_path):
     assert found["by_kind"]["coarse perception"]["accuracy"] == 1.0
     assert found["metrics"]["by_l2_category"]["math / statistics"]["accuracy"] == 1 / 2
     assert found["without_answer"] == 1  # "Because of A" is no letter, and wrong
+    assert found["metrics"]["official_accuracy"] == 3 / 4  # "Because" is B, "(A)" no A
 
 
 def test_hallusionbench_from_answers_to_pairs_and_figures(tmp_path):

@@ -57,7 +57,7 @@ def load(benchmark: Benchmark, options: LoadOptions) -> BenchmarkRows:
 
 def judge_yes_no(completion: str, row: Row) -> Judgement:
     """Right if the answer is; neither yes nor no is wrong."""
-    answer = yes_or_no(final_part(completion))
+    answer = yes_or_no(completion, row.get("question", ""))
     why = "neither yes nor no" if answer is None else f"answers {answer}"
     return Judgement(answer, answer == row["answer"], why)
 

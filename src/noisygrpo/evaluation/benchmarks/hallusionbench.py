@@ -6,7 +6,7 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import Key, all_correct_share, share
-from noisygrpo.evaluation.reading import final_part, yes_or_no
+from noisygrpo.evaluation.reading import yes_or_no
 from noisygrpo.evaluation.samples import Sample
 
 _PLACE = ("category", "subcategory", "set_id", "figure_id", "question_id", "visual_input")
@@ -30,7 +30,7 @@ def judge(completion: str, row: Row) -> Judgement:
     """Right if yes or no is; "I do not know" is right too where the image was left out (VS, figure
     0).
     """
-    answer = yes_or_no(final_part(completion))
+    answer = yes_or_no(completion, row.get("question", ""))
     if answer is None:
         meta = row["meta"]
         unsure_is_right = meta["category"] == "VS" and meta["figure_id"] == "0"

@@ -1,9 +1,9 @@
-"""Judges that several benchmarks share: by the chosen letter, and by equality of formulas."""
+"""Judges that several benchmarks share: by the chosen letter, and by the rules of the rewards."""
 
 from collections.abc import Sequence
 
 from noisygrpo.evaluation.evaluate import Judgement, Row
-from noisygrpo.evaluation.reading import final_part, read_letter, short_answer
+from noisygrpo.evaluation.reading import read_letter
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.judge import is_correct
 
@@ -19,12 +19,8 @@ def judge_letter(completion: str, row: Row, options: Sequence[str]) -> Judgement
 
 
 def judge_math(completion: str, row: Row) -> Judgement:
-    """Equality of numbers or formulas: of the tagged or boxed answer, else of what "the answer
-    is".
-    """
+    """Equality of numbers, lists, formulas or texts, as the reward `accuracy` judges it."""
     extracted = extract_answer(completion)
-    if extracted is None:
-        extracted = short_answer(final_part(completion))
     if not extracted:
         return Judgement(None, False, "no answer found")
     verdict, why = is_correct(extracted, row["answer"], question=row["question"])

@@ -8,8 +8,8 @@ an answer wrong, there as here.
 
 Deviations: values come from `latex_value`, which also reads ``π``, ``√``, ``sqrt(2)`` and
 ``\\frac12``, where the original's parser gives up. On the responses of 16 models that the
-repository publishes, 48,640 in all, 48,626 verdicts agree with
-the published ones, and 11 of the other 14 are such answers.
+repository publishes, 48,640 in all, 48,627 verdicts agree with the published ones, and 10 of the
+other 13 are such answers.
 """
 
 import re

@@ -2,23 +2,34 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import (
-    final_part,
-    last_number,
+    conclusion,
+    edit_distance,
     nearest,
-    only_mentioned,
+    options_by_letter,
     read_letter,
-    short_answer,
+    read_number,
 )
 from noisygrpo.evaluation.samples import Sample
+from noisygrpo.rewards.agreement import same
+from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.extract import extract_answer
+from noisygrpo.rewards.lists import split_parts
+from noisygrpo.rewards.numeric import Number, parse_number
+from noisygrpo.rewards.options import only_mentioned
+from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.statement import claim, refuses
 
-# Words beyond the longest choice: a longer text is a sentence, and its nearest choice is noise.
-_SPARE_WORDS = 2
+_SPARE = 4
+"""One slip in so many signs of a choice; what is further from all of them is none."""
+_LONGEST = 200
+_WORD = re.compile(r"[^\W\d_]{2}")
 _LETTER_IN_BRACKETS = re.compile(r"\(([a-zA-Z])\)")
 _META = ("choices", "question_type", "answer_type", "precision")
 
@@ -43,22 +54,47 @@ def convert(row: Mapping[str, Any]) -> Item:
 
 
 def judge(completion: str, row: Row) -> Judgement:
-    """Extraction by rules, then the official normalization and comparison."""
-    meta, text = row["meta"], final_part(completion)
+    """Extraction by the rules of the rewards, then the official normalization and comparison."""
+    meta = row["meta"]
     if meta["question_type"] == "multi_choice":
-        extracted = _choice(text, meta["choices"])
+        extracted = _choice(completion, meta["choices"])
     elif meta["answer_type"] in ("integer", "float"):
-        extracted = last_number(short_answer(text))
+        return _judge_number(read_number(completion), row)
     else:
-        extracted = short_answer(text)
+        extracted = extract_answer(completion)
     if not extracted:
         return Judgement(None, False, "no answer found")
     normal = normalize_answer(extracted, meta)
-    return Judgement(extracted, normal == row["answer"], f"normalized to {normal!r}")
+    right = normal == row["answer"] or _same_list(extracted, row["answer"])
+    return Judgement(extracted, right, f"normalized to {normal!r}")
+
+
+def _judge_number(number: Number | None, row: Row) -> Judgement:
+    """The official comparison, which cuts and rounds; a percentage also answers for its share."""
+    if number is None:
+        return Judgement(None, False, "no answer found")
+    whole = isinstance(number.value, Fraction) and number.value.denominator == 1
+    extracted = str(number.value if whole else float(number.value))
+    normal, target = normalize_answer(extracted, row["meta"]), parse_number(row["answer"])
+    share = number.percent and target is not None and equal(number, target)
+    return Judgement(extracted, normal == row["answer"] or share, f"normalized to {normal!r}")
+
+
+def _same_list(extracted: str, answer: str) -> bool:
+    """Whether two lists have the same parts in order; the official comparison is of their text."""
+    said, wanted = split_parts(extracted), split_parts(answer)
+    if said is None or wanted is None or len(said.items) != len(wanted.items):
+        return False
+    pairs = zip(said.items, wanted.items, strict=True)
+    return not said.alternatives and all(same(mine, theirs) for mine, theirs in pairs)
 
 
 def normalize_answer(extracted: str, meta: Mapping[str, Any]) -> str | None:
-    """The official normalization: the nearest choice, an integer, a rounded float, or the text."""
+    """The official normalization: the nearest choice, an integer, a rounded float, or the text.
+
+    Source: lupantech/MathVista at 53d5258, ``normalize_extracted_answer`` in
+    ``evaluation/calculate_score.py``.
+    """
     if meta["question_type"] == "multi_choice":
         choices, text = meta["choices"], extracted.strip()
         letter = _LETTER_IN_BRACKETS.findall(text)
@@ -82,16 +118,23 @@ def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
     return {"by_skill": {k: accuracy_by(v, lambda s: "all")["all"] for k, v in chosen.items()}}
 
 
-def _choice(text: str, choices: Sequence[str]) -> str | None:
-    letter = read_letter(text, choices)
-    if letter is not None:
+def _choice(completion: str, choices: Sequence[str]) -> str | None:
+    """The letter of a choice, or a text that is near one for the official script to find.
+
+    Officially a language model extracts, and whatever it extracts is given the nearest choice.
+    """
+    letter = read_letter(completion, choices)
+    said = extract_answer(completion)
+    if letter is not None or said is None:
         return letter
-    short = short_answer(text)
-    mentioned = only_mentioned(short, choices) or only_mentioned(text, choices)
-    if mentioned is not None:
-        return mentioned
-    longest = max(len(choice.split()) for choice in choices) + _SPARE_WORDS
-    return short if 0 < len(short.split()) <= longest else None
+    texts = {key: text for key, text in options_by_letter(choices).items() if _WORD.search(text)}
+    for text in (said, conclusion(said)):
+        text = claim(plain(text))
+        mentioned = None if refuses(text) else only_mentioned(text, texts)
+        if mentioned is not None:
+            return mentioned
+    close = nearest(said[:_LONGEST], choices)
+    return close if edit_distance(said[:_LONGEST], close) <= len(close) // _SPARE else None
 
 
 BENCHMARK = Benchmark(

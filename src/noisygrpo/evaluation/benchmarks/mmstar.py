@@ -6,10 +6,12 @@ from typing import Any
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.judges import judge_letter
 from noisygrpo.evaluation.evaluate import Judgement, Row
-from noisygrpo.evaluation.metrics import accuracy_by
+from noisygrpo.evaluation.metrics import accuracy_by, share
+from noisygrpo.evaluation.reading import final_part
 from noisygrpo.evaluation.samples import Sample
 
 _OPTIONS = ("",) * 4
+_OFFICIAL_BEGINNINGS = ("", "(", "option ", "the answer is ")
 
 
 def convert(row: Mapping[str, Any]) -> Item:
@@ -28,10 +30,23 @@ def judge(completion: str, row: Row) -> Judgement:
     return judge_letter(completion, row, _OPTIONS)
 
 
+def official_correct(output: str, answer: str) -> bool:
+    """The rule of the official script, on the final part of an output: its first letter, also in a
+    bracket or behind "option" or "the answer is".
+
+    Source: MMStar-Benchmark/MMStar at 88f243a, ``eval/vlmeval/evaluate/mmstar.py``.
+    """
+    text = final_part(output).lower().strip()
+    return text.startswith(tuple(begin + answer.lower() for begin in _OFFICIAL_BEGINNINGS))
+
+
 def metrics(samples: Sequence[Sample]) -> dict[str, Any]:
-    """Accuracy by the 18 second-level categories; the six first-level ones are ``by_kind``."""
+    """Accuracy by the 18 second-level categories, and the official script's accuracy; the six
+    first-level categories are ``by_kind``.
+    """
     by_detail = accuracy_by(samples, lambda s: f"{s['kind']} / {s['meta']['l2_category']}")
-    return {"by_l2_category": by_detail}
+    official = share(official_correct(s["output"], s["answer"].strip()) for s in samples)
+    return {"by_l2_category": by_detail, "official_accuracy": official}
 
 
 BENCHMARK = Benchmark(
@@ -50,6 +65,9 @@ BENCHMARK = Benchmark(
     judge=judge,
     metrics=metrics,
     metric="accuracy, overall and for each of six categories",
-    note="The official rule compares the first letter of the output; here the letter has to stand "
-    "alone or be announced, so that 'Because' is not B.",
+    note=(
+        "The official rule compares the first letter of the output, so that 'Because' and 'B or C' "
+        "are B; its number is official_accuracy. 'accuracy' needs one letter that stands alone or "
+        "is announced."
+    ),
 )

@@ -1,16 +1,17 @@
 """We-Math testmini: 525 composite problems, each split into its two or three steps; 1,740 rows."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
-from noisygrpo.evaluation.benchmarks.judges import judge_letter
 from noisygrpo.evaluation.evaluate import Judgement, Row
-from noisygrpo.evaluation.metrics import accuracy_by, grouped
+from noisygrpo.evaluation.metrics import accuracy_by, grouped, share
+from noisygrpo.evaluation.reading import final_part, read_letter
 from noisygrpo.evaluation.samples import Sample
 
-_OPTIONS = ("",) * 8
+_LETTERS = tuple("ABCDEFGH")
 
 
 def convert(row: Mapping[str, Any]) -> Item:
@@ -25,9 +26,22 @@ def convert(row: Mapping[str, Any]) -> Item:
     )
 
 
+def official_letter(response: str) -> str | None:
+    """The letter that the official script reads: the first sign behind the last "Answer", brackets,
+    colons and stops apart.
+
+    Source: We-Math/We-Math at a57a0e8, ``load_and_process_data`` in ``evaluation/accuracy.py`` and
+    ``evaluation/four_dimensional_metrics.py``.
+    """
+    text = re.sub(r"[<>:.]", "", response.split("Answer")[-1].strip()).strip()
+    return text[0] if text[:1] in _LETTERS else None
+
+
 def judge(completion: str, row: Row) -> Judgement:
-    """Right if the chosen letter, A to H, is the answer's."""
-    return judge_letter(completion, row, _OPTIONS)
+    """Right by the official rule, on the final part of the completion."""
+    letter = official_letter(final_part(completion))
+    why = "no letter behind 'Answer'" if letter is None else f"answers {letter}, officially read"
+    return Judgement(letter, letter == row["answer"].strip(), why)
 
 
 def wemath_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -42,7 +56,27 @@ def wemath_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
         rote memorization          RM   combination right, not CM
 
         score = (N - IG / 2 - RM - IK) / N,   N = 525 composites in testmini
+
+    ``read``: accuracy and scores by the letter that `read_letter` finds, in whatever form it is
+    given (a box, a sentence, an option's letter and text); hedges choose nothing there.
     """
+    known = [""] * len(_LETTERS)
+    read = [
+        {**s, "correct": read_letter(s["output"], known) == s["answer"].strip()} for s in samples
+    ]
+    scores = _scores(read)
+    return {
+        **_scores(samples),
+        "by_steps": accuracy_by(samples, _wemath_step),
+        "read": {
+            "accuracy": share(s["correct"] for s in read),
+            **{name: scores[name] for name in ("score_strict", "score_loose")},
+        },
+    }
+
+
+def _scores(samples: Sequence[Sample]) -> dict[str, Any]:
+    """The scores and the kinds of composites behind them."""
     counts: dict[str, int] = defaultdict(int)
     groups = grouped(samples, lambda s: s["cluster"])
     for group in groups.values():
@@ -54,14 +88,12 @@ def wemath_metrics(samples: Sequence[Sample]) -> dict[str, Any]:
         counts["CM_strict" if all(steps) else "RM_strict"] += 1
         counts["CM_loose" if any(steps) else "RM_loose"] += 1
     total, lost = len(groups), counts["IG"] / 2 + counts["IK"]
-    by_steps = accuracy_by(samples, _wemath_step)
     return {
         "score_strict": (total - lost - counts["RM_strict"]) / total,
         "score_loose": (total - lost - counts["RM_loose"]) / total,
         **{name: counts[name] / total for name in ("IK", "IG", "CM_strict", "CM_loose")},
         **{f"RM_{mode}": _rote_share(counts, mode) for mode in ("strict", "loose")},
         "composites": total,
-        "by_steps": by_steps,
     }
 
 
@@ -96,5 +128,9 @@ BENCHMARK = Benchmark(
     judge=judge,
     metrics=wemath_metrics,
     metric="strict and loose score over 525 composites",
-    note="NoisyRollout's WeMath is plain accuracy over the 1,740 rows: 'accuracy' here.",
+    note=(
+        "Read by the official rule, which needs the template: an answer in another form (a box, a "
+        "sentence around the letter) is wrong. 'read' has the same numbers with the letter read in "
+        "any form; NoisyRollout's WeMath, plain accuracy over the 1,740 rows, is its 'accuracy'."
+    ),
 )

@@ -1,13 +1,13 @@
 """Sampling by TRL's ``generate``, which reads the fields of what each rollout sees."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
-from noisygrpo.training.rollout import Rollout
 
 logger = logging.getLogger(__name__)
 
@@ -15,42 +15,29 @@ Sampled = tuple[list[list[int]], Any]
 """Tokens of each completion, and the engine's log-probs of these; None where it gives none."""
 
 
+@dataclass
 class GenerateEngine:
     """Samples by TRL's own turn, which may read every distinct prompt and view once."""
 
-    def __init__(
-        self, turn: Callable[..., Sampled], model: Callable[[], PreTrainedModel], shared: bool
-    ) -> None:
-        """Take what samples.
+    turn: Callable[..., Sampled]  # TRL's ``_generate_single_turn``
+    model: Callable[[], PreTrainedModel]  # returns the model inside its wrappers
+    shares: bool  # ``shared_prefill``; a warning says where the model's type was not checked
 
-        Args:
-            turn: TRL's ``_generate_single_turn``.
-            model: returns the model inside its wrappers.
-            shared: ``shared_prefill``; where the model's type was not checked, a warning says that
-                every row is read.
-        """
-        self._turn, self._model = turn, model
-        kind = model().config.model_type
-        self.shares = shared and kind in FAMILIES
-        if shared and not self.shares:
+    def __post_init__(self) -> None:
+        """See whether prompts can be shared."""
+        kind = self.model().config.model_type
+        if self.shares and kind not in FAMILIES:
+            self.shares = False
             logger.warning(
                 "shared_prefill: not used, as it was not checked for model type %r", kind
             )
 
     def sample(
-        self,
-        rollouts: Sequence[Rollout],
-        training: bool,
-        ids: Any,
-        images: Any,
-        fields: dict[str, Any],
-        num_generations: int,
-        *more: Any,
-        **options: Any,
+        self, rollouts: Any, training: bool, ids: Any, images: Any, *more: Any, **options: Any
     ) -> Sampled:
-        """Return a completion for each prompt; arguments as TRL's ``_generate_single_turn``."""
+        """Return a completion for each prompt; arguments after two are those of TRL's turn."""
         if not self.shares:
-            return self._turn(ids, images, fields, num_generations, *more, **options)
+            return self.turn(ids, images, *more, **options)
         counts = [len(row or ()) for row in images or [()] * len(ids)]
-        with shared_prefill(self._model(), counts):
-            return self._turn(ids, images, fields, num_generations, *more, **options)
+        with shared_prefill(self.model(), counts):
+            return self.turn(ids, images, *more, **options)

@@ -19,6 +19,7 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -40,9 +41,7 @@ ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"
 def shared_prefill(model: PreTrainedModel, counts: Sequence[int]) -> Iterator[None]:
     """Let the prefills of ``model.generate`` within this context read distinct rows only.
 
-    Args:
-        model: of a family in ``FAMILIES``; without its wrappers.
-        counts: images of each row of the batch.
+    ``model`` is of a family in ``FAMILIES``, without wrappers; ``counts`` are each row's images.
     """
     prefill = _Prefill(counts)
     hooks = (
@@ -85,8 +84,8 @@ def _images(output: Any, chosen: Sequence[int]) -> Any:
 
 class _Prefill:
     def __init__(self, counts: Sequence[int]) -> None:
-        starts = [sum(counts[:row]) for row in range(len(counts))]
-        self.images = [range(at, at + n) for at, n in zip(starts, counts, strict=True)]
+        ends = accumulate(counts)
+        self.images = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
         self.row_of: Tensor | None = None  # u(b), while a forward reads distinct rows
 
     def before(self, model: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -107,25 +106,20 @@ class _Prefill:
         if len(same) == len(keys):
             return None
         self.row_of = torch.tensor(group_numbers(same), device=ids.device)
-        rows = [members[0] for members in same]
-        return args, self._distinct(kwargs, encoded, rows)
+        return args, self._distinct(kwargs, encoded, [members[0] for members in same])
 
     def _distinct(self, kwargs: dict[str, Any], encoded: Any, rows: list[int]) -> dict[str, Any]:
-        kwargs = {
-            key: value[rows] if key in ROW_KEYS and isinstance(value, Tensor) else value
-            for key, value in kwargs.items()
-        }
+        by_row = {key: kwargs[key] for key in ROW_KEYS if isinstance(kwargs.get(key), Tensor)}
+        fewer: dict[str, Any] = {key: value[rows] for key, value in by_row.items()}
         if encoded is not None:
             chosen = [k for row in rows for k in self.images[row]]
-            kwargs["mm_encoder_outputs"] = {"image": _images(encoded, chosen)}
-        positions = kwargs.get("position_ids")
-        if isinstance(positions, Tensor):
-            kwargs["position_ids"] = positions[..., rows, :]
-        return kwargs
+            fewer["mm_encoder_outputs"] = {"image": _images(encoded, chosen)}
+        if isinstance(positions := kwargs.get("position_ids"), Tensor):
+            fewer["position_ids"] = positions[..., rows, :]
+        return {**kwargs, **fewer}
 
     def after(self, model: Any, args: Any, output: Any) -> None:
-        if self.row_of is None:
-            return
-        output.logits = output.logits[self.row_of]
-        output.past_key_values.batch_select_indices(self.row_of)
-        self.row_of = None
+        if self.row_of is not None:
+            output.logits = output.logits[self.row_of]
+            output.past_key_values.batch_select_indices(self.row_of)
+            self.row_of = None

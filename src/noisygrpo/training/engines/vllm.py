@@ -25,8 +25,9 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 (tests/with_vllm).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from accelerate.utils import gather_object
@@ -42,40 +43,18 @@ Ids = list[list[int]]
 Images = Sequence[Sequence[Image.Image] | None]
 
 
+@dataclass
 class VLLMEngine:
     """Samples with TRL's ``VLLMGeneration``, colocated or a server."""
 
-    def __init__(
-        self,
-        engine: Any,
-        config: NoisyGRPOConfig,
-        processor: Any,
-        *,
-        image_token: int | None,
-        step: Callable[[], int],
-        main: bool,
-        profile: Callable[[str], AbstractContextManager[Any]],
-    ) -> None:
-        """Take what samples.
-
-        Args:
-            engine: TRL's ``VLLMGeneration``.
-            config: the run's settings.
-            processor: the model's, for its patch size.
-            image_token: the token that stands for one image feature.
-            step: returns the optimizer steps done; weights are synchronised when it moves.
-            main: whether this is the main process, which talks to a server.
-            profile: TRL's ``profiling_context`` of the trainer.
-        """
-        self._engine, self._config, self._processor = engine, config, processor
-        self._image_token, self._step, self._main = image_token, step, main
-        self._profile = profile
-        self._loaded: int | None = None
-
-    @property
-    def whole_batches(self) -> bool:
-        """Whether every G-th prompt of a batch is sent, so that the batch must be whole."""
-        return self._config.vllm_mode == "server"
+    engine: Any  # TRL's ``VLLMGeneration``
+    config: NoisyGRPOConfig
+    processor: Any  # the model's, for its patch size
+    image_token: int | None  # stands for one image feature
+    step: Callable[[], int]  # optimizer steps done; weights are synchronised when it moves
+    main: bool  # whether this is the main process, which talks to a server
+    profile: Callable[[str], AbstractContextManager[Any]]  # TRL's ``profiling_context``
+    loaded: int | None = None  # the step whose weights the engine has
 
     def sample(
         self,
@@ -88,32 +67,29 @@ class VLLMEngine:
         *more: Any,
         **options: Any,
     ) -> Sampled:
-        """Return a completion for each prompt, and log-probs.
+        """Return a completion for each prompt, and log-probs; arguments after two are TRL's turn's.
 
         Args:
             rollouts: of this process's batch.
             training: whether these are rollouts to train on; those of evaluation are clean.
-            ids, images, fields: of the prompts to sample from.
             num_generations: G; 1 for turns after the first.
-            more, options: of TRL's turn, without meaning here.
 
         Raises:
             UserError: naming a row whose prompt the engine reads otherwise than it is scored.
         """
-        if self._loaded != self._step():
-            with self._profile("sync_weights"):
-                self._sync_weights()
-            self._loaded = self._step()
+        if self.loaded != self.step():
+            self._sync_weights()
+            self.loaded = self.step()
         prompts, images = self._translate(ids, images, fields)
         # Every process must send alike, so this asks for the plan and not for the views drawn.
-        several = self._config.noisy and training
+        several = self.config.noisy and training
         count, rows = 1 if several else num_generations, row_names(rollouts, len(ids))
-        with self._lengths_checked(rows, fields, count):
-            seen, completion_ids, log_probs, _ = self._engine.generate(
+        with check_lengths(self.engine, self._places(rows, fields, count)):
+            seen, completion_ids, log_probs, _ = self.engine.generate(
                 prompts=prompts,
                 images=images,
                 num_generations=count,
-                profiler=self._profile("vLLM.generate"),
+                profiler=self.profile("vLLM.generate"),
             )
         for each in zip(rows, ids, seen, strict=True):
             check_prompt(*each)
@@ -121,11 +97,12 @@ class VLLMEngine:
         return completions, [[token[0] for token in row] for row in log_probs]
 
     def _sync_weights(self) -> None:
-        engine = self._engine
-        engine.sync_weights()
-        if self._config.vllm_mode == "colocate":
+        engine = self.engine
+        with self.profile("sync_weights"):
+            engine.sync_weights()
+        if self.config.vllm_mode == "colocate":
             engine.llm.llm_engine.reset_encoder_cache()
-        elif self._main:
+        elif self.main:
             client = engine.vllm_client
             answer = client.session.post(f"{client.base_url}/reset_encoder_cache")
             require(
@@ -135,14 +112,12 @@ class VLLMEngine:
                 "with VLLM_SERVER_DEV_MODE=1, as docs/scaling.md says",
             )
 
-    def _lengths_checked(
-        self, rows: list[str], fields: dict[str, Any], count: int
-    ) -> AbstractContextManager[None]:
-        """Return the context in which a server's image lengths are compared, in Qwen's layout."""
-        if self._config.vllm_mode == "colocate":
-            return nullcontext()
+    def _places(self, rows: list[str], fields: dict[str, Any], count: int) -> list[Any] | None:
+        """Return the row of each prompt that a server is sent; None of one not in Qwen's layout."""
+        if self.config.vllm_mode == "colocate":
+            return None
         known = [row if "image_grid_thw" in fields else None for row in rows]
-        return check_lengths(self._engine, gather_object(known)[::count])
+        return list(gather_object(known)[::count])
 
     def _translate(
         self, ids: Any, images: Any, fields: dict[str, Any]
@@ -151,12 +126,12 @@ class VLLMEngine:
         prompts: Ids = [list(row) for row in ids]
         if images is None or "image_grid_thw" not in fields:
             return prompts, images
-        if self._config.max_pixels is not None or self._config.min_pixels is not None:
-            patch = self._processor.image_processor.patch_size
+        if self.config.max_pixels is not None or self.config.min_pixels is not None:
+            patch = self.processor.image_processor.patch_size
             images = fit_images(images, fields["image_grid_thw"], patch)
-        if self._config.vllm_mode == "colocate":  # a server is told where the features belong
-            assert self._image_token is not None
-            prompts = [fold_images(row, self._image_token) for row in prompts]
+        if self.config.vllm_mode == "colocate":  # a server is told where the features belong
+            assert self.image_token is not None
+            prompts = [fold_images(row, self.image_token) for row in prompts]
         return prompts, images
 
 
@@ -167,10 +142,7 @@ def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
 
 
 def spare_noisy(batch: dict[str, Any], rollouts: Sequence[Rollout]) -> None:
-    """Set TRL's importance-sampling weights ``[B, 1 or T]``, if it has some, to 1 for noisy ones.
-
-    ``batch``: TRL's scored batch.
-    """
+    """Set the importance-sampling weights of TRL's batch, if it has some, to 1 for noisy ones."""
     name = "importance_sampling_ratio"
     if name in batch:
         noisy = batch[name].new_tensor([rollout.noisy for rollout in rollouts]).bool()
@@ -192,12 +164,10 @@ def fold_images(ids: Sequence[int], image_token: int) -> list[int]:
 def fit_images(images: Images, grids: Any, patch: int) -> list[list[Image.Image] | None]:
     """Return the images at the size that the run's processor gives them.
 
-    Args:
-        images: of each row; None for a row without.
-        grids: patches of each image in time, height and width, ``[images, 3]``, in order.
-        patch: pixels along a patch's side.
+    ``grids [images, 3]`` are the patches of each in time, height and width, of a side of ``patch``
+    pixels. A row without images is None.
     """
-    sizes: Iterator[tuple[int, int]] = iter([(int(w) * patch, int(h) * patch) for _, h, w in grids])
+    sizes = iter([(int(width) * patch, int(height) * patch) for _, height, width in grids])
 
     def fit(image: Image.Image) -> Image.Image:
         size = next(sizes)

@@ -16,29 +16,29 @@ from noisygrpo.errors import UserError
 def check_prompt(row: str, scored: Sequence[int], seen: Sequence[int]) -> None:
     """Raise ``UserError``, which names the row, unless the tokens are the same."""
     if list(scored) != list(seen):
-        raise other_tokens(row, len(scored), len(seen))
+        raise _other_tokens(row, len(scored), len(seen))
 
 
 @contextmanager
-def check_lengths(engine: Any, rows: Sequence[str | None]) -> Iterator[None]:
+def check_lengths(engine: Any, rows: Sequence[str | None] | None) -> Iterator[None]:
     """Compare the lengths of images while TRL's engine places them in the prompts for a server.
 
-    Args:
-        engine: TRL's ``VLLMGeneration`` in server mode.
-        rows: name of each prompt that it will send, in order; None for one that cannot be compared,
-            because its family writes more than image tokens for an image.
-
-    Raises:
-        UserError: an image takes another number of tokens; it names the row. Nothing was generated.
+    ``rows`` name the prompts that it will send, in order; None for one that cannot be compared, as
+    its family writes more than image tokens for an image; None at all where there is no server.
+    ``UserError`` where an image takes another number of tokens; it names the row, and nothing was
+    generated.
     """
+    if rows is None:
+        yield
+        return
     place, left = engine._place_features, iter(rows)
 
     def compare(features: Any, prompt: Sequence[int]) -> Any:
         row, placed = next(left), place(features, prompt)
         if features is not None and row is not None:
-            theirs, ours = lengths(features), lengths(placed)
+            theirs, ours = _lengths(features), _lengths(placed)
             if theirs != ours:
-                raise other_tokens(row, len(prompt), len(prompt) - sum(ours) + sum(theirs))
+                raise _other_tokens(row, len(prompt), len(prompt) - sum(ours) + sum(theirs))
         return placed
 
     engine._place_features = compare
@@ -48,13 +48,11 @@ def check_lengths(engine: Any, rows: Sequence[str | None]) -> Iterator[None]:
         engine._place_features = place
 
 
-def lengths(features: dict[str, Any]) -> list[int]:
-    """Return how many tokens each image of a prompt takes."""
+def _lengths(features: dict[str, Any]) -> list[int]:
     return [place["length"] for place in features["mm_placeholders"]["image"]]
 
 
-def other_tokens(row: str, scored: int, seen: int) -> UserError:
-    """Return the error for a prompt of so many tokens, and so many in vLLM."""
+def _other_tokens(row: str, scored: int, seen: int) -> UserError:
     return UserError(
         f"row {row!r}: vLLM made {seen} tokens of its prompt, the processor {scored}; both must "
         "size images alike (max_pixels and min_pixels within the limits of the model's folder), "

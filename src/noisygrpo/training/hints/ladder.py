@@ -19,7 +19,7 @@ Evaluation has no hints. Shapes: R rollouts over all processes, B of this proces
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,101 +43,38 @@ their hints, which of the batch's rows they are, the assistant's turns, and the 
 """
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One rollout at one level."""
-
-    hint: Hint
-    """What it began from."""
-
-    prompt_ids: Sequence[int]
-    """Tokens of the prompt with the hint and the clean images, as scored."""
-
-    completion_ids: Sequence[int]
-    """What the model wrote behind it."""
-
-    log_probs: Any
-    """The engine's log-probs of these, if it gives any."""
-
-    text: str
-    """The assistant's turn: hint, where it stands there, and continuation."""
-
-    reward: float
-    """What ``hint_reward`` said of it; NaN if unscorable."""
-
-
 @dataclass
 class Climb:
     """The levels of a generation batch while it is made."""
 
-    rollouts: Sequence[Rollout]
+    tried: list[list[Rollout]]  # each own row at each level, sampled or not
     shown: Shown
-    hints: list[list[Hint]]
-    """Of each own row at each level."""
-
-    ids: list[list[list[int]]]
-    """Their tokens."""
-
-    lengths: Int[Tensor, "prompts levels"]
-    """How many these are, over all processes."""
-
-    table: HintLevels
-    """Rewards over all processes."""
-
-    attempts: list[dict[int, Attempt]]
-    """Of each own row, by level."""
-
-    tokens: int = 0
-    """Tokens of all prompts and completions so far, over all processes."""
+    lengths: Int[Tensor, "prompts levels"]  # tokens of the hints, over all processes
+    table: HintLevels  # rewards, over all processes
+    tokens: int = 0  # of all prompts and completions so far, over all processes
 
 
 @dataclass(frozen=True)
 class Selected:
-    """What a batch goes on with."""
+    """What a batch goes on with, and what is to be told of it over all processes."""
 
-    attempts: list[Attempt]
-    """Of each own row, at the level that its prompt is trained at."""
-
-    metrics: dict[str, float]
-    """Of the levels, over all processes."""
-
-    untold: int
-    """Tokens read and sampled over all processes, but for those that TRL counts: of the prompts
-    without hints and of the completions that it is given."""
+    rollouts: list[Rollout]  # each own row at the level that its prompt is trained at
+    metrics: dict[str, float]  # of the levels
+    untold: int  # tokens read and sampled that TRL does not count (the hints, and other levels)
 
 
+@dataclass
 class HintLadder:
     """Samples at more levels than the first, for the prompts that are due."""
 
-    def __init__(
-        self,
-        config: NoisyGRPOConfig,
-        *,
-        tokenizer: Any,
-        decode: Callable[..., list[str]],
-        banned: Sequence[int],
-        gather: Callable[[Tensor], Tensor],
-        device: torch.device,
-        rank: int,
-        whole_batches: bool,
-    ) -> None:
-        """Take what the ladder needs of a run.
-
-        Args:
-            config: with ``hint_levels`` above 1.
-            tokenizer: gives the tokens of a hint.
-            decode: gives the texts of tokens (``batch_decode``).
-            banned: tokens that no hint may contain.
-            gather: over all processes.
-            device: of what is gathered.
-            rank: this process's place.
-            whole_batches: whether the engine needs all rows of a batch.
-        """
-        self._config, self._tokenizer, self._decode = config, tokenizer, decode
-        self._banned, self._device, self._rank = set(banned), device, rank
-        self._gather = lambda rows: gather(torch.tensor(rows, device=device)).cpu()
-        self._whole_batches = whole_batches
-        self._group = config.num_generations
+    config: NoisyGRPOConfig  # with ``hint_levels`` above 1
+    tokenizer: Any  # gives the tokens of a hint
+    decode: Callable[..., list[str]]  # gives the texts of tokens (``batch_decode``)
+    banned: Sequence[int]  # tokens that no hint may contain
+    gather: Callable[[Tensor], Tensor]  # over all processes
+    device: torch.device  # of what is gathered
+    rank: int  # this process's place
+    whole_batches: bool  # whether the engine needs all rows of a batch
 
     def climb(
         self,
@@ -150,12 +87,8 @@ class HintLadder:
     ) -> Selected:
         """Sample at every level that is due, and select one for each prompt.
 
-        Args:
-            rollouts, shown: the batch's.
-            first: what was sampled at level 0.
-            tokenize: TRL's ``_tokenize_prompts``.
-            sample: the engine.
-            judge: the selecting reward.
+        ``first``: what was sampled at level 0; ``tokenize``: TRL's ``_tokenize_prompts``.
+        ``UserError`` where a hint contains an image token; it names the row.
         """
         climb = self._start(rollouts, shown)
         every = [(row, True) for row in range(len(rollouts))]
@@ -163,68 +96,57 @@ class HintLadder:
         for level in range(1, climb.table.rewards.size(1)):
             turns = self._turns(climb.table.due(level), len(rollouts))
             if turns:
-                rows = [row for row, _ in turns]
-                ids, images, fields = self._hinted(climb, level, rows, shown.view_prompts, tokenize)
-                sampled = sample(ids, images, fields, self._group)
+                hinted = [(row, climb.tried[row][level].hint) for row, _ in turns]
+                ids, images, fields = self._hinted(hinted, shown.view_prompts, tokenize)
+                sampled = sample(ids, images, fields, self.config.num_generations)
                 if shown.resized:
-                    ids = self._hinted(climb, level, rows, shown.prompts, tokenize)[0]
+                    ids = self._hinted(hinted, shown.prompts, tokenize)[0]
                 self._enter(climb, level, turns, ids, sampled, judge)
         return self._select(climb)
 
-    def _select(self, climb: Climb) -> Selected:
-        levels = climb.table.selected().repeat_interleave(self._group)
-        own = levels.view(-1, len(climb.rollouts))[self._rank].tolist()
-        chosen = [attempts[level] for attempts, level in zip(climb.attempts, own, strict=True)]
-        told = sum(map(len, climb.shown.ids)) + sum(len(one.completion_ids) for one in chosen)
-        untold = climb.tokens - int(self._gather([told]).sum())
-        return Selected(chosen, climb.table.metrics(climb.lengths), untold)
-
     def _start(self, rollouts: Sequence[Rollout], shown: Shown) -> Climb:
-        config = self._config
-        hints = [row_hints(config, rollout.row["reasoning"] or "") for rollout in rollouts]
-        ids = [
-            [self._hint_ids(rollout, hint) for hint in row]
-            for rollout, row in zip(rollouts, hints, strict=True)
-        ]
-        every = self._gather(
-            [
-                [(len(tokens), new) for tokens, new in zip(row_ids, new_levels(row), strict=True)]
-                for row, row_ids in zip(hints, ids, strict=True)
-            ]
-        )
-        lengths, new = every[:: self._group].unbind(-1)  # a group has one prompt
-        table = HintLevels(new.bool(), self._group, config.hint_selection, config.hint_stop_early)
-        attempts: list[dict[int, Attempt]] = [{} for _ in hints]
-        return Climb(rollouts, shown, hints, ids, lengths, table, attempts)
+        config, group = self.config, self.config.num_generations
+        tried = [self._levels(rollout) for rollout in rollouts]
+        hints = [[rollout.hint for rollout in levels] for levels in tried]
+        rows = [[*(len(hint.ids) for hint in row), *new_levels(row)] for row in hints]
+        lengths, new = self._gather(rows)[::group].chunk(2, 1)  # a group has one prompt
+        table = HintLevels(new.bool(), group, config.hint_selection, config.hint_stop_early)
+        return Climb(tried, shown, lengths, table)
 
-    def _hint_ids(self, rollout: Rollout, hint: Hint) -> list[int]:
-        ids = list(self._tokenizer(hint.text, add_special_tokens=False)["input_ids"])
-        require(
-            self._banned.isdisjoint(ids),
-            f"row {rollout.example_id!r}: its hint {hint.text!r} contains an image token, for "
-            "which there is no image",
-        )
-        return ids
+    def _levels(self, rollout: Rollout) -> list[Rollout]:
+        """Return a rollout with its hint at each level."""
+        levels = []
+        for hint in row_hints(self.config, rollout.row["reasoning"] or ""):
+            ids = list(self.tokenizer(hint.text, add_special_tokens=False)["input_ids"])
+            require(
+                set(self.banned).isdisjoint(ids),
+                f"row {rollout.example_id!r}: its hint {hint.text!r} contains an image token, for "
+                "which there is no image",
+            )
+            levels.append(replace(rollout, hint=replace(hint, ids=ids)))
+        return levels
+
+    def _gather(self, rows: Any) -> Int[Tensor, "..."]:
+        return self.gather(torch.tensor(rows, device=self.device)).cpu()
 
     def _turns(self, due: Bool[Tensor, " prompts"], own: int) -> list[tuple[int, bool]]:
         """Return own rows to sample, and whether each counts; as many on every process."""
-        every = due.repeat_interleave(self._group).view(-1, own)
-        mine = every[self._rank]
-        if self._whole_batches and bool(due.any()):
+        every = due.repeat_interleave(self.config.num_generations).view(-1, own)
+        mine = every[self.rank]
+        if self.whole_batches and bool(due.any()):
             return list(enumerate(mine.tolist()))
         rows = mine.nonzero().flatten().tolist()
         spare = int(every.sum(1).max()) - len(rows)
         return [(row, True) for row in rows] + [((rows or [0])[0], False)] * spare
 
     def _hinted(
-        self, climb: Climb, level: int, rows: list[int], prompts: list[Any], tokenize: Tokenize
+        self, hinted: list[tuple[int, Hint]], prompts: list[Any], tokenize: Tokenize
     ) -> tuple[Any, Any, dict[str, Any]]:
-        if self._config.hint_place == "question":
-            return tokenize(
-                [hint_question(prompts[row], climb.hints[row][level].text) for row in rows]
-            )
-        ids, images, fields = tokenize([prompts[row] for row in rows])
-        ids, fields = begin_answers(ids, fields, [climb.ids[row][level] for row in rows])
+        """Return tokens, images and fields of some rows' prompts, each with its hint."""
+        if self.config.hint_place == "question":
+            return tokenize([hint_question(prompts[row], hint.text) for row, hint in hinted])
+        ids, images, fields = tokenize([prompts[row] for row, _ in hinted])
+        ids, fields = begin_answers(ids, fields, [hint.ids for _, hint in hinted])
         return ids, images, fields
 
     def _enter(
@@ -238,40 +160,37 @@ class HintLadder:
     ) -> None:
         """Judge what was sampled at a level, and enter it in the table of all processes."""
         completion_ids, log_probs = sampled
-        rows = [row for row, _ in turns]
-        texts = self._texts([climb.ids[row][level] for row in rows], completion_ids)
-        asked = [self._columns(climb, row, level) for row in rows]
-        rewards = judge(asked, rows, texts, completion_ids)
-        place = self._rank * len(climb.rollouts)
-        entries = self._gather(
-            [
-                (place + row if counts else -1, len(completion), len(prompt))
-                for (row, counts), completion, prompt in zip(
-                    turns, completion_ids, ids, strict=True
-                )
-            ]
-        )
+        tried = [climb.tried[row][level] for row, _ in turns]
+        texts = self._texts(tried, completion_ids)
+        asked = [rollout.reward_row(rollout.row) for rollout in tried]
+        rewards = judge(asked, [row for row, _ in turns], texts, completion_ids)
+        first = self.rank * len(climb.tried)
+        places = [first + row if counts else -1 for row, counts in turns]
+        lengths = (map(len, completion_ids), map(len, ids))
+        entries = self._gather(list(zip(places, *lengths, strict=True)))
         climb.table.put(level, entries[:, 0], rewards, entries[:, 1])
         climb.tokens += int(entries[entries[:, 0] >= 0, 1:].sum())
-        scores = rewards.view(-1, len(turns))[self._rank].tolist()
-        for n, (row, counts) in enumerate(turns):
+        scores = rewards.view(-1, len(turns))[self.rank].tolist()
+        for n, (rollout, (_, counts)) in enumerate(zip(tried, turns, strict=True)):
             if counts:
-                log_prob = None if log_probs is None else log_probs[n]
-                hint = climb.hints[row][level]
-                climb.attempts[row][level] = Attempt(
-                    hint, ids[n], completion_ids[n], log_prob, texts[n], scores[n]
-                )
+                rollout.prompt_ids, rollout.completion_ids = ids[n], completion_ids[n]
+                rollout.log_probs = None if log_probs is None else log_probs[n]
+                rollout.completion, rollout.reward = texts[n], scores[n]
 
-    def _texts(self, begun: Sequence[list[int]], completion_ids: Any) -> list[str]:
+    def _texts(self, tried: list[Rollout], completion_ids: Any) -> list[str]:
         """Return the assistant's turns as text: hints where they stand there, continuations."""
-        if self._config.hint_place == "question":
-            begun = [[] for _ in begun]
+        begun = self.config.hint_place == "answer"
         # Decoded in one piece: some tokenizers drop the space before a text's first word.
-        turns = [[*hint, *ids] for hint, ids in zip(begun, completion_ids, strict=True)]
-        return list(self._decode(turns, skip_special_tokens=True))
+        turns = [
+            [*(rollout.hint.ids if begun else ()), *ids]
+            for rollout, ids in zip(tried, completion_ids, strict=True)
+        ]
+        return list(self.decode(turns, skip_special_tokens=True))
 
-    @staticmethod
-    def _columns(climb: Climb, row: int, level: int) -> dict[str, Any]:
-        """Return an own row as the selecting reward gets it at a level."""
-        rollout = climb.rollouts[row]
-        return rollout.reward_row(rollout.row, climb.hints[row][level])
+    def _select(self, climb: Climb) -> Selected:
+        levels = climb.table.selected().repeat_interleave(self.config.num_generations)
+        own = levels.view(-1, len(climb.tried))[self.rank].tolist()
+        chosen = [tried[level] for tried, level in zip(climb.tried, own, strict=True)]
+        told = sum(map(len, climb.shown.ids)) + sum(len(one.completion_ids) for one in chosen)
+        untold = climb.tokens - int(self._gather([told]).sum())
+        return Selected(chosen, climb.table.metrics(climb.lengths), untold)

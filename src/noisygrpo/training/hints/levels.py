@@ -10,6 +10,8 @@ the same turns in generating and selects the same level, wherever the rollouts o
 Stopping early leaves out only levels above the first useful one, so it selects the same.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -17,40 +19,29 @@ from torch import Tensor
 from noisygrpo.methods.hints import SELECTIONS, has_variance, select_level, take_level
 
 
+@dataclass
 class HintLevels:
-    """The levels of a batch's prompts."""
+    """The levels of a batch's prompts; at first nothing is generated.
 
-    def __init__(
-        self,
-        new: Bool[Tensor, "prompts levels"],
-        group: int,
-        selection: str = "first_nonzero",
-        stop_early: bool = True,
-    ) -> None:
-        """Start with nothing generated.
+    ``rewards``, ``tokens``: ``[prompts, levels, group]``, of what was generated.
+    """
 
-        Args:
-            new: where a level gives the prompt something to generate; level 0 always does.
-            group: G, rollouts per prompt and level.
-            selection: one of ``SELECTIONS``.
-            stop_early: ask for no level above a useful one.
-        """
-        self.group = group
-        self.rewards: Float[Tensor, "prompts levels group"] = torch.full(
-            (*new.shape, group), torch.nan, dtype=torch.float64
-        )
-        self.tokens: Int[Tensor, "prompts levels group"] = torch.zeros(
-            (*new.shape, group), dtype=torch.int64
-        )
-        self._new = new
-        self._selection = selection
-        self._stop_early = stop_early
+    new: Bool[Tensor, "prompts levels"]  # where a level has something to generate; level 0 does
+    group: int  # G, rollouts per prompt and level
+    selection: str = "first_nonzero"  # one of ``SELECTIONS``
+    stop_early: bool = True  # ask for no level above a useful one
+
+    def __post_init__(self) -> None:
+        """Make the empty table."""
+        shape = (*self.new.shape, self.group)
+        self.rewards = torch.full(shape, torch.nan, dtype=torch.float64)
+        self.tokens = torch.zeros(shape, dtype=torch.int64)
 
     def due(self, level: int) -> Bool[Tensor, " prompts"]:
         """Tell the prompts that are generated at this level; ask for the levels in order."""
-        due = self._new[:, level].clone()
-        if self._stop_early and level > 0:
-            due &= ~SELECTIONS[self._selection](self.rewards[:, :level]).any(1)
+        due = self.new[:, level].clone()
+        if self.stop_early and level > 0:
+            due &= ~SELECTIONS[self.selection](self.rewards[:, :level]).any(1)
         return due
 
     def put(
@@ -60,13 +51,9 @@ class HintLevels:
         rewards: Float[Tensor, " generated"],
         tokens: Int[Tensor, " generated"],
     ) -> None:
-        """Enter what was generated at a level.
+        """Enter rewards (NaN: unscorable) and lengths of what was generated at a level.
 
-        Args:
-            level: g.
-            rows: place of each rollout in the batch over all processes; below 0 is left out.
-            rewards: its reward, NaN where it cannot be scored.
-            tokens: its length.
+        ``rows``: the rollouts' places in the batch over all processes; below 0 is left out.
         """
         kept = rows >= 0
         prompt, member = rows[kept] // self.group, rows[kept] % self.group
@@ -75,7 +62,7 @@ class HintLevels:
 
     def selected(self) -> Int[Tensor, " prompts"]:
         """Return the level that each prompt is trained at."""
-        return select_level(self.rewards, self._selection)
+        return select_level(self.rewards, self.selection)
 
     def metrics(self, hint_tokens: Int[Tensor, "prompts levels"]) -> dict[str, float]:
         """Return the metrics of a batch.
@@ -84,9 +71,6 @@ class HintLevels:
         samples), and by level, which adds up to it; ``hint/selected``: share of prompts by level;
         ``hint/level``, ``hint/tokens``: mean level and length of the trained hints;
         ``hint/unused_tokens``: sampled tokens of the batch that were not trained.
-
-        Args:
-            hint_tokens: length of each prompt's hint at each level.
         """
         level = self.selected()
         useful = has_variance(take_level(self.rewards, level)[:, None])[:, 0]

@@ -26,11 +26,10 @@ from torch import Tensor
 from noisygrpo.methods.hints import hint_ratios, hint_text
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.rollout import Hint
+from noisygrpo.training.views.show import Prompt
 
 TOKEN_TYPES = ("token_type_ids", "mm_token_type_ids")
 """Fields of a prompt that hold one number per token, 0 for text."""
-
-Prompt = Sequence[Mapping[str, Any]] | str
 
 
 def row_hints(config: NoisyGRPOConfig, reasoning: str) -> list[Hint]:
@@ -56,19 +55,14 @@ def hint_question(prompt: Prompt, text: str) -> Any:
     if isinstance(prompt, str):
         return f"{prompt}\n{text}"
     last = max(n for n, message in enumerate(prompt) if message["role"] == "user")
-    return [
-        {**message, "content": _with_paragraph(message["content"], text)} if n == last else message
-        for n, message in enumerate(prompt)
-    ]
-
-
-def _with_paragraph(content: str | Sequence[Mapping[str, Any]], text: str) -> Any:
+    content = prompt[last]["content"]
     if isinstance(content, str):
-        return f"{content}\n{text}"
-    *parts, last = content
-    if last["type"] == "text":
-        return [*parts, {**last, "text": f"{last['text']}\n{text}"}]
-    return [*content, {"type": "text", "text": text}]
+        longer: Any = f"{content}\n{text}"
+    elif content[-1]["type"] == "text":
+        longer = [*content[:-1], {**content[-1], "text": f"{content[-1]['text']}\n{text}"}]
+    else:
+        longer = [*content, {"type": "text", "text": text}]
+    return [*prompt[:last], {**prompt[last], "content": longer}, *prompt[last + 1 :]]
 
 
 def begin_answers(
@@ -76,10 +70,7 @@ def begin_answers(
 ) -> tuple[list[list[int]], dict[str, Any]]:
     """Return prompts and their fields with each row's hint tokens behind the prompt's.
 
-    Args:
-        ids: tokens of each prompt, up to the start of the assistant's turn.
-        fields: what the processor gave besides; ``TOKEN_TYPES`` are lists per row.
-        hints: tokens of each row's hint.
+    ``ids`` go up to the start of the assistant's turn; ``TOKEN_TYPES`` in ``fields`` are lists.
     """
     longer = [[*row, *hint] for row, hint in zip(ids, hints, strict=True)]
     typed = {
@@ -96,13 +87,8 @@ def fit_token_types(
     """Move each row's token types to where its tokens are once it has a hint.
 
     TRL makes the types from the prompts without hints. Images precede a hint, and hint and
-    completion are text, so a row's types are shifted left by its hint's tokens.
-
-    Args:
-        types: of prompts without hints, left padded, and of completions.
-        added: by how many tokens each row's prompt is longer with its hint.
-        width: L + T, of the prompts with hints and completions.
-        completion: T.
+    completion are text, so a row's types are shifted left by the tokens ``added`` to its prompt.
+    ``width`` is L + T, ``completion`` T.
     """
     prompt = types.size(1) - completion
     fitted = types.new_zeros(len(types), width)

@@ -12,6 +12,7 @@ Shapes: R rollouts over all processes.
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from jaxtyping import Float
@@ -23,35 +24,25 @@ Calculate = Callable[[list[Any], list[Any], list[Any], Any], Float[Tensor, "R fu
 """TRL's ``_calculate_rewards``: of inputs, prompts, completions and their tokens."""
 
 
+@dataclass
 class SelectingReward:
-    """One of the run's reward functions, by name."""
+    """One of the run's reward functions, by name; ``UserError`` where there is none of the name."""
 
-    def __init__(
-        self,
-        name: str | None,
-        functions: list[Any],
-        processors: list[Any],
-        names: list[str],
-        pending: Sequence[MutableMapping[str, Any]],
-    ) -> None:
-        """Take the trainer's lists.
+    name: str | None  # ``hint_reward``; None is the first
+    functions: list[Any]  # what TRL calls, in the trainer's own lists
+    processors: list[Any]
+    names: list[str]
+    pending: Sequence[MutableMapping[str, Any]]  # what functions log, until the batch is done
+    logs: bool = False  # whether this function has logged anything
 
-        Args:
-            name: ``hint_reward``; None is the first.
-            functions, processors, names: what TRL calls, in its own lists.
-            pending: where TRL keeps what functions log until the batch is done.
-
-        Raises:
-            UserError: there is no such function.
-        """
+    def __post_init__(self) -> None:
+        """Find the function."""
+        name, names = self.name, self.names
         require(
             name is None or name in names,
             f"hint_reward: {name!r} is not one of the rewards {', '.join(names)}",
         )
         self.place = 0 if name is None else names.index(name)
-        self._lists = (functions, processors, names)
-        self._pending = pending
-        self._logs = False
 
     def ask(self, calculate: Calculate, *arguments: Any) -> Float[Tensor, " R"]:
         """Return what this function alone says, of the completions of all processes."""
@@ -61,28 +52,28 @@ class SelectingReward:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Leave only this function in TRL's lists, and drop what it logs."""
-        kept = [list(values) for values in self._lists]
-        for values in self._lists:
+        lists = (self.functions, self.processors, self.names)
+        kept = [list(values) for values in lists]
+        for values in lists:
             values[:] = [values[self.place]]
         try:
             yield
         finally:
-            for values, all_of_them in zip(self._lists, kept, strict=True):
-                values[:] = all_of_them
-            self._logs |= any(self._pending)
-            for logged in self._pending:
+            for values, every in zip(lists, kept, strict=True):
+                values[:] = every
+            self.logs |= any(self.pending)
+            for logged in self.pending:
                 logged.clear()
 
     def repeat(
         self, said: list[float], calculate: Calculate, *arguments: Any
     ) -> Float[Tensor, "R functions"]:
         """Return what all functions say, this one what it said before; ``said``: of own rows."""
-        if self._logs:
+        if self.logs:
             return calculate(*arguments)
-        functions = self._lists[0]
-        own = functions[self.place]
-        functions[self.place] = lambda **columns: said
+        own = self.functions[self.place]
+        self.functions[self.place] = lambda **columns: said
         try:
             return calculate(*arguments)
         finally:
-            functions[self.place] = own
+            self.functions[self.place] = own

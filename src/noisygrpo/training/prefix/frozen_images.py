@@ -12,7 +12,7 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,13 +25,8 @@ ImageOutput = Callable[[Any], Any]
 """Takes a model's backbone and returns what its ``get_image_features`` would."""
 
 
-@dataclass(frozen=True)
-class Features:
-    """One image: its patches, and for each output of the tower its features."""
-
-    patches: Float[Tensor, "patches channels"]
-    grid: tuple[int, ...]
-    outputs: tuple[Float[Tensor, "tokens d"], ...]
+Outputs = tuple[Float[Tensor, "tokens d"], ...]
+"""One image's features, for each output of the tower."""
 
 
 def is_frozen(model: PreTrainedModel) -> bool:
@@ -62,25 +57,22 @@ def tower_output(kinds: Iterable[Sequence[Tensor]]) -> Any:
     return SimpleNamespace(pooler_output=pooled, deepstack_features=deep)
 
 
+@dataclass
 class FrozenImages:
-    """Features of the images of a step, in the order in which they were first asked for."""
+    """Features of the images of a step, in the order in which they were first asked for.
 
-    def __init__(self, anyone: Callable[[bool], bool] = bool) -> None:
-        """Start with no image, and room for none: ``start`` makes room.
+    ``anyone`` takes whether this process lacks an image, and returns whether it has to run the
+    tower; where weights are sharded that is whether any process lacks one.
+    """
 
-        Args:
-            anyone: takes whether this process lacks an image, and returns whether it has to run
-                the tower; where weights are sharded that is whether any process lacks one.
-        """
-        self._anyone = anyone
-        self._known: dict[tuple[Any, ...], list[Features]] = {}
-        self._room = 0
-        self.computed = 0
-        """How many images have gone through the tower; for tests."""
+    anyone: Callable[[bool], bool] = bool
+    room: int = 0  # most images that are kept; ``start`` makes room
+    computed: int = 0  # how many images have gone through the tower; for tests
+    known: dict[Any, list[tuple[Tensor, Outputs]]] = field(default_factory=dict)
 
     def start(self, room: int) -> None:
         """Forget everything; keep at most ``room`` images from now on."""
-        self._known, self._room = {}, room
+        self.known, self.room = {}, room
 
     def output(self, images: dict[str, Any]) -> ImageOutput:
         """Return what gives the features of ``pixel_values`` and ``image_grid_thw``."""
@@ -88,40 +80,38 @@ class FrozenImages:
         patches = torch.split(images["pixel_values"], grid.prod(-1).tolist())
 
         def compute(backbone: Any) -> Any:
-            found = self._features(backbone, patches, grid)
-            return tower_output(zip(*(features.outputs for features in found), strict=True))
+            return tower_output(zip(*self._features(backbone, patches, grid), strict=True))
 
         return compute
 
     def _features(
         self, backbone: Any, patches: tuple[Tensor, ...], grid: Int[Tensor, "images 3"]
-    ) -> list[Features]:
+    ) -> list[Outputs]:
         found = [self._find(one, row) for one, row in zip(patches, grid, strict=True)]
-        missing = [number for number, features in enumerate(found) if features is None]
-        if self._anyone(bool(missing)):
+        missing = [number for number, outputs in enumerate(found) if outputs is None]
+        if self.anyone(bool(missing)):
             chosen = missing or [0]
             pixels = torch.cat([patches[number] for number in chosen])
             with torch.no_grad():
                 output = backbone.get_image_features(pixels, grid[chosen], return_dict=True)
             self.computed += len(missing)
             for number, outputs in zip(chosen, zip(*tower_kinds(output), strict=True), strict=True):
-                found[number] = found[number] or self._keep(patches[number], grid[number], outputs)
-        return [features for features in found if features is not None]
+                if found[number] is None:
+                    found[number] = outputs
+                    self._keep(patches[number], grid[number], outputs)
+        return [outputs for outputs in found if outputs is not None]
 
-    def _find(self, patches: Tensor, grid: Tensor) -> Features | None:
-        for features in self._known.get(_key(patches, grid), []):
-            if torch.equal(features.patches, patches):
-                return features
+    def _find(self, patches: Tensor, grid: Tensor) -> Outputs | None:
+        for known, outputs in self.known.get(_key(patches, grid), []):
+            if torch.equal(known, patches):
+                return outputs
         return None
 
-    def _keep(self, patches: Tensor, grid: Tensor, outputs: tuple[Tensor, ...]) -> Features:
+    def _keep(self, patches: Tensor, grid: Tensor, outputs: Outputs) -> None:
         """Keep copies, as views would hold on to the batch that they are part of."""
-        if sum(map(len, self._known.values())) >= self._room:
-            return Features(patches, tuple(grid.tolist()), outputs)
-        kept = tuple(output.clone() for output in outputs)
-        features = Features(patches.clone(), tuple(grid.tolist()), kept)
-        self._known.setdefault(_key(patches, grid), []).append(features)
-        return features
+        if sum(map(len, self.known.values())) < self.room:
+            kept = patches.clone(), tuple(output.clone() for output in outputs)
+            self.known.setdefault(_key(patches, grid), []).append(kept)
 
 
 def _key(patches: Tensor, grid: Tensor) -> tuple[Any, ...]:

@@ -41,18 +41,11 @@ from noisygrpo.training.prefix.layout import (
 )
 from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows
 
-FAMILIES: dict[str, bool] = {
-    "qwen2_vl": True,
-    "qwen2_5_vl": True,
-    "qwen3_vl": True,
-    "llava_onevision": False,
-    "idefics3": False,
-    "smolvlm": False,
-    "qwen2": False,
-    "qwen3": False,
-    "llama": False,
-}
-"""Model types whose forward was checked against rows, and whether their positions are M-RoPE's."""
+MROPE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+"""Model types whose positions are M-RoPE's."""
+
+FAMILIES = (*MROPE, "llava_onevision", "idefics3", "smolvlm", "qwen2", "qwen3", "llama")
+"""Model types whose forward was checked against rows."""
 
 MODEL_KEYS = ("pixel_values", "image_grid_thw", "pixel_attention_mask", "image_sizes")
 """What a batch holds of images that is passed on to the model."""
@@ -61,7 +54,7 @@ KNOWN_KEYS = {*MODEL_KEYS, "num_images", "mm_token_type_ids"}
 """What a batch may hold besides tokens."""
 
 
-def obstacle(model: PreTrainedModel) -> str | None:
+def obstacle(model: PreTrainedModel, kernel: str = "sdpa") -> str | None:
     """Return why groups cannot share their prompt in this model; ``None`` if they can."""
     if model.config.model_type not in FAMILIES:
         return f"it was not checked for model type {model.config.model_type!r}"
@@ -70,6 +63,8 @@ def obstacle(model: PreTrainedModel) -> str | None:
         return f"it needs attn_implementation 'sdpa', not {text._attn_implementation!r}"
     if any(kind != "full_attention" for kind in text.to_dict().get("layer_types") or []):
         return "the model has layers without full attention"
+    if kernel == "flex" and text.to_dict().get("attention_dropout"):
+        return "FlexAttention has no dropout"
     return None
 
 
@@ -82,16 +77,22 @@ class CompletionStates:
         ``kernel`` computes the attention of groups: ``sdpa`` or ``flex``.
         """
         attention.register()
-        name = attention.NAME
         text_only = model.config.get_text_config() is model.config
+        name = attention.NAME
         model.set_attn_implementation(name if text_only else {"text_config": name})
-        self.model = model
-        self.kernel = kernel
-        self.mrope = FAMILIES[model.config.model_type]
+        self.model, self._kernel = model, kernel
         self._index: Tensor | None = None
         self._image: ImageOutput | None = None
         model.base_model.register_forward_pre_hook(self._before, with_kwargs=True)
         model.base_model.register_forward_hook(self._after)
+
+    def mask(self, layout: Layout) -> Any:
+        """Return the mask by which the kernel knows the segments."""
+        if self._kernel == "flex":
+            return block_mask(layout.visible)
+        kind = self.model.device.type
+        cast = torch.is_autocast_enabled(kind)
+        return layout.additive_mask(torch.get_autocast_dtype(kind) if cast else self.model.dtype)
 
     @contextmanager
     def only(self, index: Int[Tensor, " K"], image: ImageOutput | None) -> Iterator[None]:
@@ -122,14 +123,13 @@ def find_groups(batch: Prompts, images: dict[str, Any]) -> list[Rows]:
     split = split_pixel_values_by_grid(images)
     parts = [value for key, value in split.items() if key in IMAGE_KEYS]
 
+    def equal(one: Any, other: Any) -> bool:
+        return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
     def same(row: int, other: int) -> bool:
-        return same_text[row][other] and all(_equal(part[row], part[other]) for part in parts)
+        return same_text[row][other] and all(equal(part[row], part[other]) for part in parts)
 
     return group_rows(len(ids), same)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
 
 
 def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
@@ -139,35 +139,18 @@ def image_token_ends(batch: Prompts, model: PreTrainedModel) -> bool:
 
 
 def prompt_positions(
-    states: CompletionStates, batch: Prompts, first: Sequence[int], images: dict[str, Any]
+    model: PreTrainedModel, batch: Prompts, first: Sequence[int], images: dict[str, Any]
 ) -> Int[Tensor, "... g N"]:
-    """Return the positions that the model gives the prompt tokens of these rows.
+    """Return the positions that the model (without wrappers) gives the prompts of some rows.
 
-    Args:
-        states: of the model.
-        batch: the rows.
-        first: one row of each group.
-        images: of these rows only, with ``mm_token_type_ids`` of the whole row.
+    ``first``: one row of each group; ``images``: of these only, with ``mm_token_type_ids``.
     """
     ids, mask = batch.ids[first], batch.mask[first]
     grid, kinds = images.get("image_grid_thw"), images.get("mm_token_type_ids")
-    if not states.mrope or grid is None or kinds is None:
+    if model.config.model_type not in MROPE or grid is None or kinds is None:
         return plain_positions(mask)
-    positions, _ = states.model.base_model.get_rope_index(
-        input_ids=ids,
-        mm_token_type_ids=kinds[:, : ids.size(1)],
-        image_grid_thw=grid,
-        attention_mask=mask,
-    )
-    return positions
-
-
-def images_of(rows: Sequence[int], images: dict[str, Any]) -> dict[str, Any]:
-    """Return the images of some rows; nothing but ``mm_token_type_ids`` if they have none."""
-    chosen = select_rows(images, rows) if images else {}
-    if not any(chosen.get("num_images") or []):
-        chosen = {key: value for key, value in chosen.items() if key not in IMAGE_KEYS}
-    return chosen
+    types = kinds[:, : ids.size(1)]
+    return model.base_model.get_rope_index(ids, types, image_grid_thw=grid, attention_mask=mask)[0]
 
 
 def score_groups(
@@ -179,45 +162,37 @@ def score_groups(
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"] | None]:
     """Return log-probs and, if the model's head gives it, entropy of every completion token.
 
-    Both are 0 where there is no token, as TRL has it.
+    Both are 0 where there is no token, as in TRL.
 
     Args:
-        model: TRL's model, wrapped as it may be; its head was fused by TRL.
+        model: TRL's model, in its wrappers, with its head fused by TRL.
         states: of the model inside.
-        batch: the rows; ``regular``.
-        images: what TRL's batch holds of their images, without ``None``.
+        batch, images: the rows, ``regular``, and what TRL's batch holds of theirs, without None.
         frozen: the store of image features, if the vision tower is frozen.
     """
     groups = find_groups(batch, images)
     first = [rows[0] for rows in groups]
-    chosen = images_of(first, images)
-    layout = build_layout(batch, groups, prompt_positions(states, batch, first, chosen))
-    inputs = {key: chosen[key] for key in MODEL_KEYS if key in chosen}
-    image = None
+    chosen = select_rows(images, first)
+    layout = build_layout(batch, groups, prompt_positions(states.model, batch, first, chosen))
+    inputs, image = {key: chosen[key] for key in MODEL_KEYS if key in chosen}, None
     if frozen is not None and "image_grid_thw" in inputs:
-        image = frozen.output(chosen)
-        inputs = {}
+        inputs, image = {}, frozen.output(chosen)
     index, labels, target = _at_least_one(layout)
     with states.only(index, image):
         output = model(
             input_ids=layout.input_ids,
-            attention_mask=_mask(states, layout),
+            attention_mask=states.mask(layout),
             position_ids=layout.position_ids,
             shift_labels=labels[None],
             fused_lm_head=True,
             **inputs,
         )
-    shape = batch.completion_ids.shape
 
-    def rows_of(values: Float[Tensor, "1 K"] | None) -> Float[Tensor, "B T"] | None:
-        if values is None:
-            return None
-        flat = values.new_zeros(shape.numel()).scatter(0, target, values[0])
-        return flat.view(shape)
+    def by_row(values: Float[Tensor, "1 K"]) -> Float[Tensor, "B T"]:
+        flat = values.new_zeros(batch.completion_ids.numel()).scatter(0, target, values[0])
+        return flat.view_as(batch.completion_ids)
 
-    log_probs = rows_of(output.log_probs)
-    assert log_probs is not None
-    return log_probs, rows_of(output.entropy)
+    return by_row(output.log_probs), None if output.entropy is None else by_row(output.entropy)
 
 
 def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
@@ -226,14 +201,3 @@ def _at_least_one(layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
         return layout.index, layout.labels, layout.target
     zero = layout.index.new_zeros(1)
     return zero, zero - 100, zero
-
-
-def _mask(states: CompletionStates, layout: Layout) -> Any:
-    if states.kernel == "flex":
-        return block_mask(layout.visible)
-    return layout.additive_mask(_dtype(states.model))
-
-
-def _dtype(model: PreTrainedModel) -> torch.dtype:
-    kind = model.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype

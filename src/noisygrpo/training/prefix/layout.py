@@ -32,17 +32,10 @@ Rows = list[int]
 class Prompts:
     """A batch of rows as TRL scores them, cut into prompts and completions."""
 
-    ids: Int[Tensor, "B N"]
-    """Prompt tokens, left padded."""
-
-    mask: Int[Tensor, "B N"]
-    """1 where ``ids`` is a token, 0 where it is padding."""
-
-    completion_ids: Int[Tensor, "B T"]
-    """Completion tokens, right padded."""
-
+    ids: Int[Tensor, "B N"]  # prompt tokens, left padded
+    mask: Int[Tensor, "B N"]  # 1 where ``ids`` is a token, 0 where it is padding
+    completion_ids: Int[Tensor, "B T"]  # right padded
     completion_mask: Int[Tensor, "B T"]
-    """1 where ``completion_ids`` is a token, 0 where it is padding."""
 
     @property
     def regular(self) -> bool:
@@ -53,27 +46,22 @@ class Prompts:
         return not bool(holes | (prompt.sum(1) < 2).any())
 
 
+def cut(ids: Int[Tensor, "B N+T"], mask: Int[Tensor, "B N+T"], keep: int) -> Prompts:
+    """Return rows of which the last ``keep`` tokens, T, are the completion."""
+    width = ids.size(1) - keep
+    return Prompts(ids[:, :width], mask[:, :width], ids[:, width:], mask[:, width:])
+
+
 @dataclass(frozen=True)
 class Layout:
     """One sequence per group, and where the scored tokens are in it."""
 
-    input_ids: Int[Tensor, "g L"]
-    """Tokens; padding repeats the prompt's last token."""
-
-    position_ids: Int[Tensor, "... g L"]
-    """Positions; ``[3, g, L]`` for M-RoPE."""
-
-    visible: Bool[Tensor, "g G S keys"]
-    """What the queries of each segment see of the prefix's P and their segment's S keys."""
-
-    index: Int[Tensor, " K"]
-    """Places in the flattened ``[g L]`` whose hidden states predict the scored tokens."""
-
-    labels: Int[Tensor, " K"]
-    """The scored tokens."""
-
-    target: Int[Tensor, " K"]
-    """Their places in the flattened ``[B T]``."""
+    input_ids: Int[Tensor, "g L"]  # padding repeats the prompt's last token
+    position_ids: Int[Tensor, "... g L"]  # ``[3, g, L]`` for M-RoPE
+    visible: Bool[Tensor, "g G S keys"]  # of the prefix's P and the segment's S keys, by query
+    index: Int[Tensor, " K"]  # of the hidden states in ``[g L]`` that predict the scored tokens
+    labels: Int[Tensor, " K"]  # the scored tokens
+    target: Int[Tensor, " K"]  # their places in the flattened ``[B T]``
 
     def additive_mask(self, dtype: torch.dtype) -> Float[Tensor, "g G S keys"]:
         """Return ``visible`` as 0 and the dtype's least number; one copy for a group's segments."""
@@ -99,7 +87,6 @@ def build_layout(
         positions: of the prompt tokens of each group's first row, in their padded places.
     """
     device, width = batch.ids.device, batch.completion_ids.size(1)
-    first = torch.tensor([rows[0] for rows in groups], device=device)
     group = max(map(len, groups))
     # A short group is filled up with its first row, scored nowhere.
     filled = [rows + [rows[0]] * (group - len(rows)) for rows in groups]
@@ -107,29 +94,25 @@ def build_layout(
     real = torch.tensor([[i < len(rows) for i in range(group)] for rows in groups], device=device)
     lengths = batch.completion_mask.sum(1)[row] * real  # [g, G]
     length = max(int(lengths.max()), 1)
-
-    last = batch.ids[first, -1]
-    prefix, prefix_positions, inside = _prefix(batch, first, positions)
     step = torch.arange(length, device=device)
     scored = step < lengths[..., None]  # [g, G, S]
-    inputs = torch.cat(
-        (last[:, None, None].expand(-1, group, 1), batch.completion_ids[row][..., : length - 1]), -1
-    )
-    segments = torch.where(scored, inputs, last[:, None, None])
-    segment_positions = (positions[..., -1:] + step).repeat(*(1,) * (positions.ndim - 1), group)
 
-    causal = torch.ones(length, length, dtype=torch.bool, device=device).tril()
-    keys = (inside[:, None, :].expand(-1, length, -1), causal.expand(len(groups), -1, -1))
-    visible = torch.cat(keys, -1)[:, None].expand(-1, group, -1, -1)
+    prefix, prefix_positions, inside = _prefix(batch, row[:, 0], positions)
+    tokens = batch.completion_ids[row][..., :length]
+    last = batch.ids[row[:, :1], -1:]  # [g, 1, 1]
+    inputs = torch.cat((last.expand(-1, group, 1), tokens[..., : length - 1]), -1)
+    segments = torch.where(scored, inputs, last)
+
+    own = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+    keys = (inside[:, None].expand(-1, length, -1), own.expand(len(groups), -1, -1))
     total = prefix.size(1) + group * length
-    place = torch.arange(group * length, device=device).view(group, length) + prefix.size(1)
-    offset = torch.arange(len(groups), device=device)[:, None, None] * total
+    place = torch.arange(len(groups) * total, device=device).view(len(groups), total)
     return Layout(
         input_ids=torch.cat((prefix, segments.flatten(1)), 1),
-        position_ids=torch.cat((prefix_positions, segment_positions), -1),
-        visible=visible,
-        index=(place + offset)[scored],
-        labels=batch.completion_ids[row][..., :length][scored],
+        position_ids=torch.cat((prefix_positions, *[positions[..., -1:] + step] * group), -1),
+        visible=torch.cat(keys, -1)[:, None].expand(-1, group, -1, -1),
+        index=place[:, prefix.size(1) :].view(len(groups), group, length)[scored],
+        labels=tokens[scored],
         target=(row[..., None] * width + step)[scored],
     )
 
@@ -167,15 +150,11 @@ def group_numbers(groups: Sequence[Rows]) -> list[int]:
 
 
 def keep_groups(permutation: Int[Tensor, " B"], first: int, group: int) -> Int[Tensor, " B"]:
-    """Return the permutation with the members of each group moved next to each other.
+    """Return the permutation of own rows with the members of each group moved together.
 
     Groups come in the order in which the permutation first names them, and members in its order:
-    both are uniform if the permutation is, and no further random number is drawn.
-
-    Args:
-        permutation: of this process's rows.
-        first: place of the first of them in the batch over all processes.
-        group: G; rows ``k G .. k G + G - 1`` of the whole batch are a group.
+    both are uniform if the permutation is, and no further random number is drawn. ``first`` is the
+    first row's place in the batch over all processes, of which each G rows are a group.
     """
     members: dict[int, list[int]] = {}
     for row in permutation.tolist():

@@ -1,4 +1,4 @@
-"""Taking rows out of TRL's scored batch, and scoring batches in which some rows have no image.
+"""Taking rows out of TRL's scored batch.
 
 In TRL's batch tokens are laid out by row, but pixels end to end over the images of all rows, so a
 row is more than an index. A chunk of rows without a single image must not reach the vision tower,
@@ -7,7 +7,7 @@ not even with 0 patches: Qwen's fails on them.
 Shapes: B rollouts, T completion tokens.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -35,45 +35,38 @@ Scores = tuple[Float[Tensor, "B T"], Float[Tensor, "B T"] | None, Tensor | None]
 """Log-probs, entropies and the load-balancing loss of a mixture of experts, as TRL returns them."""
 
 
-def select_rows(batch: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
-    """Return some rows of a batch with their pixels and grids; what is None is left out."""
-    present = {key: value for key, value in batch.items() if value is not None}
-    split = split_pixel_values_by_grid(present)
-    picked = {
-        key: value[list(rows)] if isinstance(value, Tensor) else [value[row] for row in rows]
-        for key, value in split.items()
+def present(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return what a batch holds: nothing of images where no row has one, and no None."""
+    blind = not any(batch.get("num_images") or [])
+    return {
+        key: value
+        for key, value in batch.items()
+        if value is not None and not (blind and key in IMAGE_KEYS)
     }
-    return unsplit_pixel_values_by_grid(picked)
 
 
-def blind_chunks(num_images: Sequence[int] | None, rows: int, size: int) -> bool:
-    """Tell whether a chunk of ``size`` rows has no image although the batch has some."""
-    if not num_images:
-        return False
-    return any(not any(num_images[start : start + size]) for start in range(0, rows, size))
+def take(value: Any, rows: Sequence[int]) -> Any:
+    """Return some rows of a value with one entry a row; a number is left as it is."""
+    if isinstance(value, Tensor):
+        return value[list(rows)] if value.ndim else value
+    return [value[row] for row in rows]
 
 
-def score_chunks(score: Callable[..., Scores], batch: dict[str, Any], size: int) -> Scores:
-    """Score a batch ``size`` rows at a time, images only where there are some.
+def select_rows(batch: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
+    """Return some rows of a batch with their pixels and grids, as ``present`` has it."""
+    split = split_pixel_values_by_grid(present(batch))
+    picked = {key: take(value, rows) for key, value in split.items()}
+    return present(unsplit_pixel_values_by_grid(picked))
 
-    Args:
-        score: TRL's function but for the rows: it takes ``batch``'s entries by name.
-        batch: ``input_ids``, ``attention_mask`` and ``SCORING_KEYS``.
-        size: rows per forward.
-    """
-    results = []
-    for start in range(0, len(batch["input_ids"]), size):
-        end = min(start + size, len(batch["input_ids"]))
-        part = select_rows(batch, range(start, end))
-        if not any(part["num_images"]):
-            part = {key: value for key, value in part.items() if key not in IMAGE_KEYS}
-        results.append(score(**part))
-    log_probs, entropies, aux = zip(*results, strict=True)
-    return (
-        torch.cat(log_probs),
-        None if entropies[0] is None else torch.cat(entropies),
-        None if aux[0] is None else torch.stack(aux).mean(),
-    )
+
+def chunks(batch: dict[str, Any], size: int) -> Iterator[dict[str, Any]]:
+    """Return a batch with ``input_ids`` in parts of ``size`` rows, as ``present`` has them."""
+    count = len(batch["input_ids"])
+    if size >= count:
+        yield present(batch)
+        return
+    for start in range(0, count, size):
+        yield select_rows(batch, range(start, min(start + size, count)))
 
 
 @torch.no_grad()

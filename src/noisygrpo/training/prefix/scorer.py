@@ -1,39 +1,40 @@
 """The scorer: all log-probs come from here, the old, current and reference ones.
 
-By the batch: with one forward per group (``shared``), row by row as TRL does, or, where some rows
-have no image, row by row in chunks that keep the vision tower from them (``rows``).
+A batch is scored a chunk of rows at a time (``rows``), so that a chunk without images does not
+reach the vision tower: with one forward per group (``shared``), or row by row as TRL does.
+
+LLaVA-OneVision cuts an image into tiles only where it is the row's one image. Its processor says so
+in ``batch_num_images``, which TRL neither accepts in scoring nor keeps for the update; without it
+the model takes every row for one of a single image and finds too few image tokens. TRL's
+``num_images`` holds the same numbers, so here a model that asks is told.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from noisygrpo.training.prefix.image_counts import ARGUMENT, asks_for_counts, with_counts
-from noisygrpo.training.prefix.rows import Scores, blind_chunks, score_chunks
+from noisygrpo.training.prefix.layout import cut
+from noisygrpo.training.prefix.rows import Scores, chunks
 from noisygrpo.training.prefix.shared import SharedPrefix
 from noisygrpo.training.rollout import Rollout
 
+COUNTS = "batch_num_images"
+"""Argument of a model's forward: the number of images of each row."""
 
+
+@dataclass
 class Scorer:
     """Scores completions given the clean images."""
 
-    def __init__(
-        self,
-        rows: Callable[..., Scores],
-        core: Callable[[Any], PreTrainedModel],
-        shared: SharedPrefix | None,
-    ) -> None:
-        """Take what scores.
-
-        Args:
-            rows: TRL's ``_get_per_token_logps_and_entropies``.
-            core: returns a model without its wrappers.
-            shared: scores groups; None scores rows.
-        """
-        self._rows, self._core, self.shared = rows, core, shared
+    rows: Callable[..., Scores]  # TRL's ``_get_per_token_logps_and_entropies``
+    core: Callable[[Any], PreTrainedModel]  # returns a model without its wrappers
+    shared: SharedPrefix | None  # scores groups; None scores rows
 
     def start(self, rollouts: Sequence[Rollout], group: int) -> None:
         """Begin a batch of rollouts in groups: forget the features of the images of the last."""
@@ -53,47 +54,33 @@ class Scorer:
         **images: Any,
     ) -> Scores:
         """Return log-probs ``[B, T]``, entropies and the auxiliary loss; arguments are TRL's."""
-        size = batch_size or len(input_ids)
-        score = partial(
-            self._score,
-            model,
-            logits_to_keep=logits_to_keep,
-            compute_entropy=compute_entropy,
-            compute_aux_loss=compute_aux_loss,
+        images.pop(COUNTS, None)  # TRL's function does not take it
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
+        options = {"compute_entropy": compute_entropy, "compute_aux_loss": compute_aux_loss}
+        parts = chunks(batch, batch_size or len(input_ids))
+        scores = [self._chunk(model, logits_to_keep, options, **part) for part in parts]
+        log_probs, entropies, aux = zip(*scores, strict=True)
+        return (
+            torch.cat(log_probs),
+            torch.cat(entropies) if compute_entropy else None,
+            torch.stack(aux).mean() if compute_aux_loss else None,
         )
-        if blind_chunks(images.get("num_images"), len(input_ids), size):
-            batch = {"input_ids": input_ids, "attention_mask": attention_mask, **images}
-            return score_chunks(score, batch, size)
-        return score(input_ids, attention_mask, batch_size=batch_size, **images)
 
-    def _score(
+    def _chunk(
         self,
         model: Any,
+        keep: int,
+        options: dict[str, bool],
         input_ids: Tensor,
         attention_mask: Tensor,
-        batch_size: int | None = None,
-        **options: Any,
+        **images: Any,
     ) -> Scores:
-        options.pop(ARGUMENT, None)  # TRL's function does not take it, and num_images is the same
-        keep, entropy, aux = (
-            options.pop(name) for name in ("logits_to_keep", "compute_entropy", "compute_aux_loss")
-        )
-        core, size = self._core(model), batch_size or len(input_ids)
-        counts = options.get("num_images") or []
-        tiled = asks_for_counts(core) and any(count > 1 for count in counts)
-        if self.shared is not None and not tiled:
-            found = self.shared.score(
-                model, core, input_ids, attention_mask, keep, size, entropy, options
-            )
-            if found is not None:
-                return found
-        return self._rows(
-            with_counts(model, counts, size) if tiled else model,
-            input_ids,
-            attention_mask,
-            keep,
-            batch_size=batch_size,
-            compute_entropy=entropy,
-            compute_aux_loss=aux,
-            **options,
-        )
+        core, counts = self.core(model), images.get("num_images", [])
+        tiles = COUNTS in inspect.signature(core.base_model.forward).parameters
+        if tiles and max(counts, default=0) > 1:
+            model = partial(model, **{COUNTS: torch.tensor(counts, device=input_ids.device)})
+        elif self.shared is not None:
+            prompts = cut(input_ids, attention_mask, keep)
+            if self.shared.takes(core, prompts, images):
+                return self.shared.score(model, core, prompts, images)
+        return self.rows(model, input_ids, attention_mask, keep, **options, **images)

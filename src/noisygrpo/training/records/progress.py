@@ -10,14 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from transformers import (
-    PrinterCallback,
-    ProgressCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback, TrainerState
 
 from noisygrpo.terminal import say
 
@@ -53,47 +46,29 @@ def step_line(logs: dict[str, Any], step: int, total: int, seconds_left: float |
 class StepLines(TrainerCallback):
     """Prints ``step_line`` at every log of the main process."""
 
-    def __init__(self) -> None:
-        """Start the clock when training begins."""
-        self.started: float | None = None
-        self.first_step = 0
+    started, first_step = 0.0, 0
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Remember when and where training began, for the remaining time."""
         self.started, self.first_step = time.monotonic(), state.global_step
 
-    def seconds_left(self, state: TrainerState) -> float | None:
-        """Return the expected rest of the run, from the mean step so far."""
-        done = state.global_step - self.first_step
-        if self.started is None or done <= 0:
-            return None
-        return (time.monotonic() - self.started) / done * (state.max_steps - state.global_step)
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """Print the line."""
+    def on_log(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Print the line, with the rest of the run as the mean step so far has it."""
         if state.is_world_process_zero:
-            left = self.seconds_left(state)
+            done, to_do = state.global_step - self.first_step, state.max_steps - state.global_step
+            spent = time.monotonic() - self.started
+            left = spent / done * to_do if done > 0 else None
             say(step_line(kwargs["logs"], state.global_step, state.max_steps, left))
 
 
 class StepBar(ProgressCallback):
     """Transformers' bar, which knows the remaining time, with ``step_line`` above it."""
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def on_log(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Print the line above the bar."""
         if state.is_world_process_zero and self.training_bar is not None:
-            self.training_bar.write(step_line(logs or {}, state.global_step, state.max_steps, None))
+            line = step_line(kwargs["logs"], state.global_step, state.max_steps, None)
+            self.training_bar.write(line)
 
 
 def install(add: Callable[[Any], None], pop: Callable[[Any], Any]) -> None:

@@ -1,6 +1,7 @@
 """What a batch of rollouts leaves behind: metrics, TRL's table of completions, rollouts on disk."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +11,63 @@ from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import Clock, advantage_metrics, by_level
 from noisygrpo.training.records.rollouts import METRICS_FILE, append_lines, record, write_rollouts
-from noisygrpo.training.views.show import images_for_table, with_parts
+from noisygrpo.training.rollout import row_images
+from noisygrpo.training.views.show import with_parts
 
 
+@dataclass
 class Recorder:
     """Writes down what happened, on the main process; every process takes part in gathering."""
 
-    def __init__(
-        self,
-        config: NoisyGRPOConfig,
-        *,
-        logs: dict[str, Any],
-        metrics: dict[str, list[float]],
-        clock: Clock,
-        main: bool,
-        ends: set[int],
-        turns: bool,
-    ) -> None:
-        """Take where it goes.
+    config: NoisyGRPOConfig  # names folder and format
+    logs: dict[str, Any]  # TRL's table of completions
+    metrics: dict[str, list[float]]  # those of the step, by name, of which TRL logs the means
+    clock: Clock  # counts the tokens of the step
+    main: bool  # whether this is the main process
+    ends: set[int]  # tokens that end a completion
+    turns: bool  # whether completions may hold several turns, which are then written down
 
-        Args:
-            config: names folder and format.
-            logs: TRL's table of completions.
-            metrics: those of the step, by name, of which TRL logs the means.
-            clock: counts the tokens of the step.
-            main: whether this is the main process.
-            ends: tokens that end a completion.
-            turns: whether completions may hold several turns, which are then written down.
-        """
-        self._config, self._logs, self._metrics = config, logs, metrics
-        self._clock, self._main, self._ends, self._turns = clock, main, ends, turns
-        self._folder = Path(str(config.output_dir))
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(str(self.config.output_dir))
 
     def batch(self, batch: Batch, weighed: Weighed, step: int, part: int) -> None:
-        """Record a finished batch.
+        """Record a finished batch, which is number ``part`` (from 0) of a step (from 1).
 
-        Args:
-            batch: with its rewards and advantages.
-            weighed: these, over all processes.
-            step: optimizer step that it was made for, from 1.
-            part: which batch of the step it is, from 0.
+        ``weighed``: rewards and advantages over all processes.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
         metrics = advantage_metrics(weighed)
         self.add(metrics | by_level(rewards, levels, "reward"))
-        log = self._logs["advantages"]  # TRL's numbers; these ones were used
+        log = self.logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
-        lines = gather_object([record(one, self._ends, self._turns) for one in batch.rollouts])
-        self._clock.tokens += sum(line["completion_tokens"] for line in lines)
-        if self._main:
+        lines = gather_object([record(one, self.ends, self.turns) for one in batch.rollouts])
+        self.clock.tokens += sum(line["completion_tokens"] for line in lines)
+        if self.main:
             name = f"step-{step:06d}" + (f"-{part}" if part else "")
-            write_rollouts(self._folder, self._config.rollouts_format, name, lines)
+            write_rollouts(self.folder, self.config.rollouts_format, name, lines)
 
     def add(self, metrics: Mapping[str, float]) -> None:
         """Add to the metrics of the step."""
         for name, value in metrics.items():
-            self._metrics[name].append(value)
+            self.metrics[name].append(value)
 
-    def table(self, batch: Batch, images: bool) -> None:
-        """Make TRL's table of completions one that can be written; ``images``: with the views."""
-        prompts = self._logs["prompt"]  # prompts in two layouts cannot be written
+    def table(self, batch: Batch) -> None:
+        """Make TRL's table of completions one that can be written, with images and noisy views."""
+        prompts = self.logs["prompt"]  # prompts in two layouts cannot be written
         prompts.extend([with_parts(prompts.popleft()) for _ in range(len(prompts))])
-        if images and batch.shown is not None:
-            shown = images_for_table(batch.rollouts, batch.shown)
-            self._logs["images"].extend(gather_object(shown))
+        if self.config.log_multimodal and batch.shown is not None:
+            views = batch.shown.images
+            seen = [
+                [*row_images(rollout.row), *(views[number] if rollout.noisy else [])]
+                for number, rollout in enumerate(batch.rollouts)
+            ]
+            self.logs["images"].extend(gather_object(seen))
 
     def step(self, entry: dict[str, Any]) -> None:
         """Append what the trainer logged to ``metrics.jsonl``."""
-        if self._main:
-            append_lines(self._folder / METRICS_FILE, [entry])
+        if self.main:
+            append_lines(self.folder / METRICS_FILE, [entry])

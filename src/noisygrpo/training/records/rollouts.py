@@ -4,6 +4,7 @@ One JSON object a line, written by the main process, flushed line by line, so a 
 what it had. A reward or metric that is not a number is ``null``.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -43,22 +44,27 @@ def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
         file.writelines(line.translate(LINE_BREAKS) + "\n" for line in lines)
 
 
-def drop_steps_after(path: Path, step: int) -> None:
-    """Keep only the lines up to a step: a resumed run does the later ones again.
+def drop_steps_after(folder: Path, step: int) -> None:
+    """Keep only what was logged up to a step: a resumed run does the later ones again."""
+    for name in (METRICS_FILE, ROLLOUTS_FILE):
+        if (folder / name).exists():
+            _drop_lines_after(folder / name, step)
+    for path in (folder / ROLLOUTS_FOLDER).glob("step-*.parquet"):
+        if int(path.stem.split("-")[1]) > step:
+            path.unlink()
 
-    The file is replaced in one go, so that a crash leaves the old or the new one. A last line that
-    a crash cut short is dropped.
+
+def _drop_lines_after(path: Path, step: int) -> None:
+    """Replace the file in one go, so that a crash leaves the old or the new one.
+
+    A last line that a crash cut short is dropped.
     """
-    if not path.exists():
-        return
     kept = []
     with path.open(encoding="utf-8") as file:
         for line in file:
-            try:
+            with contextlib.suppress(json.JSONDecodeError):
                 if json.loads(line)["step"] <= step:
                     kept.append(line)
-            except json.JSONDecodeError:
-                continue
     temporary = path.with_suffix(".tmp")
     with temporary.open("w", encoding="utf-8") as file:
         file.writelines(kept)
@@ -67,23 +73,13 @@ def drop_steps_after(path: Path, step: int) -> None:
     temporary.replace(path)
 
 
-def drop_files_after(folder: Path, step: int) -> None:
-    """Delete parquet files of later steps."""
-    for path in folder.glob("step-*.parquet"):
-        if int(path.stem.split("-")[1]) > step:
-            path.unlink()
-
-
 def write_rollouts(
     output_dir: Path, format: str, name: str, records: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Keep the rollouts of one generation batch.
+    """Keep the rollouts of one generation batch, one record each.
 
-    Args:
-        output_dir: the run's folder.
-        format: ``jsonl`` (appended to one file), ``parquet`` (a file per batch) or ``none``.
-        name: what a parquet file is called, without its ending.
-        records: one per rollout.
+    ``format``: ``jsonl`` (appended to one file), ``parquet`` (a file per batch, called ``name``)
+    or ``none``.
     """
     if format == "jsonl":
         append_lines(output_dir / ROLLOUTS_FILE, records)
@@ -110,10 +106,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "example_id": rollout.example_id,
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
-        "noise_level": rollout.view.level,
-        "hint_ratio": rollout.hint.ratio,
-        "hint_level": rollout.hint.level,
-        "hint": rollout.hint.text,
+        **rollout.columns(),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),

@@ -17,6 +17,7 @@ Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from torch import Tensor
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
 from noisygrpo.training.records.metrics import BUCKETS, bucket
+
+TOKENS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
 
 
 def add_view_log_probs(
@@ -37,8 +40,8 @@ def add_view_log_probs(
     """Add levels and the completions' log-probs on their views to the batch; 0 for clean rollouts.
 
     Args:
-        output: what TRL's ``_generate_and_score_completions`` returned; an engine's log-probs in it
-            are taken, else noisy rollouts are scored.
+        output: TRL's scored batch; an engine's log-probs in it are taken, else noisy rollouts are
+            scored.
         batch: its rollouts, and what they saw.
         score: scores rows of ``output``.
         most: returns how many forwards all processes must run, of how many this one needs.
@@ -49,68 +52,49 @@ def add_view_log_probs(
     if "sampling_per_token_logps" in output:
         output["view_log_probs"] = output["sampling_per_token_logps"]
         return
-    log_probs = torch.zeros(ids.shape, device=ids.device)
+    output["view_log_probs"] = torch.zeros(ids.shape, device=ids.device)
     noisy = [row for row, rollout in enumerate(batch.rollouts) if rollout.noisy]
     scored = noisy + [(noisy or [0])[0]] * (most(len(noisy)) - len(noisy))
     if scored and batch.shown is not None:
-        rows = rows_with_views(output, batch.shown.fields["pixel_values"], scored)
-        log_probs[noisy] = score(rows)[: len(noisy)].float()
-    output["view_log_probs"] = log_probs
+        clean = output["pixel_values"]
+        views = torch.as_tensor(batch.shown.fields["pixel_values"]).to(clean)
+        if views.shape != clean.shape:
+            raise RuntimeError(
+                f"views have pixels of shape {tuple(views.shape)}, clean images "
+                f"{tuple(clean.shape)}; log_view_ratio needs views of equal size"
+            )
+        seen = {key: output[key] for key in (*TOKENS, *SCORING_KEYS) if key in output}
+        rows = select_rows({**seen, "pixel_values": views}, scored)
+        output["view_log_probs"][noisy] = score(rows)[: len(noisy)].float()
 
 
-def rows_with_views(batch: dict[str, Any], view_pixels: Any, rows: list[int]) -> dict[str, Any]:
-    """Return some rows of TRL's scored batch with the pixels of their views.
-
-    Args:
-        batch: what TRL's ``_generate_and_score_completions`` returned.
-        view_pixels: ``pixel_values`` of the views of all rows, shaped as the batch's.
-        rows: positions in the batch.
-    """
-    keys = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask", *SCORING_KEYS)
-    chosen = {key: batch[key] for key in keys if key in batch}
-    pixels = torch.as_tensor(view_pixels).to(chosen["pixel_values"])
-    if pixels.shape != chosen["pixel_values"].shape:
-        raise RuntimeError(
-            f"views have pixels of shape {tuple(pixels.shape)}, clean images "
-            f"{tuple(chosen['pixel_values'].shape)}; log_view_ratio needs views of equal size"
-        )
-    return select_rows({**chosen, "pixel_values": pixels}, rows)
-
-
+@dataclass
 class RatioByLevel:
-    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels."""
+    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels.
 
-    def __init__(self, clean: bool = False) -> None:
-        """Start with nothing.
+    ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
+    arithmetic to the learner's; without, theirs is 0 by definition and not computed.
+    """
 
-        ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
-        arithmetic to the learner's; without, theirs is 0 by definition and not computed.
-        """
-        self._clean = clean
-        self.sums: Tensor | None = None
+    clean: bool = False
+    sums: Float[Tensor, "R 3"] | None = None  # of d, tokens and rollouts
 
     def add(self, batch: dict[str, Any], current: Float[Tensor, "B T"]) -> None:
-        """Add the rollouts with a level above 0, or all; nothing where views were not scored.
+        """Add a micro-batch's rollouts, where ``add_view_log_probs`` was given it.
 
-        Args:
-            batch: a micro-batch that ``add_view_log_probs`` was given.
-            current: log-probs of the loss, given the clean images; ``batch`` has those of the
-                sampling policy only where they are not the same.
+        ``current``: log-probs of the loss, given the clean images; ``batch`` has those of the
+        sampling policy only where they are not the same.
         """
         if "view_log_probs" not in batch:
             return
-        view, mask, levels = (
-            batch[name] for name in ("view_log_probs", "completion_mask", "noise_level")
-        )
-        clean = batch.get("old_per_token_logps", current)
+        view, mask = batch["view_log_probs"], batch["completion_mask"]
+        clean = batch.get("old_per_token_logps", current).detach()
+        difference = ((view - clean) * mask).nan_to_num().sum(1)
+        entries = torch.stack((difference, mask.sum(1), torch.ones_like(difference)), 1)
         if self.sums is None:
-            self.sums = torch.zeros(BUCKETS, 3, device=view.device)  # sum of d, tokens, rollouts
-        difference = ((view - clean.detach()) * mask).nan_to_num().sum(1)
-        for row, level in enumerate(levels.tolist()):
-            if level > 0 or self._clean:
-                entry = torch.stack(
-                    (difference[row], mask[row].sum(), torch.ones_like(difference[row]))
-                )
+            self.sums = torch.zeros(BUCKETS, 3, device=view.device)
+        for entry, level in zip(entries, batch["noise_level"].tolist(), strict=True):
+            if level > 0 or self.clean:
                 self.sums[bucket(level)] += entry
 
     def flush(self, reduce: Any) -> dict[str, float]:
@@ -118,9 +102,9 @@ class RatioByLevel:
         if self.sums is None:
             return {}
         sums, self.sums = reduce(self.sums).tolist(), None
-        metrics = {}
-        for number, (total, tokens, rollouts) in enumerate(sums):
-            if tokens:
-                metrics[f"view_ratio/token/level_{number / 10:.1f}"] = total / tokens
-                metrics[f"view_ratio/sequence/level_{number / 10:.1f}"] = total / rollouts
-        return metrics
+        return {
+            f"view_ratio/{per}/level_{number / 10:.1f}": total / count
+            for number, (total, tokens, rollouts) in enumerate(sums)
+            for per, count in (("token", tokens), ("sequence", rollouts))
+            if tokens
+        }

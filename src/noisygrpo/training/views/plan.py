@@ -42,13 +42,12 @@ def plan_batch(
     per group.
 
     Args:
-        config: the run's settings.
+        config, step, scale: of the run; the optimizer step, from 1, is part of the noise's address,
+            and the factor on every level comes from the decay schedule.
         rows: this process's rows, in order; one without ``example_id`` gets one (``row_id``).
         first: position of the first of them in the batch over all processes.
         group: G, the number of rollouts per prompt.
-        step: optimizer step, from 1; part of the noise's address.
-        scale: factor on every level, from the decay schedule.
-        clean: every rollout sees the clean image (evaluation).
+        clean: whether every rollout sees the clean image (evaluation).
     """
     rollouts: list[Rollout] = []
     shared: dict[str, Any] = {}
@@ -78,7 +77,7 @@ def _views(
     config: NoisyGRPOConfig, group: int, step: int, example_id: str, scale: float
 ) -> list[View]:
     return plan_views(
-        config.view_plan or "clean",
+        str(config.view_plan),
         group,
         levels=config.noise_levels,
         seed=config.seed,
@@ -91,21 +90,15 @@ def _views(
 
 def scale_at(config: NoisyGRPOConfig, step: int, steps: int) -> float:
     """Return the schedule's factor on every level after ``step`` of ``steps`` optimizer steps."""
-    return noise_scale(
-        str(config.noise_decay),
-        *batch_of_step(step, steps, config),
-        config.noise_decay_coefficient,
-        config.noise_decay_mid_step,
-    )
+    place, total = batch_of_step(step, steps, config)
+    coefficient, mid_step = config.noise_decay_coefficient, config.noise_decay_mid_step
+    return noise_scale(str(config.noise_decay), place, total, coefficient, mid_step)
 
 
 def batch_of_step(step: int, steps: int, config: NoisyGRPOConfig) -> tuple[int, int]:
-    """Return which batch of rollouts, from 1, serves an optimizer step, and how many there are.
+    """Return which batch of rollouts, from 1, serves the step after ``step`` of ``steps``.
 
-    Args:
-        step: optimizer steps done.
-        steps: optimizer steps of the run.
-        config: how many micro-batches a step, and a batch of rollouts, consist of.
+    The second number is how many batches there are.
     """
     accumulation = config.gradient_accumulation_steps
     served = (config.steps_per_generation or accumulation) * config.num_iterations

@@ -22,9 +22,13 @@ from typing import Any
 
 from PIL import Image
 
-from noisygrpo.training.rollout import Rollout, row_images
+from noisygrpo.training.rollout import Rollout
 
 Images = list[list[Image.Image]]
+
+Prompt = str | Sequence[Mapping[str, Any]]
+"""A text, or the messages of a conversation."""
+
 Tokenize = Callable[[list[Any]], tuple[Any, Any, dict[str, Any]]]
 """Takes prompts with the images in them; returns their tokens, images and multimodal fields."""
 
@@ -33,26 +37,13 @@ Tokenize = Callable[[list[Any]], tuple[Any, Any, dict[str, Any]]]
 class Shown:
     """A batch's prompts as they are sampled from and as they are scored."""
 
-    prompts: list[Any]
-    """With the clean images."""
-
-    view_prompts: list[Any]
-    """With what each rollout sees; the same objects where that is the clean image."""
-
-    ids: Any
-    """Tokens of ``view_prompts``."""
-
-    images: Any
-    """The images in them."""
-
-    fields: dict[str, Any]
-    """What the processor made of these besides tokens."""
-
-    clean: Images
-    """The images in ``prompts``."""
-
-    scored_ids: Any
-    """Tokens of ``prompts``."""
+    prompts: list[Any]  # with the clean images
+    view_prompts: list[Any]  # with the views; the same objects where these are the clean images
+    ids: Any  # tokens of ``view_prompts``
+    images: Any  # the images in them
+    fields: dict[str, Any]  # what the processor made of these besides tokens
+    clean: Images  # the images in ``prompts``
+    scored_ids: Any  # tokens of ``prompts``
 
     @property
     def resized(self) -> bool:
@@ -68,21 +59,18 @@ def show(
 ) -> Shown:
     """Draw what each rollout sees, and tokenize it.
 
-    Args:
-        prompts: one per rollout, as TRL made them: images are parts of structured messages.
-        rollouts: what each sees.
-        tokenize: TRL's ``_tokenize_prompts``.
-        drawing: returns a context in which views are drawn; it measures the time.
+    ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
+    Views are drawn within a context that ``drawing`` returns; it measures the time.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
-    if not any(rollout.noisy for rollout in rollouts):
-        ids, images, fields = tokenize(prompts)
-        return Shown(prompts, prompts, ids, images, fields, clean, ids)
-    with drawing():
-        seen = see_all(rollouts, clean)
-        views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
+    seen, views = clean, prompts
+    if any(rollout.noisy for rollout in rollouts):
+        with drawing():
+            seen = see_all(rollouts, clean)
+            views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
     ids, images, fields = tokenize(views)
-    scored = ids if sizes(clean) == sizes(seen) else tokenize(prompts)[0]
+    alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
+    scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
 
 
@@ -110,59 +98,39 @@ def own_cores() -> int:
     return max(1, min(16, (os.cpu_count() or 1) // processes))
 
 
-def prompt_images(prompt: str | Sequence[Mapping[str, Any]]) -> list[Image.Image]:
+def prompt_images(prompt: Prompt) -> list[Image.Image]:
     """Return the images in a structured conversational prompt, in order; a text has none."""
-    if isinstance(prompt, str):
-        return []
-    return [
-        part["image"]
-        for message in prompt
-        if isinstance(message["content"], list)
-        for part in message["content"]
-        if part["type"] == "image"
-    ]
+    contents = [] if isinstance(prompt, str) else [message["content"] for message in prompt]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return [part["image"] for part in parts if part["type"] == "image"]
 
 
-def replace_images(
-    prompt: Sequence[Mapping[str, Any]], images: Sequence[Image.Image]
-) -> list[dict[str, Any]]:
+def replace_images(prompt: Prompt, images: Sequence[Image.Image]) -> Any:
     """Return the prompt with its images replaced in order; nothing is copied but the dicts."""
     left = iter(images)
 
-    def part_with_view(part: Mapping[str, Any]) -> dict[str, Any]:
+    def view(part: Mapping[str, Any]) -> dict[str, Any]:
         return {**part, "image": next(left)} if part["type"] == "image" else dict(part)
 
-    return [
-        {**message, "content": [part_with_view(part) for part in message["content"]]}
-        if isinstance(message["content"], list)
-        else dict(message)
-        for message in prompt
-    ]
+    return _with_contents(prompt, list, lambda parts: [view(part) for part in parts])
 
 
-def with_parts(prompt: str | Sequence[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
+def with_parts(prompt: Prompt) -> Any:
     """Return a conversational prompt with every content as a list of parts; a text as it is.
 
     TRL makes parts of a prompt only where its process has some image in the batch.
     """
+    return _with_contents(prompt, str, lambda text: [{"type": "text", "text": text}])
+
+
+def _with_contents(prompt: Prompt, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Return the prompt with the contents of a kind changed."""
     if isinstance(prompt, str):
         return prompt
-    return [
-        {**message, "content": [{"type": "text", "text": message["content"]}]}
-        if isinstance(message["content"], str)
-        else dict(message)
-        for message in prompt
-    ]
+    contents = [message["content"] for message in prompt]
+    changed = [change(one) if isinstance(one, kind) else one for one in contents]
+    return [{**each, "content": one} for each, one in zip(prompt, changed, strict=True)]
 
 
-def images_for_table(rollouts: Sequence[Rollout], shown: Shown) -> Images:
-    """Return, for TRL's table of completions, each row's images and then its noisy views."""
-    return [
-        [*row_images(rollout.row), *(shown.images[number] if rollout.noisy else [])]
-        for number, rollout in enumerate(rollouts)
-    ]
-
-
-def sizes(images: Images) -> list[list[tuple[int, int]]]:
-    """Return width and height of every image."""
-    return [[image.size for image in row] for row in images]
+def _sizes(images: list[Image.Image]) -> list[tuple[int, int]]:
+    return [image.size for image in images]

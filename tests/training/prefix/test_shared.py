@@ -3,6 +3,7 @@
 import inspect
 import logging
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -12,7 +13,12 @@ from trl.trainer import grpo_trainer
 
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix import shared as shared_prefix
+from noisygrpo.training.prefix.layout import Prompts
+from noisygrpo.training.prefix.shared import SharedPrefix, shuffle_groups
+from prefix_scores import cut, head
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny_families import IMAGE, tiny_batch, tiny_family
+from tiny_hints import hinted, lines, rows
 from tiny_trainer import build_trainer
 
 
@@ -24,7 +30,9 @@ def reward(completions, rollout_index, **columns):
 
 
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+
 SPLIT = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
+
 CASES = {
     "twenty steps": ({"max_steps": 20, "beta": 0.04, "num_iterations": 2}, None),
     "noisy views": ({"method": "noisygrpo", "log_view_ratio": True, "max_steps": 4}, None),
@@ -126,16 +134,6 @@ def test_micro_batches_hold_groups_or_parts_of_one(tmp_path, size):
     assert seen == {2: [[2]] * 4, 4: [[4]] * 2, 8: [[4, 4]]}[size]
 
 
-def test_a_frozen_towers_images_are_encoded_once_a_step(tmp_path):
-    folder, _ = tiny_saved()
-    changes = {"freeze_vision_tower": True, "beta": 0.04, "num_iterations": 2, "max_steps": 2}
-    trainer = run(tmp_path, folder, {**changes, **SPLIT}, shared_prefix=True)
-    # two steps on one generation batch: 2 prompts with at most 2 images each, and old, reference
-    # and two current passes over 4 parts
-    images = sum(trainer._buffered_inputs[part]["num_images"][0] for part in range(4)) // 2
-    assert trainer._scorer.shared.images.computed == images > 0
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -190,3 +188,106 @@ def test_trl_still_shuffles_and_splits_as_the_seam_does():
         "self._buffered_inputs[self._step % self.args.steps_per_generation]",
     ):
         assert line in source
+
+
+@pytest.mark.parametrize("batch", [16, 8])
+def test_shared_prefixes_with_hints_give_the_same_update(tmp_path, batch):
+    results = []
+    for shared in (False, True):
+        trainer = hinted(
+            tmp_path / str(shared),
+            rows(images=(1, 2)),
+            shared_prefix=shared,
+            num_iterations=2,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=16 // batch,
+            optim="sgd",
+            learning_rate=0.1,
+        )
+        trainer.train()
+        assert bool(trainer._scorer.shared) == shared
+        records = lines(tmp_path / str(shared) / "rollouts.jsonl")
+        results.append((records, dict(trainer.model.named_parameters())))
+    assert results[0][0] == results[1][0]
+    assert any(record["hint"] for record in results[0][0])
+    for name, value in results[0][1].items():
+        assert torch.allclose(value, results[1][1][name], atol=1e-5), name
+
+
+def prompts_of(ids, mask=None):
+    ids = torch.tensor(ids)
+    mask = torch.ones_like(ids) if mask is None else torch.tensor(mask)
+    return Prompts(ids, mask, torch.full((len(ids), 2), 9), torch.ones(len(ids), 2).long())
+
+
+@pytest.mark.parametrize(
+    ("batch", "images", "why"),
+    [
+        (prompts_of([[10, 11]] * 2), {}, None),
+        (prompts_of([[10, 11]] * 2), {"mm_token_type_ids": None, "num_images": [0, 0]}, None),
+        (prompts_of([[10, 11]] * 2), {"num_tiles": 1, "spatial_shapes": 1}, "holds num_tiles, spa"),
+        (prompts_of([[10, 11]] * 2, [[0, 1]] * 2), {}, "a prompt has a single token"),
+        (prompts_of([[10, 11, 12]], [[1, 0, 1]]), {}, "padding between its tokens"),
+        (prompts_of([[10, IMAGE], [10, 11]]), {}, "a prompt ends with an image"),
+    ],
+)
+def test_what_cannot_share_is_said_once(batch, images, why, caplog):
+    model = tiny_family("qwen2_5_vl")
+    kernel = {"kernel": "sdpa", "device": torch.device("cpu"), "autocast": nullcontext}
+    shared = SharedPrefix(model, None, **kernel, sharded=False, anyone=bool)
+    with caplog.at_level(logging.WARNING, logger=shared_prefix.__name__):
+        assert [shared.takes(model, batch, images) for _ in range(2)] == [why is None] * 2
+    assert len(caplog.records) == (why is not None) and (why or "") in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("seed", "sharded", "frozen"), [(0, False, True), (1, False, False), (0, True, False)]
+)
+def test_a_reference_shares_features_only_of_an_equal_tower(seed, sharded, frozen):
+    model, reference = tiny_family("qwen2_5_vl"), tiny_family("qwen2_5_vl", seed=seed)
+    head(model)
+    head(reference)
+    for one in (model, reference):
+        one.get_encoder(modality="image").requires_grad_(False)
+    kernel = {"kernel": "sdpa", "device": torch.device("cpu"), "autocast": nullcontext}
+    shared = SharedPrefix(model, reference, **kernel, sharded=sharded, anyone=bool)
+    shared.images.start(room=9)
+    batch, images = cut(tiny_batch("qwen2_5_vl", [1], [[3, 5]]))
+    with torch.no_grad():
+        for one in (model, reference):
+            log_probs, entropies, aux = shared.score(one, one, batch, images)
+            assert log_probs.shape == entropies.shape and aux is None
+    kept = shared.images.computed
+    assert kept == 1
+    shared.images.start(room=9)
+    with torch.no_grad():
+        shared.score(reference, reference, batch, images)
+    assert shared.images.computed - kept == int(frozen)
+
+
+def test_micro_batches_hold_whole_groups_with_their_pixels():
+    """Two groups of two; TRL draws one permutation, and so do we."""
+    scored = {
+        "prompt_ids": torch.tensor([[1], [1], [2], [2]]),
+        "advantages": torch.tensor([0.0, 1.0, 2.0, 3.0]),
+        "num_items_in_batch": torch.tensor(8),
+        "pixel_values": torch.arange(4)[:, None],
+        "image_grid_thw": torch.tensor([[1, 1, 1]] * 4),
+        "num_images": [1, 1, 1, 1],
+    }
+    torch.manual_seed(3)
+    drawn = torch.randperm(4).tolist()
+    torch.manual_seed(3)
+    parts = shuffle_groups(scored, 2, first=0, group=2)
+    firsts = list(dict.fromkeys(row // 2 for row in drawn))
+    assert [part["prompt_ids"].flatten().tolist() for part in parts] == [
+        [g + 1] * 2 for g in firsts
+    ]
+    rows = [row for group in firsts for row in drawn if row // 2 == group]
+    assert torch.cat([part["advantages"] for part in parts]).tolist() == rows
+    assert torch.cat([part["pixel_values"] for part in parts]).flatten().tolist() == rows
+    assert all(part["num_items_in_batch"] == 8 and len(part["num_images"]) == 2 for part in parts)
+    after = torch.rand(1)
+    torch.manual_seed(3)
+    torch.randperm(4)
+    assert after == torch.rand(1)

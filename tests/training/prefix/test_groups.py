@@ -6,7 +6,6 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from noisygrpo.training.prefix.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.prefix.groups import (
     FAMILIES,
     CompletionStates,
@@ -109,39 +108,6 @@ def test_lora_gives_the_same_gradients(name):
         reference = score_groups(model, CompletionStates(base), *cut(batch), None)
         assert relative(reference[0], by_rows(plain, batch)[0]) < 1e-4
         assert relative(reference[0], got[0]) > 1e-2
-
-
-@pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
-def test_a_frozen_towers_features_are_computed_once(name):
-    model = tiny_family(name)
-    model.get_encoder(modality="image").requires_grad_(False)
-    rows = copy.deepcopy(model)
-    head(model)
-    head(rows)
-    assert is_frozen(model) and not is_frozen(tiny_family(name))
-    batch = tiny_batch(name, [1, 2], [[3, 5, 1], [4, 2, 6]])
-    expected = by_rows(rows, batch)
-    states, frozen = CompletionStates(model), FrozenImages()
-    frozen.start(room=3)
-    for _ in range(2):
-        got = score_groups(model, states, *cut(batch), frozen)
-        assert relative(got[0], expected[0]) < 1e-4
-    assert_same_gradients(gradients(model, got), gradients(rows, expected))
-    assert frozen.computed == 3
-    frozen.start(room=1)  # full after the first image
-    for _ in range(2):
-        again = score_groups(model, states, *cut(batch), frozen)
-        assert torch.equal(again[0], got[0])
-    assert frozen.computed == 3 + 3 + 2
-    other = tiny_family(name, seed=1)
-    assert same_tower(model, rows) and not same_tower(model, other)
-
-
-def test_an_adapted_tower_is_not_frozen():
-    model = tiny_family("qwen2_5_vl")
-    get_peft_model(model, LoraConfig(r=2, target_modules=["qkv", "q_proj"]))
-    model.get_encoder(modality="image").requires_grad_(False)
-    assert not is_frozen(model)
 
 
 def test_scores_in_bfloat16_autocast_are_close():

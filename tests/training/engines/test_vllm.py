@@ -1,5 +1,6 @@
 """Rollouts through vLLM without vLLM: what the engine is given, and what is made of its answers."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from trl.generation.vllm_generation import VLLMGeneration
 
 from noisygrpo.errors import UserError
 from noisygrpo.training import parts
-from noisygrpo.training.engines.vllm import fit_images, fold_images
+from noisygrpo.training.engines.vllm import VLLMEngine, fit_images, fold_images, spare_noisy
 from tiny import tiny_image, tiny_rows
 from tiny_trainer import make
 
@@ -215,3 +216,83 @@ def test_folding_and_fitting():
     fitted = fit_images([[image, same], other], [[1, 2, 4], [1, 2, 2]], 14)
     assert [item.size for item in fitted[0]] == [(56, 28), (28, 28)]
     assert fitted[0][1] is same and fitted[1] is None
+
+
+class Words:
+    """An engine without a trainer: it says back what it was sent."""
+
+    def __init__(self):
+        self.sent, self.done, self.length = [], [], 1
+        self.llm = SimpleNamespace(llm_engine=self)
+
+    def sync_weights(self):
+        self.done.append("sync")
+
+    def reset_encoder_cache(self):
+        self.done.append("reset")
+
+    def generate(self, prompts, images, num_generations, profiler):
+        self.sent.append((prompts, images, num_generations))
+        seen = [
+            [token for one in ids for token in [one] * (3 if one == 9 else 1)] for ids in prompts
+        ]
+        return seen, [(5, 6)] * len(prompts), [[[-1.0, -2.0], [-3.0]]] * len(prompts), None
+
+
+def sample(words, ids, images, fields, training=True, step=0, **settings):
+    plain = {"noisy": True, "vllm_mode": "colocate", "max_pixels": None, "min_pixels": None}
+    engine = VLLMEngine(
+        words,
+        SimpleNamespace(**{**plain, **settings}),
+        SimpleNamespace(image_processor=SimpleNamespace(patch_size=14)),
+        image_token=9,
+        step=lambda: step,
+        main=True,
+        profile=lambda name: words.done.append(name) or nullcontext(),
+    )
+    rollouts = [SimpleNamespace(example_id=name) for name in "abcd"]
+    return engine.sample(rollouts, training, ids, images, fields, 4)
+
+
+GRID = {"image_grid_thw": [[1, 2, 2]]}
+
+
+@pytest.mark.parametrize(
+    ("noisy", "training", "count"),
+    [(True, True, 1), (True, False, 4), (False, True, 4), (False, False, 4)],
+)
+def test_only_noisy_training_sends_every_prompt_alone(noisy, training, count):
+    words = Words()
+    completions, log_probs = sample(words, [[1, 2]] * 4, None, {}, training, noisy=noisy)
+    assert words.sent == [([[1, 2]] * 4, None, count)]
+    assert completions == [[5, 6]] * 4 and log_probs == [[-1.0, -3.0]] * 4
+
+
+def test_placeholders_are_folded_for_the_engine_of_this_process():
+    words, image = Words(), Image.new("RGB", (28, 28))
+    sample(words, [[1, 9, 9, 9, 2]] * 4, [[image]] * 4, GRID)
+    assert words.sent[0][0] == [[1, 9, 2]] * 4 and words.sent[0][1] == [[image]] * 4
+    assert words.done == ["sync_weights", "sync", "reset", "vLLM.generate"]
+
+
+def test_rows_sampled_again_are_named_by_all_that_they_may_be():
+    with pytest.raises(UserError, match="row 'a or b or c or d': vLLM made 5 tokens"):
+        sample(Words(), [[1, 9, 9, 2]], [[Image.new("RGB", (28, 28))]], GRID)
+    with pytest.raises(UserError, match="row 'c': vLLM made 5 tokens"):
+        ids = [[1, 9, 9, 9, 2]] * 2 + [[1, 9, 9, 2]] + [[1, 9, 9, 9, 2]]
+        sample(Words(), ids, [[Image.new("RGB", (28, 28))]] * 4, GRID)
+
+
+def test_other_layouts_and_texts_go_as_they_are():
+    words = Words()
+    sample(words, [[1, 2]] * 4, [None] * 4, {"pixel_values": None}, max_pixels=1)
+    assert words.sent == [([[1, 2]] * 4, [None] * 4, 1)]
+
+
+def test_weights_of_importance_are_one_for_noisy_rollouts_only():
+    rollouts = [SimpleNamespace(noisy=noisy) for noisy in (False, True)]
+    batch = {"importance_sampling_ratio": torch.tensor([[0.5, 0.25], [0.5, 0.25]])}
+    spare_noisy(batch, rollouts)
+    assert batch["importance_sampling_ratio"].tolist() == [[0.5, 0.25], [1.0, 1.0]]
+    spare_noisy(empty := {}, rollouts)
+    assert empty == {}

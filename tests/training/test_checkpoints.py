@@ -165,3 +165,26 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path):
     (tmp_path / "checkpoint-1" / "scheduler.pt").unlink()
     with pytest.raises(UserError, match=r"checkpoint .*checkpoint-1: scheduler.pt is missing"):
         make(tmp_path, max_steps=2).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_checkpoint_loads_and_resumed_run_rewrites_its_logs(tmp_path):
+    changes = {"method": "noisygrpo", "save_strategy": "steps", "save_steps": 2}
+    trainer = make(tmp_path, max_steps=3, **changes)
+    trainer.train()
+    loaded = Qwen2_5_VLForConditionalGeneration.from_pretrained(tmp_path / "checkpoint-3")
+    assert torch.equal(loaded.lm_head.weight, trainer.model.lm_head.weight)
+
+    first = lines(tmp_path / "rollouts.jsonl")
+    again = make(tmp_path, max_steps=3, **changes)
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    second = lines(tmp_path / "rollouts.jsonl")
+    assert [record["step"] for record in second] == [1] * 8 + [2] * 8 + [3] * 8
+    assert second[:16] == first[:16]
+    keys = ("example_id", "rollout_index", "noise_level", "noise_seed")
+    for one, two in zip(first[16:], second[16:], strict=True):
+        assert [one[key] for key in keys] == [two[key] for key in keys]
+    assert [entry["step"] for entry in lines(tmp_path / "metrics.jsonl")] == [1, 2, 3, 3]

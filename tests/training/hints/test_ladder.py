@@ -1,71 +1,14 @@
-"""Hint-GRPO in the trainer: which level is trained, on what, and what it costs."""
-
-import json
+"""Hint levels in the trainer: which one is trained, on what, and what it costs."""
 
 import pytest
 import torch
 from datasets import Dataset
-from trl import GRPOTrainer
 
 from noisygrpo.errors import UserError
 from noisygrpo.methods.advantages import bayesian_posterior
 from tiny import tiny_rows
-from tiny_trainer import by_index, make
-
-REASONING = "Step 1: look. Step 2: count. Step 3: two."
-HINTS = ["", "look.", "look. count."]
-GREEDY = {"generation_kwargs": {"do_sample": False}}
-
-# The level from which on a row is sometimes right; row-3 never is, and row-2 has no reasoning.
-USEFUL = {"row-0": 0, "row-1": 1, "row-2": 1, "row-3": 9, "row-4": 2}
-
-
-def rows(count=5, images=(1,)):
-    data = tiny_rows(count, images)
-    texts = ["" if name == "row-2" else REASONING for name in data["example_id"]]
-    return data.remove_columns("reasoning").add_column("reasoning", texts)
-
-
-def hit(example_id, hint_level, rollout_index, **columns):
-    every = zip(example_id, hint_level, rollout_index, strict=True)
-    return [float(level >= USEFUL[name] and index % 2) for name, level, index in every]
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def hinted(tmp_path, data=None, rewards=(hit,), **changes):
-    settings = {"method": "hint_grpo", "hint_levels": 3, **GREEDY, **changes}
-    return make(tmp_path, rows() if data is None else data, rewards, **settings)
-
-
-def batch_of(trainer, *names):
-    """Return the scored batch of these rows, four rollouts each."""
-    every = {row["example_id"]: row for row in trainer.train_dataset}
-    return trainer._generate_and_score_completions([every[n] for n in names for _ in range(4)])
-
-
-class Sampler:
-    """Records the prompts of every generate call; each completion tells what it answers."""
-
-    def __init__(self, monkeypatch):
-        self.calls, self.pixels = [], []
-
-        def turn(trainer, prompt_ids, images, fields, *args, **kwargs):
-            self.calls.append([list(ids) for ids in prompt_ids])
-            self.pixels.append(fields.get("pixel_values"))
-            assert all(
-                len(types) == len(ids)
-                for types, ids in zip(fields["mm_token_type_ids"], prompt_ids, strict=True)
-            )
-            return [[65 + len(ids) % 7, 66 + n, 67] for n, ids in enumerate(prompt_ids)], None
-
-        monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", turn)
-
-
-def text(trainer, ids):
-    return trainer.processing_class.tokenizer.decode(ids)
+from tiny_hints import GREEDY, HINTS, Sampler, batch_of, hinted, hit, lines, rows, text
+from tiny_trainer import make
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -130,64 +73,6 @@ def test_a_hinted_row_is_scored_as_it_is_alone(tmp_path, monkeypatch):
         ).logits[:, -4:-1]
         alone = logits.log_softmax(-1).gather(-1, ids[:, -3:, None])[0, :, 0]
         assert torch.allclose(batch["old_per_token_logps"][row], alone, atol=2e-5)
-
-
-def test_rewards_see_the_whole_turn_once(tmp_path, monkeypatch):
-    Sampler(monkeypatch)
-    asked, others = [], []
-
-    def first(completions, example_id, hint, **columns):
-        texts = [completion[0]["content"] for completion in completions]
-        asked.extend(zip(example_id, hint, texts, strict=True))
-        assert all(text.startswith(start) for text, start in zip(texts, hint, strict=True))
-        return hit(example_id=example_id, **columns)
-
-    def second(completions, hint_ratio, **columns):
-        others.extend(completion[0]["content"] for completion in completions)
-        return hint_ratio
-
-    changes = {"hint_template": "<think>{hint}", "hint_markers": True}
-    trainer = hinted(tmp_path, rewards=(first, second), **changes)
-    batch = batch_of(trainer, "row-1", "row-4")
-    assert len(asked) == 8 + 8 + 4 and len(others) == 8
-    start = "<think>Step 1: look."
-    assert {hint for name, hint, _ in asked if name == "row-1"} == {"", start}
-    assert all(text.startswith(start) for text in others[:4])
-    assert all(text.startswith(start + " Step 2: count.") for text in others[4:])
-    assert list(trainer._logs["rewards"]["first"]) == [0.0, 1.0, 0.0, 1.0] * 2
-    assert trainer._logs["rewards"]["second"][-1] == pytest.approx(2 / 3)
-    assert batch["advantages"][:2].tolist() == pytest.approx([-0.8659, 0.8659], abs=1e-3)
-    assert trainer.reward_funcs == [first, second]
-
-
-def test_reward_that_logs_is_asked_again_for_what_is_trained(tmp_path, monkeypatch):
-    Sampler(monkeypatch)
-
-    def logging(example_id, log_extra, log_metric, **columns):
-        log_extra("name", example_id)
-        log_metric("count", len(example_id))
-        return hit(example_id=example_id, **columns)
-
-    trainer = hinted(tmp_path, rewards=(logging,))
-    batch_of(trainer, "row-1", "row-4")
-    assert list(trainer._logs["extra"]["name"]) == ["row-1"] * 4 + ["row-4"] * 4
-    assert trainer._metrics["train"]["count"] == [8]
-
-
-def test_hint_reward_selects(tmp_path, monkeypatch):
-    Sampler(monkeypatch)
-
-    def always(completions, **columns):
-        return [1.0] * len(completions)
-
-    trainer = hinted(tmp_path / "a", rewards=(always, hit))
-    batch_of(trainer, "row-1", "row-4")
-    assert {rollout.hint.level for rollout in trainer.made.rollouts} == {0}
-    trainer = hinted(tmp_path / "b", rewards=(always, hit), hint_reward="hit")
-    batch_of(trainer, "row-1", "row-4")
-    assert [rollout.hint.level for rollout in trainer.made.rollouts] == [1] * 4 + [2] * 4
-    with pytest.raises(UserError, match="hint_reward: 'format' is not one of the rewards hit"):
-        hinted(tmp_path / "c", hint_reward="format")
 
 
 def test_hint_in_the_question(tmp_path, monkeypatch):
@@ -267,30 +152,6 @@ def test_stopping_early_trains_the_same(tmp_path):
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-@pytest.mark.parametrize("batch", [16, 8])
-def test_shared_prefixes_with_hints_give_the_same_update(tmp_path, batch):
-    results = []
-    for shared in (False, True):
-        trainer = hinted(
-            tmp_path / str(shared),
-            rows(images=(1, 2)),
-            shared_prefix=shared,
-            num_iterations=2,
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=16 // batch,
-            optim="sgd",
-            learning_rate=0.1,
-        )
-        trainer.train()
-        assert bool(trainer._scorer.shared) == shared
-        records = lines(tmp_path / str(shared) / "rollouts.jsonl")
-        results.append((records, dict(trainer.model.named_parameters())))
-    assert results[0][0] == results[1][0]
-    assert any(record["hint"] for record in results[0][0])
-    for name, value in results[0][1].items():
-        assert torch.allclose(value, results[1][1][name], atol=1e-5), name
-
-
 def test_evaluation_has_no_hints(tmp_path, monkeypatch):
     sampler = Sampler(monkeypatch)
     trainer = make(
@@ -320,22 +181,6 @@ def test_text_prompts_take_hints(tmp_path, monkeypatch):
     assert any(record["hint"] for record in records)
 
 
-ONE_STEP = [{**row, "reasoning": "Two."} for row in tiny_rows(2)]
-WRONG = {
-    "no column": (rows(2).remove_columns("reasoning"), "no column 'reasoning'"),
-    "no reasoning": (tiny_rows(2), "every row's reasoning is empty; name the column"),
-    "one step": (Dataset.from_list(ONE_STEP), "at least 2 steps"),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_data_without_hints_is_refused(tmp_path, case):
-    data, message = WRONG[case]
-    with pytest.raises(UserError, match=f"hint_levels: 3.*{message}"):
-        hinted(tmp_path, data)
-    make(tmp_path, data, method="hint_grpo", hint_levels=1)
-
-
 def test_hint_with_an_image_token_is_refused_by_name(tmp_path):
     data = Dataset.from_list(
         [{**row, "reasoning": "Step 1: <|image_pad|>. Step 2: b."} for row in tiny_rows(2)]
@@ -343,7 +188,3 @@ def test_hint_with_an_image_token_is_refused_by_name(tmp_path):
     trainer = make(tmp_path, data, method="hint_grpo")
     with pytest.raises(UserError, match="row 'row-0': its hint"):
         trainer._generate_and_score_completions([data[0]] * 8)
-
-
-def test_plain_grpo_asks_for_no_reasoning(tmp_path):
-    make(tmp_path, tiny_rows(4).remove_columns("reasoning"), (by_index,), max_steps=1).train()

@@ -1,0 +1,78 @@
+"""What is read off a vision-language model: special tokens, tower, pixel limits."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from noisygrpo.errors import UserError
+from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
+from tiny import tiny_qwen25vl, tiny_tokenizer
+from tiny_families import tiny_family
+
+
+def tokenizer(*tokens, end=2, pad=0):
+    """A tokenizer whose added tokens, from 100 on, are special unless they begin with a plus."""
+    added = {
+        100 + n: SimpleNamespace(content=text.lstrip("+"), special=not text.startswith("+"))
+        for n, text in enumerate(tokens)
+    }
+    return SimpleNamespace(added_tokens_decoder=added, eos_token_id=end, pad_token_id=pad)
+
+
+@pytest.mark.parametrize(
+    ("config", "words", "ids"),
+    [
+        ({}, tokenizer("<|image_pad|>", "<|vision_start|>", "<|im_start|>"), [100, 101]),
+        ({}, tokenizer("<IMG_CONTEXT>", "</img>", "<quad>"), [100, 101]),
+        ({}, tokenizer("<fake_token_around_image>", "<row_1_col_1>", "<global-img>"), [100, 102]),
+        ({}, tokenizer("<start_of_image>", "<image_soft_token>"), [100, 101]),
+        (
+            {},
+            tokenizer("+image", "<|VIDEO_PAD|>"),
+            [101],
+        ),  # a word of the vocabulary is not special
+        ({"image_token_id": 7, "boi_token_id": 3}, tokenizer(), [3, 7]),
+        ({"image_token_id": None, "vision_token_id": "x"}, tokenizer(), []),
+        ({"image_token_id": 100}, tokenizer("<image>"), [100]),
+        ({}, tokenizer("<image>", end=100), []),  # no completion could end
+        ({}, tokenizer("<image>", "<video>", pad=101), [100]),
+    ],
+)
+def test_tokens_that_stand_for_visual_input(config, words, ids):
+    assert vision_token_ids(config, words) == ids
+
+
+def test_a_frozen_tower_is_the_encoder_of_images():
+    model = tiny_family("qwen2_5_vl")
+    freeze_vision_tower(model)
+    tower = {id(value) for value in model.get_encoder(modality="image").parameters()}
+    assert tower and all(
+        value.requires_grad == (id(value) not in tower) for value in model.parameters()
+    )
+    with pytest.raises(UserError, match="freeze_vision_tower: true, but Qwen2ForCausalLM has no"):
+        freeze_vision_tower(tiny_family("qwen2"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "change"),
+    [
+        (None, None, {}),
+        (28 * 28, None, {"shortest_edge": 28 * 28}),
+        (None, 56 * 56, {"longest_edge": 56 * 56}),
+        (28 * 28, 28 * 28, {"shortest_edge": 28 * 28, "longest_edge": 28 * 28}),
+    ],
+)
+def test_pixel_limits_are_the_processors(low, high, change):
+    _, processor = tiny_qwen25vl()
+    before = dict(processor.image_processor.size)
+    set_pixel_limits(processor, low, high)
+    assert dict(processor.image_processor.size) == {**before, **change}
+
+
+def test_pixel_limits_that_nothing_could_keep():
+    _, processor = tiny_qwen25vl()
+    least = dict(processor.image_processor.size)["shortest_edge"]
+    with pytest.raises(UserError, match=f"min_pixels: {least} is above max_pixels 1"):
+        set_pixel_limits(processor, None, 1)
+    with pytest.raises(UserError, match="max_pixels, min_pixels: TokenizersBackend has no"):
+        set_pixel_limits(tiny_tokenizer(), 1, None)

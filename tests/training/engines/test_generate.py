@@ -1,0 +1,49 @@
+"""Sampling by TRL's turn: its arguments go through, and only checked models share prompts."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from noisygrpo.training.engines.generate import GenerateEngine
+from noisygrpo.training.engines.prefill import FAMILIES
+from tiny_families import tiny_family
+
+
+class Turn:
+    """Records what TRL's turn is called with, and the hooks that the model has meanwhile."""
+
+    def __init__(self, model):
+        self.model, self.calls, self.hooks = model, [], []
+
+    def __call__(self, *arguments, **options):
+        self.calls.append((arguments, options))
+        self.hooks.append(len(getattr(self.model, "_forward_pre_hooks", ())))
+        return [[1]], None
+
+
+def test_trls_arguments_go_through():
+    model = SimpleNamespace(config=SimpleNamespace(model_type="qwen2_vl"))
+    turn = Turn(model)
+    engine = GenerateEngine(turn, lambda: model, False)
+    assert engine.sample([], True, "ids", "images", {"f": 1}, 4, False, more=2) == ([[1]], None)
+    assert turn.calls == [(("ids", "images", {"f": 1}, 4, False), {"more": 2})]
+    assert not engine.shares
+
+
+def test_prompts_are_shared_while_the_turn_lasts():
+    model = tiny_family("qwen2")
+    turn = Turn(model)
+    engine = GenerateEngine(turn, lambda: model, True)
+    engine.sample([], True, [[1], [1]], None, {}, 2)
+    assert engine.shares and turn.hooks == [1] and not model._forward_pre_hooks
+    assert turn.calls == [(([[1], [1]], None, {}, 2), {})]
+
+
+@pytest.mark.parametrize("kind", ["gpt2", *FAMILIES])
+def test_models_that_were_not_checked_are_named(kind, caplog):
+    model = SimpleNamespace(config=SimpleNamespace(model_type=kind))
+    with caplog.at_level(logging.WARNING):
+        engine = GenerateEngine(Turn(model), lambda: model, True)
+    assert engine.shares == (kind in FAMILIES)
+    assert ("not checked for model type 'gpt2'" in caplog.text) == (kind == "gpt2")

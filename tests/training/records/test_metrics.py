@@ -1,0 +1,58 @@
+"""Metrics of a step: buckets of levels, sums of rewards, the clock, what the prior decided."""
+
+import math
+
+import pytest
+import torch
+
+from noisygrpo.training.records.metrics import (
+    Clock,
+    bucket,
+    by_level,
+    is_constant,
+    total_rewards,
+)
+from tiny_trainer import make
+
+
+def test_buckets_hold_levels_up_to_their_edge():
+    assert [bucket(tenth / 10) for tenth in range(11)] == list(range(11))
+    assert [bucket(level) for level in (0.0, 1e-3, 0.1001, 0.95)] == [0, 1, 2, 10]
+    assert by_level([1.0, 3.0, math.nan, 5.0], [0.0, 0.0, 0.3, 0.25], "reward") == {
+        "reward/level_0.0": 2.0,
+        "reward/level_0.3": 5.0,
+    }
+
+
+def test_total_reward_leaves_out_what_could_not_be_scored():
+    nan = math.nan
+    parts = torch.tensor([[1.0, 2.0], [nan, 2.0], [nan, nan]])
+    total = total_rewards(parts, torch.tensor([1.0, 0.5]))
+    assert total[:2].tolist() == [2.0, 1.0] and math.isnan(total[2])
+    groups = torch.tensor([[0.9, 0.9, nan], [0.9, 0.8, nan], [nan, nan, nan]])
+    assert is_constant(groups).tolist() == [True, False, True]
+
+
+def test_clock_accounts_for_the_whole_step():
+    clock = Clock()
+    clock.seconds = {"noise": 1, "generate": 4, "reward": 1, "rollout": 8, "step": 20}
+    clock.tokens = 100
+    metrics = clock.flush()
+    assert metrics["time/score"] == 2 and metrics["time/update"] == 12
+    assert metrics["tokens_per_second"] == 5
+    assert clock.flush()["time/update"] == 0
+
+
+def test_prior_driven_counts_groups_without_reward_signal(tmp_path):
+    def one_group_only(example_id, rollout_index, **columns):
+        first = example_id[0]
+        return [
+            float(index == 0) if name == first else 1.0
+            for name, index in zip(example_id, rollout_index, strict=True)
+        ]
+
+    trainer = make(tmp_path, rewards=(one_group_only,), method="noisygrpo", max_steps=1)
+    trainer.train()
+    entry = trainer.state.log_history[0]
+    assert entry["advantage/prior_driven"] == 0.5
+    assert entry["advantage/gain"] == pytest.approx((0.90909 + 0.27778) / 2, abs=1e-4)
