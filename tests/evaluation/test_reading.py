@@ -41,6 +41,7 @@ def test_only_the_final_part_counts():
         ("答案：B", "B"),
         ("<Thought process>: <<A circle>> <Answer>: <<B>>", "B"),
         ("<Thought process>: <<A circle>> <Answer>: <<B) blue>>", "B"),
+        ("<Answer>: <<I would choose (B).>>", "B"),
         ("<Thought process>: <<A or B>> <Answer>: <<The right choice: B>>", "B"),
         ("it is blue, so (B) it is", "B"),
         ("it is blue, so (B)", "B"),

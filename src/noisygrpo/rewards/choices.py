@@ -234,7 +234,7 @@ def _starts_with_other(line: str, letter: str) -> bool:
 
 def _concluded(text: str, options: Mapping[str, str]) -> str | None:
     """The letter at the end of the last sentence: "I would go with C", "So (B)", "5 cm (B)"."""
-    text = _NOT_OTHER.sub("", text).rstrip(" .!\n")
+    text = _NOT_OTHER.sub("", text).rstrip(" .!\n>")
     starts = [match.end() for match in _CONCLUDES.finditer(text)]
     clause = text[starts[-1] :] if starts else text
     last = _LAST.search(clause)
