@@ -85,7 +85,7 @@ def test_resume_without_a_checkpoint_says_so(recipe_file, run_cli, tmp_path):
         "train", recipe_file(), "--output-dir", str(tmp_path / "none"), "--resume"
     )
     assert status == 2
-    assert "holds no checkpoint" in error
+    assert "holds no whole checkpoint" in error
 
 
 def test_resume_goes_on_from_the_last_checkpoint(recipe_file, run_cli, tmp_path):
@@ -94,7 +94,7 @@ def test_resume_goes_on_from_the_last_checkpoint(recipe_file, run_cli, tmp_path)
     assert run_cli("train", recipe, "--output-dir", str(out))[0] == 0
     (out / "notes.txt").write_text("mine")
     words = ("--output-dir", str(out), "--training.max_steps", "2")
-    status, _, _ = run_cli("train", recipe, *words, "--resume")
+    status, _, _ = run_cli("train", recipe, *words, "--resume", "--changed")
     assert status == 0
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert sorted(set(steps)) == [1, 2]
