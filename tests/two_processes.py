@@ -46,7 +46,7 @@ def keep_samples(trainer):
         return [words(rollout, step()) for rollout in rollouts], log_probs
 
     def enter_words(climb, level, turns, ids, samples, judge):
-        own = [words(climb.rollouts[row], step()) for row, _ in turns]
+        own = [words(climb.tried[row][0], step()) for row, _ in turns]
         sampled.append([])
         enter(climb, level, turns, ids, (own, samples[1]), judge)
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import noisygrpo.runs.train
+from noisygrpo.models.sealed import seal
 
 ESC = "\x1b]0;owned\x07"
 TRAP = """
@@ -98,7 +99,9 @@ def test_a_hub_id_is_no_folder_to_look_into(run_cli, tmp_path, monkeypatch):
 
 def test_resume_takes_nothing_from_the_recipe_in_the_folder(recipe_file, run_cli, tmp_path):
     out = tmp_path / "run"
-    (out / "checkpoint-1").mkdir(parents=True)
+    out.mkdir()
+    (tmp_path / "written").mkdir()
+    seal(tmp_path / "written", out / "checkpoint-1")
     planted = {"model": {"trust_remote_code": True}, "rewards": ["evil.py:f"]}
     (out / "recipe.yaml").write_text(yaml.safe_dump(planted))
     seen = []

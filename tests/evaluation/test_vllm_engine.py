@@ -45,5 +45,5 @@ def test_vllm_gets_unexpanded_prompts_and_the_ban(monkeypatch):
 def test_vllm_is_optional(monkeypatch):
     model, processor = tiny_qwen25vl()
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(UserError, match=r"noisygrpo\[vllm\]"):
+    with pytest.raises(UserError, match=r"vllm>=0\.22,<0\.32"):
         vllm_answers("folder", processor, model.config, Generation())

@@ -92,10 +92,10 @@ def test_a_resumed_run_remembers_the_best(recipe_file, run_cli, tmp_path, accura
     first = recipe_file(training={**saving, "max_steps": 2}, evaluation=watched)
     assert run_cli("train", first, "--output-dir", out)[0] == 0
     longer = recipe_file(training={**saving, "max_steps": 3}, evaluation=watched)
-    assert run_cli("train", longer, "--output-dir", out, "--resume")[0] == 0
+    assert run_cli("train", longer, "--output-dir", out, "--resume", "--changed")[0] == 0
     assert json.loads((out / "best" / "evaluation.json").read_text())["step"] == 1
     longer = recipe_file(training={**saving, "max_steps": 4}, evaluation=watched)
-    assert run_cli("train", longer, "--output-dir", out, "--resume")[0] == 0
+    assert run_cli("train", longer, "--output-dir", out, "--resume", "--changed")[0] == 0
     assert json.loads((out / "best" / "evaluation.json").read_text())["step"] == 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,6 +24,7 @@ def only_one(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process has it; the message says which.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock, owner = FileLock(folder / LOCK_FILE), folder / OWNER_FILE
     try:
@@ -38,3 +39,6 @@ def only_one(folder: Path) -> Iterator[None]:
         owner.unlink(missing_ok=True)
         lock.release()
         (folder / LOCK_FILE).unlink(missing_ok=True)
+        if made:  # for this lock alone, if nothing else came into it
+            with suppress(OSError):
+                folder.rmdir()

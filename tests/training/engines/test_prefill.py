@@ -83,5 +83,5 @@ def test_training_samples_the_same_and_reads_less(tmp_path, case):
 
 def test_with_vllm_it_is_refused(tmp_path):
     settings = tiny_settings(tmp_path, shared_prefill=True, use_vllm=True)
-    with pytest.raises(UserError, match="shared_prefill: true has no effect with use_vllm: true"):
+    with pytest.raises(UserError, match="shared_prefill: True has no effect with use_vllm True"):
         NoisyGRPOConfig(**settings)

@@ -52,8 +52,9 @@ class Engine:
 def with_engine(tmp_path, images=(1, 2, 0), engine=Engine, **changes):
     rows = tiny_rows(3, images=images)
     settings = {"per_device_train_batch_size": 12, "method": "noisygrpo", **changes}
+    mode = settings.pop("vllm_mode", "colocate")
     trainer = make(tmp_path, rows=rows, **settings)
-    trainer.use_vllm = True
+    trainer.use_vllm, trainer.args.vllm_mode = True, mode
     trainer.vllm_generation = engine(trainer)
     trainer._engine = parts.engine(trainer, None)
     return trainer, [row for row in rows for _ in range(4)]
