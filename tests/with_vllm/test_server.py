@@ -127,7 +127,7 @@ def test_training_on_noisy_views(trainer, tmp_path):
     rollouts = records(tmp_path)
     assert [record["noise_level"] for record in rollouts[:4]] == [0.0, 0.1, 0.2, 0.3]
     assert len(rollouts) == 24 and all(record["completion_tokens"] > 0 for record in rollouts)
-    one._engine._loaded = one.state.global_step  # keeps the server at the weights before the last
+    one._engine.loaded = one.state.global_step  # keeps the server at the weights before the last
     stale = own_differences(one, sample(one)).mean().item()
     print(f"mean difference per token: {fresh} in steps, {stale} one step behind")
     assert len(fresh) == 3 + 1 and max(fresh[:3]) < CLOSE and stale > 3 * max(fresh[:3])
