@@ -37,10 +37,12 @@ def trainer_of(folder, tmp_path, rows=4, **changes):
         "use_cpu": True,
         "use_vllm": True,
         "vllm_mode": "colocate",
-        "vllm_max_model_length": 1024,
         "log_view_ratio": True,
     }
-    config = NoisyGRPOConfig(**{**settings, **changes})
+    settings |= changes
+    if settings["vllm_mode"] == "colocate":  # a server was told when it was started
+        settings["vllm_max_model_length"] = 1024
+    config = NoisyGRPOConfig(**settings)
     rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
     processor = load_processor(model_path())
     trainer = build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
