@@ -57,6 +57,13 @@ def keep_samples(trainer):
     return sampled
 
 
+def outcome(folder):
+    """What a run logged: its rollouts, and its metrics."""
+    rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
+    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return rollouts, metrics
+
+
 def leave():
     """End together: a process whose threads still talk when it exits is aborted by C++."""
     torch.distributed.barrier()

@@ -1,13 +1,10 @@
 """`noisygrpo compare` as a user runs it."""
 
-import io
 import json
 
 import pytest
-from datasets import Dataset, Image
 from PIL import Image as Picture
-
-from tiny import tiny_image
+from tests.commands.nlvr_file import SHORT, write_nlvr
 
 
 def test_evaluate_on_a_benchmark_and_compare(run_cli, model_folder, tmp_path):
@@ -21,32 +18,6 @@ def test_evaluate_on_a_benchmark_and_compare(run_cli, model_folder, tmp_path):
     status, text, _ = run_cli("compare", *runs, "--plot", str(tmp_path / "plot.png"))
     assert status == 0 and "noisy - clean" in text
     assert (tmp_path / "plot.png").is_file()
-
-
-SHORT = ("--batch-size", 4, "--max-new-tokens", 3)
-
-
-def png(seed):
-    buffer = io.BytesIO()
-    tiny_image(seed, 112, 56).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def write_nlvr(path, rows=6, broken=()):
-    """Statements about two images each; the images of ``broken`` rows are no images."""
-    table = Dataset.from_list(
-        [
-            {
-                "identifier": f"test-{i // 2}-0-{i % 2}",
-                "statement": f"There are {i} circles",
-                "label": "true" if i // 2 % 2 else "false",
-                "image": {"bytes": b"no image" if i in broken else png(i), "path": None},
-            }
-            for i in range(rows)
-        ]
-    )
-    table.cast_column("image", Image(decode=False)).to_parquet(str(path))
-    return path
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`noisygrpo evaluate` as a user runs it, on a tiny random model."""
 
-import io
 import json
 import os
 import signal
@@ -9,8 +8,8 @@ import sys
 import time
 
 import pytest
-from datasets import Dataset, Image
 from PIL import Image as Picture
+from tests.commands.nlvr_file import SHORT, write_nlvr
 
 from noisygrpo.evaluation.samples import read_samples
 from tiny import tiny_image, tiny_qwen25vl
@@ -31,32 +30,6 @@ def test_an_unknown_benchmark_lists_them(run_cli):
     words = ("evaluate", "--model", "playground", "--benchmark", "nlvr3")
     status, _, error = run_cli(*words)
     assert status == 2 and "nlvr" in error and "mathvision" in error
-
-
-SHORT = ("--batch-size", 4, "--max-new-tokens", 3)
-
-
-def png(seed):
-    buffer = io.BytesIO()
-    tiny_image(seed, 112, 56).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def write_nlvr(path, rows=6, broken=()):
-    """Statements about two images each; the images of ``broken`` rows are no images."""
-    table = Dataset.from_list(
-        [
-            {
-                "identifier": f"test-{i // 2}-0-{i % 2}",
-                "statement": f"There are {i} circles",
-                "label": "true" if i // 2 % 2 else "false",
-                "image": {"bytes": b"no image" if i in broken else png(i), "path": None},
-            }
-            for i in range(rows)
-        ]
-    )
-    table.cast_column("image", Image(decode=False)).to_parquet(str(path))
-    return path
 
 
 @pytest.fixture

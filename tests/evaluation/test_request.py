@@ -1,38 +1,14 @@
 """What an evaluation can be asked."""
 
 import pytest
-from datasets import Dataset
+from tests.evaluation.nlvr_request import request, write_rows
 
 from noisygrpo.errors import UserError
-from noisygrpo.evaluation.run import EvaluationRequest
-from tiny import tiny_image
 
 
 @pytest.fixture
 def data(tmp_path):
-    rows = [
-        {
-            "identifier": f"test-{i // 2}-0-{i % 2}",
-            "statement": f"There are {i} circles",
-            "label": "true" if i // 2 % 2 else "false",
-            "image": tiny_image(i, 112, 56),
-        }
-        for i in range(6)
-    ]
-    path = tmp_path / "nlvr.parquet"
-    Dataset.from_list(rows).to_parquet(str(path))
-    return str(path)
-
-
-def request(tmp_path, data, **options):
-    fields = {
-        "model": "tiny",
-        "benchmark": "nlvr",
-        "data": data,
-        "batch_size": 4,
-        "max_new_tokens": 3,
-    }
-    return EvaluationRequest(**{**fields, "out_dir": str(tmp_path / "out"), **options})
+    return write_rows(tmp_path / "nlvr.parquet")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import torch
-from datasets import Dataset
+from tests.evaluation.nlvr_request import request, write_rows
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.benchmarks import BENCHMARKS
@@ -13,34 +13,12 @@ from noisygrpo.evaluation.judge_api import JudgeEndpoint
 from noisygrpo.evaluation.run import EvaluationRequest, run_evaluation
 from noisygrpo.evaluation.samples import read_samples
 from noisygrpo.report.result import write_report
-from tiny import tiny_image, tiny_qwen25vl
+from tiny import tiny_qwen25vl
 
 
 @pytest.fixture
 def data(tmp_path):
-    rows = [
-        {
-            "identifier": f"test-{i // 2}-0-{i % 2}",
-            "statement": f"There are {i} circles",
-            "label": "true" if i // 2 % 2 else "false",
-            "image": tiny_image(i, 112, 56),
-        }
-        for i in range(6)
-    ]
-    path = tmp_path / "nlvr.parquet"
-    Dataset.from_list(rows).to_parquet(str(path))
-    return str(path)
-
-
-def request(tmp_path, data, **options):
-    fields = {
-        "model": "tiny",
-        "benchmark": "nlvr",
-        "data": data,
-        "batch_size": 4,
-        "max_new_tokens": 3,
-    }
-    return EvaluationRequest(**{**fields, "out_dir": str(tmp_path / "out"), **options})
+    return write_rows(tmp_path / "nlvr.parquet")
 
 
 def test_a_benchmark_from_request_to_result(tmp_path, data):

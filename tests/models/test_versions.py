@@ -26,6 +26,11 @@ def test_what_the_tests_run_with_is_tested():
         assert versions.minor(pinned[name]) in versions.TESTED[name], name
 
 
+def test_the_folders_written_here_are_read_by_what_is_said_to_read_them():
+    (release,) = versions.READS_OURS["transformers"]
+    assert f"'transformers=={release}.*'" in (ROOT / "Makefile").read_text()
+
+
 def test_each_extra_and_its_remedy_install_the_same():
     extras = PROJECT["optional-dependencies"]
     for name, packages in versions.EXTRAS.items():

@@ -2,30 +2,17 @@
 
 import torch
 from PIL import Image
+from tests.playground.small_processor import chat, small_processor
 
 from noisygrpo.playground import (
     batch_vision_windows,
 )
 from noisygrpo.playground.lessons import converse
-from noisygrpo.playground.model import build_model, build_processor, build_tokenizer
-from noisygrpo.playground.warmstart import (
-    tokenizer_texts,
-)
-
-
-def _processor():
-    return build_processor(build_tokenizer(tokenizer_texts(60)))
-
-
-def _chat(processor, question, **options):
-    content = [{"type": "image"}, {"type": "text", "text": question}]
-    return processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, **options
-    )
+from noisygrpo.playground.model import build_model
 
 
 def test_windows_in_one_call_give_the_same_logits_and_gradients():
-    processor = _processor()
+    processor = small_processor()
     batch = converse(processor, 0, "look", 0, 2)
     results = []
     for fast in (False, True):
@@ -40,9 +27,9 @@ def test_windows_in_one_call_give_the_same_logits_and_gradients():
 
 
 def test_pictures_of_different_sizes_take_the_original_path():
-    processor = _processor()
+    processor = small_processor()
     images = [[Image.new("RGB", (400, 100), "grey")], [Image.new("RGB", (120, 60), "white")]]
-    text = [_chat(processor, "hi")] * 2
+    text = [chat(processor, "hi")] * 2
     inputs = processor(text=text, images=images, return_tensors="pt", padding=True)
     stock, fast = (build_model(processor.tokenizer, seed=1).eval() for _ in range(2))
     batch_vision_windows(fast)

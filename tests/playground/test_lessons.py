@@ -2,21 +2,14 @@
 
 import numpy as np
 import torch
+from tests.playground.small_processor import small_processor
 
 from noisygrpo.playground.lessons import IGNORE, PATCH_CLASSES, converse, patch_labels, see
-from noisygrpo.playground.model import build_processor, build_tokenizer
 from noisygrpo.playground.scene import Item, Scene
-from noisygrpo.playground.warmstart import (
-    tokenizer_texts,
-)
-
-
-def _processor():
-    return build_processor(build_tokenizer(tokenizer_texts(60)))
 
 
 def test_only_assistant_turns_are_learned():
-    processor = _processor()
+    processor = small_processor()
     batch = converse(processor, 0, "look", 3, 1, questions=2)
     learned = processor.tokenizer.decode(batch["labels"][0][batch["labels"][0] >= 0])
     turns = learned.split("<|im_end|>")
@@ -40,7 +33,7 @@ def test_a_patch_is_named_after_the_item_that_covers_it_and_the_centre_it_holds(
 
 
 def test_patch_labels_follow_the_order_of_the_vision_tower():
-    processor = _processor()
+    processor = small_processor()
     batch = see(processor, 0, 0, 2)
     pixels = batch["pixel_values"].reshape(-1, 3, 2, 10, 10)[:, :, 0]
     cover = batch["cover"].reshape(-1)
@@ -53,7 +46,7 @@ def test_patch_labels_follow_the_order_of_the_vision_tower():
 
 
 def test_reasoning_is_learned_without_pictures_and_without_the_descriptions():
-    processor = _processor()
+    processor = small_processor()
     batch = converse(processor, 0, "reason", 0, 2, questions=2)
     assert "pixel_values" not in batch
     learned = processor.tokenizer.decode(batch["labels"][0][batch["labels"][0] >= 0])

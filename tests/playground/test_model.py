@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from PIL import Image
+from tests.playground.small_processor import chat, small_processor
 from transformers import AutoModelForImageTextToText, Qwen2_5_VLForConditionalGeneration
 
 from noisygrpo.playground import (
@@ -11,21 +12,7 @@ from noisygrpo.playground import (
     make_example,
     model_path,
 )
-from noisygrpo.playground.model import SPECIAL, TAGS, build_processor, build_tokenizer
-from noisygrpo.playground.warmstart import (
-    tokenizer_texts,
-)
-
-
-def _processor():
-    return build_processor(build_tokenizer(tokenizer_texts(60)))
-
-
-def _chat(processor, question, **options):
-    content = [{"type": "image"}, {"type": "text", "text": question}]
-    return processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, **options
-    )
+from noisygrpo.playground.model import SPECIAL, TAGS
 
 
 def test_the_shipped_model_is_a_small_qwen25_vl_that_answers_in_the_asked_form():
@@ -36,7 +23,7 @@ def test_the_shipped_model_is_a_small_qwen25_vl_that_answers_in_the_asked_form()
     assert is_playground(model_path())
     processor = load_processor(model_path())
     example = make_example("test", 0)
-    text = _chat(processor, example["prompt"][0]["content"], add_generation_prompt=True)
+    text = chat(processor, example["prompt"][0]["content"], add_generation_prompt=True)
     inputs = processor(text=[text], images=[example["images"]], return_tensors="pt")
     ids = model.generate(**inputs, max_new_tokens=96, do_sample=False)[
         0, inputs["input_ids"].shape[1] :
@@ -46,7 +33,7 @@ def test_the_shipped_model_is_a_small_qwen25_vl_that_answers_in_the_asked_form()
 
 
 def test_the_chat_layout_is_qwens():
-    text = _chat(_processor(), "hi", add_generation_prompt=True)
+    text = chat(small_processor(), "hi", add_generation_prompt=True)
     assert text == (
         "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>hi<|im_end|>\n"
         "<|im_start|>assistant\n"
@@ -54,16 +41,16 @@ def test_the_chat_layout_is_qwens():
 
 
 def test_pictures_are_not_resampled_and_sizes_are_dynamic():
-    processor = _processor()
+    processor = small_processor()
     for (width, height), tokens in (((400, 100), 100), ((200, 160), 80)):
         image = Image.fromarray(np.zeros((height, width, 3), np.uint8))
-        inputs = processor(text=[_chat(processor, "hi")], images=[[image]], return_tensors="pt")
+        inputs = processor(text=[chat(processor, "hi")], images=[[image]], return_tensors="pt")
         image_id = processor.tokenizer.convert_tokens_to_ids("<|image_pad|>")
         assert int((inputs["input_ids"] == image_id).sum()) == tokens
 
 
 def test_any_text_survives_the_tokenizer_and_tags_are_single_tokens():
-    tokenizer = _processor().tokenizer
+    tokenizer = small_processor().tokenizer
     text = "<think>Größe 27? 漢字</think><answer>false</answer>"
     ids = tokenizer(text)["input_ids"]
     assert tokenizer.decode(ids, skip_special_tokens=True) == text

@@ -1,24 +1,19 @@
 """The warm start."""
 
 import torch
+from tests.playground.small_processor import small_processor
 from transformers import AutoModelForImageTextToText
 
-from noisygrpo.playground.model import build_processor, build_tokenizer
 from noisygrpo.playground.teacher import HASTY_THOUGHT
 from noisygrpo.playground.warmstart import (
     WarmStart,
     learning_rate,
-    tokenizer_texts,
     train,
 )
 
 
-def _processor():
-    return build_processor(build_tokenizer(tokenizer_texts(60)))
-
-
 def test_the_words_of_a_guess_are_whole_tokens():
-    assert _processor().tokenizer.tokenize(HASTY_THOUGHT) == ["A", "Ġquick", "Ġguess", "."]
+    assert small_processor().tokenizer.tokenize(HASTY_THOUGHT) == ["A", "Ġquick", "Ġguess", "."]
 
 
 def test_the_warm_start_is_reproducible_and_its_checkpoint_loads(tmp_path):

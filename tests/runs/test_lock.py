@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from filelock import FileLock
 
 from noisygrpo.errors import UserError
-from noisygrpo.runs.lock import only_one
+from noisygrpo.runs.lock import LOCK_FILE, only_one
 
 HOLD = """
 import sys, time
@@ -54,3 +56,17 @@ def test_one_after_the_other_and_after_an_error(tmp_path):
         1 / 0  # noqa: B018
     with only_one(tmp_path / "new"):
         pass
+
+
+def test_who_waits_gets_a_lock_that_the_next_one_sees(tmp_path):
+    """One that opened the file before it was removed must not hold what has no name any more."""
+    waiting = FileLock(tmp_path / LOCK_FILE, thread_local=False)
+    thread = threading.Thread(target=waiting.acquire, kwargs={"timeout": 20})
+    with only_one(tmp_path):
+        thread.start()
+        time.sleep(0.3)  # it has opened the file and tries again and again
+    thread.join()
+    assert waiting.is_locked
+    with pytest.raises(UserError, match="is in use"), only_one(tmp_path):
+        pass
+    waiting.release()

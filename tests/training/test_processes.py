@@ -1,6 +1,5 @@
 """The same noise, groups, advantages and update on one process, on two, and with loader workers."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -8,7 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from two_processes import assert_same_training, by_row_and_rollout, keep_samples, leave, run_on_two
+from two_processes import (
+    assert_same_training,
+    by_row_and_rollout,
+    keep_samples,
+    leave,
+    outcome,
+    run_on_two,
+)
 
 
 def train(output_dir, per_device, workers=0):
@@ -36,12 +42,6 @@ def train(output_dir, per_device, workers=0):
     keep_samples(trainer)
     trainer.train()
     trainer.save_model(str(output_dir))
-
-
-def outcome(folder):
-    rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
-    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return rollouts, metrics
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from noisygrpo.data.convert import from_user
 from noisygrpo.data.formats import IMAGE
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import UserError
+from noisygrpo.rewards.load import load_user_function
 
 
 def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
@@ -25,7 +24,7 @@ def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
 
     Raises ``UserError`` where there is no such function, or it does not take the options.
     """
-    function = _load(name)
+    function = load_user_function(name, "data.adapter")
     try:
         inspect.signature(function).bind({}, **options)
     except TypeError as error:
@@ -41,24 +40,3 @@ def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
         return from_user(name, made)
 
     return Adapter(convert, columns=(), image=IMAGE, image_required=False, image_in_row=True)
-
-
-def _load(name: str) -> Any:
-    path_text, _, attribute = name.rpartition(":")
-    path = Path(path_text).expanduser()
-    require(path.is_file(), f"data.adapter: file {path_text!r} of {name!r} not found")
-    spec = importlib.util.spec_from_file_location(f"noisygrpo_user_{path.stem}", path.resolve())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise UserError(
-            f"data.adapter: {path_text} fails: {type(error).__name__}: {error}"
-        ) from error
-    function = vars(module).get(attribute)
-    has = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
-    require(
-        callable(function), f"data.adapter: no function {attribute!r} in {path_text}; it has {has}"
-    )
-    return function

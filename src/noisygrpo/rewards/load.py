@@ -119,21 +119,25 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
     return _guarded(function, label, arguments, entry.get("on_error", "raise") == "skip")
 
 
-def load_user_function(name: str) -> RewardFunction:
-    """Import ``path.py:function``; the path is relative to the working folder."""
+def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
+    """Import ``path.py:function``; the path is relative to the working folder.
+
+    Raises ``UserError``, which names ``field``, where there is no such file or function, or the
+    file cannot be imported.
+    """
     path_text, _, attribute = name.rpartition(":")
     path = Path(path_text).expanduser()
-    require(path.is_file(), f"rewards: file {path_text!r} of {name!r} not found")
+    require(path.is_file(), f"{field}: file {path_text!r} of {name!r} not found")
     spec = importlib.util.spec_from_file_location(f"noisygrpo_user_{path.stem}", path.resolve())
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # anything may be wrong in a user's file
-        raise UserError(f"rewards: {path_text} fails: {type(error).__name__}: {error}") from error
+        raise UserError(f"{field}: {path_text} fails: {type(error).__name__}: {error}") from error
     function = vars(module).get(attribute)
-    functions = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
-    require(callable(function), f"rewards: no function {attribute!r} in {path_text}; {functions}")
+    has = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
+    require(callable(function), f"{field}: no function {attribute!r} in {path_text}; it has {has}")
     assert callable(function)
     return function
 

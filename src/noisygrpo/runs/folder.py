@@ -53,7 +53,6 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> Path | None:
             nothing to resume from.
     """
     require(not (overwrite and resume), "--overwrite and --resume exclude each other")
-    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
     holds = folder.is_dir() and any(path.name not in HIDDEN for path in folder.iterdir())
     ours = (folder / RECIPE_FILE).is_file()
     if resume:

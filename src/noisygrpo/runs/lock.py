@@ -37,8 +37,10 @@ def only_one(folder: Path) -> Iterator[None]:
         yield
     finally:
         owner.unlink(missing_ok=True)
+        # While it is held: who opened the file before sees that it is gone, and makes another.
+        with suppress(OSError):
+            (folder / LOCK_FILE).unlink()
         lock.release()
-        (folder / LOCK_FILE).unlink(missing_ok=True)
         if made:  # for this lock alone, if nothing else came into it
             with suppress(OSError):
                 folder.rmdir()

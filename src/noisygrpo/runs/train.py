@@ -29,6 +29,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from noisygrpo.errors import UserError, require
@@ -58,7 +59,7 @@ from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import one_line, say
-from noisygrpo.training.checkpoints import newest, step_of
+from noisygrpo.training.checkpoints import step_of
 from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
@@ -104,10 +105,7 @@ def _train(
             resume or not model.is_relative_to(folder.resolve()),
             f"--output-dir: {folder} holds the model {recipe.model.path}; choose another folder",
         )
-    elif resume:
-        checkpoint = newest(folder)[0]
     prepared = prepare(recipe, str(folder))
-    done = checkpoint is not None and step_of(checkpoint) >= prepared.batch.updates
     whose = identity(recipe, prepared.train)
     if main and checkpoint is not None:
         require_same(folder, checkpoint, whose, changed=changed)
@@ -120,6 +118,8 @@ def _train(
         with setting_up(begun := Begun()):
             start.trainer = trainer = make_trainer(prepared)
         trainer.add_callback(begun)
+        (checkpoint,) = broadcast_object_list([checkpoint])  # verified once, the same for all
+        done = checkpoint is not None and step_of(checkpoint) >= prepared.batch.updates
         if main:
             open_folder(folder, recipe, fresh=not resume, done=done)
             compare_facts(folder, trainer.processing_class)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noisygrpo.training.packages import LAYERWISE
-from noisygrpo.training.settings import is_hinted, is_noisy
+from noisygrpo.training.settings import OF_A_SCHEDULE, OF_HINTS, is_hinted, is_noisy
 
 Values = Mapping[str, Any]
 
@@ -57,27 +57,19 @@ RULES: tuple[Rule, ...] = (
         "give view_plan grid, uniform or split, or the method noisygrpo or noisyrollout",
     ),
     Rule(
-        ("noise_kind", "noise_decay", "noise_decay_coefficient", "noise_decay_mid_step"),
+        ("noise_kind", "noise_decay", *OF_A_SCHEDULE),
         ("view_plan", "noise_levels"),
         is_noisy,
         "give view_plan grid, uniform or split with a level above 0",
     ),
     Rule(
-        ("noise_decay_coefficient", "noise_decay_mid_step"),
+        OF_A_SCHEDULE,
         ("view_plan", "noise_decay"),
         _with_schedule,
         "give noise_decay a schedule",
     ),
     Rule(
-        (
-            "hint_selection",
-            "hint_reward",
-            "hint_style",
-            "hint_place",
-            "hint_template",
-            "hint_markers",
-            "hint_stop_early",
-        ),
+        OF_HINTS,
         ("hint_levels",),
         is_hinted,
         "give hint_levels 2 or more, or the method hint_grpo",

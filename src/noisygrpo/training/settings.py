@@ -37,15 +37,10 @@ DEFAULTS: dict[str, Any] = {
 }
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
 
-OF_A_METHOD = (
-    "view_plan",
-    "noise_kind",
-    "noise_levels",
-    "clean_rollouts",
-    "noise_decay",
-    "noise_decay_coefficient",
-    "noise_decay_mid_step",
-    "hint_levels",
+OF_A_SCHEDULE = ("noise_decay_coefficient", "noise_decay_mid_step")
+"""Fields that say how a schedule fades the noise."""
+
+OF_HINTS = (
     "hint_selection",
     "hint_reward",
     "hint_style",
@@ -53,6 +48,18 @@ OF_A_METHOD = (
     "hint_template",
     "hint_markers",
     "hint_stop_early",
+)
+"""Fields that say what becomes of hints, where there are any."""
+
+OF_A_METHOD = (
+    "view_plan",
+    "noise_kind",
+    "noise_levels",
+    "clean_rollouts",
+    "noise_decay",
+    *OF_A_SCHEDULE,
+    "hint_levels",
+    *OF_HINTS,
     "advantage",
     "bayes_alpha",
     "bayes_r",

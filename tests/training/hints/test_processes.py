@@ -1,12 +1,11 @@
 """Hint levels are selected alike on one process and on two, between which a group is split."""
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from two_processes import assert_same_training, keep_samples, leave, run_on_two
+from two_processes import assert_same_training, keep_samples, leave, outcome, run_on_two
 
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
 
@@ -44,12 +43,6 @@ def train(output_dir, per_device, early):
     keep_samples(trainer)
     trainer.train()
     trainer.save_model(str(output_dir))
-
-
-def outcome(folder):
-    rollouts = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
-    metrics = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return rollouts, metrics
 
 
 @pytest.mark.parametrize("early", [True, False])

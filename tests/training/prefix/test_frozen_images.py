@@ -7,9 +7,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from PIL import Image
-from transformers import Qwen2_5_VLForConditionalGeneration
+from tests.training.prefix.small_run import run
 
-from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix.frozen_images import FrozenImages, is_frozen, same_tower
 from noisygrpo.training.prefix.groups import (
     CompletionStates,
@@ -23,9 +22,9 @@ from prefix_scores import (
     head,
     relative,
 )
-from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
+from tiny import tiny_rows, tiny_saved
 from tiny_families import tiny_batch, tiny_family
-from tiny_trainer import build_trainer, make
+from tiny_trainer import make
 
 
 @pytest.mark.parametrize("name", ["qwen2_vl", "qwen2_5_vl", "qwen3_vl"])
@@ -61,25 +60,7 @@ def test_an_adapted_tower_is_not_frozen():
     assert not is_frozen(model)
 
 
-def reward(completions, rollout_index, **columns):
-    texts = [completion[0]["content"] for completion in completions]
-    return [
-        len(set(text)) / 8 + index / 7 for text, index in zip(texts, rollout_index, strict=True)
-    ]
-
-
 SPLIT = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
-
-
-def run(tmp_path, folder, changes, lora=None, **more):
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="float32")
-    _, processor = tiny_qwen25vl()
-    settings = {"max_steps": 6, **changes, **more}
-    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **settings))
-    rows = tiny_rows(8, images=(1, 2, 0, 1))
-    trainer = build_trainer(model, processor, config, rows, [reward], peft_config=lora)
-    trainer.train()
-    return trainer
 
 
 def test_a_frozen_towers_images_are_encoded_once_a_step(tmp_path):

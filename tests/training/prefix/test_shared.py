@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from peft import LoraConfig
+from tests.training.prefix.small_run import reward, run
 from transformers import Qwen2_5_VLForConditionalGeneration
 from trl.trainer import grpo_trainer
 
@@ -20,14 +21,6 @@ from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 from tiny_families import IMAGE, tiny_batch, tiny_family
 from tiny_hints import hinted, lines, rows
 from tiny_trainer import build_trainer
-
-
-def reward(completions, rollout_index, **columns):
-    texts = [completion[0]["content"] for completion in completions]
-    return [
-        len(set(text)) / 8 + index / 7 for text, index in zip(texts, rollout_index, strict=True)
-    ]
-
 
 LORA = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
 
@@ -53,17 +46,6 @@ CASES = {
         None,
     ),
 }
-
-
-def run(tmp_path, folder, changes, lora=None, **more):
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="float32")
-    _, processor = tiny_qwen25vl()
-    settings = {"max_steps": 6, **changes, **more}
-    config = NoisyGRPOConfig(**tiny_settings(tmp_path, **settings))
-    rows = tiny_rows(8, images=(1, 2, 0, 1))
-    trainer = build_trainer(model, processor, config, rows, [reward], peft_config=lora)
-    trainer.train()
-    return trainer
 
 
 def history(trainer, name):
