@@ -222,8 +222,9 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
 
 
 def default_device() -> str:
-    """The first GPU if there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """This process's GPU if there are any (a launcher numbers its processes), else the CPU."""
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
 
 
 def lora_config(spec: ModelSpec) -> Any | None:
