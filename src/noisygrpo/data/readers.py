@@ -22,6 +22,7 @@ from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
 from noisygrpo.errors import UserError, require
+from noisygrpo.reach import hub_problem
 
 FILE_KINDS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 
@@ -148,7 +149,11 @@ def read_rows(
         path.is_dir() or (path.suffix not in FILE_KINDS and bool(_HUB_ID.fullmatch(source))),
         f"{settings.source}: {source!r} does not exist",
     )
-    with _loading(source, split, settings, " (not a file or folder here)" * (not path.is_dir())):
+    note = ""
+    if not path.is_dir():
+        problem = hub_problem()
+        note = " (not a file or folder here" + (f", and {problem})" if problem else ")")
+    with _loading(source, split, settings, note):
         data = _load_folder_or_hub(source, path, split, config, settings)
     name = path.name if path.is_dir() else source
     label, one = f"{name} ({split})", not has_splits(source)

@@ -46,13 +46,13 @@ def launched() -> Processes:
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         return ALONE
     import torch
-    from accelerate import PartialState
 
-    state = PartialState()
-    # Of its own, by gloo: waiting on a GPU's NCCL ends after minutes and costs the GPU.
+    # By gloo, on GPUs too: who is done waits for hours, which NCCL would end after minutes.
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+        atexit.register(_leave)
     group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
-    atexit.register(_leave)
-    return Processes(state.process_index, state.num_processes, group)
+    return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size(), group)
 
 
 def _leave() -> None:

@@ -6,12 +6,15 @@ The command line fills an `EvaluationRequest` and calls `run_evaluation`, for a 
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation.benchmarks import Benchmark, get_benchmark, load_table
+from noisygrpo.evaluation.benchmarks.base import located
 from noisygrpo.evaluation.engine import Engine, LoadModel, load_model, model_spec
 from noisygrpo.evaluation.evaluate import Answer, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
@@ -69,7 +72,8 @@ def run_evaluations(
     weights = {} if load is not None else {"weights": _fingerprint(requests[0])}
     asked = []
     for request in requests:
-        benchmark, rows = load_benchmark(request)
+        with _named(request, several=len(requests) > 1):
+            benchmark, rows = load_benchmark(request)
         settings = {**request.settings(), **weights}
         generation = request.generation(benchmark)
         asked.append(_Asked(request, benchmark, rows, generation, settings))
@@ -110,10 +114,25 @@ def _run(one: _Asked, answer: Answer, processes: Processes) -> Result:
 def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     """The benchmark, completed from its data folder, and its rows."""
     benchmark = get_benchmark(request.benchmark)
-    rows = (benchmark.load or load_table)(benchmark, request)
+    options = replace(request, data=located(benchmark, request.data))
+    rows = (benchmark.load or load_table)(benchmark, options)
     if benchmark.bind is not None:
-        benchmark = benchmark.bind(benchmark, Path(request.data).expanduser())
+        benchmark = benchmark.bind(benchmark, Path(options.data).expanduser())
     return benchmark, rows
+
+
+@contextmanager
+def _named(request: EvaluationRequest, *, several: bool) -> Iterator[None]:
+    """Name the benchmark in what is wrong with one of several."""
+    try:
+        yield
+    except UserError as error:
+        name = request.benchmark
+        if not several or str(error).startswith(name):
+            raise
+        where = f" (no folder or file called {name} in {request.data})"
+        found = located(get_benchmark(name), request.data) != request.data
+        raise UserError(f"{name}: {error}{'' if found or not request.data else where}") from error
 
 
 def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any]:

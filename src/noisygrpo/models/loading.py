@@ -30,6 +30,7 @@ from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
 from noisygrpo.playground import load_processor as load_playground
+from noisygrpo.reach import hub_problem
 from noisygrpo.schema import checked, hints_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -202,6 +203,8 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
 
     The cause stays attached.
     """
+    if not Path(location(spec)).is_dir():
+        hub_problem()  # what is out of reach is told now, not after a minute
     try:
         return load(
             location(spec),
