@@ -13,6 +13,7 @@ from noisygrpo.evaluation.benchmarks import (
     mmstar,
     nlvr,
     playground,
+    superclevr,
     wemath,
 )
 from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions, load_table
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         wemath.BENCHMARK,
         geometry3k.BENCHMARK,
         geoqa.BENCHMARK,
+        superclevr.BENCHMARK,
         mme_cot.BENCHMARK,
         mme_cot.DIRECT,
     )
@@ -50,6 +52,7 @@ ALIASES = {
     "math-vision": "mathvision",
     "math-vista": "mathvista",
     "math-verse": "mathverse",
+    "super-clevr": "superclevr",
     "we-math": "wemath",
 }
 """Other names that are in use, NoisyRollout's and Hint-GRPO's among them."""

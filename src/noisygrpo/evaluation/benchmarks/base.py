@@ -277,4 +277,11 @@ def _cell(value: Any, benchmark: Benchmark, root: Root) -> Any:
     if isinstance(value, Mapping) and value.get("bytes") is not None:
         return value
     path = value.get("path") if isinstance(value, Mapping) else value
-    return inside(root, str(path))
+    return inside(root, _from_inside(root, str(path)))
+
+
+def _from_inside(root: Root, path: str) -> str:
+    """A path without the root's own name in front: ``./Geo170K/images/0.png`` in ``Geo170K/``."""
+    first, _, rest = path.removeprefix("./").partition("/")
+    named_again = bool(rest) and first == root.folder.resolve().name
+    return rest if named_again and not (root.folder / path).exists() else path
