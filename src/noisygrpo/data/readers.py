@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
+from noisygrpo.data.parts import Source, parts_of
 from noisygrpo.errors import UserError, require
 from noisygrpo.reach import hub_problem
 
@@ -119,9 +120,14 @@ class Settings:
     split: str = "data.split"
 
 
-def has_splits(source: str) -> bool:
-    """Whether a source has several tables: not so a file, and a data set saved without splits."""
-    path = Path(source).expanduser()
+def has_splits(source: Source) -> bool:
+    """Whether a source has several tables: not so a file, and a data set saved without splits; a
+    list of sources does where one of them does.
+    """
+    parts = parts_of(source)
+    if parts is not None:
+        return any(has_splits(part.source) for part in parts)
+    path = Path(str(source)).expanduser()
     saved = (path / _SAVED_ONE).is_file() and not (path / _SAVED_SPLITS).is_file()
     return not (path.is_file() or saved)
 

@@ -7,6 +7,7 @@ import warnings
 import datasets
 import transformers
 
+from noisygrpo.data.parts import said as source_line
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.training.config import NoisyGRPOConfig
 
@@ -26,7 +27,9 @@ def describe(prepared: Prepared) -> list[str]:
         reward.__name__ + ("" if weight == 1 else f" x {weight:g}")
         for reward, weight in zip(prepared.rewards, prepared.weights, strict=True)
     )
-    source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
+    source = (
+        f"{source_line(recipe.data.source)}, split {recipe.data.split}, {len(prepared.train)} rows"
+    )
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
     lines += [("views", views_line(config)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]

@@ -1,4 +1,4 @@
-"""Super-CLEVR counting: the 200 questions of R1-V that Hint-GRPO ships, how many items there are."""
+"""Super-CLEVR counting: the 200 questions that Hint-GRPO ships, how many items there are."""
 
 import re
 from collections.abc import Mapping, Sequence
