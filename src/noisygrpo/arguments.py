@@ -21,8 +21,8 @@ class Parser(argparse.ArgumentParser):
         more_help: gives further help, which is put together only when it is asked for.
     """
 
-    def __init__(self, *args: Any, more_help: Callable[[], str] | None = None, **kwargs: Any):
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    def __init__(self, *, more_help: Callable[[], str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **kwargs})
         self._more_help = more_help
 
     def format_help(self) -> str:
