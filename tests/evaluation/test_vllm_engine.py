@@ -1,10 +1,9 @@
 """Answers from vLLM, with a stand-in for it."""
 
-import dataclasses
 import sys
-import types
 
 import pytest
+from tests.evaluation.fake_vllm import install
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import Generation
@@ -12,43 +11,10 @@ from noisygrpo.evaluation.vllm_engine import engine_arguments, start_vllm, vllm_
 from tiny import tiny_image, tiny_qwen25vl
 
 
-@dataclasses.dataclass
-class EngineArgs:
-    """What this package reads of vLLM's own: fields with types, and a check of the values."""
-
-    model: str = ""
-    seed: int = 0
-    limit_mm_per_prompt: "NotImported" = None  # noqa: F821  vLLM has such types
-    max_model_len: int = None
-    max_num_seqs: int | None = None
-    gpu_memory_utilization: float = 0.9
-    kv_cache_dtype: str = "auto"
-
-    def create_engine_config(self):
-        if self.max_model_len is not None and self.max_model_len > 128:
-            raise ValueError("User-specified max_model_len (4096) is greater\nthan the model's")
-
-
 @pytest.fixture
 def seen(monkeypatch):
     """A stand-in for vLLM; what it was given."""
-    given = {}
-
-    class LLM:
-        def __init__(self, **options):
-            given["engine"] = options
-
-        def generate(self, requests, sampling, use_tqdm):
-            given["requests"], given["sampling"] = requests, sampling
-            done = types.SimpleNamespace(text="4", token_ids=[1, 2], finish_reason="length")
-            return [types.SimpleNamespace(outputs=[done]) for _ in requests]
-
-    fake, arguments = types.ModuleType("vllm"), types.ModuleType("vllm.engine.arg_utils")
-    fake.LLM, fake.SamplingParams = LLM, lambda **options: options
-    arguments.EngineArgs = EngineArgs
-    for name, module in {"vllm": fake, "vllm.engine": fake, arguments.__name__: arguments}.items():
-        monkeypatch.setitem(sys.modules, name, module)
-    return given
+    return install(monkeypatch)
 
 
 def test_vllm_gets_unexpanded_prompts_and_the_ban(seen):

@@ -136,6 +136,10 @@ def _from_weights(weights: Weights, spec: ModelSpec, layout: str) -> Any:
             f"{', '.join(names[:2])}: is it another model?",
         )
     require(not said["mismatched_keys"], f"weights of {spec.path!r} have other shapes")
+    if not model._weight_conversions:
+        # Shards that had the names of the model in memory: it is written with those of the hub, as
+        # a model is that was read from nothing.
+        model._weight_conversions = None
     return model
 
 

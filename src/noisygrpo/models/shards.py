@@ -201,7 +201,13 @@ def _plain(weights: Weights) -> Weights:
         f"the shards hold an adapter ({', '.join(adapters[:1])}): merge the run's checkpoint/ "
         "instead, which has it whole",
     )
-    return found
+    # DeepSpeed's are windows into one long vector, which safetensors would not write.
+    return {name: _own(value) for name, value in found.items()}
+
+
+def _own(value: Tensor) -> Tensor:
+    value = value.detach().contiguous()
+    return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
 
 
 @contextmanager
