@@ -43,6 +43,7 @@ def test_four_commands_are_there():
 def test_a_command_of_the_page(words, run_cli, model_folder, archive, tmp_path, monkeypatch):
     given, keys = install(monkeypatch), []
     monkeypatch.setattr(JudgeEndpoint, "ask", lambda self, _: keys.append(self) or "right")
+    monkeypatch.setattr(JudgeEndpoint, "require_reachable", lambda self: None)
     out = tmp_path / "out"
     status, printed, error = run_cli(*command_of(words, model_folder, archive, out))
     assert status == 0, error

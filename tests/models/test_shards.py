@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from noisygrpo.errors import UserError
-from noisygrpo.models.shards import read_shards
+from noisygrpo.models.shards import check_index, read_shards
 from tiny import tiny_qwen25vl
 
 
@@ -140,9 +140,12 @@ def test_a_pickle_that_is_no_data_is_refused_and_does_nothing(shards, tmp_path):
     fsdp, verl = tmp_path / "fsdp", tmp_path / "verl"
     shutil.copytree(shards / "fsdp", fsdp)
     index = next(fsdp.rglob(".metadata"))
-    index.write_bytes(pickle.dumps(Trap(marker)))
-    with pytest.raises(UserError, match=r"mkdir, which belongs to no index"):
-        read_shards(fsdp)
+    whole = index.read_bytes()
+    check_index(whole)
+    for protocol in (0, 1, 2, 4, 5):
+        index.write_bytes(pickle.dumps(Trap(marker), protocol))
+        with pytest.raises(UserError, match=r"belongs to no index|cannot be read"):
+            read_shards(fsdp)
     verl.mkdir()
     torch.save({"weight": Trap(marker)}, verl / "model_world_size_1_rank_0.pt")
     with pytest.raises(UserError, match="the shards of verl cannot be read"):
@@ -150,6 +153,28 @@ def test_a_pickle_that_is_no_data_is_refused_and_does_nothing(shards, tmp_path):
     assert not marker.exists()
     pickle.loads(pickle.dumps(Trap(marker)))
     assert marker.exists()  # else nothing above could fail
+
+
+# An index's own class, with the texts of another one out of sight: taken from the memo, or from
+# below what is on top and then dropped.
+HIDDEN = [
+    b"\x80\x04\x8c\x02os\x94\x8c\x05mkdir\x940h\x00h\x01\x93.",
+    b"\x80\x04\x8c\x02os\x8c\x05mkdir\x8c\x05torch\x8c\x04Size00\x93.",
+    b"\x80\x04\x8c\x02os\x8c\x05mkdir\x8c\x05torch\x8c\x04Size\x8600\x93.",
+    b"\x80\x04\x8c\x05torch\x8c\x04Size(\x8c\x02os\x8c\x05mkdirl0\x93.",
+    b"\x80\x04\x8c\x02os2\x93.",
+    b"cos\nmkdir\n.",
+    b"(ios\nmkdir\n.",
+    b"\x80\x04\x8c\x1ftorch.distributed.checkpoint.api\x8c\x08Metadata\x93.",
+    b"\x80\x04\x8c\x05torch\x8c\x04load\x93.",
+    b"\x80\x04\x93.",
+]
+
+
+@pytest.mark.parametrize("data", HIDDEN)
+def test_a_class_that_is_hidden_is_found(data):
+    with pytest.raises((ValueError, IndexError)):
+        check_index(data)
 
 
 def test_another_folder_has_no_shards(model_folder, tmp_path):

@@ -78,10 +78,8 @@ def parts_of(source: Source, field: str = "data.source") -> list[Part] | None:
 def _read(path: Path) -> list[Part]:
     document = read_yaml(path.read_text(encoding="utf-8"), str(path))
     entries = document.get("datasets") if isinstance(document, Mapping) else document
-    require(
-        isinstance(entries, list),
-        f"{path}: expected a list of sources under 'datasets', each with json_path",
-    )
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: expected a list of sources under 'datasets', each with json_path")
     return _parts(entries, path.name)
 
 

@@ -143,17 +143,16 @@ def _joined(spec: DataSpec, parts: Sequence[Part], settings: Settings, *, held_o
             raise UserError(str(error) if known else f"{prefix}{error}") from error
         label, taken = prefix + Path(part.source).name, "" if part.rows == ALL else part.rows
         head = f"{label}: {len(piece.data):,} examples" + (f" ({taken})" if taken else "")
-        pieces.append(
-            replace(
-                piece,
-                where=lambda index, p=piece, x=prefix: x + p.where(index),
-                lines=[head, *(f"{label}: {line}" for line in piece.lines)],
-            )
-        )
+        lines = [head, *(f"{label}: {line}" for line in piece.lines)]
+        pieces.append(replace(piece, where=_prefixed(piece.where, prefix), lines=lines))
     if not pieces:
         raise other
     count = sum(len(piece.data) for piece in pieces)
     return joined(pieces, drawn(count, spec.seed, spec.limit, shuffle=spec.shuffle))
+
+
+def _prefixed(where: Callable[[int], str], prefix: str) -> Callable[[int], str]:
+    return lambda index: prefix + where(index)
 
 
 def _images(

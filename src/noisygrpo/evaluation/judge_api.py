@@ -27,6 +27,7 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
+from noisygrpo.reach import connection_problem
 from noisygrpo.rewards.verdicts import read_verdict
 
 JUDGE_FILE = "judge.jsonl"
@@ -86,6 +87,14 @@ class JudgeEndpoint:
     def client(self) -> httpx2.Client:
         """Connections that all requests share; threads may use it at once."""
         return httpx2.Client(timeout=self.timeout, follow_redirects=False)
+
+    def require_reachable(self) -> None:
+        """See that something listens there, so that nothing is generated for a judge that is not.
+
+        Raises ``UserError``.
+        """
+        problem = connection_problem(self.url)
+        require(not problem, f"judge url: {self.url} cannot be reached: {problem}")
 
     def ask(self, prompt: str) -> str:
         """The judge's words, greedy. Raises `JudgeUnavailable` after the last try."""

@@ -70,6 +70,8 @@ def run_evaluations(
     """
     # Who brings a model along answers for its weights; else they are identified by content.
     weights = {} if load is not None else {"weights": _fingerprint(requests[0])}
+    if requests[0].judge_url:
+        requests[0].judge().require_reachable()
     asked = []
     for request in requests:
         with _named(request, several=len(requests) > 1):

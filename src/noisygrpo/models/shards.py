@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
+import pickletools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,17 +57,12 @@ def read_shards(folder: Path) -> tuple[str, Weights] | None:
         try:
             with _data_alone():
                 return name, _plain(read(place))
-        except _BROKEN as error:
-            if isinstance(error, UserError):
-                raise
+        except UserError:
+            raise
+        except (Exception, CheckpointException) as error:  # whatever a damaged file leads to
             reason = " ".join(str(_first(error)).split())[:300]
             raise UserError(f"{folder}: the shards of {name} cannot be read: {reason}") from error
     return None
-
-
-_BROKEN = (
-    OSError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError, CheckpointException,
-)  # fmt: skip
 
 
 def _first(error: BaseException) -> BaseException:
@@ -88,8 +83,7 @@ def _read_fsdp(place: Path) -> Weights:
     from torch.distributed.checkpoint.default_planner import _EmptyStateDictLoadPlanner
     from torch.distributed.checkpoint.state_dict_loader import _load_state_dict
 
-    with (place / ".metadata").open("rb") as file:
-        _Metadata(file).load()
+    check_index((place / ".metadata").read_bytes())
     state: dict[str, Any] = {}
     _load_state_dict(
         state,
@@ -100,22 +94,53 @@ def _read_fsdp(place: Path) -> Weights:
     return dict(state["model"] if set(state) == {"model"} else state)
 
 
-class _Metadata(pickle.Unpickler):
-    """Reads the index of a distributed checkpoint, and refuses what belongs to no index."""
+_INDEX = {
+    "torch.distributed.checkpoint.metadata": None,
+    "torch.distributed.checkpoint.filesystem": {"_StorageInfo"},
+    "torch.serialization": {"_get_layout"},
+    "collections": {"OrderedDict"},
+    "pathlib": {"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"},
+}
+"""Modules, and what of them (None: everything), that the index of a checkpoint consists of."""
+_GET, _KEEP, _TEXT = ("BINGET", "LONG_BINGET"), ("MEMOIZE",), ("SHORT_BINUNICODE", "BINUNICODE")
+_NEVER = ("INST", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "PUT", "BINPUT", "LONG_BINPUT")
 
-    def find_class(self, module: str, name: str) -> Any:
-        """Classes of such an index, types of tensors, and paths."""
-        index = module == "torch.distributed.checkpoint.metadata" or (module, name) in (
-            ("torch.distributed.checkpoint.filesystem", "_StorageInfo"),
-            ("torch.serialization", "_get_layout"),
-            ("collections", "OrderedDict"),
-        )
-        kind = module == "torch" and (
-            name == "Size" or isinstance(getattr(torch, name, None), torch.dtype)
-        )
-        if index or kind or (module == "pathlib" and name.endswith("Path")):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f".metadata wants {module}.{name}, which belongs to no index")
+
+def check_index(data: bytes) -> None:
+    """See, without reading it, that a pickle makes nothing but what an index consists of.
+
+    It names a class by two texts that stand right before the name is looked up; where it does not,
+    it is not of torch's making. Raises ``ValueError``.
+    """
+    memo: list[str | None] = []
+    last: list[str | None] = []  # what was put on the stack, as far as it is text
+    for operation, value, _ in pickletools.genops(data):
+        name = operation.name
+        if name in _NEVER:
+            raise ValueError(f".metadata has {name}, which belongs to no index")
+        if name in _TEXT:
+            last.append(value)
+        elif name in _GET:
+            last.append(memo[value])
+        elif name in _KEEP:
+            memo.append(last[-1] if last else None)
+        elif name == "GLOBAL":
+            _check_class(*value.split(" ", 1))
+            last = [None]
+        elif name == "STACK_GLOBAL":
+            _check_class(*last[-2:]) if len(last) > 1 else _check_class(None, None)
+            last = [None]
+        elif name != "FRAME":
+            last = [None]
+
+
+def _check_class(module: str | None, name: str | None) -> None:
+    if module in _INDEX and (_INDEX[module] is None or name in (_INDEX[module] or ())):
+        return
+    is_type = isinstance(getattr(torch, str(name), None), torch.dtype)
+    if module == "torch" and (name == "Size" or is_type):
+        return
+    raise ValueError(f".metadata wants {module}.{name}, which belongs to no index")
 
 
 def _zero_place(folder: Path) -> Path | None:
