@@ -121,11 +121,11 @@ def check_index(data: bytes) -> None:
         if name in _TEXT:
             last.append(value)
         elif name in _GET:
-            last.append(memo[value])
+            last.append(memo[int(str(value))])
         elif name in _KEEP:
             memo.append(last[-1] if last else None)
         elif name == "GLOBAL":
-            _check_class(*value.split(" ", 1))
+            _check_class(*str(value).split(" ", 1))
             last = [None]
         elif name == "STACK_GLOBAL":
             _check_class(*last[-2:]) if len(last) > 1 else _check_class(None, None)

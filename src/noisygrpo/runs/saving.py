@@ -11,6 +11,7 @@ from noisygrpo.evaluation.samples import write_json
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import seal
 from noisygrpo.training.finite import require_finite_weights
+from noisygrpo.training.sharding import whole_weights
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 
@@ -33,7 +34,8 @@ def save_checkpoint(
     if main and temporary.exists():
         shutil.rmtree(temporary)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(temporary))
+    with whole_weights(trainer.accelerator.state):
+        trainer.save_model(str(temporary))
     trainer.accelerator.wait_for_everyone()
     if main:
         readable_everywhere(temporary, trainer.processing_class)

@@ -140,6 +140,23 @@ def test_mathvista_without_a_table_takes_the_rows_of_the_hub(archive, tmp_path, 
         load("mathvista", copy)
 
 
+def test_mathvista_as_its_repository_has_it(archive, tmp_path):
+    """There the prompts are in a file of their own."""
+    folder = tmp_path / "mathvista"
+    shutil.copytree(archive / "mathvista", folder)
+    rows = json.loads((folder / "testmini.json").read_text())
+    queries = {pid: row.pop("query") for pid, row in rows.items()}
+    (folder / "testmini.json").write_text(json.dumps(rows))
+    with pytest.raises(UserError, match=r"no 'query', nor is query\.json there"):
+        load("mathvista", folder)
+    (folder / "query.json").write_text(json.dumps({**queries, "6141": "another"}))
+    (first, _) = load("mathvista", folder)
+    assert first["prompt"][0]["content"] == ASKED["mathvista"]
+    (folder / "query.json").write_text(json.dumps({"1": "only one"}))
+    with pytest.raises(UserError, match=r"query\.json has nothing for 2"):
+        load("mathvista", folder)
+
+
 def test_rows_without_an_id_are_numbered(tmp_path):
     """The hub's copy of Geometry3K has three columns."""
     line = {"problem": "<image>Find x.", "answer": "48", "images": []}

@@ -116,20 +116,35 @@ def mathverse(place: Path, image_root: str) -> RawRows | None:
 
 
 def mathvista(place: Path, image_root: str) -> RawRows | None:
-    """The original's table, a mapping from ``pid``; paths in it begin with ``images/``."""
+    """The original's table, a mapping from ``pid``; paths in it begin with ``images/``.
+
+    The prompts are in it (as on the hub), or in ``query.json`` beside it (as in the repository).
+    """
     file = _file(place, "testmini.json")
     if file is None or file.suffix != ".json":
         return None
+    found = _mapping(file)
+    if found is None:
+        return None
+    pids = list(found)
+    rows = [{"pid": pid, **found[pid]} for pid in pids]
+    if not all("query" in row for row in rows):
+        beside = file.with_name("query.json")
+        require(beside.is_file(), f"mathvista: {file.name} has no 'query', nor is query.json there")
+        queries = _mapping(beside) or {}
+        missing = [pid for pid in pids if pid not in queries]
+        require(not missing, f"mathvista: query.json has nothing for {', '.join(missing[:3])}")
+        rows = [{**row, "query": queries[row["pid"]]} for row in rows]
+    root = _root(image_root, file.parent)
+    return _raw(rows, "mathvista", file, root, lambda row: f"{file.name} {pids[row]!r}")
+
+
+def _mapping(file: Path) -> Mapping[str, Any] | None:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"mathvista: {file.name} is not JSON: {error}") from error
-    if not isinstance(found, Mapping):
-        return None
-    pids = list(found)
-    rows = [{"pid": pid, **found[pid]} for pid in pids]
-    root = _root(image_root, file.parent)
-    return _raw(rows, "mathvista", file, root, lambda row: f"{file.name} {pids[row]!r}")
+    return found if isinstance(found, Mapping) else None
 
 
 def _table(place: Path, image_root: str, name: str) -> RawRows | None:
