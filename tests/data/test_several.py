@@ -1,7 +1,6 @@
 """Several sources in one data section, with how many rows of each."""
 
 import json
-import os
 from collections import Counter
 
 import pytest
@@ -225,4 +224,7 @@ def test_prefixes_go_as_far_as_needed():
     names = ["/d/a/train.json", "/d/b/train.json", "/d/c.json", "/e/a/train.json"]
     assert prefixes([Part(name) for name in names]) == ["d/a/", "d/b/"[2:], "", "e/a/"]
     assert prefixes([Part("/d/a.json"), Part("/d/a.json")]) == ["", ""]
-    assert os.sep == "/"
+    assert prefixes([Part("/d/a.json"), Part("/e/a.jsonl")]) == ["d/", "e/"]
+    assert prefixes([Part("/a.json"), Part("/e/a.json")]) == ["//", "e/"]
+    with pytest.raises(UserError, match=r"a\.json and a\.csv are in one folder"):
+        prefixes([Part("/d/a.json"), Part("/d/a.csv")])

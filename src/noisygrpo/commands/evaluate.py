@@ -131,12 +131,14 @@ def _fields(args: argparse.Namespace, *, several: bool) -> dict[str, Any]:
     if args.levels is not None:
         given |= {"levels": tuple(args.levels)}
     more = _overrides(args.overrides)
-    vllm = {**given_options(args, VLLM), **more.pop("vllm", {})}
+    vllm, further = given_options(args, VLLM), more.pop("vllm", {})
+    for name in further:
+        require(name not in vllm, f"--vllm.{name}: --{name.replace('_', '-')} says it already")
     return {
         "split": args.split[0] if args.split else "",
         "limit": args.rows,
         "overwrite": args.overwrite,
-        "vllm": vllm,
+        "vllm": vllm | further,
         **given,
         **more,
     }

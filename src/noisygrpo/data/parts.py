@@ -37,6 +37,7 @@ from noisygrpo.schema import nearest, shown
 from noisygrpo.yaml_text import read_yaml
 
 LISTS = (".yaml", ".yml")
+FILES = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 ALL = "all"
 Source = str | list[dict[str, Any]]
 """What ``data.source`` may be."""
@@ -119,7 +120,7 @@ def _beside(part: Part, folder: Path) -> Part:
             values[key] = str(folder / path)
     path = Path(values["source"]).expanduser()
     require(
-        path.exists() or not path.suffix,
+        path.exists() or path.suffix not in FILES,
         f"{part.named}: {part.source!r} is neither in {folder} nor in the working directory",
     )
     return Part(**values)
@@ -164,16 +165,23 @@ def chosen_rows(part: Part, count: int, seed: int) -> list[int]:
 def prefixes(parts: Sequence[Part]) -> list[str]:
     """What tells sources apart whose files have one name: the folders, as far as needed.
 
-    "" where the name is enough, and for a file that is named twice.
+    "" where the name is enough, and for a file that is named twice. Raises ``UserError`` for two
+    files in one folder that differ in their suffix alone: ids begin with the name without it.
     """
     paths = [Path(part.source).expanduser().resolve() for part in parts]
     found = []
     for path in paths:
-        alike = {other for other in paths if other.name == path.name} - {path}
-        depth = 1
-        while alike and any(o.parts[-depth:] == path.parts[-depth:] for o in alike):
+        alike = {other for other in paths if other.stem == path.stem} - {path}
+        for other in alike:
+            require(
+                other.parent != path.parent,
+                f"{path.name} and {other.name} are in one folder, and their rows would have the "
+                "same ids; rename one of them",
+            )
+        folders, depth = path.parent.parts, 1 if alike else 0
+        while any(other.parent.parts[-depth:] == folders[-depth:] for other in alike):
             depth += 1
-        found.append("".join(f"{folder}/" for folder in path.parts[-depth:-1]))
+        found.append("".join(f"{folder}/" for folder in folders[len(folders) - depth :]))
     return found
 
 

@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
-from noisygrpo.data.parts import Source, parts_of
+from noisygrpo.data.parts import FILES, Source, parts_of
 from noisygrpo.errors import UserError, require
 from noisygrpo.reach import hub_problem
 
-FILE_KINDS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+FILE_KINDS = FILES
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What datasets raises for a missing repository, split, file or connection.

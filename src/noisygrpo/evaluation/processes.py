@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from noisygrpo.errors import require
+
 PATIENCE = timedelta(days=7)
 """How long a process that is done waits for the others."""
 
@@ -43,8 +45,15 @@ ALONE = Processes()
 
 def launched() -> Processes:
     """The processes that a launcher started, this one among them; `ALONE` without one."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count in ("0", "1"):
         return ALONE
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    require(
+        not missing,
+        f"WORLD_SIZE is {count}, but {', '.join(missing)} is not set: start with accelerate launch "
+        "or torchrun, or unset WORLD_SIZE",
+    )
     import torch
 
     # By gloo, on GPUs too: who is done waits for hours, which NCCL would end after minutes.

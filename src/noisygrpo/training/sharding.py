@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from accelerate.state import AcceleratorState
@@ -45,11 +46,16 @@ def whole_weights(state: AcceleratorState) -> Iterator[None]:
     if kind is None or "FULL" in str(kind):
         yield
         return
-    plugin.set_state_dict_type("FULL_STATE_DICT")
+    _set_kind(plugin, "FULL_STATE_DICT")
     try:
         yield
     finally:
-        plugin.set_state_dict_type(kind)
+        _set_kind(plugin, kind)
+
+
+def _set_kind(plugin: Any, kind: Any) -> None:
+    plugin.state_dict_config = plugin.optim_state_dict_config = None  # they go with the kind
+    plugin.set_state_dict_type(kind)
 
 
 def require_all_processes(accelerator: Accelerator) -> None:

@@ -118,6 +118,8 @@ def test_a_table_with_its_pictures_in_base64(archive, tmp_path):
         ("mathvision", "mathvision/MathVision.tsv", "index\tquestion\n1\ta\n", "'answer'"),
         ("mathvision", "mathvision/MathVision.tsv", "index\tquestion\tanswer\tchoices\n1\ta\tb\t[",
          "line 2: choices"),
+        ("mathvision", "mathvision/MathVision.tsv", "index\tquestion\tanswer\n1\ta\t\n",
+         "line 2: the column 'answer' is empty"),
         ("mathvista", "mathvista/testmini.json", "{", "testmini.json is not JSON"),
         ("hallubench", "hallubench/HallusionBench.json", '[{"category": "VS"}]', "subcategory"),
         ("wemath", "wemath/testmini.json", '[{"ID": "1"}]', "'key'"),

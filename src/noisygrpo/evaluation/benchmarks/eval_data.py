@@ -72,6 +72,8 @@ def mathvision(place: Path, image_root: str) -> RawRows | None:
     beside = folder.is_dir()
     rows = []
     for number, row in enumerate(read):
+        for name in ("index", "question", "answer"):
+            require(bool(row[name]), f"mathvision: {where(number)}: the column {name!r} is empty")
         picture = {"base64": row["image"]} if row.get("image") and not beside else None
         try:
             options = _choices(row.get("choices"))
