@@ -28,7 +28,7 @@ from noisygrpo.commands import (
     recipes,
     train,
 )
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import one_line, say
 
@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, 2 after a mistake of the user's, 130 after an interruption.
+        The exit status: 0; 2 after a mistake of the user's; 1 where a run had to stop; 75 where it
+        was asked to; 130 after an interruption.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -67,6 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         say(f"error: {one_line(str(error))}", error=True)
         return 2
+    except RunStopped as stop:
+        say(f"stopped: {one_line(str(stop))}", error=True)
+        return 1
     except (ImportError, RuntimeError):  # a torchvision that does not import breaks Transformers
         problem = torchvision_problem()
         if problem is None:

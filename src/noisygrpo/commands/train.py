@@ -59,7 +59,6 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.runs.console import quiet_libraries
     from noisygrpo.runs.interrupt import NOT_FINISHED, NotFinished, stopping_at_once
     from noisygrpo.runs.train import train
-    from noisygrpo.training.finite import NonFiniteError
 
     quiet_libraries()
     try:
@@ -75,9 +74,6 @@ def run(args: argparse.Namespace) -> int:
         say(str(stop), error=True)
         PartialState().destroy_process_group()
         return NOT_FINISHED
-    except NonFiniteError as error:  # not a bug, and nothing that a traceback explains
-        say(f"stopped: {error}", error=True)
-        return 1
     # A process whose connections to the others are open when it exits may be aborted.
     PartialState().destroy_process_group()
     return 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.errors import RunStopped
 from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.models.processor_facts import FACTS_FILE
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
@@ -103,10 +104,15 @@ class Start:
 
 @contextmanager
 def undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
-    """Where an error ends the run before a step is done, nothing of it stays in the folder."""
+    """Where an error ends the run before a step is done, nothing of it stays in the folder.
+
+    A run that had to stop says that its rollouts are there; the next start removes them.
+    """
     there, start = folder.exists(), Start()
     try:
         yield start
+    except RunStopped:
+        raise
     except BaseException:
         steps = 0 if start.trainer is None else start.trainer.state.global_step
         if active and steps == 0 and folder.is_dir():

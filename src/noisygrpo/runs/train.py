@@ -32,7 +32,7 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
@@ -61,7 +61,6 @@ from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import one_line, say
-from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 Results = dict[str, dict[str, Any]]
@@ -169,7 +168,7 @@ def setting_up(begun: Begun) -> Iterator[None]:
     """What the libraries refuse before the first step is a setting: said in one line."""
     try:
         yield
-    except (UserError, NonFiniteError):
+    except (UserError, RunStopped):
         raise
     except (
         ValueError,

@@ -37,7 +37,7 @@ from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
-from noisygrpo.training.finite import require_finite, require_finite_rewards
+from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
@@ -88,6 +88,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
         parts.install_callbacks(self)
@@ -110,6 +111,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
                 self._recorder.table(batch)
             if batch.training:
                 self._finish(batch, output)
+            self._asking.settle(batch, self.state.global_step + 1)
         return output
 
     @contextmanager
@@ -197,7 +199,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> Any:
         with self._spent("reward"):
             inputs = asked, [batch.prompts[row] for row in rows], batch.turns(texts), ids
-            return self._selecting.ask(super()._calculate_rewards, *inputs)
+            return self._selecting.ask(
+                partial(self._asking.ask, super()._calculate_rewards), *inputs
+            )
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -208,8 +212,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             if batch.hinted:
                 calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
-            rewards = calculate(inputs, prompts, completions, completion_ids_list)
-            require_finite_rewards(rewards, self.reward_func_names)
+            rewards = self._asking.ask(calculate, inputs, prompts, completions, completion_ids_list)
         if batch is None or not batch.training:
             return rewards
         how = self.num_generations, self.args.reward_missing, self._named
@@ -288,13 +291,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not checkpoints.load(
-            self.model if model is None else model, self.accelerator, resume_from_checkpoint
-        ):
+        whole = self.model if model is None else model
+        if not checkpoints.load(whole, self.accelerator, resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
-        if not checkpoints.load(
-            self.model, self.accelerator, str(self.state.best_model_checkpoint)
-        ):
+        best = str(self.state.best_model_checkpoint)
+        if not checkpoints.load(self.model, self.accelerator, best):
             super()._load_best_model()
