@@ -59,6 +59,7 @@ from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
+from noisygrpo.runs.trouble import told, trouble
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import one_line, say
 from noisygrpo.training.trainer import NoisyGRPOTrainer
@@ -111,7 +112,8 @@ def _train(
         if (line := untested_line()) is not None:
             say(line, error=True)
         say("\n".join(describe(prepared)))
-    with undone_without_a_step(folder, main and not claim.goes_on) as start:
+    in_words = told(folder, vllm=bool(prepared.config.use_vllm))
+    with in_words, undone_without_a_step(folder, main and not claim.goes_on) as start:
         with setting_up(begun := Begun()):
             start.trainer = trainer = make_trainer(prepared)
         trainer.add_callback(begun)
@@ -129,11 +131,12 @@ def _train(
                 trainer._load_from_checkpoint(str(checkpoint))
             else:
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    if checkpoint is None or checkpoint.name != CHECKPOINT:
-        save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
-    after = evaluate(prepared, trainer, "after")
-    trainer.accelerator.wait_for_everyone()
-    return finish(folder, before, after) if main else {}
+    with told(folder, vllm=bool(prepared.config.use_vllm)):
+        if checkpoint is None or checkpoint.name != CHECKPOINT:
+            save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
+        after = evaluate(prepared, trainer, "after")
+        trainer.accelerator.wait_for_everyone()
+        return finish(folder, before, after) if main else {}
 
 
 def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
@@ -179,7 +182,7 @@ def setting_up(begun: Begun) -> Iterator[None]:
         NotImplementedError,
         OSError,
     ) as error:
-        if begun.yes:
+        if begun.yes or trouble(error, Path()) is not None:
             raise
         said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
         raise UserError(f"training does not start with these settings: {said}") from error
