@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import sys
 
+from noisygrpo.secrets import hidden
+
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline, C1 among them
     "\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of all that follows
@@ -32,5 +34,10 @@ def one_line(text: str) -> str:
 
 
 def say(text: object = "", *, error: bool = False, end: str = "\n") -> None:
-    """Print `printable` text at once, on standard output or, with ``error``, standard error."""
-    print(printable(str(text)), file=sys.stderr if error else sys.stdout, end=end, flush=True)
+    """Print `printable` text at once, on standard output or, with ``error``, standard error.
+
+    Keys in it are hidden (``secrets``).
+    """
+    print(
+        hidden(printable(str(text))), file=sys.stderr if error else sys.stdout, end=end, flush=True
+    )

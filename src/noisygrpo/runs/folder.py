@@ -18,6 +18,7 @@ from noisygrpo.runs.environment import environment
 from noisygrpo.runs.identity import CHANGES_FILE
 from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
 from noisygrpo.runs.watch import BEST
+from noisygrpo.secrets import hidden_words
 from noisygrpo.training.checkpoints import UNFINISHED
 from noisygrpo.training.records.rollouts import METRICS_FILE, last_step
 
@@ -76,7 +77,9 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
         shutil.rmtree(folder / "evaluation" / "after")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
-    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
+    write_json(
+        folder / ENVIRONMENT_FILE, {**environment(), "arguments": hidden_words(sys.argv[1:])}
+    )
 
 
 def remove_contents(folder: Path, but: Sequence[str] = ()) -> None:
