@@ -128,6 +128,8 @@ def _fits_one(value: Any, hint: Any) -> bool:
         return True
     if issubclass(origin, enum.Enum):
         return value in [member.value for member in origin]
+    if origin is collections.abc.Callable:
+        return callable(value)
     if origin in (bool, str):
         return isinstance(value, origin)
     if origin in (int, float):  # NumPy's numbers too, which come from Python
@@ -176,6 +178,8 @@ def _describe_one(hint: Any) -> str:
         return "one of " + ", ".join(names[:MOST_NAMES]) + more
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in origin)
+    if origin is collections.abc.Callable:
+        return "a function"
     if hint in _NAMES:
         return _NAMES[hint]
     if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):

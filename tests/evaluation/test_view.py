@@ -42,5 +42,5 @@ def test_randomness_is_addressed_by_row_and_image():
 
 @pytest.mark.parametrize(("field", "value"), [("kind", "fog"), ("level", 1.5), ("level", -0.1)])
 def test_wrong_views(field, value):
-    with pytest.raises(UserError, match=f"noise {field}"):
+    with pytest.raises(UserError, match=f"noise.{field}"):
         EvaluationView(**{field: value})

@@ -1,26 +1,34 @@
 """What the model is shown in an evaluation: the clean images, disturbed ones, or none.
 
-Disturbances are the noise kinds of training (`noisygrpo.methods.noise`) and everyday corruptions,
-all by a level in [0, 1] where 0 is the image itself. Their randomness is addressed by (seed,
-example id, image), so a disturbed image is the same in every run, batch and comparison.
-
+Disturbances are the noise kinds of training (`noisygrpo.methods.noise`), everyday corruptions among
+them, or a function of one's own, all by a level in [0, 1] where 0 is the image itself. Their
+randomness is addressed by (seed, example id, image), so a disturbed image is the same in every run,
+batch and comparison.
 """
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from PIL import Image
 
 from noisygrpo.errors import require
 from noisygrpo.methods.noise import NOISE_KINDS, address, perturb
+from noisygrpo.own.choice import is_own, read_choice
+from noisygrpo.own.resolve import resolve
+from noisygrpo.own.trial import try_noise
+from noisygrpo.user_code import content_name, is_user_function, user_file
 
 KINDS = tuple(NOISE_KINDS)
+
 
 @dataclass(frozen=True)
 class EvaluationView:
     """What the model sees of a row's images; by default all of it."""
 
     kind: str = "gaussian"
-    """A noise kind of training or a corruption."""
+    """A noise kind, ``path.py:function``, or either with knobs: ``{name: …, knob: value}``."""
     level: float = 0.0
     """Its strength in [0, 1]; 0 is the clean image."""
     text_only: bool = False
@@ -28,14 +36,33 @@ class EvaluationView:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.kind in KINDS, f"noise kind: {self.kind!r}, allowed are {', '.join(KINDS)}")
         require(0 <= self.level <= 1, f"noise level: {self.level}, allowed is 0 to 1")
+        name, _ = read_choice("noise_kind", self.kind)
+        if is_own("noise_kind", name):
+            try_noise(name, self._noise)
+        else:
+            assert self._noise
+
+    @functools.cached_property
+    def _noise(self) -> Callable[..., Image.Image]:
+        return resolve("noise_kind", *read_choice("noise_kind", self.kind))  # type: ignore[no-any-return]
+
+    @property
+    def label(self) -> str:
+        """The kind as a folder may be called: ``mine-blur`` of ``my/mine.py:blur``."""
+        name, knobs = read_choice("noise_kind", self.kind)
+        if is_user_function(name):
+            path, _, function = name.rpartition(":")
+            name = f"{path.rpartition('/')[2].removesuffix('.py')}-{function}"
+        return "-".join([name, *(f"{knob}-{value}" for knob, value in knobs.items())])
+
+    def record(self) -> dict[str, Any]:
+        """What tells this view from others, a user's code by its content."""
+        name, _ = read_choice("noise_kind", self.kind)
+        code = {"code": content_name(user_file(name))} if is_user_function(name) else {}
+        return {**asdict(self), **code}
 
     def apply(self, image: Image.Image, example_id: str, position: int = 0) -> Image.Image:
         """The view of an RGB image; the same object at level 0."""
-        if self.level == 0:
-            return image
         seed = address("evaluation view", self.seed, 0, example_id, position)
-        if self.kind in NOISE_KINDS:
-            return perturb(image, self.level, seed, self.kind)
-        return CORRUPTIONS[self.kind](image, self.level, np.random.default_rng(seed))
+        return perturb(image, self.level, seed, self._noise)

@@ -178,8 +178,8 @@ def _crop_fill(image: Image.Image, level: float, rng: np.random.Generator) -> Im
 
 
 NoiseFunction = Callable[..., Image.Image]
-"""``f(rgb_image, level, rng, **knobs) -> rgb_image``, called only with levels that change something;
-a picture of another size is declared (``declared.changes_size``)."""
+"""``f(rgb_image, level, rng, **knobs) -> rgb_image``, called only with levels that change
+something; a picture of another size is declared (``declared.changes_size``)."""
 
 NOISE_KINDS: dict[str, NoiseFunction] = {
     "gaussian": _gaussian,

@@ -42,9 +42,7 @@ def distractor(
     width, height = (max(1, round(side * level)) for side in image.size)
     other = other_picture((width, height), rng, folder)
     across, first = bool(rng.integers(2)), bool(rng.integers(2))
-    size = (
-        (image.width + width, image.height) if across else (image.width, image.height + height)
-    )
+    size = (image.width + width, image.height) if across else (image.width, image.height + height)
     result = Image.new("RGB", size, "white")
     shift = (width, 0) if across else (0, height)
     behind = (image.width, 0) if across else (0, image.height)

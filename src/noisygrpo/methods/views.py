@@ -162,7 +162,7 @@ def plan_views(
     given = {name: value for name, value in offered.items() if name in named}
     if "rng" in named:
         given["rng"] = np.random.default_rng(address("plan", seed, step, example_id))
-    views = _as_views(function(group, **given), group)
+    views = as_views(function(group, **given), group)
     return [replace(view, level=_drawn(scale * view.level)) for view in views]
 
 
@@ -191,8 +191,8 @@ def _check_settings(
         raise ValueError(f"clean={clean} rollouts are outside 0..{group}, the size of the group")
 
 
-def _as_views(result: Any, group: int) -> list[View]:
-    """Return what a plan gave as views; ``ValueError`` where it is not a view for each rollout."""
+def as_views(result: Any, group: int) -> list[View]:
+    """Return what a plan gave as views; ``ValueError`` where it is not one for each rollout."""
     if not isinstance(result, Sequence | np.ndarray) or len(result) != group:
         got = f"{len(result)} values" if hasattr(result, "__len__") else type(result).__name__
         raise ValueError(f"returned {got}; a list of {group} levels or views is needed")
