@@ -1,8 +1,8 @@
 """The files with a user's functions that a run uses: kept in its folder, and part of what it is.
 
-A copy is called by what is in it (``functions/mine-1a2b3c4d5e6f.py``), so an edited file lies beside
-the one before. A resumed run takes the named file, and is refused where its content is another one
-than the checkpoint's (``identity``).
+A copy is called by what is in it (``functions/mine-1a2b3c4d5e6f.py``), so an edited file lies
+beside the one before. A resumed run takes the named file, and is refused where its content is
+another one than the checkpoint's (``identity``).
 """
 
 from __future__ import annotations
