@@ -18,7 +18,7 @@ from typing import Any
 
 from noisygrpo import fields
 from noisygrpo.errors import require
-from noisygrpo.schema import Raw, plain, shown
+from noisygrpo.schema import plain, shown
 from noisygrpo.user_code import is_user_function, user_file
 from noisygrpo.yaml_text import read_yaml
 
@@ -81,8 +81,6 @@ def spread(given: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]
     result = dict(given)
     for field in FIELDS:
         value = given.get(field)
-        if isinstance(value, Raw) and value.lstrip().startswith("{"):
-            value = read_yaml(str(value), f"--training.{field}")
         if isinstance(value, Mapping):
             name, knobs = _parts(field, value)
             if name is None:
@@ -166,10 +164,19 @@ def joined(training: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def over(below: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the knobs below a layer that it leaves: not those of a function that it replaces."""
-    knobs = below.get(KNOBS) or {}
-    kept = {f: knobs[f] for f in knobs if layer.get(f) in (None, below.get(f))}
-    return {key: value for key, value in below.items() if key != KNOBS} | (
-        {KNOBS: kept} if kept else {}
-    )
+def over(
+    below: Mapping[str, Any], layer: Mapping[str, Any], names: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the fields below a layer without the knobs of functions that it replaces.
+
+    Args:
+        below: what `spread` made of the layers below.
+        layer: what it made of this one.
+        names: what each of ``FIELDS`` is below.
+    """
+    replaced = {field for field in FIELDS if layer.get(field) not in (None, names.get(field))}
+    knobs = {f: known for f, known in (below.get(KNOBS) or {}).items() if f not in replaced}
+    # Levels of one plan mean nothing to another.
+    gone = {KNOBS, *(PLAN.values() if "view_plan" in replaced else ())}
+    kept = {name: value for name, value in below.items() if name not in gone}
+    return {**kept, KNOBS: knobs} if knobs else kept

@@ -73,7 +73,7 @@ class Folded:
         except UserError as error:
             raise UserError(f"training.{error}") from None
         if below:
-            self.document["training"] = over(below, document["training"])
+            self.document["training"] = over(below, document["training"], names)
 
     def without_leftovers(self, training: Mapping[str, Any], method: str) -> dict[str, Any]:
         """``training`` without the fields that a layer above has switched off."""
@@ -140,7 +140,8 @@ def overrides_layer(overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 def _override_value(dotted: str, text: str) -> Any:
     # A whole section ("--rewards '[accuracy]'", "--evaluation null") has no type to read it by.
-    if "." in dotted:
+    mapping = dotted.rpartition(".")[2] in FIELDS and text.lstrip().startswith("{")
+    if "." in dotted and not mapping:
         return Raw(text)
     return text if dotted in SHORT else read_yaml(text, f"--{dotted}")
 
