@@ -37,11 +37,10 @@ class EvaluationView:
 
     def __post_init__(self) -> None:
         require(0 <= self.level <= 1, f"noise level: {self.level}, allowed is 0 to 1")
-        name, _ = read_choice("noise_kind", self.kind)
-        if is_own("noise_kind", name):
-            try_noise(name, self._noise)
-        else:
-            assert self._noise
+        name, knobs = read_choice("noise_kind", self.kind)
+        noise = self._noise
+        if is_own("noise_kind", name) or knobs:
+            try_noise(name, noise)
 
     @functools.cached_property
     def _noise(self) -> Callable[..., Image.Image]:
