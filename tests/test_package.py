@@ -22,7 +22,7 @@ FLOORS = (
     {"errors", "terminal", "fields"},
     {"yaml_text", "user_code"},
     {"schema", "methods", "rewards", "playground"},
-    {"data", "models", "own"},
+    {"data", "models", "arguments", "own"},
     {"training", "evaluation"},
     {"recipes", "report"},
     {"runs"},
