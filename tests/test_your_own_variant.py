@@ -24,7 +24,6 @@ SMALL = {
     "--evaluation.rows": "4",
     "--evaluation.max_new_tokens": "4",
     "--data.limit": "8",
-    "--rewards": "[{name: 'odd.py:odd'}]",  # a random model is never right
 }
 """So that a command takes a second; all else is as it stands on the page."""
 
@@ -53,7 +52,8 @@ def small(words, model):
         return words
     if words[0] == "evaluate":
         return [*words, "--rows", "4", "--max-new-tokens", "4"]
-    more = ["--no-rollout"] if words[0] == "check" else []
+    # A random model is never right.
+    more = ["--no-rollout"] if words[0] == "check" else ["--rewards", "['odd.py:odd']"]
     return [*words, *more, "--model", model, *(word for pair in SMALL.items() for word in pair)]
 
 
