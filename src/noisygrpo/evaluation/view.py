@@ -44,7 +44,7 @@ class EvaluationView:
 
     @functools.cached_property
     def _noise(self) -> Callable[..., Image.Image]:
-        return resolve("noise_kind", *read_choice("noise_kind", self.kind))  # type: ignore[no-any-return]
+        return resolve("noise_kind", *read_choice("noise_kind", self.kind))
 
     @property
     def label(self) -> str:

@@ -144,7 +144,7 @@ def guard_noise(name: str, function: Function) -> Function:
             f"noise_kind: {name} made a picture of {image.size} one of {result.size}; give it the "
             f"same size, or say so in its file: {name.rpartition(':')[2]}.changes_size = True",
         )
-        return result  # type: ignore[no-any-return]
+        return result
 
     vars(noise)["changes_size"] = resizes
     return noise

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -106,18 +107,14 @@ def try_plan(
 ) -> list[View]:
     """Try a view plan for three prompts at two steps; returns one group's views."""
     where, seen = f"view_plan: {name}", None if levels is None else list(levels)
-    for step in (1, 2):
-        for example in ("first", "second", "third"):
-
-            def call(step: int = step, example: str = example) -> list[View]:
-                address = {"seed": 0, "step": step, "example_id": example}
-                return plan_views(plan, group, levels=seen, clean=clean, **address)
-
-            views = repeatable(where, call, lambda one, other: one == other)
-            require(
-                seen == (None if levels is None else list(levels)),
-                f"{where} modifies the levels that it gets; work on a copy",
-            )
+    ask = functools.partial(plan_views, plan, group, levels=seen, clean=clean)
+    for step, example in itertools.product((1, 2), ("first", "second", "third")):
+        call = functools.partial(ask, step=step, example_id=example)
+        views: list[View] = repeatable(where, call, operator.eq)
+        require(
+            seen == (None if levels is None else list(levels)),
+            f"{where} modifies the levels that it gets; work on a copy",
+        )
     return views
 
 

@@ -63,14 +63,14 @@ class SampleOnViews:
         )
         self._seeing = inputs if trainer.model.training else None
         try:
-            return super()._generate_and_score_completions(inputs)  # type: ignore[misc, no-any-return]
+            return super()._generate_and_score_completions(inputs)  # type: ignore[misc]
         finally:
             self._seeing = None
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[Any, Any, dict[str, Any]]:
         tokenize, rows = super()._tokenize_prompts, self._seeing  # type: ignore[misc]
         if rows is None:
-            return tokenize(prompts)  # type: ignore[no-any-return]
+            return tokenize(prompts)
         clean = [prompt_images(prompt) for prompt in prompts]
         places = range(len(rows))
         views = [self._view(*each) for each in zip(prompts, clean, rows, places, strict=True)]
