@@ -1,237 +1,119 @@
-"""Running a user's function so that, however it ends, this program goes on or says why not.
+"""A user's function, named ``path.py:function``: how it is found, loaded and known by its content.
 
-A reward or an adapter may raise, never return, or ask the process to exit; ``sys.exit()`` in it
-must not look like a run that is done. Inside `contained` each of these ends as one `UserCodeError`.
-
-What is out of time is interrupted where it is, because a thread cannot be ended from outside and
-a process would not have the user's models and connections. Three things do it, each where the one
-before it cannot:
-
-1. In the main thread a signal (SIGVTALRM, which next to nobody uses; SIGALRM is math-verify's and
-   other graders') raises `OutOfTime` in the function. A thread of ours sends it, and it ends a
-   ``time.sleep`` or a read of a socket; where Python's own C code keeps the interpreter's lock
-   (``re``, long integers), so that no thread can run, the system's timer of processor time sends
-   it. In another thread Python raises the error at the next line. Again every second, in case it
-   is caught.
-2. `LAST` seconds later the process ends with exit code 1 and the line that says why.
-3. Where a library keeps the lock and looks at no signals, ``faulthandler`` ends the process, and
-   shows in which line it was.
-
-``os._exit`` is refused inside, in this process; forks of it may call it.
+Whoever names such a function in a recipe or on the command line asks for its code to be run. A
+recipe that was merely found beside a model may name none (``recipes.found``).
 """
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
-import math
-import os
-import signal
+import functools
+import hashlib
+import inspect
+import random
 import sys
-import threading
-import time
-import traceback
-from contextlib import suppress
-from types import TracebackType
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from noisygrpo.terminal import one_line, say
+from noisygrpo.contained import UserCodeError, contained
+from noisygrpo.errors import UserError, require
 
-LAST = 30.0
-"""Seconds after which a process is ended whose function does not let itself be interrupted."""
-
-AGAIN = 1.0
-"""Seconds between two interruptions."""
-
-SIGNAL = getattr(signal, "SIGVTALRM", None)
-"""None on Windows, which has no such signals."""
-
-leave_at_once = os._exit
-"""The system's own, which is not refused anywhere."""
+IMPORT_LIMIT = 600.0
+"""Seconds for a file to be imported; it may load a model."""
 
 
-class UserCodeError(Exception):
-    """How a user's function ended, in one line, with the line of their file where it was."""
+def is_user_function(name: Any) -> bool:
+    """Tell whether a name is that of a function in a file."""
+    return isinstance(name, str) and ".py:" in name
 
 
-class OutOfTime(BaseException):
-    """Raised within the function; no ``Exception``, so that ``except Exception`` lets it pass."""
-
-
-class _Exit(SystemExit):
-    """``os._exit`` was called."""
-
-
-class contained:
-    """Within this context a user's function runs.
-
-    Args:
-        seconds: how long; None: as long as it likes.
-        limit: what the message calls the limit, ``reward_time_limit``, say.
-        hard: also guard against a library that keeps the interpreter's lock; it costs a thread.
+def user_file(name: str, field: str = "rewards") -> Path:
+    """Return the file of ``path.py:function``; the path is relative to the working folder.
 
     Raises:
-        UserCodeError: it raised, ran out of time, or asked the process to exit.
+        UserError: there is no such file; it names ``field``.
     """
-
-    def __init__(self, seconds: float | None, limit: str = "", *, hard: bool = False) -> None:
-        """Take the limit."""
-        self._seconds, self._limit, self._hard = seconds, limit, hard
-        self._due: Due | None = None
-
-    def __enter__(self) -> None:
-        """Begin to count."""
-        _refuse_exit(+1)
-        if self._seconds is not None:
-            self._due = WATCH.add(self._seconds)
-            if self._hard:
-                _arm(self._seconds + 2 * LAST)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop counting, and say how it ended."""
-        if self._due is not None:
-            WATCH.remove(self._due)
-            if self._hard:
-                faulthandler.cancel_dump_traceback_later()
-        _refuse_exit(-1)
-        if isinstance(error, (Exception, OutOfTime, SystemExit)):
-            limit = f"{self._limit} {self._seconds:g} s" if self._seconds is not None else ""
-            raise UserCodeError(said(error, limit.strip())) from error
+    path = name.rpartition(":")[0]
+    require(Path(path).expanduser().is_file(), f"{field}: file {path!r} of {name!r} not found")
+    return Path(path).expanduser()
 
 
-def said(error: BaseException, limit: str = "") -> str:
-    """Return how a function ended, and in which line of its file."""
-    if isinstance(error, OutOfTime):
-        text = f"is not done after {limit}"
-    elif isinstance(error, SystemExit):
-        call = "os._exit" if isinstance(error, _Exit) else "exit"
-        text = f"asks the process to exit: {call}({error.code if error.code is not None else ''})"
-    else:
-        text = f"raises {type(error).__name__}: {one_line(str(error))[:300]}"
-    return text + _place(error)
+def content_name(path: Path) -> str:
+    """Return a name for a file that says what is in it: ``mine-<12 hexadecimal digits>.py``."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{path.stem}-{digest[:12]}{path.suffix}"
 
 
-def _place(error: BaseException) -> str:
-    """The innermost line that is neither of this package nor of an installed one."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not any(part in frame.filename for part in _INSTALLED):
-            return f" ({os.path.basename(frame.filename)}:{frame.lineno})"
-    return ""
+def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
+    """Import ``path.py:function``; the path is relative to the working folder.
+
+    A file is run once for each content that it has, and leaves the global generators of random
+    numbers as they were.
+
+    Raises:
+        UserError: there is no such file or function, or the file cannot be imported; the message
+            names ``field``.
+    """
+    path, attribute = user_file(name, field), name.rpartition(":")[2]
+    try:
+        with contained(IMPORT_LIMIT, "being imported for"):
+            members = _members(str(path.resolve()), path.read_bytes())
+    except UserCodeError as error:  # anything may be wrong in a user's file
+        raise UserError(f"{field}: {path} {error}") from error
+    function = members.get(attribute)
+    has = sorted(key for key, value in members.items() if inspect.isfunction(value))
+    require(callable(function), f"{field}: no function {attribute!r} in {path}; it has {has}")
+    assert callable(function)
+    return function
 
 
-_INSTALLED = (os.path.dirname(__file__), os.path.dirname(os.__file__), "site-packages", "<")
+@functools.cache
+def _members(path: str, content: bytes) -> dict[str, Any]:
+    """Run a file's content once; what is on the disk by now does not matter."""
+    name = f"noisygrpo_user_{Path(path).stem}_{hashlib.sha256(content).hexdigest()[:12]}"
+    module = types.ModuleType(name)
+    module.__file__ = path
+    sys.modules[name] = module  # dataclasses look there for what annotations name
+    with generators_kept():
+        exec(compile(content, path, "exec"), vars(module))
+    return vars(module)
 
 
-class Due:
-    """A thread that is to be interrupted at a time."""
+@contextmanager
+def generators_kept() -> Iterator[Callable[[], list[str]]]:
+    """A context after which the global generators are as before.
 
-    def __init__(self, at: float) -> None:
-        """``at``: on the monotonic clock."""
-        self.at, self.ends = at, at + LAST
-        self.over = False
-        self.thread = threading.get_ident()
-        self.main = threading.current_thread() is threading.main_thread()
+    It gives a function that returns the names of those that were used within it so far.
+    """
+    kept = {name: get() for name, (get, _) in _generators().items()}
 
+    def used() -> list[str]:
+        now = {name: get() for name, (get, _) in _generators().items()}
+        return [name for name in kept if not _equal(kept[name], now[name])]
 
-class Watch:
-    """One thread that interrupts those whose time is over."""
-
-    def __init__(self) -> None:
-        """It starts when it is needed."""
-        self._changed = threading.Condition()
-        self._dues: list[Due] = []
-        self._wakes = 0.0
-        self._owner = 0
-
-    def add(self, seconds: float) -> Due:
-        """Interrupt this thread after some seconds, unless `remove` comes first."""
-        if self._owner != os.getpid():  # a fork has no threads but the one that forked
-            self._changed, self._dues, self._wakes = threading.Condition(), [], 0.0
-            self._owner = os.getpid()
-            threading.Thread(target=self._watch, name="noisygrpo-watch", daemon=True).start()
-        due = Due(time.monotonic() + seconds)
-        if due.main and SIGNAL is not None and signal.getsignal(SIGNAL) != self._hear:
-            signal.signal(SIGNAL, self._hear)
-        if due.main and SIGNAL is not None and math.isfinite(seconds):
-            signal.setitimer(signal.ITIMER_VIRTUAL, max(seconds / 4, AGAIN / 20), AGAIN)
-        with self._changed:
-            self._dues.append(due)
-            if due.at < self._wakes:
-                self._changed.notify()
-        return due
-
-    def move(self, due: Due, seconds: float) -> None:
-        """Interrupt it after some seconds from now, and not when it was to be; from any thread."""
-        with self._changed:
-            due.at = time.monotonic() + seconds
-            due.ends = due.at + LAST
-            self._changed.notify()
-
-    def remove(self, due: Due) -> None:
-        """Interrupt it no more."""
-        due.over = True
-        with self._changed:
-            self._dues.remove(due)
-            if due.main and SIGNAL is not None and not any(other.main for other in self._dues):
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            if not due.main and due.at <= time.monotonic():
-                _raise_in(due.thread, None)  # one that is on its way
-
-    def _watch(self) -> None:
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                for due in [due for due in self._dues if due.at <= now and not due.over]:
-                    self._interrupt(due, now)
-                self._wakes = min([now + 3600, *(due.at for due in self._dues)])
-                self._changed.wait(max(0.0, self._wakes - time.monotonic()))
-
-    def _interrupt(self, due: Due, now: float) -> None:
-        if now >= due.ends:
-            say("error: a function that is out of time does not stop: this ends", error=True)
-            leave_at_once(1)
-        due.at = now + AGAIN
-        if due.main and SIGNAL is not None:
-            signal.pthread_kill(due.thread, SIGNAL)
-        elif not due.main:
-            _raise_in(due.thread, OutOfTime)
-
-    def _hear(self, number: int, frame: Any) -> None:
-        now = time.monotonic()
-        if any(due.main and not due.over and due.ends - LAST <= now for due in self._dues):
-            raise OutOfTime
+    try:
+        yield used
+    finally:
+        for name, (_, put) in _generators().items():
+            if name in kept:
+                put(kept[name])
 
 
-WATCH = Watch()
+def _generators() -> dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]:
+    """The global generators of the libraries that are imported: how to read and to set each."""
+    found: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+        "random": (random.getstate, random.setstate)
+    }
+    if numpy := sys.modules.get("numpy"):
+        found["numpy.random"] = numpy.random.get_state, numpy.random.set_state
+    if torch := sys.modules.get("torch"):
+        found["torch"] = torch.random.get_rng_state, torch.random.set_rng_state
+    return found
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    what = None if kind is None else ctypes.py_object(kind)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
-
-
-def _arm(seconds: float) -> None:
-    with suppress(ValueError, AttributeError, OSError):  # a standard error that is no file
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
-
-
-_inside: dict[int, int] = {}  # how many functions run in this process, by its id
-_counting = threading.Lock()
-
-
-def _refuse_exit(step: int) -> None:
-    with _counting:
-        _inside[os.getpid()] = _inside.get(os.getpid(), 0) + step
-    if os._exit is not _exit:
-        os._exit = _exit
-
-
-def _exit(status: int) -> None:
-    if _inside.get(os.getpid()):  # a fork that the function made may leave
-        raise _Exit(status)
-    leave_at_once(status)
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple):
+        return all(_equal(a, b) for a, b in zip(one, other, strict=True))
+    return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)

@@ -129,7 +129,7 @@ def test_mistakes_around_it(folder, code) -> None:
     with pytest.raises(UserError, match=r"data\.columns: the adapter"):
         read(folder, f"{code}:doubled", columns={"id": "id"})
     Path(code).write_text("import nothing_of_this_name")
-    with pytest.raises(UserError, match=r"my\.py: raises ModuleNotFoundError"):
+    with pytest.raises(UserError, match=r"my\.py raises ModuleNotFoundError"):
         read(folder, f"{code}:doubled")
 
 

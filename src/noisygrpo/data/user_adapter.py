@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.data.convert import from_user
 from noisygrpo.data.formats import IMAGE
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
 from noisygrpo.errors import UserError
 from noisygrpo.rewards.guard import own
-from noisygrpo.rewards.load import load_user_function
-from noisygrpo.user_code import UserCodeError, contained
+from noisygrpo.user_code import load_user_function
 
 ROW_LIMIT = 60.0
 """Seconds for one row."""

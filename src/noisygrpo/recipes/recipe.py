@@ -23,6 +23,7 @@ import yaml
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.spec import ModelSpec
+from noisygrpo.own.choice import joined
 from noisygrpo.recipes.layers import (
     SHORT,
     fold,
@@ -105,6 +106,7 @@ def dump_recipe(recipe: Recipe) -> str:
     """
     left_out: list[str] = []
     document = without_keys(asdict(recipe), left_out)
+    document["training"] = joined(document["training"])
     text = str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
     return f"# Left out, as keys: {', '.join(left_out)}\n{text}" if left_out else text
 

@@ -1,7 +1,7 @@
 """Asking a reward function, whatever it does.
 
 It is given lists of its own, so that what it changes in them changes no rollout. It has a time
-limit, may raise or want to exit (``user_code``), and what it returns is looked at: one number, None
+limit, may raise or want to exit (``contained``), and what it returns is looked at: one number, None
 or ``UNSCORABLE`` for each completion, in a list, a tuple, an array or a tensor. NaN and infinity
 are counted as ``UNSCORABLE``, with one line. Everything else is a `RewardError`, whose line names
 the function, the step and the row.
@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from noisygrpo.contained import OutOfTime, UserCodeError, contained, said
 from noisygrpo.errors import RunStopped
 from noisygrpo.rewards.outcome import UNSCORABLE, is_unscorable
 from noisygrpo.terminal import one_line
-from noisygrpo.user_code import OutOfTime, UserCodeError, contained, said
 
 logger = logging.getLogger(__name__)
 

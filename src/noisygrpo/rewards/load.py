@@ -6,19 +6,17 @@ of ``REWARDS`` or ``path.py:function``. Every function is asked by a ``guard``.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
-from noisygrpo.rewards.guard import TIME_LIMIT, Guard, guarded
+from noisygrpo.rewards.guard import Guard, guarded
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
-from noisygrpo.user_code import UserCodeError, contained
+from noisygrpo.user_code import is_user_function, load_user_function, user_file
 
 REWARDS: dict[str, RewardFunction] = {
     "accuracy": accuracy,
@@ -76,11 +74,10 @@ def check_rewards(specs: Sequence[Mapping[str, Any] | str]) -> None:
 
 def _require_file(index: int, name: Any) -> None:
     require(
-        isinstance(name, str) and ".py:" in name,
+        is_user_function(name),
         f"rewards[{index}].name: {name!r}; allowed: {sorted(REWARDS)} or 'path.py:name'",
     )
-    path = name.rpartition(":")[0]
-    require(Path(path).expanduser().is_file(), f"rewards: file {path!r} of {name!r} not found")
+    user_file(name)
 
 
 def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
@@ -113,30 +110,6 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
         CHECKS[name](**arguments)
     label = str(entry.get("label") or name.rpartition(":")[2])
     return guarded(Guard(function, label, arguments, entry.get("on_error", "raise") == "skip"))
-
-
-def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
-    """Import ``path.py:function``; the path is relative to the working folder.
-
-    Raises ``UserError``, which names ``field``, where there is no such file or function, or the
-    file cannot be imported.
-    """
-    path_text, _, attribute = name.rpartition(":")
-    path = Path(path_text).expanduser()
-    require(path.is_file(), f"{field}: file {path_text!r} of {name!r} not found")
-    spec = importlib.util.spec_from_file_location(f"noisygrpo_user_{path.stem}", path.resolve())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        with contained(TIME_LIMIT, "being imported for"):
-            spec.loader.exec_module(module)
-    except UserCodeError as error:  # anything may be wrong in a user's file
-        raise UserError(f"{field}: {path_text}: {error}") from error
-    function = vars(module).get(attribute)
-    has = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
-    require(callable(function), f"{field}: no function {attribute!r} in {path_text}; it has {has}")
-    assert callable(function)
-    return function
 
 
 def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, Any]) -> None:

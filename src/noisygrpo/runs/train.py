@@ -7,6 +7,7 @@ What a run's folder holds:
 
 ===========================  ===================================================================
 ``recipe.yaml``              the recipe with all overrides and defaults; it trains as it is
+``functions/``               the files with the user's functions, called by their content
 ``environment.json``         versions, devices, and the command's arguments
 ``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step
@@ -61,7 +62,7 @@ from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.trouble import told, trouble
 from noisygrpo.runs.watch import Watch, best_so_far
-from noisygrpo.terminal import one_line, say
+from noisygrpo.terminal import note, one_line, say
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 Results = dict[str, dict[str, Any]]
@@ -111,7 +112,7 @@ def _train(
     if main:
         if (line := untested_line()) is not None:
             say(line, error=True)
-        say("\n".join(describe(prepared)))
+        note("\n".join(describe(prepared)))
     in_words = told(folder, vllm=bool(prepared.config.use_vllm))
     with in_words, undone_without_a_step(folder, main and not claim.goes_on) as start:
         with setting_up(begun := Begun()):
@@ -244,7 +245,7 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
         max_new_tokens=spec.max_new_tokens,
         text_bias_scale=spec.text_bias_scale,
     )
-    say(f"evaluation {moment} training")
+    note(f"evaluation {moment} training")
     folders = {}
     for name, rows in prepared.splits.items():
         folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
@@ -274,12 +275,12 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
         learning_curve(folder)
     except UserError as error:  # nothing was logged; everything else is there
         say(f"no learning curve: {error}")
-    say(f"\neverything is in {folder}:")
+    note(f"\neverything is in {folder}:")
     for name, text in CONTENTS.items():
         if (folder / name).exists():
-            say(f"  {name:20} {text}")
+            note(f"  {name:20} {text}")
     again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
-    say(f"\nlook again with: {again}")
+    note(f"\nlook again with: {again}")
     return summary
 
 

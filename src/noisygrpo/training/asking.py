@@ -22,10 +22,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from accelerate import Accelerator
+from noisygrpo.contained import WATCH, Due, OutOfTime
 from noisygrpo.rewards.guard import Guard, RewardError, is_async
 from noisygrpo.rewards.outcome import UNSCORABLE
 from noisygrpo.training.batch import Batch
-from noisygrpo.user_code import WATCH, Due, OutOfTime
 
 logger = logging.getLogger(__name__)
 

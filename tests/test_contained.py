@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from noisygrpo.user_code import UserCodeError, contained
+from noisygrpo.contained import UserCodeError, contained
 
 
 def forever():
@@ -53,7 +53,7 @@ def how_it_ends(function, seconds=0.2):
 def test_what_never_ends_is_interrupted(name):
     started = time.monotonic()
     said = how_it_ends(ENDLESS[name])
-    assert re.fullmatch(r"is not done after my_limit 0\.2 s \(test_user_code\.py:\d+\)", said)
+    assert re.fullmatch(r"is not done after my_limit 0\.2 s \(test_contained\.py:\d+\)", said)
     assert time.monotonic() - started < 20
 
 
@@ -98,8 +98,8 @@ def test_nothing_of_it_is_left_afterwards():
 
 STUBBORN = """
 import ctypes, sys, time
-from noisygrpo import user_code
-user_code.LAST, user_code.AGAIN = 0.4, 0.1
+from noisygrpo import contained
+contained.LAST, contained.AGAIN = 0.4, 0.1
 def stubborn():
     while True:
         try:
@@ -108,7 +108,7 @@ def stubborn():
             pass
 def keeps_the_lock():
     ctypes.PyDLL(None).sleep(60)
-with user_code.contained(0.2, hard=True):
+with contained.contained(0.2, hard=True):
     vars()[sys.argv[1]]()
 """
 
