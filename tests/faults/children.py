@@ -38,20 +38,25 @@ class Ended:
 class Child:
     """A command that is running: one process, or two that train together."""
 
-    def __init__(self, words: Sequence[str], log: Path, processes: int = 1) -> None:
+    def __init__(
+        self, words: Sequence[str], log: Path, processes: int = 1, inside: Path | None = None
+    ) -> None:
         """Start it.
 
         Args:
             words: of the command line.
             log: path, without an ending, of the files that take what it says.
             processes: 1 or 2.
+            inside: the working directory; None: that of the parent.
         """
         self.log, self.started = log, time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
         port = free_port() if processes == 2 else 0
         places = [place(rank, port) if processes == 2 else {} for rank in range(processes)]
         self.processes = [
-            forks().Process(target=run_command, args=([str(w) for w in words], f"{log}-{rank}", of))
+            forks().Process(
+                target=run_command, args=([str(w) for w in words], f"{log}-{rank}", of, inside)
+            )
             for rank, of in enumerate(places)
         ]
         for process in self.processes:
@@ -99,17 +104,27 @@ class Child:
         return Ended(None if hangs else code, *read, time.monotonic() - self.started)
 
 
-def run(words: Sequence[str], log: Path, processes: int = 1, seconds: float = MOST_SECONDS) -> Ended:
-    """Run a command to its end."""
-    return Child(words, log, processes).wait(seconds)
+def run(
+    words: Sequence[str],
+    log: Path,
+    processes: int = 1,
+    seconds: float = MOST_SECONDS,
+    inside: Path | None = None,
+) -> Ended:
+    """Run a command to its end; arguments as ``Child`` and ``Child.wait``."""
+    return Child(words, log, processes, inside).wait(seconds)
 
 
-def run_command(words: list[str], log: str, environment: dict[str, Any]) -> None:
+def run_command(
+    words: list[str], log: str, environment: dict[str, Any], inside: Path | None
+) -> None:
     """Be the command line, in a process that was just forked."""
     for number, kind in ((1, "out"), (2, "err")):
         file = os.open(f"{log}.{kind}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, number)
     os.environ |= environment
+    if inside is not None:
+        os.chdir(inside)
     from noisygrpo.cli import main
 
     sys.argv = ["noisygrpo", *words]

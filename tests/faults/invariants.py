@@ -10,19 +10,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
+from tests.faults.trial import Outcome, Part, Trial
 from transformers import TrainerCallback
 
+from noisygrpo.methods.advantages import ADVANTAGES
+from tiny import tiny_qwen25vl
 from two_processes import by_row_and_rollout, keep_samples, leave, run_on_two
 
 LOSSES = ("grpo", "dr_grpo", "dapo")
 FURTHER = ("sapo", "cispo", "vespo", "luspo")
 """Losses that do not depend on the split either; ``bnpo`` does, by what it is."""
 VARIANTS = ("rows", "shared_prefix", "lora", "hints")
+OF_THE_BATCH = ("reinforce++", "reinforce++_baseline")
+"""Estimators that whiten over the whole batch, by what they are."""
 SPLITS = ("accumulation", "small_parts", "two_processes", "order")
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 
@@ -74,7 +80,7 @@ def right_from_some_level_on(example_id, hint_level, rollout_index, **columns):
 def train(case: Case, source: str, folder: Path, split: str) -> tuple[list[Any], list[dict[str, float]]]:
     """Two steps; returns the gradients of each, and what was logged of each."""
     from noisygrpo.training.config import NoisyGRPOConfig
-    from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+    from tiny import tiny_rows, tiny_settings
     from tiny_trainer import build_trainer
 
     dtype = getattr(torch, case.dtype)
@@ -187,6 +193,62 @@ def on_two(cases: list[Case], source: str, folder: Path) -> dict[str, Any]:
         case.name: torch.load(folder / f"{place}.pt", weights_only=True)
         for place, case in enumerate(cases)
     }
+
+
+_KNOWN: dict[str, Any] = {}
+
+
+def trial(case: Case, split: str, two: list[Case], shared: Path, folder: Path) -> Outcome:
+    """One case, split in one way; ``two``: all cases that two processes train in one go."""
+    source = str(shared / "model")
+    if not Path(source).exists():
+        tiny_qwen25vl()[0].save_pretrained(source)
+    if split == "two_processes" and split not in _KNOWN:
+        _KNOWN[split] = on_two(two, source, folder / "two")
+    if case.name not in _KNOWN:
+        _KNOWN[case.name] = train(case, source, folder / "one", "one")
+    if split == "two_processes":
+        other = _KNOWN[split][case.name]
+    else:
+        other = train(case, source, folder / "other", split)
+    found = differences(_KNOWN[case.name], other, case.dtype)
+    return Outcome("differs", "; ".join(found)[:300]) if found else Outcome("held")
+
+
+def alone(name: str, folder: Path) -> Outcome:
+    """The advantages of a group are those that it has in a batch, to the bit."""
+    draw = torch.Generator().manual_seed(3)
+    rewards = torch.rand(6, 8, generator=draw, dtype=torch.float64).round(decimals=1)
+    rewards[2], rewards[4, 3] = 0.5, torch.nan
+    levels = torch.linspace(0, 0.9, 8, dtype=torch.float64).expand(6, 8)
+    estimator = ADVANTAGES[name]
+    more = {"correct": rewards > 0.5} if "correct" in signature(estimator).parameters else {}
+    whole = estimator(rewards, levels=levels, **more).advantages
+    for row in range(6):
+        own = {key: value[row : row + 1] for key, value in more.items()}
+        found = estimator(rewards[row : row + 1], levels=levels[:1], **own).advantages
+        if not torch.equal(found[0], whole[row]):
+            return Outcome("differs", f"group {row}: {found[0].tolist()}")
+    return Outcome("held")
+
+
+def trials(shared: Path, cases: list[Case] = CASES) -> list[Trial]:
+    """Every case split in every way, and every estimator alone."""
+    found = [
+        Trial(f"{case.name}, {split}",
+              lambda folder, c=case, s=split: trial(c, s, cases, shared, folder))
+        for case in cases
+        for split in SPLITS
+    ]  # fmt: skip
+    return found + [
+        Trial(f"a group's advantage alone, {name}", lambda folder, n=name: alone(n, folder))
+        for name in ADVANTAGES
+        if name not in OF_THE_BATCH
+    ]
+
+
+PART = Part("invariants", "one step split otherwise: gradients and logged numbers", trials,
+            ("held",))  # fmt: skip
 
 
 if __name__ == "__main__":
