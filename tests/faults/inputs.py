@@ -97,7 +97,7 @@ def rows(source: Path, options: list[str], words: str, shared: Path, folder: Pat
     line = ["check", str(setup(shared)), "--no-rollout", "--no-step", "--data.source", str(source)]
     ended = run([*line, *options], folder / "log", seconds=MOST_SECONDS, inside=folder)
     outcome = judge(ended, words)
-    if outcome.kind == "clear" and not re.search(r"\b(line|row) [123]\b", ended.err):
+    if outcome.kind == "clear" and not re.search(r"\b(line|row|item) [123]\b", ended.err):
         return Outcome("unclear", f"no row is named: {outcome.note}")
     return outcome
 
@@ -122,7 +122,7 @@ def picture(write: Callable, data: bytes, shared: Path, folder: Path) -> Outcome
         (place / f"{number}.png").write_bytes(data if number == 1 else png())
     source, options = write(place)
     words = [word for pair in options.items() for word in pair]
-    return rows(source, words, "broken image", shared, folder)
+    return rows(source, words, f"image", shared, folder)
 
 
 def reward(text: str, words: str, shared: Path, folder: Path) -> Outcome:

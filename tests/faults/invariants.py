@@ -27,8 +27,8 @@ LOSSES = ("grpo", "dr_grpo", "dapo")
 FURTHER = ("sapo", "cispo", "vespo", "luspo")
 """Losses that do not depend on the split either; ``bnpo`` does, by what it is."""
 VARIANTS = ("rows", "shared_prefix", "lora", "hints")
-OF_THE_BATCH = ("reinforce++", "reinforce++_baseline")
-"""Estimators that whiten over the whole batch, by what they are."""
+OF_THE_BATCH = ("reinforce++",)
+"""What whitens over the whole batch, by what they are."""
 SPLITS = ("accumulation", "small_parts", "two_processes", "order")
 TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
 

@@ -1,5 +1,8 @@
 """The parts of the net, by name."""
 
-from tests.faults import damages, inputs, invariants, kills
+from tests.faults import damages, growth, inputs, invariants, kills, properties
 
-PARTS = {part.PART.name: part.PART for part in (kills, damages, inputs, invariants)}
+PARTS = {
+    module.PART.name: module.PART
+    for module in (kills, damages, inputs, invariants, properties, growth)
+}

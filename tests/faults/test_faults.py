@@ -1,7 +1,7 @@
 """A fixed part of the net in every ``make test``; ``make test-faults`` has all of it."""
 
 import pytest
-from tests.faults import damages, inputs, invariants, kills
+from tests.faults import damages, growth, inputs, invariants, kills, properties
 
 pytest.importorskip("peft", reason="LoRA needs the extra 'peft'")
 
@@ -11,7 +11,7 @@ def shared(tmp_path_factory):
     return tmp_path_factory.mktemp("faults")
 
 
-def some_of(part, trials=None):
+def some_of(part):
     names = [trial.name for trial in part.trials(None)]
     return pytest.mark.parametrize("name", names[:: part.every])
 
@@ -52,4 +52,15 @@ SOME = [
 def test_a_step_split_otherwise_is_the_same_step(shared, tmp_path, name):
     (trial,) = [trial for trial in invariants.trials(shared, SOME) if trial.name == name]
     found = trial.run(tmp_path)
+    assert found.kind == "held", found
+
+
+@pytest.mark.parametrize("wanted", properties.PROPERTIES, ids=lambda wanted: wanted.__name__)
+def test_property(wanted):
+    properties.look(wanted, 60)
+
+
+@some_of(growth.PART)
+def test_time_grows_linearly(name):
+    found = growth.trial(name)
     assert found.kind == "held", found

@@ -29,8 +29,6 @@ LINES = {
     "a question that is a mapping": ({"question": {"a": 1}}, "question"),
     "no answer": ({"answer": None}, "answer missing"),
     "an empty answer": ({"answer": ""}, "answer empty"),
-    "an answer of lists": ({"answer": [[1], [2]]}, "answer"),
-    "an answer that is a mapping": ({"answer": {"a": 1}}, "answer"),
     "a picture that is not there": ({"image": "9.png"}, "9.png"),
     "a picture outside": ({"image": "../1.png"}, "../1.png outside"),
     "a picture by its full path": ({"image": "/etc/passwd"}, "/etc/passwd outside"),
