@@ -8,6 +8,7 @@ from tests.check.wrong_settings import IN_A_STEP, OTHERS, TRAINING, words_of
 
 pytest.importorskip("peft", reason="LoRA needs the extra 'peft'")
 
+
 @pytest.fixture
 def told(recipe_file, run_cli, tmp_path, monkeypatch):
     """Runs `check` with these words; returns its one line, nothing being left behind."""

@@ -229,8 +229,17 @@ def use(command: str, change: Callable[[Path], None], shared: Path, folder: Path
     words = {
         "generate": ["generate", "--model", model, "--question", "Q", "--max-new-tokens", "2"],
         "train": [*KINDS["full"].words(shared, copy), "--auto-resume"],
-        "evaluate": ["evaluate", "--model", model, "--rows", "2", "--output-dir", folder / "out",
-                     "--recipe", copy / "recipe.yaml"],
+        "evaluate": [
+            "evaluate",
+            "--model",
+            model,
+            "--rows",
+            "2",
+            "--output-dir",
+            folder / "out",
+            "--recipe",
+            copy / "recipe.yaml",
+        ],
     }[command]
     ended = run([str(word) for word in words], folder / "log")
     if command == "train":

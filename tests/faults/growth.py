@@ -41,12 +41,16 @@ def refused(call: Callable[[], object]) -> None:
 
 def rows(count: int, **more: object) -> Callable[[], None]:
     """Read a file of so many rows."""
-    folder = tempfile.mkdtemp(prefix="growth-")
-    path = Path(folder) / "rows.jsonl"
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name) / "rows.jsonl"
     line = {"question": "How many shapes?", "answer": "3", **more}
     path.write_text("".join(json.dumps({**line, "n": n}) + "\n" for n in range(count)))
     spec = DataSpec(str(path), columns={"image": None})
-    return lambda: refused(lambda: load_examples(spec))
+
+    def load(kept: object = folder) -> None:  # the folder is there for as long as this is
+        refused(lambda: load_examples(spec))
+
+    return load
 
 
 def long_cell(size: int) -> Callable[[], None]:
@@ -70,9 +74,12 @@ def judged(piece: str) -> Callable[[int], Callable[[], None]]:
 
 def logged(size: int) -> Callable[[], None]:
     """Cut the logs of a run that goes on."""
-    folder = Path(tempfile.mkdtemp(prefix="growth-"))
-    append_lines(folder / "rollouts.jsonl", [{"step": n // 8, "text": "x" * 50} for n in range(size)])
-    return lambda: drop_steps_after(folder, size)
+    kept = tempfile.TemporaryDirectory()
+    folder = Path(kept.name)
+    append_lines(
+        folder / "rollouts.jsonl", [{"step": n // 8, "text": "x" * 50} for n in range(size)]
+    )
+    return lambda kept=kept: drop_steps_after(folder, size)
 
 
 def yaml_of(make: Callable[[int], str]) -> Callable[[int], Callable[[], None]]:

@@ -167,7 +167,9 @@ def settings(shared: Path) -> list[Trial]:
         for field, pairs in TRAINING.items()
         for value, words in pairs
     ]
-    found += [(list(given), words) for table in (OTHERS, IN_A_STEP) for given, words in table.items()]
+    found += [
+        (list(given), words) for table in (OTHERS, IN_A_STEP) for given, words in table.items()
+    ]
     return [
         Trial(f"setting: {' '.join(given)[:80]} ({number})",
               lambda folder, g=given, w=words: setting(g, w, shared, folder))

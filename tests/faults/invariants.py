@@ -77,7 +77,9 @@ def right_from_some_level_on(example_id, hint_level, rollout_index, **columns):
     ]
 
 
-def train(case: Case, source: str, folder: Path, split: str) -> tuple[list[Any], list[dict[str, float]]]:
+def train(
+    case: Case, source: str, folder: Path, split: str
+) -> tuple[list[Any], list[dict[str, float]]]:
     """Two steps; returns the gradients of each, and what was logged of each."""
     from noisygrpo.training.config import NoisyGRPOConfig
     from tiny import tiny_rows, tiny_settings
@@ -109,7 +111,13 @@ def train(case: Case, source: str, folder: Path, split: str) -> tuple[list[Any],
         rows = rows.select([3, 1, 0, 2, 6, 7, 5, 4])
     reward = right_from_some_level_on if case.variant == "hints" else by_row_and_rollout
     trainer = build_trainer(
-        load(source, dtype), processor, NoisyGRPOConfig(**settings), rows, [reward], None, lora(case)
+        load(source, dtype),
+        processor,
+        NoisyGRPOConfig(**settings),
+        rows,
+        [reward],
+        None,
+        lora(case),
     )
     for model in (trainer.model, trainer.ref_model):
         if model is not None:

@@ -104,7 +104,9 @@ def trial(kind: Kind, inside: bool, seed: int, shared: Path, folder: Path) -> Ou
         if killed and (not inside or saving(run_folder)):
             break
     else:
-        return Outcome("not killed", f"the run ended before, {TRIES} times: {child.wait().last_lines}")
+        return Outcome(
+            "not killed", f"the run ended before, {TRIES} times: {child.wait().last_lines}"
+        )
     saved, logged, before = saved_steps(run_folder), last_logged(run_folder), saving(run_folder)
     kept = log_lines(run_folder, max(saved, default=0))
     facts = {"inside a save": float(before), "steps lost": float(logged - max(saved, default=0))}

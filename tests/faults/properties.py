@@ -66,9 +66,11 @@ INSIDE = {
     "training": sorted(hints("training")),
 }  # fmt: skip
 places = st.sampled_from(SECTIONS).flatmap(
-    lambda name: st.tuples(st.just(name), st.sampled_from(INSIDE[name]) | st.text(max_size=8))
-    if name in INSIDE
-    else st.tuples(st.just(name))
+    lambda name: (
+        st.tuples(st.just(name), st.sampled_from(INSIDE[name]) | st.text(max_size=8))
+        if name in INSIDE
+        else st.tuples(st.just(name))
+    )
 )
 
 
@@ -178,7 +180,9 @@ def any_completion_is_judged_alike_in_padding(text, case, space):
     plainly, padded = (extract_answer(one) for one in (text, f"{space}{text}{space}"))
     assert (plainly or "").strip() == (padded or "").strip()
     first = decide(case._replace(prediction=plainly))
-    second = decide(case._replace(prediction=None if plainly is None else f"{space}{plainly}{space}"))
+    second = decide(
+        case._replace(prediction=None if plainly is None else f"{space}{plainly}{space}")
+    )
     assert type(first) is type(second)
     if hasattr(first, "correct"):
         assert first.correct == second.correct
@@ -243,7 +247,9 @@ def trial(wanted: Callable[[], None], examples: int) -> Outcome:
         look(wanted, examples)
     except Exception as error:
         notes = " ".join(getattr(error, "__notes__", []))
-        return Outcome("broken", f"{type(error).__name__}: {error} {notes}".replace("\n", " ")[:600])
+        return Outcome(
+            "broken", f"{type(error).__name__}: {error} {notes}".replace("\n", " ")[:600]
+        )
     return Outcome("held", f"{examples} inputs")
 
 

@@ -95,7 +95,5 @@ def last_logged(folder: Path) -> int:
 def log_lines(folder: Path, step: int) -> list[dict]:
     """What was logged of the steps up to one; a step that is done again has other times."""
     return [
-        line
-        for line in lines(folder / "metrics.jsonl")
-        if line["step"] <= step and "loss" in line
+        line for line in lines(folder / "metrics.jsonl") if line["step"] <= step and "loss" in line
     ]

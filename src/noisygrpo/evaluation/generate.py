@@ -67,9 +67,7 @@ class Generation:
             self.text_bias_scale >= 0,
             f"text_bias_scale: {self.text_bias_scale}, allowed is 0 (off) or more",
         )
-        require(
-            0 <= self.seed <= MOST_SEED, f"seed: {self.seed}, allowed is 0 to {MOST_SEED:,}"
-        )
+        require(0 <= self.seed <= MOST_SEED, f"seed: {self.seed}, allowed is 0 to {MOST_SEED:,}")
         require(0 < self.top_p <= 1, f"top_p: {self.top_p}, allowed is above 0 and at most 1")
 
 
