@@ -1,7 +1,8 @@
 """``python -m tests.faults``: the whole net, resumable; prints one table and keeps it as JSON.
 
-Results lie in ``build/faults/<hash of the package>/``: the command goes on where it was stopped, and
-starts anew when the package has changed. ``--document`` writes the table into docs/reliability.md.
+Results lie in ``build/faults/<hash of the package>/``: the command goes on where it was stopped,
+and starts anew when the package has changed. ``--document`` writes the table into
+docs/reliability.md.
 """
 
 import argparse
@@ -17,9 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for folder in ("tests", "src"):
     sys.path.insert(0, str(Path(__file__).parents[2] / folder))
 
-from tests.faults.book import ROOT, Book, markdown, summary, version
-from tests.faults.parts import PARTS
-from tests.faults.trial import Outcome, Part, Trial
+from tests.faults.book import ROOT, Book, markdown, summary, version  # noqa: E402
+from tests.faults.parts import PARTS  # noqa: E402
+from tests.faults.trial import Outcome, Part, Trial  # noqa: E402
 
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- the table of make test-faults -->", "<!-- its end -->"

@@ -45,7 +45,7 @@ class Book:
     def enter(self, part: str, trial: str, outcome: Outcome, seconds: float) -> None:
         """Keep a result."""
         line = {"part": part, "trial": trial, "kind": outcome.kind, "note": outcome.note,
-                "facts": outcome.facts, "seconds": round(seconds, 2)}  # fmt: skip
+                "facts": dict(outcome.facts), "seconds": round(seconds, 2)}  # fmt: skip
         self.lines.append(line)
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -93,8 +93,8 @@ def markdown(found: Mapping[str, Any]) -> str:
         how = ", ".join(f"{count} {kind}" for kind, count in sorted(entry["kinds"].items()))
         if "inside saves" in entry:
             how += (
-                f"; {entry['at drawn times']} at uniformly drawn times, {entry['inside saves']} hit "
-                f"a save; steps done again: at most {entry['most steps lost']}"
+                f"; {entry['at drawn times']} at uniformly drawn times, {entry['inside saves']} "
+                f"hit a save; steps done again: at most {entry['most steps lost']}"
             )
         rows.append(f"| {entry['title']} | {entry['held']} | {entry['tried']} | {how} |")
     missed = [

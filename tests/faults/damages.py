@@ -1,10 +1,9 @@
 """Damaged checkpoints, logs and run folders: what the next command makes of them.
 
-Recovered: it ends as the run that nobody disturbed, and says what it left out. Refused: one line, no
-traceback, and nothing of the folder is lost. Anything else is a hole.
+Recovered: it ends as the run that nobody disturbed, and says what it left out. Refused: one line,
+no traceback. Told: what is lost of a log is said. Anything else is a hole.
 """
 
-import json
 import random
 import shutil
 from collections.abc import Callable
@@ -39,11 +38,20 @@ def of_checkpoint(change: Callable[[Path], None]) -> Change:
 
 
 FILES = {
-    "full": ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth",
-             "trainer_state.json", "config.json", "identity.json", "manifest.json",
-             "tokenizer.json", "generation_config.json"),
+    "full": (
+        "model.safetensors",
+        "optimizer.pt",
+        "scheduler.pt",
+        "rng_state.pth",
+        "trainer_state.json",
+        "config.json",
+        "identity.json",
+        "manifest.json",
+        "tokenizer.json",
+        "generation_config.json",
+    ),
     "lora": ("adapter_model.safetensors", "adapter_config.json", "optimizer.pt", "manifest.json"),
-}  # fmt: skip
+}
 TEXTS = ("trainer_state.json", "manifest.json", "identity.json")
 
 
@@ -90,6 +98,20 @@ def another_model(folder: Path) -> None:
     shutil.copytree(folder.parent.parent / "lora" / path.name, path)
 
 
+def newest_empty(folder: Path) -> None:
+    shutil.rmtree(newest(folder))
+    newest(folder).mkdir()
+
+
+def odd_names(folder: Path) -> None:
+    for name in ("x", "-3", "1e3", "٥", "05"):
+        (folder / f"checkpoint-{name}").mkdir()
+
+
+def rename(path: Path, name: str) -> None:
+    path.rename(path.with_name(name))
+
+
 def folder_as_file(folder: Path) -> None:
     shutil.rmtree(newest(folder))
     newest(folder).write_text("not a folder")
@@ -114,18 +136,17 @@ def all_gone(folder: Path) -> None:
 
 
 FOLDERS: dict[str, Change] = {
-    "the newest is empty": lambda f: (shutil.rmtree(newest(f)), newest(f).mkdir()) and None,
+    "the newest is empty": newest_empty,
     "the newest is a file": folder_as_file,
     "the newest is a link to an older one": link_of_older,
     "the newest is a link to itself": link_to("checkpoint-5"),
     "the newest is a link to nowhere": link_to("nowhere"),
     "a checkpoint of far ahead that is empty": lambda f: (f / "checkpoint-99").mkdir(),
-    "names that are no steps": lambda f: [(f / f"checkpoint-{n}").mkdir()
-                                          for n in ("x", "-3", "1e3", "٥", "05")] and None,
+    "names that are no steps": odd_names,
     "every checkpoint is damaged": all_gone,
-    "an unfinished save is left": lambda f: (newest(f).rename(f / ".saving")) and None,
-    "a replaced one is left": lambda f: newest(f).rename(f / "checkpoint-5.old") and None,
-}  # fmt: skip
+    "an unfinished save is left": lambda f: rename(newest(f), ".saving"),
+    "a replaced one is left": lambda f: rename(newest(f), "checkpoint-5.old"),
+}
 
 
 def change_log(name: str, change: Callable[[bytes], bytes]) -> Change:
@@ -146,21 +167,27 @@ def line_changed(number: int, line: bytes) -> Callable[[bytes], bytes]:
 
 LOGS: dict[str, Change] = {
     "rollouts end inside a character": change_log(
-        "rollouts.jsonl", lambda data: data + '{"step": 5, "completion": "é'.encode()[:-1]),
+        "rollouts.jsonl", lambda data: data + '{"step": 5, "completion": "é'.encode()[:-1]
+    ),
     "a rollout is cut inside a character": change_log(
-        "rollouts.jsonl", line_changed(3, '{"step": 1, "completion": "é'.encode()[:-1])),
+        "rollouts.jsonl", line_changed(3, '{"step": 1, "completion": "é'.encode()[:-1])
+    ),
     "rollouts are zeroed at the end": change_log(
-        "rollouts.jsonl", lambda data: data[:-4000] + bytes(4000)),
+        "rollouts.jsonl", lambda data: data[:-4000] + bytes(4000)
+    ),
     "a metrics line without a step": change_log("metrics.jsonl", line_changed(1, b'{"loss": 1}')),
     "a metrics line that is a list": change_log("metrics.jsonl", line_changed(1, b"[1, 2]")),
     "a metrics step of text": change_log("metrics.jsonl", line_changed(1, b'{"step": "two"}')),
     "metrics of zeros": change_log("metrics.jsonl", lambda data: bytes(len(data))),
     "rollouts are gone": change_log("rollouts.jsonl", lambda data: b""),
-}  # fmt: skip
+}
 
 
 def replace_file(name: str, text: str) -> Change:
-    return lambda folder: (folder / name).write_text(text) and None
+    def change(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return change
 
 
 RUN_FILES: dict[str, Change] = {
@@ -271,5 +298,10 @@ def trials(shared: Path) -> list[Trial]:
     return found
 
 
-PART = Part("damages", "damaged checkpoints and logs, recovered or refused", trials,
-            ("recovered", "refused", "told"), every=16)  # fmt: skip
+PART = Part(
+    "damages",
+    "damaged checkpoints and logs, recovered or refused",
+    trials,
+    ("recovered", "refused", "told"),
+    every=16,
+)

@@ -1,8 +1,8 @@
 """Time that grows with the input, and no faster: sizes are doubled, and the exponent is measured.
 
-For each input the seconds of processor time are measured at sizes n, 2n, 4n and 8n, the least of a few
-times each, and the exponent is that of the last doublings: log2(t(8n) / t(2n)) / 2. What is linear has
-about 1; a limit of 1.5 lets a busy machine be busy and finds every square.
+For each input the seconds of processor time are measured at sizes 2n and 8n, the least of a few
+times each, and the exponent is log2(t(8n) / t(2n)) / 2. What is linear has about 1, what is refused
+above some size less; a limit of 1.5 lets a busy machine be busy and finds every square.
 """
 
 import json
@@ -20,7 +20,6 @@ from noisygrpo.errors import UserError
 from noisygrpo.rewards import extract_answer
 from noisygrpo.rewards.functions import format_reward
 from noisygrpo.rewards.judge import decide
-from noisygrpo.runs.identity import fingerprint
 from noisygrpo.terminal import one_line, printable
 from noisygrpo.training.records.rollouts import append_lines, drop_steps_after
 from noisygrpo.yaml_text import read_yaml
@@ -96,12 +95,17 @@ GROWTH: dict[str, tuple[int, Callable[[int], Callable[[], None]]]] = {
     "markers in a question": (500, lambda n: rows(2, question="<image> " * n)),
     "keys of a row": (200, lambda n: rows(2, **{f"key{i}": i for i in range(n)})),
     "nested lists of a row": (50, lambda n: rows(200, other=json.loads("[" * n + "]" * n))),
-    "lines of YAML": (200, yaml_of(lambda n: "".join(f"a{i}: {{x: [1, 2], y: t}}\n" for i in range(n)))),
+    "lines of YAML": (
+        200,
+        yaml_of(lambda n: "".join(f"a{i}: {{x: [1, 2], y: t}}\n" for i in range(n))),
+    ),
     "a list of YAML": (500, yaml_of(lambda n: f"a: [{'1, ' * n}1]")),
     "a text of YAML": (5000, yaml_of(lambda n: "a: |\n" + "  word word\n" * n)),
     "nesting of YAML": (1000, yaml_of(lambda n: "[" * n + "]" * n)),
-    "aliases of YAML": (200, yaml_of(lambda n: "a: &a [1, 2]\n" + "".join(
-        f"b{i}: *a\n" for i in range(n)))),
+    "aliases of YAML": (
+        200,
+        yaml_of(lambda n: "a: &a [1, 2]\n" + "".join(f"b{i}: *a\n" for i in range(n))),
+    ),
     "words of an answer": (500, judged("red ball ")),
     "digits of an answer": (2000, judged("9")),
     "braces of an answer": (1000, judged("\\frac{1}{")),
@@ -111,7 +115,7 @@ GROWTH: dict[str, tuple[int, Callable[[int], Callable[[], None]]]] = {
     "lines of an answer": (1000, judged("A. b\n")),
     "a message": (20_000, lambda n: lambda: printable(one_line("a\x1b[2J \n" * n))),
     "rollouts of a run": (2000, logged),
-}  # fmt: skip
+}
 
 
 def seconds(call: Callable[[], None], times: int = 3) -> float:
@@ -146,5 +150,10 @@ def trials(shared: Path | None) -> list[Trial]:
     return [Trial(name, lambda folder, n=name: trial(n, folder)) for name in GROWTH]
 
 
-PART = Part("growth", "time grows with the input and no faster (exponent below 1.5)", trials,
-            ("held",), every=4)  # fmt: skip
+PART = Part(
+    "growth",
+    "time grows with the input and no faster (exponent below 1.5)",
+    trials,
+    ("held",),
+    every=4,
+)

@@ -1,4 +1,4 @@
-"""What can happen to a file: ways to damage one, each a function of its path and of drawn numbers."""
+"""What can happen to a file or a folder: ways to damage one, some by drawn numbers."""
 
 import json
 import random

@@ -1,9 +1,9 @@
 """Wrong input, counted: recipes, command lines, rows, rewards.
 
-Whether a message is clear is decided here and by nobody's eye: exit code 1 or 2; one line of standard
-error beginning with ``error: `` (or argparse's, behind its usage), the last one, of at most
-``LONGEST`` signs, without signs that steer a terminal; with the words that the tables ask for, which
-were written before the command was run; in time; and nothing left where a run would have been.
+Whether a message is clear is decided here and by nobody's eye: exit code 1 or 2; one line of
+standard error beginning with ``error: `` (or argparse's, behind its usage), the last one, of at
+most ``LONGEST`` signs, without signs that steer a terminal; with the words that the tables ask for;
+in time; and nothing left where a run would have been.
 """
 
 import json
@@ -122,7 +122,7 @@ def picture(write: Callable, data: bytes, shared: Path, folder: Path) -> Outcome
         (place / f"{number}.png").write_bytes(data if number == 1 else png())
     source, options = write(place)
     words = [word for pair in options.items() for word in pair]
-    return rows(source, words, f"image", shared, folder)
+    return rows(source, words, "image", shared, folder)
 
 
 def reward(text: str, words: str, shared: Path, folder: Path) -> Outcome:
@@ -171,11 +171,18 @@ def settings(shared: Path) -> list[Trial]:
         (list(given), words) for table in (OTHERS, IN_A_STEP) for given, words in table.items()
     ]
     return [
-        Trial(f"setting: {' '.join(given)[:80]} ({number})",
-              lambda folder, g=given, w=words: setting(g, w, shared, folder))
+        Trial(
+            f"setting: {' '.join(given)[:80]} ({number})",
+            lambda folder, g=given, w=words: setting(g, w, shared, folder),
+        )
         for number, (given, words) in enumerate(found)
-    ]  # fmt: skip
+    ]
 
 
-PART = Part("inputs", "wrong recipes, command lines, rows and rewards, told clearly", trials,
-            ("clear",), every=12)  # fmt: skip
+PART = Part(
+    "inputs",
+    "wrong recipes, command lines, rows and rewards, told clearly",
+    trials,
+    ("clear",),
+    every=12,
+)

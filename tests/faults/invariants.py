@@ -96,11 +96,12 @@ def train(
         lr_scheduler_type="constant",
         shuffle_dataset=False,
         generation_kwargs={"do_sample": False},
-        **{"accumulation": {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2},
-           "small_parts": {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 8},
-           "two_processes": {"per_device_train_batch_size": 8}}.get(
-               split, {"per_device_train_batch_size": 16}),
-    )  # fmt: skip
+        **{
+            "accumulation": {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 2},
+            "small_parts": {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 8},
+            "two_processes": {"per_device_train_batch_size": 8},
+        }.get(split, {"per_device_train_batch_size": 16}),
+    )
     rows = tiny_rows(8, images=(1, 0, 2))
     if case.variant == "hints":
         settings |= {"method": "hint_grpo", "hint_levels": 3}
@@ -243,11 +244,13 @@ def alone(name: str, folder: Path) -> Outcome:
 def trials(shared: Path, cases: list[Case] = CASES) -> list[Trial]:
     """Every case split in every way, and every estimator alone."""
     found = [
-        Trial(f"{case.name}, {split}",
-              lambda folder, c=case, s=split: trial(c, s, cases, shared, folder))
+        Trial(
+            f"{case.name}, {split}",
+            lambda folder, c=case, s=split: trial(c, s, cases, shared, folder),
+        )
         for case in cases
         for split in SPLITS
-    ]  # fmt: skip
+    ]
     return found + [
         Trial(f"a group's advantage alone, {name}", lambda folder, n=name: alone(n, folder))
         for name in ADVANTAGES
@@ -255,8 +258,9 @@ def trials(shared: Path, cases: list[Case] = CASES) -> list[Trial]:
     ]
 
 
-PART = Part("invariants", "one step split otherwise: gradients and logged numbers", trials,
-            ("held",))  # fmt: skip
+PART = Part(
+    "invariants", "one step split otherwise: gradients and logged numbers", trials, ("held",)
+)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """SIGKILL, at drawn times and inside saves; the same command then finishes the run.
 
 What must hold after each kill: the command ends with 0 without anybody's help, weights and rollouts
-are byte for byte those of a run that nobody disturbed, nothing temporary is left, and no step is done
-again that the newest checkpoint of the moment of the kill held.
+are byte for byte those of a run that nobody disturbed, nothing temporary is left, and no step is
+done again that the newest checkpoint of the moment of the kill held.
 """
 
 import random
@@ -114,7 +114,7 @@ def trial(kind: Kind, inside: bool, seed: int, shared: Path, folder: Path) -> Ou
     return judge(whole, run_folder, ended, kept, max(saved, default=0), facts)
 
 
-def judge(whole, folder, ended, kept, saved, facts) -> Outcome:  # noqa: ANN001
+def judge(whole, folder, ended, kept, saved, facts) -> Outcome:
     """Say whether the run that went on is the run that nobody killed."""
     if ended.code != 0 or "Traceback" in ended.err:
         return Outcome("lost", f"exit code {ended.code}: {ended.last_lines}", facts)
@@ -139,8 +139,12 @@ def trials(shared: Path) -> list[Trial]:
         for name, count in counts.items():
             for seed in range(count):
                 place = "in a save" if inside else "at a drawn time"
-                found.append(Trial(f"{name}, {place}, {seed + 1}",
-                                   lambda f, k=KINDS[name], i=inside, s=seed: trial(k, i, s, shared, f)))  # fmt: skip
+                found.append(
+                    Trial(
+                        f"{name}, {place}, {seed + 1}",
+                        lambda f, k=KINDS[name], i=inside, s=seed: trial(k, i, s, shared, f),
+                    )
+                )
     return found
 
 

@@ -34,17 +34,23 @@ LONGEST = 800
 """Of a message."""
 
 plain = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(), st.text(max_size=12),
-    st.sampled_from(["", "0", "-1", "inf", "nan", "auto", "none", "true", "1e999", "\x00", "\x1b[2J"]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**12), 10**12),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", "0", "-1", "inf", "nan", "auto", "none", "true", "1e999", "\x00", "\x1b[2J"]
+    ),
+)
 values = st.recursive(
     plain,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=6,
-)  # fmt: skip
-completions = st.lists(
-    st.sampled_from(PIECES) | st.text(max_size=6), max_size=12
-).map("".join)  # fmt: skip
+)
+completions = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=12).map("".join)
 
 
 def refused(call: Callable[[], Any]) -> Any:
@@ -61,10 +67,20 @@ def refused(call: Callable[[], Any]) -> Any:
 SECTIONS = ("model", "method", "data", "rewards", "training", "evaluation", "name")
 INSIDE = {
     "model": ["path", "dtype", "lora", "quantization", "trust_remote_code"],
-    "data": ["source", "split", "format", "columns", "prompt", "limit", "seed", "holdout", "adapter"],
+    "data": [
+        "source",
+        "split",
+        "format",
+        "columns",
+        "prompt",
+        "limit",
+        "seed",
+        "holdout",
+        "adapter",
+    ],
     "evaluation": ["splits", "rows", "batch_size", "max_new_tokens", "every", "best"],
     "training": sorted(hints("training")),
-}  # fmt: skip
+}
 places = st.sampled_from(SECTIONS).flatmap(
     lambda name: (
         st.tuples(st.just(name), st.sampled_from(INSIDE[name]) | st.text(max_size=8))
@@ -78,8 +94,11 @@ places = st.sampled_from(SECTIONS).flatmap(
 def any_recipe_is_read_or_refused(changes):
     """A recipe with any values in any places; one that is read is the same after it was written."""
     document: dict[str, Any] = {
-        "model": "playground", "method": "noisygrpo", "data": "playground", "rewards": ["accuracy"],
-    }  # fmt: skip
+        "model": "playground",
+        "method": "noisygrpo",
+        "data": "playground",
+        "rewards": ["accuracy"],
+    }
     for place, value in changes:
         if len(place) == 1:
             document[place[0]] = value
@@ -95,15 +114,52 @@ def any_recipe_is_read_or_refused(changes):
     assert repr(again) == repr(recipe)  # NaN is not NaN
 
 
-@given(st.lists(st.tuples(places.map(".".join), values.map(json.dumps) | st.text(max_size=9)), max_size=3))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(places.map(".".join), values.map(json.dumps) | st.text(max_size=9)), max_size=3
+    )
+)
 def any_override_is_taken_or_refused(overrides):
     """``--field value`` with any field and any text."""
     refused(lambda: load_recipe("playground", overrides, check_settings))
 
 
-@given(st.text(max_size=60) | st.lists(st.sampled_from(
-    ["a: ", "- ", "\n", "  ", "&x ", "*x", "[", "]", "{", "}", "? ", "<<: ", "!!int ", "'", '"', "|\n",
-     ">", "#", "1", "b", ",", ": ", "---\n", "\t", "%", "@"]), max_size=25).map("".join))  # fmt: skip
+@given(
+    st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(
+            [
+                "a: ",
+                "- ",
+                "\n",
+                "  ",
+                "&x ",
+                "*x",
+                "[",
+                "]",
+                "{",
+                "}",
+                "? ",
+                "<<: ",
+                "!!int ",
+                "'",
+                '"',
+                "|\n",
+                ">",
+                "#",
+                "1",
+                "b",
+                ",",
+                ": ",
+                "---\n",
+                "\t",
+                "%",
+                "@",
+            ]
+        ),
+        max_size=25,
+    ).map("".join)
+)
 def any_text_is_yaml_or_refused(text):
     """A recipe's text; and what is read is what PyYAML reads."""
     found = refused(lambda: read_yaml(text, "recipe.yaml"))
@@ -111,12 +167,42 @@ def any_text_is_yaml_or_refused(text):
         assert repr(found) == repr(yaml.safe_load(text))
 
 
-words = st.sampled_from([
-    "train", "check", "evaluate", "generate", "compare", "merge", "playground", "recipes", "env",
-    "show", "warmstart", "RUN", "x.yaml", "--model", "--rows", "3", "-1", "--output-dir", "--resume",
-    "--training.seed", "--training.seed=3", "--data.limit", "--method", "--question", "--", "-", "=",
-    "--rewards=[accuracy]", "--evaluation.rows=", "--model.lora.r", "--help", "--version",
-]) | st.text(max_size=5)  # fmt: skip
+words = st.sampled_from(
+    [
+        "train",
+        "check",
+        "evaluate",
+        "generate",
+        "compare",
+        "merge",
+        "playground",
+        "recipes",
+        "env",
+        "show",
+        "warmstart",
+        "RUN",
+        "x.yaml",
+        "--model",
+        "--rows",
+        "3",
+        "-1",
+        "--output-dir",
+        "--resume",
+        "--training.seed",
+        "--training.seed=3",
+        "--data.limit",
+        "--method",
+        "--question",
+        "--",
+        "-",
+        "=",
+        "--rewards=[accuracy]",
+        "--evaluation.rows=",
+        "--model.lora.r",
+        "--help",
+        "--version",
+    ]
+) | st.text(max_size=5)
 
 
 @given(st.lists(words, max_size=7))
@@ -128,8 +214,12 @@ def any_words_are_parsed_or_refused(line):
     rest, overrides = split
     joined = [*rest, *(f"--{name}={value}" for name, value in overrides)]
     assert split_overrides(joined) == (rest, overrides)
-    apart = [word for name, value in overrides if not value.startswith("--")
-             for word in (f"--{name}", value)]  # fmt: skip
+    apart = [
+        word
+        for name, value in overrides
+        if not value.startswith("--")
+        for word in (f"--{name}", value)
+    ]
     kept = [pair for pair in overrides if not pair[1].startswith("--")]
     assert split_overrides(apart)[1] == kept
     with open(os.devnull, "w") as nothing:
@@ -150,17 +240,33 @@ def quiet(call: Callable[[], Any], nothing: Any) -> None:
 cells = st.fixed_dictionaries(
     {},
     optional={
-        "question": values, "answer": values, "image": values, "images": values, "messages": values,
-        "prompt": values, "conversations": values, "id": values, "other": values, "solution": values,
+        "question": values,
+        "answer": values,
+        "image": values,
+        "images": values,
+        "messages": values,
+        "prompt": values,
+        "conversations": values,
+        "id": values,
+        "other": values,
+        "solution": values,
     },
-)  # fmt: skip
+)
 
 
-@given(st.lists(st.one_of(
-    cells.map(json.dumps),
-    st.fixed_dictionaries({"question": st.text(max_size=9), "answer": values}).map(json.dumps),
-    st.text(max_size=20),
-), max_size=3), st.sampled_from(["jsonl", "json", "csv"]))  # fmt: skip
+@given(
+    st.lists(
+        st.one_of(
+            cells.map(json.dumps),
+            st.fixed_dictionaries({"question": st.text(max_size=9), "answer": values}).map(
+                json.dumps
+            ),
+            st.text(max_size=20),
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(["jsonl", "json", "csv"]),
+)
 def any_rows_are_read_or_refused(lines, kind):
     """Lines of a file of rows; what is read is read again the same."""
     with tempfile.TemporaryDirectory() as folder:
@@ -202,12 +308,19 @@ def a_completion_is_judged_by_itself(texts, order):
         assert len(rewards) == len(texts)
 
 
-@given(st.lists(
-    st.dictionaries(st.sampled_from(["name", "weight", "on_error", "tolerance", "style", "time_limit",
-                                     "x"]), values | st.sampled_from(["accuracy", "format"]), max_size=4)
-    | values.filter(lambda v: not isinstance(v, dict)),
-    max_size=3,
-))  # fmt: skip
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(
+                ["name", "weight", "on_error", "tolerance", "style", "time_limit", "x"]
+            ),
+            values | st.sampled_from(["accuracy", "format"]),
+            max_size=4,
+        )
+        | values.filter(lambda v: not isinstance(v, dict)),
+        max_size=3,
+    )
+)
 def any_reward_is_loaded_or_refused(specs):
     """The list ``rewards`` of a recipe."""
     document = {"model": "playground", "method": "grpo", "data": "playground", "rewards": specs}
@@ -236,8 +349,14 @@ CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_to
 def look(wanted: Callable[[], None], examples: int, *, shrink: bool = True) -> None:
     """Draw so many inputs, the same each time."""
     phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
-    how = settings(max_examples=examples, derandomize=True, deadline=None, database=None,
-                   suppress_health_check=CHECKS, phases=phases)  # fmt: skip
+    how = settings(
+        max_examples=examples,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=CHECKS,
+        phases=phases,
+    )
     how(wanted)()
 
 
@@ -261,5 +380,10 @@ def trials(shared: Path | None, examples: int = 4000) -> list[Trial]:
     ]
 
 
-PART = Part("properties", "properties of recipes, command lines, rows, completions, rewards, each "
-            "over 4,000 drawn inputs", trials, ("held",))  # fmt: skip
+PART = Part(
+    "properties",
+    "properties of recipes, command lines, rows, completions, rewards, each "
+    "over 4,000 drawn inputs",
+    trials,
+    ("held",),
+)

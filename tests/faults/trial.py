@@ -1,8 +1,9 @@
 """What a part of the net is: trials with names, and the outcomes that count as held."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -13,7 +14,7 @@ class Outcome(NamedTuple):
     """One of the part's words: ``survived``, ``clear``, ``traceback``, …"""
     note: str = ""
     """What to know of it, in one line."""
-    facts: dict[str, float | str] = {}
+    facts: Mapping[str, float] = MappingProxyType({})
     """What the report counts besides."""
 
 

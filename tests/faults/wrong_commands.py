@@ -59,7 +59,8 @@ COMMANDS = {
     "evaluate --model RUN/checkpoint --recipe RECIPE --max-new-tokens 0 --output-dir HERE/o":
         "max 0",
     "evaluate --model RUN/checkpoint --recipe RECIPE --seed -1 --output-dir HERE/o": "seed -1",
-    "evaluate --model RUN/checkpoint --recipe RECIPE --max-pixels 0 --output-dir HERE/o": "pixels 0",
+    "evaluate --model RUN/checkpoint --recipe RECIPE --max-pixels 0 --output-dir HERE/o":
+        "pixels 0",
     "evaluate --model RUN/checkpoint --recipe RECIPE --judge-url x --output-dir HERE/o":
         "--judge-url --benchmark",
     "evaluate --model RUN/checkpoint --recipe nowhere.yaml --output-dir HERE/o": "nowhere.yaml",
@@ -69,7 +70,8 @@ COMMANDS = {
     "evaluate --model RUN/checkpoint --benchmark mmstar --data TEXT --output-dir HERE/o": "TEXT",
     "evaluate --model RUN/checkpoint --benchmark mmstar --engine sglang": "engine sglang hf",
     "evaluate --model RUN/checkpoint --benchmark mmstar --robustness fog9": "fog9",
-    "evaluate --model RUN/checkpoint --benchmark mmstar --levels 0 2 --robustness gaussian": "levels 2",
+    "evaluate --model RUN/checkpoint --benchmark mmstar --levels 0 2 --robustness gaussian":
+        "levels 2",
     # --- generate
     "generate": "--question",
     "generate --question Q --samples 0": "--samples 0",

@@ -46,7 +46,7 @@ class StepMeans:
 
         Args:
             metrics: TRL's, name to the values since the last log.
-            batch: the micro-batch; ``completion_mask [B, T]``, and ``tool_mask`` where there is one.
+            batch: the micro-batch; ``completion_mask [B, T]``, and ``tool_mask`` if there is one.
         """
         for name in (*TOKEN_MEANS, *EXTREMES):
             if metrics.get(name):
