@@ -26,6 +26,8 @@ from noisygrpo.commands import (
     merge,
     playground,
     recipes,
+    report,
+    rollouts,
     train,
 )
 from noisygrpo.errors import UserError, require
@@ -37,6 +39,8 @@ COMMANDS = {
     "evaluate": evaluate,
     "compare": compare,
     "check": check,
+    "report": report,
+    "rollouts": rollouts,
     "generate": generate,
     "merge": merge,
     "playground": playground,

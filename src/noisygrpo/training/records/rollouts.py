@@ -107,6 +107,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
+        "noise_kind": rollout.kind if rollout.noisy else None,
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
@@ -114,6 +115,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rewards": rollout.rewards,
         "reward": rollout.reward,
         "unscorable": rollout.unscorable,
+        "gain": rollout.gain,
         "advantage": rollout.advantage,
     }
     return line | {"turns": rollout.turns} if turns else line

@@ -1,0 +1,64 @@
+"""Reward against noise level with intervals: at which level noise stops being seen through.
+
+Per level (or tenth, where there are more than twelve levels) the mean over rollouts with a 95 %
+interval: 1.96 standard errors that hold the rollouts of one prompt together (``evaluation.stats``),
+for all steps and for the first and the last third of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from noisygrpo.evaluation.stats import accuracy_with_stderr
+from noisygrpo.report.rollouts import Rollouts
+from noisygrpo.training.records.metrics import bucket
+
+Z = 1.96
+MOST_LEVELS = 12
+
+
+def level_curves(rollouts: Rollouts) -> dict[str, Any]:
+    """``{"reward" or a function's name: {"all" | "first" | "last": [[level, mean, low, high, n]]}}``
+
+    {} where every rollout saw the clean image.
+    """
+    if len(set(rollouts.level)) < 2:
+        return {}
+    values: dict[str, Sequence[float | None]] = {"reward": rollouts.reward, **rollouts.parts}
+    exact = len(set(rollouts.level)) <= MOST_LEVELS
+    levels = [level if exact else bucket(level) / 10 for level in rollouts.level]
+    first, last = rollouts.step[0], rollouts.step[-1]
+    third = (last - first + 1) / 3
+    spans = {"all": (first, last), "first": (first, first + third - 1), "last": (last - third + 1, last)}
+    if last - first < 2:
+        spans = {"all": (first, last)}
+    return {
+        name: {span: _curve(rollouts, column, levels, *ends) for span, ends in spans.items()}
+        for name, column in values.items()
+    }
+
+
+def _curve(
+    rollouts: Rollouts,
+    column: Sequence[float | None],
+    levels: Sequence[float],
+    first: float,
+    last: float,
+) -> list[list[float | None]]:
+    """Points by level, of the steps from ``first`` to ``last``."""
+    found: dict[float, tuple[list[float], list[str]]] = {}
+    rows = zip(rollouts.step, rollouts.example, levels, column, strict=True)
+    for step, example, level, value in rows:
+        if value is not None and first <= step <= last:
+            scores, clusters = found.setdefault(level, ([], []))
+            scores.append(value)
+            clusters.append(str(example))
+    curve: list[list[float | None]] = []
+    for level in sorted(found):
+        result = accuracy_with_stderr(*found[level])
+        spread = Z * result.stderr if result.stderr == result.stderr else None
+        low = None if spread is None else round(result.accuracy - spread, 4)
+        high = None if spread is None else round(result.accuracy + spread, 4)
+        curve.append([level, round(result.accuracy, 4), low, high, result.n])
+    return curve

@@ -1,0 +1,206 @@
+"""Pictures of a page: clean ones by row, and views drawn again, within a number of bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from noisygrpo.errors import UserError
+from noisygrpo.evaluation.rows import UNREADABLE
+from noisygrpo.report.rollouts import Rollouts
+from noisygrpo.report.views import redraw_all
+
+LONGEST_SIDE = 448
+"""Pixels of a picture in a page that can be mailed; in a folder of parts pictures keep theirs."""
+
+QUALITY = 70
+MOST_VIEWS = 2500
+"""Rollouts whose views are in a page that can be mailed: drawing takes time as well as bytes."""
+
+MOST_CLEAN = 4000
+BATCH = 16
+"""Groups, or rows, that are drawn side by side."""
+
+Row = Mapping[str, Any]
+Images = Callable[[str], Row | None]
+"""Gives the row of an example id, with images that can be decoded; None where there is none."""
+
+
+@dataclass
+class Shown:
+    """Pictures that went into a page, and what is to be said of them."""
+
+    clean: dict[str, list[Any]] = field(default_factory=dict)  # by example id
+    views: dict[int, dict[int, list[Any]]] = field(default_factory=dict)  # group: {rollout: ...}
+    size: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def encode(image: Image.Image, longest: int | None) -> list[Any]:
+    """``[data URI, width, height]``: WebP, scaled down to ``longest``; the size is the image's."""
+    shown = image if image.mode in ("RGB", "L") else image.convert("RGB")
+    if longest is not None and max(shown.size) > longest:
+        scale = longest / max(shown.size)
+        size = [max(1, round(side * scale)) for side in shown.size]
+        shown = shown.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", quality=QUALITY, method=2)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return [f"data:image/webp;base64,{text}", *image.size]
+
+
+def spread(count: int) -> Iterator[int]:
+    """0 .. count - 1 in an order whose every beginning covers the whole evenly."""
+    bits = max(1, (count - 1).bit_length())
+    for number in range(2**bits):
+        place = int(f"{number:0{bits}b}"[::-1], 2)
+        if place < count:
+            yield place
+
+
+def groups_in_order(rollouts: Rollouts) -> list[int]:
+    """Groups, so that every beginning of the list has all steps, or as many as it can, evenly."""
+    by_step: dict[int, list[int]] = {}
+    for group, first in enumerate(rollouts.groups):
+        by_step.setdefault(rollouts.step[first], []).append(group)
+    steps = list(by_step)
+    order = [by_step[steps[place]] for place in spread(len(steps))]
+    deepest = max(map(len, order), default=0)
+    return [groups[depth] for depth in range(deepest) for groups in order if depth < len(groups)]
+
+
+def add_clean(shown: Shown, ids: Sequence[str], rows: Images, budget: float, full: bool) -> None:
+    """Add clean pictures of rows, evenly, until the budget in bytes is spent."""
+    chosen = [ids[place] for place in spread(len(ids)) if ids[place] not in shown.clean]
+    limit = None if full else LONGEST_SIDE
+    chosen = chosen if full else chosen[:MOST_CLEAN]
+    start = shown.size
+    with ThreadPoolExecutor(2) as pool:
+        for batch in _batches(chosen):
+            found = [(example, _images(shown, rows, example)) for example in batch]
+            jobs = [(e, pool.submit(_encode_all, images, limit)) for e, images in found if images]
+            for example, job in jobs:
+                shown.clean[example] = job.result()
+                shown.size += _size(shown.clean[example])
+            if not full and shown.size - start > budget:
+                return
+
+
+def add_views(
+    shown: Shown, rollouts: Rollouts, rows: Images, budget: float, full: bool
+) -> None:
+    """Draw the views of whole groups again, in `groups_in_order`, until the budget is spent."""
+    limit, drawn, start = None if full else LONGEST_SIDE, 0, shown.size
+    with ThreadPoolExecutor(2) as pool:
+        for batch in _batches(groups_in_order(rollouts)):
+            jobs = []
+            for group in batch:
+                noisy = [place for place in rollouts.members(group) if rollouts.level[place] > 0]
+                example = rollouts.examples[rollouts.example[rollouts.groups[group]]]
+                images = _images(shown, rows, example) if noisy else []
+                if images:
+                    jobs.append((group, pool.submit(_draw, rollouts, noisy, images, limit)))
+                    drawn += len(noisy)
+            for group, job in jobs:
+                try:
+                    shown.views[group] = job.result()
+                except UserError as error:
+                    shown.problems.append(str(error))
+                    continue
+                shown.size += sum(map(_size, shown.views[group].values()))
+            if not full and (shown.size - start > budget or drawn > MOST_VIEWS):
+                return
+
+
+def _draw(
+    rollouts: Rollouts, places: Sequence[int], images: Sequence[Image.Image], limit: int | None
+) -> dict[int, list[Any]]:
+    """The views of some rollouts; those that share their noise share the picture."""
+    made: dict[Any, list[Any]] = {}
+    found: dict[int, list[Any]] = {}
+    for place in places:
+        key = (rollouts.level[place], *rollouts.seeds[place])
+        if key not in made:
+            made[key] = _encode_all(redraw_all(rollouts.record(place), images), limit)
+        found[place] = made[key]
+    return found
+
+
+def _encode_all(images: Sequence[Image.Image], limit: int | None) -> list[Any]:
+    return [encode(image, limit) for image in images]
+
+
+def _images(shown: Shown, rows: Images, example: str) -> list[Image.Image]:
+    """A row's images, decoded; none where there is no such row or one cannot be read."""
+    try:
+        row = rows(example)
+        return [] if row is None else list(row["images"])
+    except (*UNREADABLE, UserError) as error:
+        shown.problems.append(f"{example}: {error}")
+        return []
+
+
+def _size(pictures: Sequence[Sequence[Any]]) -> int:
+    return sum(len(picture[0]) + 20 for picture in pictures)
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
+
+
+class Found:
+    """Rows of a data set by their ids, decoded when they are asked for."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self._places = {str(name): place for place, name in enumerate(data["example_id"])}
+
+    def __call__(self, example: str) -> Row | None:
+        place = self._places.get(example)
+        return None if place is None else self._data[place]
+
+    def texts(self, example: str) -> Row | None:
+        """A row without its images."""
+        place = self._places.get(example)
+        if place is None:
+            return None
+        if not hasattr(self, "_plain"):
+            names = [n for n in ("prompt", "answer", "question") if n in self._data.column_names]
+            self._plain = self._data.select_columns(names)
+        row: Row = self._plain[place]
+        return row
+
+
+def training_rows(folder: Path, recipe: Path | None) -> tuple[Found | None, str]:
+    """The rows that a run was trained on, and why there are none where there are none.
+
+    ``recipe``: one that the user names; what lies in the run's folder is read only as far as
+    ``recipes.found`` allows.
+    """
+    from noisygrpo.data.sources import load
+
+    try:
+        loaded = _recipe(folder, recipe)
+        return (None, "no recipe.yaml says which rows") if loaded is None else (
+            Found(load(loaded.data, check_images=False).data), "",
+        )  # fmt: skip
+    except UserError as error:
+        return None, str(error)
+
+
+def _recipe(folder: Path, named: Path | None) -> Any:
+    from noisygrpo.recipes.found import found_recipe
+    from noisygrpo.recipes.recipe import load_recipe
+
+    if named is not None:
+        return load_recipe(str(named))
+    path = folder / "recipe.yaml"
+    return found_recipe(path) if path.is_file() else None
