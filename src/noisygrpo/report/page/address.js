@@ -38,6 +38,6 @@ for (const event of ["hashchange", "popstate"]) {
   window.addEventListener(event, () => {
     address.read();
     address.tell();
-    document.getElementById(address.section)?.scrollIntoView();
+    document.getElementById(address.section)?.scrollIntoView({ behavior: "instant" });
   });
 }

@@ -58,7 +58,7 @@ function baseOption({ x = {}, y = {}, legend = true, tooltip = {} }) {
   const soft = theme.value("--soft");
   const line = theme.value("--line");
   const axis = {
-    axisLabel: { color: soft, hideOverlap: true }, nameTextStyle: { color: soft },
+    axisLabel: { color: soft, hideOverlap: true, fontSize: 13 }, nameTextStyle: { color: soft, fontSize: 13 },
     axisLine: { lineStyle: { color: line } }, axisTick: { show: false },
   };
   return {
@@ -67,7 +67,7 @@ function baseOption({ x = {}, y = {}, legend = true, tooltip = {} }) {
     grid: { left: 8, right: 18, top: legend ? 34 : 12, bottom: 30, containLabel: true },
     legend: legend ? {
       type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 4,
-      textStyle: { color: ink }, pageTextStyle: { color: soft }, pageIconColor: ink, pageIconInactiveColor: line,
+      textStyle: { color: ink, fontSize: 13 }, pageTextStyle: { color: soft }, pageIconColor: ink, pageIconInactiveColor: line,
     } : undefined,
     tooltip: {
       trigger: "axis", confine: true, backgroundColor: theme.value("--panel"), borderColor: line,
@@ -92,7 +92,7 @@ function tip(title, lines) {
 /** Axis of steps: whole numbers only. */
 function stepAxis() {
   return { name: "step", minInterval: 1, min: "dataMin", max: "dataMax", axisLabel: {
-    color: theme.value("--soft"), hideOverlap: true,
+    color: theme.value("--soft"), hideOverlap: true, fontSize: 13,
     formatter: (value) => (Number.isInteger(value) ? String(value) : ""),
   } };
 }

@@ -7,7 +7,7 @@ function comparisonTables() {
   const p = (value) => (value < 0.001 ? "< 0.001" : num(value, 3));
   const rows = found.differences.map((one) => [
     `${visible(one.task)}: ${visible(one.method)} − ${visible(one.baseline)}`,
-    `${signed(100 * one.difference, 1)} [${signed(100 * one.low, 1)}, ${signed(100 * one.high, 1)}]`, p(one.p_value), p(one.p_holm), String(one.n),
+    interval(one), p(one.p_value), p(one.p_holm), String(one.n),
   ]);
   const level = found.differences[0] ? num(100 * found.differences[0].confidence, 0) : "95";
   return h("div", {},
@@ -37,7 +37,7 @@ function differencePlot(differences, level) {
       });
       const formatter = (point) => {
         const one = differences[names.length - 1 - point.value[1]];
-        return tip(point.seriesName, [[point.color, "difference", `${signed(100 * one.difference, 1)} [${signed(100 * one.low, 1)}, ${signed(100 * one.high, 1)}]`]]);
+        return tip(point.seriesName, [[point.color, "difference", interval(one)]]);
       };
       const option = baseOption({ legend: false, tooltip: { trigger: "item", formatter },
         x: { name: "percentage points", splitLine: { show: true, lineStyle: { color: theme.value("--line") } } },

@@ -103,7 +103,7 @@ function curveOption(names) {
       lineStyle: { color: curve.color, width: 2.2, type: curve.dash }, z: 3 };
     const faint = { ...base, data: curve.raw, showSymbol: curve.raw.length < 60, symbolSize: 3, silent: true,
       lineStyle: { color: curve.color, width: 1, opacity: 0.35 }, itemStyle: { color: curve.color, opacity: 0.35 }, z: 2 };
-    return smoothing ? [faint, bold] : [bold];
+    return smoothing ? [bold, faint] : [bold]; // the legend shows the first one
   });
   const option = baseOption({ x: stepAxis(), legend: curves.length > 1, tooltip: { formatter: curveTip(curves) } });
   if (option.legend) {

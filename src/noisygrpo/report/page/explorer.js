@@ -1,6 +1,6 @@
 // The rollout explorer: any step and prompt, the group side by side, and a list to find rollouts in.
 
-const explorer = { all: null, place: 0, list: null, asked: 0, parts: {} };
+const explorer = { all: null, place: 0, list: null, asked: 0, parts: null, ...firstDrawn() };
 
 function explorerSection() {
   const runs = report.runs.map((run, number) => [String(number), brief(run.label, 60)]).filter(([number]) => report.runs[number].rollouts.count);
@@ -74,6 +74,7 @@ async function followAddress(section) {
   explorer.place = placeFromAddress(all);
   drawPlace(all);
   await Promise.all([drawGroup(all, mine), drawList(all, mine)]);
+  explorer.tell();
 }
 
 async function drawGroup(all, mine) {

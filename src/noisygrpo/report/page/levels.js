@@ -32,9 +32,16 @@ function rewardByLevel(runs) {
   return [h("div", { class: "bar" }, select), ...figures];
 }
 
+/** Labels at the levels themselves. */
+function levelLabels(curves) {
+  const levels = [...new Set(curves.flatMap((curve) => curve.points.map(([x]) => x)))];
+  return { color: theme.value("--soft"), customValues: levels, hideOverlap: true, formatter: (value) => num(value, 3) };
+}
+
 /** Curves of [x, mean, low, high, n]. */
 function levelOption(curves, xName, yName) {
-  const nudge = (place) => (place - (curves.length - 1) / 2) * 0.006;
+  const widest = Math.max(1e-9, ...curves.flatMap((curve) => curve.points.map(([x]) => x)));
+  const nudge = (place) => (place - (curves.length - 1) / 2) * 0.01 * widest; // so that bars do not hide each other
   const series = curves.flatMap((curve, place) => [
     { name: curve.name, type: "line", data: curve.points.map(([x, y]) => [x + nudge(place), y]), symbolSize: 8, z: 3,
       emphasis: { disabled: true }, lineStyle: { color: curve.color, width: 2.2, type: curve.dash }, itemStyle: { color: curve.color } },
@@ -57,7 +64,7 @@ function levelOption(curves, xName, yName) {
       [point.color, "rollouts", count(n)],
     ]);
   };
-  const option = baseOption({ x: { name: xName, min: 0 }, y: { name: yName, nameLocation: "end" }, tooltip: { trigger: "item", formatter } });
+  const option = baseOption({ x: { name: xName, min: -0.04 * widest, max: 1.04 * widest, axisLabel: levelLabels(curves) }, y: { name: yName, nameLocation: "end" }, tooltip: { trigger: "item", formatter } });
   option.grid.top = 58;
   return { ...option, series };
 }
@@ -77,8 +84,7 @@ function robustness(runs) {
   }));
   const worth = runs.filter(([run]) => run.curve.looking).map(([run]) => {
     const looking = run.curve.looking;
-    return h("p", {}, `${visible(run.label)}: the image is worth ${signed(100 * looking.difference, 1)} points ` +
-      `[95 %: ${signed(100 * looking.low, 1)}, ${signed(100 * looking.high, 1)}].`);
+    return h("p", {}, `${visible(run.label)}: the image is worth ${interval(looking)} points (95 %).`);
   });
   return [h("h3", {}, "Robustness"), h("p", { class: "hint" }, "Accuracy by level of disturbance with 95 % intervals; dotted: without the image."),
     ...worth, h("div", { class: "charts" }, figures)];

@@ -22,7 +22,8 @@ async function start() {
   followSections(shown.map(([, , element]) => element));
   address.read();
   address.tell();
-  if (address.section) document.getElementById(address.section)?.scrollIntoView();
+  await Promise.all([explorer, samples].map((one) => (one.parts ? one.drawn : null)));
+  if (address.section) document.getElementById(address.section)?.scrollIntoView({ behavior: "instant" });
   document.documentElement.dataset.ready = "yes";
 }
 

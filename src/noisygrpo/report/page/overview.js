@@ -73,9 +73,7 @@ function versions(run) {
 function resultTable(runs) {
   const rows = runs.flatMap((run) => Object.entries(run.summary).map(([split, entry]) => {
     const change = entry.difference;
-    const text = change
-      ? `${signed(100 * change.difference, 1)} [${signed(100 * change.low, 1)}, ${signed(100 * change.high, 1)}]`
-      : signed(100 * (entry.after.accuracy - entry.before.accuracy), 1);
+    const text = change ? interval(change) : points(entry.after.accuracy - entry.before.accuracy);
     const p = change ? (change.p_value < 0.001 ? "< 0.001" : num(change.p_value, 3)) : "–";
     const best = entry.best ? `${percent(entry.best.accuracy, entry.best.stderr)} at step ${entry.best.step}` : null;
     return [

@@ -1,6 +1,6 @@
 // Evaluations: every sample with its verdicts, those on which models differ, and by kind.
 
-const samples = { asked: 0 };
+const samples = { asked: 0, ...firstDrawn() };
 
 function samplesSection() {
   if (!report.evaluations.length) return null;
@@ -44,6 +44,7 @@ async function followSamples(section) {
   samples.list.mark();
   const view = await sampleView(at);
   if (mine === samples.asked) fill(samples.parts.detail, view);
+  samples.tell();
 }
 
 /** The sets whose verdicts stand side by side: those of the address, else before and after, or the last of each run. */

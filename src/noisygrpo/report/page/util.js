@@ -44,6 +44,16 @@ function signed(value, digits = 2) {
   return value > 0 ? `+${num(value, digits)}` : num(value, digits).replace("-", "\u2212");
 }
 
+/** A share as percentage points with their sign: `+18.0`. */
+function points(share) {
+  return `${share > 0 ? "+" : share < 0 ? "\u2212" : "±"}${Math.abs(100 * share).toFixed(1)}`;
+}
+
+/** A difference with its interval, in percentage points. */
+function interval({ difference, low, high }) {
+  return `${points(difference)} [${points(low)}, ${points(high)}]`;
+}
+
 /** `0.512, 0.016` as `51.2 ± 1.6`. */
 function percent(accuracy, stderr) {
   if (accuracy === null || accuracy === undefined) return "–";
@@ -84,6 +94,13 @@ function choice(label, options, value, onchange) {
     options.map(([key, text]) => h("option", { value: key }, text)));
   select.value = value;
   return field(label, select);
+}
+
+/** `drawn` is a promise that is kept when `tell` is called: what is in a place has its height. */
+function firstDrawn() {
+  let tell = null;
+  const drawn = new Promise((resolve) => { tell = resolve; });
+  return { drawn, tell };
 }
 
 /** Call `work` once, `wait` milliseconds after the last of several calls. */
