@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 mutants models-table memory-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -62,6 +62,15 @@ test-transformers4: setup .venv-transformers4/.stamp
 	test -x .venv-transformers4/bin/python || $(PYTHON) -m venv .venv-transformers4
 	.venv-transformers4/bin/python -m pip install --disable-pip-version-check --quiet 'torch==2.13.0' 'transformers==4.57.*' pillow num2words pytest
 	.venv-transformers4/bin/python -m pip install --disable-pip-version-check --quiet --no-deps 'torchvision==0.28.0'
+	@touch $@
+
+# Tensorboard, wandb and trackio for real, without their servers.
+test-trackers: .venv-trackers/.stamp
+	.venv-trackers/bin/python -m pytest tests/with_trackers
+
+.venv-trackers/.stamp: pyproject.toml constraints.txt
+	test -x .venv-trackers/bin/python || $(PYTHON) -m venv .venv-trackers
+	.venv-trackers/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e . pytest tensorboard wandb trackio
 	@touch $@
 
 # Small changes planted in methods/ and training/: do the tests notice? Half an hour on two cores (tests/mutants.py).
