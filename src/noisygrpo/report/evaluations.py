@@ -16,10 +16,6 @@ from noisygrpo.evaluation.samples import Sample, read_samples
 from noisygrpo.report.facts import Named
 from noisygrpo.report.rollouts import cut, rounded
 
-Z = 1.96
-ORDER = {"before": 0, "after": 2}
-"""Of the moments of a run; those while it trained stand between."""
-
 
 @dataclass
 class EvaluationSet:
@@ -63,12 +59,14 @@ def evaluation_sets(named: Named, last_step: int | None) -> list[EvaluationSet]:
                 named.label, moment, step, task, folder, result, settings, read_samples(path)
             )
         )
-    return sorted(found, key=_place)
+    order = list(_json(named.folder / "summary.json"))
 
+    def place(one: EvaluationSet) -> tuple[float, str, float]:
+        known = order.index(one.task) if one.task in order else len(order)
+        after = 10**12 if one.moment == "after" else 0
+        return known, one.task, after + (one.step or 0)
 
-def _place(one: EvaluationSet) -> tuple[str, float]:
-    after = 10**12 if one.moment == "after" else 0
-    return one.task, after + (one.step or 0)
+    return sorted(found, key=place)
 
 
 def _moment(root: Path, folder: Path, settings: dict[str, Any]) -> str:

@@ -61,7 +61,7 @@ def _holds(folder: Path) -> bool:
 def facts(named: Named) -> dict[str, Any]:
     """Recipe, differences, versions, hours and results of a run's folder, as JSON values."""
     folder = named.folder
-    recipe = _recipe(folder / RECIPE)
+    recipe = read_recipe(folder / RECIPE)
     environment = _json(folder / ENVIRONMENT)
     arguments = environment.pop("arguments", [])
     base, differing = differences_from_base(recipe, arguments)
@@ -230,7 +230,8 @@ def _number(value: Any) -> float | None:
     return float(f"{value:.6g}") if good else None
 
 
-def _recipe(path: Path) -> dict[str, Any]:
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Return what a recipe file says; {} where there is none."""
     if not path.is_file():
         return {}
     found = read_yaml(read_text(path), str(path))

@@ -56,6 +56,11 @@ def encode(image: Image.Image, longest: int | None) -> list[Any]:
     return [f"data:image/webp;base64,{text}", *image.size]
 
 
+def evenly(items: Sequence[Any]) -> list[Any]:
+    """The items in an order whose every beginning covers them evenly."""
+    return [items[place] for place in spread(len(items))]
+
+
 def spread(count: int) -> Iterator[int]:
     """0 .. count - 1 in an order whose every beginning covers the whole evenly."""
     bits = max(1, (count - 1).bit_length())
@@ -76,28 +81,38 @@ def groups_in_order(rollouts: Rollouts) -> list[int]:
     return [groups[depth] for depth in range(deepest) for groups in order if depth < len(groups)]
 
 
-def add_clean(shown: Shown, ids: Sequence[str], rows: Images, budget: float, full: bool) -> None:
-    """Add clean pictures of rows, evenly, until the budget in bytes is spent."""
-    chosen = [ids[place] for place in spread(len(ids)) if ids[place] not in shown.clean]
-    limit = None if full else LONGEST_SIDE
-    chosen = chosen if full else chosen[:MOST_CLEAN]
+@dataclass(frozen=True)
+class Room:
+    """What pictures may take."""
+
+    size: float  # bytes in all
+    longest: int | None = LONGEST_SIDE  # pixels of a side; None leaves pictures as they are
+    clean: float = MOST_CLEAN  # rows
+    views: float = MOST_VIEWS  # rollouts
+
+
+def add_clean(shown: Shown, ids: Sequence[str], rows: Images, room: Room) -> None:
+    """Add clean pictures of rows in their order, until there is no more room."""
+    chosen = [name for name in ids if name not in shown.clean][: int(min(room.clean, len(ids)))]
     start = shown.size
     with ThreadPoolExecutor(2) as pool:
         for batch in _batches(chosen):
             found = [(example, _images(shown, rows, example)) for example in batch]
-            jobs = [(e, pool.submit(_encode_all, images, limit)) for e, images in found if images]
+            jobs = [
+                (name, pool.submit(_encode_all, images, room.longest))
+                for name, images in found
+                if images
+            ]
             for example, job in jobs:
                 shown.clean[example] = job.result()
                 shown.size += _size(shown.clean[example])
-            if not full and shown.size - start > budget:
+            if shown.size - start > room.size:
                 return
 
 
-def add_views(
-    shown: Shown, rollouts: Rollouts, rows: Images, budget: float, full: bool
-) -> None:
-    """Draw the views of whole groups again, in `groups_in_order`, until the budget is spent."""
-    limit, drawn, start = None if full else LONGEST_SIDE, 0, shown.size
+def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> None:
+    """Draw the views of whole groups again, in `groups_in_order`, while there is room."""
+    drawn, start = 0, shown.size
     with ThreadPoolExecutor(2) as pool:
         for batch in _batches(groups_in_order(rollouts)):
             jobs = []
@@ -106,7 +121,7 @@ def add_views(
                 example = rollouts.examples[rollouts.example[rollouts.groups[group]]]
                 images = _images(shown, rows, example) if noisy else []
                 if images:
-                    jobs.append((group, pool.submit(_draw, rollouts, noisy, images, limit)))
+                    jobs.append((group, pool.submit(_draw, rollouts, noisy, images, room.longest)))
                     drawn += len(noisy)
             for group, job in jobs:
                 try:
@@ -115,7 +130,7 @@ def add_views(
                     shown.problems.append(str(error))
                     continue
                 shown.size += sum(map(_size, shown.views[group].values()))
-            if not full and (shown.size - start > budget or drawn > MOST_VIEWS):
+            if shown.size - start > room.size or drawn > room.views:
                 return
 
 

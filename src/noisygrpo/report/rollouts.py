@@ -15,6 +15,7 @@ from typing import Any
 
 from noisygrpo.errors import UserError
 from noisygrpo.report.parts import zipped
+from noisygrpo.report.tokens import find_tokenizer, token_ends
 
 CHUNK = 1000
 """Rollouts whose texts are together, at least; a step is never cut apart."""
@@ -87,11 +88,12 @@ class Rollouts:
         }
 
 
-class _Reader:
-    """Fills the columns record by record."""
+class Reader:
+    """Fills the columns record by record; `finish` gives them."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokenizer: Any = None) -> None:
         self.out = Rollouts()
+        self._tokenizer = tokenizer
         self._known: dict[str, int] = {}
         self._texts: list[dict[str, Any]] = []
         self._drawing: dict[str, Mapping[str, Any]] = {}
@@ -112,7 +114,7 @@ class _Reader:
         ):
             out.groups.append(len(out))
         self._numbers(record, step, number, index)
-        self._texts.append(_texts(record))
+        self._texts.append(_texts(record, self._tokenizer))
 
     def _numbers(self, record: Record, step: int, number: int, index: int) -> None:
         out = self.out
@@ -135,9 +137,14 @@ class _Reader:
         seeds = record.get("noise_seed")
         out.seeds.append([] if seeds is None else [str(seed) for seed in seeds])
         out.kinds.append(record.get("noise_kind"))
-        more = {key: record[key] for key in ("noise_at", "noise_size") if record.get(key)}
+        more = {key: record[key] for key in ("noise_size", "released") if record.get(key)}
         key = json.dumps(more, default=str)
         out.places.append(self._drawing.setdefault(key, more))  # one object for all alike
+
+    def finish(self) -> Rollouts:
+        """Return what was read."""
+        self.close_chunk()
+        return self.out
 
     def close_chunk(self) -> None:
         """Compress the texts so far."""
@@ -155,7 +162,7 @@ def read_rollouts(folder: Path) -> Rollouts:
     A line that is no record, such as the last one of a run that was killed, is left out and named
     in ``problems``.
     """
-    reader = _Reader()
+    reader = Reader(find_tokenizer(folder))
     for where, record in iterate_records(folder):
         if isinstance(record, str):
             reader.out.problems.append(f"{where}: {record}")
@@ -165,8 +172,7 @@ def read_rollouts(folder: Path) -> Rollouts:
         except (KeyError, TypeError, ValueError) as error:
             problem = f"{where}: no record of a rollout ({type(error).__name__}: {error})"
             reader.out.problems.append(problem)
-    reader.close_chunk()
-    return reader.out
+    return reader.finish()
 
 
 def iterate_records(folder: Path) -> Iterator[tuple[str, Record | str]]:
@@ -243,7 +249,7 @@ def turn_of(turn: Any) -> dict[str, str]:
     return {"role": str(turn.get("role", "")), "text": cut(content)}
 
 
-def _texts(record: Record) -> dict[str, Any]:
+def _texts(record: Record, tokenizer: Any) -> dict[str, Any]:
     """The texts of a record, and what is as long as they are."""
     found: dict[str, Any] = {"completion": cut(record.get("completion"))}
     if record.get("hint"):
@@ -256,4 +262,7 @@ def _texts(record: Record) -> dict[str, Any]:
     seen = record.get("visual_dependence")
     if seen is not None:
         found["seen"] = [rounded(value, 3) for value in list(seen)[:MOST_CHARACTERS]]
+        ends = token_ends(tokenizer, found["completion"], found.get("hint", ""), len(seen))
+        if ends is not None:
+            found["ends"] = ends
     return found

@@ -31,7 +31,17 @@ from noisygrpo.report.facts import Named, facts, named_folders
 from noisygrpo.report.measured_rows import Where, measured_rows
 from noisygrpo.report.page_file import page_text, write_file, write_folder
 from noisygrpo.report.parts import Parts, in_page
-from noisygrpo.report.pictures import Found, Shown, add_clean, add_views, spread, training_rows
+from noisygrpo.report.pictures import (
+    LONGEST_SIDE,
+    Found,
+    Room,
+    Shown,
+    add_clean,
+    add_views,
+    evenly,
+    spread,
+    training_rows,
+)
 from noisygrpo.report.rollouts import Rollouts, cut, read_rollouts, turn_of
 
 MEGABYTE = 10**6
@@ -62,7 +72,7 @@ class _Page:
         self.wanted, self.parts = wanted, Parts()
         self.named = named_folders(wanted.runs)
         self.index: dict[str, Any] = {"runs": [], "notes": [], "version": __version__}
-        self.spare = wanted.most_megabytes * MEGABYTE - len(page_text("", Parts()).encode())
+        self.spare = 0.97 * wanted.most_megabytes * MEGABYTE - len(page_text("", Parts()).encode())
 
     @property
     def left(self) -> float:
@@ -70,6 +80,12 @@ class _Page:
         if self.wanted.all_views:
             return float("inf")
         return max(0.0, self.spare - self.parts.size)
+
+    def room(self, share: float) -> Room:
+        """What pictures may take of a share of what is left."""
+        if self.wanted.all_views:
+            return Room(float("inf"), None, float("inf"), float("inf"))
+        return Room(self.left * share)
 
     def note(self, text: str) -> None:
         """Say on the page what it leaves out."""
@@ -106,7 +122,7 @@ def write_page(wanted: Wanted) -> tuple[Path, list[str]]:
 def _written(page: _Page, title: str) -> tuple[Path, list[str]]:
     wanted, named = page.wanted, page.named
     made = datetime.now().astimezone().isoformat(timespec="minutes")
-    page.index |= {"title": title, "made": made, "all_views": wanted.all_views}
+    page.index |= {"title": title, "made": made, "all_views": wanted.all_views, "longest": LONGEST_SIDE}
     page.parts.add("index", page.index)
     base = named[0].folder if len(named) == 1 else Path()
     if wanted.all_views:
@@ -163,11 +179,11 @@ def _add_pictures(
     def row(example: str) -> Any:
         return rows(example) if example in known else None
 
-    shown, full = Shown(), page.wanted.all_views
+    shown = Shown()
     ids = [rollouts.examples[place] for place in same]
-    add_clean(shown, ids, row, page.left * CLEAN_SHARE / waiting, full)
+    add_clean(shown, evenly(ids), row, page.room(CLEAN_SHARE / waiting))
     _clean_parts(page, f"clean/{run}", about, rollouts.examples, shown)
-    add_views(shown, rollouts, row, (page.left - shown.size) / waiting, full)
+    add_views(shown, rollouts, row, page.room(1 / waiting))
     for group, views in shown.views.items():
         page.parts.add_pictures(f"views/{run}/{group}", views)
     about["views"] = sorted(shown.views)
@@ -237,7 +253,7 @@ def _add_evaluations(
         if any(not one["texts"] for one in entry["sets"]):
             page.note(f"{name}: answers of some evaluations are left out; see --max-mb")
         if page.wanted.pictures and same:
-            share = page.left * SAMPLES_SHARE / max(1, len(names) - number)
+            share = SAMPLES_SHARE / max(1, len(names) - number)
             _add_sample_pictures(page, number, entry, same, folder_of[id(same[0])], share)
         tasks.append(entry)
     return tasks
@@ -257,7 +273,7 @@ def _add_sample_pictures(
         return
     ids = task_rows(sets)["ids"]
     shown = Shown()
-    add_clean(shown, differing_first(sets, ids), rows, share, page.wanted.all_views)
+    add_clean(shown, differing_first(sets, ids), rows, page.room(share))
     _clean_parts(page, f"sample/{number}", entry, ids, shown)
     if len(shown.clean) < len(ids):
         page.note(f"{entry['name']}: pictures of {len(shown.clean)} of {len(ids)} samples")

@@ -10,12 +10,12 @@ function explorerSection() {
   const status = h("p", { class: "hint", role: "status" });
   const group = h("div", { class: "detail", "aria-live": "polite" });
   explorer.list = listTable({
-    head: ["step", "level", "reward", "advantage", "tokens"], label: "Rollouts that were found",
+    head: report.look ? ["rollout", "level", "tokens"] : ["rollout", "level", "reward", "advantage", "tokens"], label: "Rollouts that were found",
     cells: rolloutCells, onchoose: (n) => showRollout(explorer.all, n), isChosen: (n) => n === explorer.place,
   });
   explorer.parts = { place, filters, status, group, runs };
   address.listeners.push(debounced(followAddress, 10));
-  return h("section", { id: "rollouts" }, h("h2", {}, "Rollouts"), place,
+  return h("section", { id: "rollouts" }, h("h2", {}, report.look ? "What each rollout sees" : "Rollouts"), place,
     h("div", { class: "explorer" },
       h("aside", { "aria-label": "Find rollouts" }, filters, status, explorer.list.element), group));
 }
@@ -23,6 +23,7 @@ function explorerSection() {
 function rolloutCells(n) {
   const all = explorer.all;
   const right = all.right(n);
+  if (report.look) return [`${all.step[n]} · ${brief(all.examples[all.example[n]], 30)} · ${all.index[n]}`, num(all.level[n]), count(all.tokens[n])];
   const sign = all.unscorable[n] ? "?" : right === null ? "" : right ? "✓" : "✗";
   return [`${all.step[n]} · ${brief(all.examples[all.example[n]], 22)} · ${all.index[n]} ${sign}`,
     num(all.level[n]), num(all.reward[n]), signed(all.advantage[n] ?? 0), count(all.tokens[n])];
@@ -130,10 +131,10 @@ function drawFilters(all) {
   const search = h("input", { type: "search", id: "search", placeholder: "in prompts and completions", value: address.get("text"),
     oninput: debounced(() => set("text", "")(search.value), 350) });
   fill(explorer.parts.filters,
-    choice("Show", usefulFilters(all), address.get("filter", "all"), set("filter", "all")),
+    report.look ? null : choice("Show", usefulFilters(all), address.get("filter", "all"), set("filter", "all")),
     levels.length > 1 && levels.length <= 40 ? choice("Level", [["", "any"], ...levels.map((level) => [String(level), num(level, 3)])], address.get("level"), set("level", "")) : null,
     choice("Steps", [["this", "this one"], ["all", "all"]], address.get("steps", "this"), set("steps", "this")),
-    choice("Sort by", Object.entries(SORTS).map(([name, [text]]) => [name, text]), address.get("sort", "step"), set("sort", "step")),
+    report.look ? null : choice("Sort by", Object.entries(SORTS).map(([name, [text]]) => [name, text]), address.get("sort", "step"), set("sort", "step")),
     field("Text", search));
 }
 

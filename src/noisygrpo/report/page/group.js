@@ -13,16 +13,26 @@ async function groupView(all, group, chosen) {
   const anySeen = texts.some((one) => one?.seen);
   return h("div", { class: "group" },
     h("div", { class: "asked" },
-      clean.length ? h("figure", {}, pictures(clean, "clean picture of the prompt"), h("figcaption", {}, "Clean picture")) : null,
+      clean.length ? h("figure", {}, pictures(clean, "clean picture of the prompt"), h("figcaption", {}, cleanCaption(all, example))) : null,
       h("div", {},
         h("h3", {}, `Step ${all.step[first]} · ${brief(all.examples[example], 80)}`),
         promptBox(prompt),
         target ? h("p", {}, "Target: ", h("b", { dir: "auto" }, visible(target))) : null,
-        h("p", { class: "hint" }, groupLine(all, group)),
+        report.look ? null : h("p", { class: "hint" }, groupLine(all, group)),
         otherSteps(all, group),
         anySeen ? h("button", { type: "button", "aria-pressed": String(bySeen), onclick: () => { bySeen = !bySeen; address.tell(); } },
           "Colour by visual dependence") : null)),
     h("div", { class: "cards" }, members.map((place, n) => card(all, place, { clean, views, texts: texts[n], chosen: place === chosen }))));
+}
+
+function cleanCaption(all, example) {
+  if (!report.look) return "Clean picture";
+  const [image, prompt] = all.run.scored[example];
+  return `Scored on: ${tokenCost(image, prompt)}`;
+}
+
+function tokenCost(image, prompt) {
+  return `${count(image)} image tokens, ${count(prompt)} in the prompt`;
 }
 
 function promptBox(prompt) {
@@ -69,8 +79,10 @@ function card(all, place, { clean, views, texts, chosen }) {
   const element = h("article", { class: chosen ? "card chosen" : "card", id: `rollout-${place}` },
     h("header", { style: `background:${tone}` },
       h("span", {}, `${all.index[place]} · ${level > 0 ? `level ${num(level, 2)}` : "clean"}`),
-      h("b", {}, `advantage ${signed(advantage)}`)),
-    image, verdictLine(all, place), rewardList(all, place), completionBox(texts, bySeen));
+      report.look ? null : h("b", {}, `advantage ${signed(advantage)}`)),
+    image,
+    report.look ? h("p", { class: "verdicts" }, `Sampled on: ${tokenCost(...all.cost[place])}`)
+      : [verdictLine(all, place), rewardList(all, place), completionBox(texts, bySeen)]);
   return element;
 }
 
