@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     require(not args.recipe or Path(args.recipe).suffix in ("", ".yaml", ".yml"), "--recipe: no recipe")
 
     # Only now what takes seconds: a mistake above is told at once.
-    from noisygrpo.report.measured_rows import Where
+    from noisygrpo.report.sources import Where
     from noisygrpo.report.write import Wanted, write_page
     from noisygrpo.runs.console import quiet_libraries
 

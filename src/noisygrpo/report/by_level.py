@@ -1,13 +1,14 @@
 """Reward against noise level with intervals: at which level noise stops being seen through.
 
-Per level (or tenth, where there are more than twelve levels) the mean over rollouts with a 95 %
-interval: 1.96 standard errors that hold the rollouts of one prompt together (``evaluation.stats``),
+Per level (or tenth, at the mean of its levels, where some are closer than 0.04) the mean over
+rollouts with a 95 % interval: 1.96 standard errors that hold the rollouts of one prompt together (``evaluation.stats``),
 for all steps and for the first and the last third of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from noisygrpo.evaluation.stats import accuracy_with_stderr
@@ -15,7 +16,7 @@ from noisygrpo.report.rollouts import Rollouts
 from noisygrpo.training.records.metrics import bucket
 
 Z = 1.96
-MOST_LEVELS = 12
+LEAST_APART = 0.04
 
 
 def level_curves(rollouts: Rollouts) -> dict[str, Any]:
@@ -26,8 +27,7 @@ def level_curves(rollouts: Rollouts) -> dict[str, Any]:
     if len(set(rollouts.level)) < 2:
         return {}
     values: dict[str, Sequence[float | None]] = {"reward": rollouts.reward, **rollouts.parts}
-    exact = len(set(rollouts.level)) <= MOST_LEVELS
-    levels = [level if exact else bucket(level) / 10 for level in rollouts.level]
+    levels = _apart(rollouts.level)
     first, last = rollouts.step[0], rollouts.step[-1]
     third = (last - first + 1) / 3
     spans = {"all": (first, last), "first": (first, first + third - 1), "last": (last - third + 1, last)}
@@ -37,6 +37,18 @@ def level_curves(rollouts: Rollouts) -> dict[str, Any]:
         name: {span: _curve(rollouts, column, levels, *ends) for span, ends in spans.items()}
         for name, column in values.items()
     }
+
+
+def _apart(levels: Sequence[float]) -> list[float]:
+    """The levels as they are, or each as the mean of its tenth."""
+    distinct = sorted(set(levels))
+    if all(high - low >= LEAST_APART for low, high in pairwise(distinct)):
+        return list(levels)
+    tenths: dict[int, list[float]] = {}
+    for level in levels:
+        tenths.setdefault(bucket(level), []).append(level)
+    means = {tenth: round(sum(found) / len(found), 3) for tenth, found in tenths.items()}
+    return [means[bucket(level)] for level in levels]
 
 
 def _curve(
@@ -55,10 +67,12 @@ def _curve(
             scores.append(value)
             clusters.append(str(example))
     curve: list[list[float | None]] = []
+    known = [value for value in column if value is not None]
+    least, most = min(known, default=0.0), max(known, default=0.0)
     for level in sorted(found):
         result = accuracy_with_stderr(*found[level])
         spread = Z * result.stderr if result.stderr == result.stderr else None
-        low = None if spread is None else round(result.accuracy - spread, 4)
-        high = None if spread is None else round(result.accuracy + spread, 4)
+        low = None if spread is None else round(max(least, result.accuracy - spread), 4)
+        high = None if spread is None else round(min(most, result.accuracy + spread), 4)
         curve.append([level, round(result.accuracy, 4), low, high, result.n])
     return curve

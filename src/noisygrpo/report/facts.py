@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.evaluation.compare import SEED
 from noisygrpo.recipes.layers import fold, read_layers, read_text, recipe_names
 from noisygrpo.report.plots import read_metrics
 from noisygrpo.yaml_text import read_yaml
@@ -48,6 +49,9 @@ def named_folders(paths: list[str]) -> list[Named]:
         taken = {one.label for one in found}
         number = next(n for n in range(1, 10**6) if n == 1 or f"{name} ({n})" not in taken)
         found.append(Named(name if name not in taken else f"{name} ({max(number, 2)})", path))
+    short = [SEED.sub("", one.label) for one in found]
+    if all(short) and len(set(short)) == len(short) > 1:  # one seed of each: it says nothing
+        return [Named(name, one.folder) for name, one in zip(short, found, strict=True)]
     return found
 
 
@@ -71,6 +75,7 @@ def facts(named: Named) -> dict[str, Any]:
         "folder": str(folder),
         "recipe": yaml.safe_dump(recipe, sort_keys=False, width=100) if recipe else "",
         "lines": _lines(recipe),
+        "fields": {name: _shown(value) for name, value in flat(_long(recipe)).items()},
         "base": base,
         "differences": differing,
         "environment": environment,
@@ -176,6 +181,8 @@ def _defaults() -> dict[str, Any]:
 
 def _long(document: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe with its short forms written out."""
+    if not document:
+        return {}
     out = dict(document)
     for section, field in (("model", "path"), ("data", "source")):
         if isinstance(out.get(section), str):

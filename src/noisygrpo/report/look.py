@@ -68,7 +68,7 @@ def _index(look: Look, shown: Shown, places: list[int]) -> dict[str, Any]:
         },
         "scored": [list(look.scored[name]) for name in look.rollouts.examples],
         "base": "", "differences": [], "environment": {}, "arguments": [], "changes": [],
-        "hours": None, "summary": {}, "levels": {}, "curve": None, "problems": [], "recipe": "",
+        "hours": None, "summary": {}, "levels": {}, "curve": None, "problems": [], "recipe": "", "fields": {},
     }  # fmt: skip
     return {
         "title": look.title,

@@ -7,7 +7,6 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -169,53 +168,3 @@ def _size(pictures: Sequence[Sequence[Any]]) -> int:
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(items), BATCH):
         yield items[start : start + BATCH]
-
-
-class Found:
-    """Rows of a data set by their ids, decoded when they are asked for."""
-
-    def __init__(self, data: Any) -> None:
-        self._data = data
-        self._places = {str(name): place for place, name in enumerate(data["example_id"])}
-
-    def __call__(self, example: str) -> Row | None:
-        place = self._places.get(example)
-        return None if place is None else self._data[place]
-
-    def texts(self, example: str) -> Row | None:
-        """A row without its images."""
-        place = self._places.get(example)
-        if place is None:
-            return None
-        if not hasattr(self, "_plain"):
-            names = [n for n in ("prompt", "answer", "question") if n in self._data.column_names]
-            self._plain = self._data.select_columns(names)
-        row: Row = self._plain[place]
-        return row
-
-
-def training_rows(folder: Path, recipe: Path | None) -> tuple[Found | None, str]:
-    """The rows that a run was trained on, and why there are none where there are none.
-
-    ``recipe``: one that the user names; what lies in the run's folder is read only as far as
-    ``recipes.found`` allows.
-    """
-    from noisygrpo.data.sources import load
-
-    try:
-        loaded = _recipe(folder, recipe)
-        return (None, "no recipe.yaml says which rows") if loaded is None else (
-            Found(load(loaded.data, check_images=False).data), "",
-        )  # fmt: skip
-    except UserError as error:
-        return None, str(error)
-
-
-def _recipe(folder: Path, named: Path | None) -> Any:
-    from noisygrpo.recipes.found import found_recipe
-    from noisygrpo.recipes.recipe import load_recipe
-
-    if named is not None:
-        return load_recipe(str(named))
-    path = folder / "recipe.yaml"
-    return found_recipe(path) if path.is_file() else None

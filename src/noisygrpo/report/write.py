@@ -28,21 +28,19 @@ from noisygrpo.report.evaluations import (
     verdicts,
 )
 from noisygrpo.report.facts import Named, facts, named_folders
-from noisygrpo.report.measured_rows import Where, measured_rows
 from noisygrpo.report.page_file import page_text, write_file, write_folder
 from noisygrpo.report.parts import Parts, in_page
 from noisygrpo.report.pictures import (
     LONGEST_SIDE,
-    Found,
     Room,
     Shown,
     add_clean,
     add_views,
     evenly,
     spread,
-    training_rows,
 )
 from noisygrpo.report.rollouts import Rollouts, cut, read_rollouts, turn_of
+from noisygrpo.report.sources import Found, Sources, Where
 
 MEGABYTE = 10**6
 TEXT_SHARE, ANSWERS_SHARE, SAMPLES_SHARE, CLEAN_SHARE = 0.45, 0.5, 0.2, 0.4
@@ -70,7 +68,7 @@ class _Page:
     def __init__(self, wanted: Wanted) -> None:
         require(wanted.most_megabytes > 2, f"--max-mb: {wanted.most_megabytes:g} is not above 2")
         self.wanted, self.parts = wanted, Parts()
-        self.named = named_folders(wanted.runs)
+        self.named, self.sources = named_folders(wanted.runs), Sources(wanted.where)
         self.index: dict[str, Any] = {"runs": [], "notes": [], "version": __version__}
         self.spare = 0.97 * wanted.most_megabytes * MEGABYTE - len(page_text("", Parts()).encode())
 
@@ -160,7 +158,7 @@ def _add_pictures(
     page: _Page, run: int, named: Named, rollouts: Rollouts, waiting: int
 ) -> None:
     """Clean pictures of rows, and views of rollouts, as far as there is room."""
-    rows, why = training_rows(named.folder, page.wanted.where.recipe)
+    rows, why = page.sources.training(named.folder)
     about = page.index["runs"][run]["rollouts"]
     if rows is None:
         page.note(f"{named.label}: no pictures: {why}")
@@ -267,7 +265,7 @@ def _add_sample_pictures(
     folder: Path,
     share: float,
 ) -> None:
-    rows, why = measured_rows(sets[0], folder, page.wanted.where)
+    rows, why = page.sources.measured(sets[0], folder)
     if rows is None:
         page.note(f"{entry['name']}: no pictures: {why}")
         return
@@ -291,6 +289,6 @@ def _comparison(page: _Page) -> dict[str, Any] | None:
     from noisygrpo.evaluation.compare import compare_runs
 
     try:
-        return compare_runs([f"{one.label}={one.folder}" for one in page.named]).to_dict()
+        return compare_runs(page.wanted.runs).to_dict()
     except UserError as error:
         return {"problem": str(error)}

@@ -13,10 +13,10 @@ const inSight = new IntersectionObserver((entries) => {
  * A panel. `option()` gives ECharts' option and is asked again where theme or data change;
  * `onstep(step)` is called with the place on the horizontal axis that was clicked.
  */
-function panel({ title, hint, option, label, wide = false, connect = "", onstep = null }) {
+function panel({ title, hint, option, label, legend = null, wide = false, connect = "", onstep = null }) {
   const box = h("div", { class: "chart", role: "img", "aria-label": label || title });
   const figure = h("figure", { class: wide ? "panel wide" : "panel" },
-    h("h3", {}, title), hint ? h("p", { class: "hint" }, hint) : null, box);
+    h("h3", {}, title), hint ? h("p", { class: "hint" }, hint) : null, legend, box);
   box.panel = {
     chart: null,
     draw(anew = false) {
@@ -63,7 +63,7 @@ function baseOption({ x = {}, y = {}, legend = true, tooltip = {} }) {
   };
   return {
     animation: false,
-    textStyle: { fontFamily: "inherit" },
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 13 },
     grid: { left: 8, right: 18, top: legend ? 34 : 12, bottom: 30, containLabel: true },
     legend: legend ? {
       type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 4,
@@ -71,11 +71,27 @@ function baseOption({ x = {}, y = {}, legend = true, tooltip = {} }) {
     } : undefined,
     tooltip: {
       trigger: "axis", confine: true, backgroundColor: theme.value("--panel"), borderColor: line,
-      textStyle: { color: ink }, axisPointer: { lineStyle: { color: soft } }, ...tooltip,
+      textStyle: { color: ink, fontSize: 13 }, axisPointer: { lineStyle: { color: soft } }, ...tooltip,
     },
     xAxis: { type: "value", splitLine: { show: false }, nameLocation: "middle", nameGap: 24, ...axis, ...x },
     yAxis: { type: "value", scale: true, splitLine: { lineStyle: { color: line } }, ...axis, ...y },
   };
+}
+
+/** Keys of a chart that can be switched off: [name, swatch()]; `hidden` is the set of those that are. */
+function keyList(entries, hidden, redraw) {
+  return h("div", { class: "keys", role: "group", "aria-label": "Shown" }, entries.map(([name, swatch]) => {
+    const button = h("button", { type: "button", class: "key", "aria-pressed": String(!hidden.has(name)), onclick: () => {
+      if (hidden.has(name)) hidden.delete(name);
+      else if (hidden.size < entries.length - 1) hidden.add(name);
+      button.setAttribute("aria-pressed", String(!hidden.has(name)));
+      redraw();
+    } });
+    const paint = () => fill(button, h("span", { class: "swatch", style: swatch() }), name);
+    theme.listeners.push(paint);
+    paint();
+    return button;
+  }));
 }
 
 /** A tooltip: a title, and a line for each of [colour, name, value]. */

@@ -41,7 +41,8 @@ function differencePlot(differences, level) {
       };
       const option = baseOption({ legend: false, tooltip: { trigger: "item", formatter },
         x: { name: "percentage points", splitLine: { show: true, lineStyle: { color: theme.value("--line") } } },
-        y: { type: "category", data: names, splitLine: { show: false } } });
+        y: { type: "category", data: names, splitLine: { show: false },
+          axisLabel: { color: theme.value("--soft"), fontSize: 13, width: Math.min(260, window.innerWidth * 0.36), overflow: "truncate" } } });
       series[0] = { ...series[0], markLine: { silent: true, symbol: "none", label: { show: false }, data: [{ xAxis: 0 }], lineStyle: { color: theme.value("--ink"), type: "solid" } } };
       return { ...option, series };
     },

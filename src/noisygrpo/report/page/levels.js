@@ -35,7 +35,8 @@ function rewardByLevel(runs) {
 /** Labels at the levels themselves. */
 function levelLabels(curves) {
   const levels = [...new Set(curves.flatMap((curve) => curve.points.map(([x]) => x)))];
-  return { color: theme.value("--soft"), customValues: levels, hideOverlap: true, formatter: (value) => num(value, 3) };
+  if (levels.length > 12) return { color: theme.value("--soft"), fontSize: 13 };
+  return { color: theme.value("--soft"), fontSize: 13, customValues: levels, hideOverlap: true, formatter: (value) => num(value, 3) };
 }
 
 /** Curves of [x, mean, low, high, n]. */

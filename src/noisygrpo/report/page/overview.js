@@ -16,11 +16,11 @@ function overviewSection() {
 }
 
 function sideBySide() {
-  const names = [...new Set(report.runs.flatMap((run) => run.lines.map(([name]) => name)))];
-  const value = (run, name) => run.lines.find(([key]) => key === name)?.[1] ?? "–";
-  const rows = names.map((name) => [name, ...report.runs.map((run) => visible(value(run, name)))]);
+  const names = [...new Set(report.runs.flatMap((run) => Object.keys(run.fields)))];
+  const rows = names.map((name) => [visible(name), ...report.runs.map((run) => brief(run.fields[name] ?? "–", 200))]);
   const differ = rows.filter(([, ...values]) => new Set(values).size > 1);
-  const table = simpleTable(["", ...report.runs.map((run) => visible(run.label))], differ,
+  if (!differ.length) return h("p", {}, "The runs have the same recipe.");
+  const table = simpleTable(["field", ...report.runs.map((run) => visible(run.label))], differ,
     "Where the runs differ");
   table.classList.add("facts");
   return table;

@@ -1,6 +1,6 @@
 // Evaluations: every sample with its verdicts, those on which models differ, and by kind.
 
-const samples = { asked: 0, ...firstDrawn() };
+const samples = { asked: 0, open: false, ...firstDrawn() };
 
 function samplesSection() {
   if (!report.evaluations.length) return null;
@@ -68,12 +68,13 @@ function drawSampleFilters() {
     name === "all" || samples.rows.ids.some((_, n) => test(verdictRow(n), flagsOf(n)))).map(([name, [text]]) => [name, text]);
   const search = h("input", { type: "search", id: "sample-search", placeholder: "in questions and answers", value: address.get("find"),
     oninput: debounced(() => set("find", "")(search.value), 350) });
-  const boxes = task.sets.length > 2 ? h("fieldset", { class: "sets" }, h("legend", {}, "Side by side"), task.sets.map((one, n) =>
+  const boxes = task.sets.length > 2 ? h("details", { class: "sets", open: samples.open }, h("summary", {}, `Side by side: ${sets.length} of ${task.sets.length}`), h("div", {}, task.sets.map((one, n) =>
     h("label", {}, h("input", { type: "checkbox", checked: sets.includes(n), onchange: (event) => {
       const next = event.target.checked ? [...sets, n].sort((a, b) => a - b) : sets.filter((other) => other !== n);
       if (next.length) address.set("samples", { sets: next.join(",") });
       else event.target.checked = true;
-    } }), ` ${brief(one.name, 50)}`))) : null;
+    } }), brief(one.name, 50))))) : null;
+  boxes?.addEventListener("toggle", () => { samples.open = boxes.open; });
   const tasks = report.evaluations.map((one, n) => [String(n), brief(one.name, 60)]);
   fill(samples.parts.filters,
     tasks.length > 1 ? choice("Task", tasks, String(number), (value) => address.set("samples", { task: value, sets: null, sample: null })) : null,
@@ -112,7 +113,7 @@ async function drawSampleList(mine) {
     `${rows.ids[n]} ${rows.question[n]} ${rows.answer[n]}`.toLowerCase().includes(text) ||
     said.some((one) => one?.output[n].toLowerCase().includes(text))));
   const list = listTable({
-    head: ["sample", ...sets.map((n) => brief(task.sets[n].moment || task.sets[n].name, 14))], label: "Samples that were found",
+    head: ["sample", ...sets.map((n) => setHead(task.sets[n]))], label: "Samples that were found",
     cells: (n) => [brief(rows.question[n] || rows.ids[n], 34), ...samples.columns.map((column) => verdictSign(column.score[n]))],
     onchoose: (n) => address.set("samples", { sample: rows.ids[n] }), isChosen: (n) => n === samples.place,
   });
@@ -122,6 +123,13 @@ async function drawSampleList(mine) {
   fill(samples.parts.list, list.element);
   list.show(samples.found);
   list.element.scrollTop = top;
+}
+
+/** What a column is called: by what tells the sets apart. */
+function setHead(set) {
+  const shown = samples.sets.map((n) => samples.task.sets[n]);
+  const oneMoment = new Set(shown.map((one) => one.moment)).size === 1;
+  return brief(report.runs.length > 1 && oneMoment ? set.run : set.moment || set.name, 18);
 }
 
 function verdictSign(score) {

@@ -46,7 +46,7 @@ function signed(value, digits = 2) {
 
 /** A share as percentage points with their sign: `+18.0`. */
 function points(share) {
-  return `${share > 0 ? "+" : share < 0 ? "\u2212" : "±"}${Math.abs(100 * share).toFixed(1)}`;
+  return `${share > 0 ? "+" : share < 0 ? "\u2212" : ""}${Math.abs(100 * share).toFixed(1)}`;
 }
 
 /** A difference with its interval, in percentage points. */
