@@ -107,9 +107,14 @@ bench: setup
 	$(BIN)/python benchmarks/update_step.py
 	$(BIN)/python benchmarks/playground_step.py
 
-docs: setup
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[docs]'
-	$(BIN)/mkdocs build --strict --site-dir site
+docs: .venv-docs/.stamp
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --site-dir site
+
+# Nothing of the package is imported for the reference, so it needs none of its dependencies.
+.venv-docs/.stamp: pyproject.toml
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --disable-pip-version-check --quiet 'mkdocs<2' 'mkdocs-material>=9.8' 'mkdocstrings[python]>=1.0' ruff
+	@touch $@
 
 # Renews constraints.txt from what is installed in .venv (after the tests passed there).
 constraints: setup
