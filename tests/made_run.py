@@ -20,7 +20,7 @@ HOSTILE = (
 
 def write_data(folder, rows=PROMPTS):
     """``rows.jsonl`` and ``test.jsonl`` with pictures beside them."""
-    for name, prefix in (("rows.jsonl", "row"), ("test.jsonl", "test")):
+    for name, prefix in (("rows.jsonl", "rows"), ("test.jsonl", "test")):
         lines = []
         for number in range(rows):
             picture = f"{prefix}-{number}.png"
@@ -33,7 +33,7 @@ def write_data(folder, rows=PROMPTS):
 
 def record(step, number, index, level, *, seed=0, **changes):
     """A line of ``rollouts.jsonl``."""
-    example = f"row-{number}"
+    example = f"rows-{number}"
     right = (step + number + index) % 2 == 0
     seeds = [f"{noise_seed(seed, step, example, index).entropy:x}"] if level else []
     line = {
@@ -99,7 +99,7 @@ def write_run(folder, lines=None, *, seed=0, method="noisygrpo", after=(True, Fa
     folder.mkdir(parents=True)
     recipe = {
         "name": "made", "model": {"path": "tiny"}, "method": method,
-        "data": {"source": "rows.jsonl"}, "rewards": [{"name": "accuracy"}, {"name": "format"}],
+        "data": {"source": "rows.jsonl", "prompt": "{question}"}, "rewards": [{"name": "accuracy"}, {"name": "format"}],
         "training": {"noise_levels": list(LEVELS), "num_generations": 4, "seed": seed},
         "evaluation": {"splits": ["test"], "source": "test.jsonl"},
     }  # fmt: skip

@@ -18,33 +18,33 @@ def status(page, text):
 @pytest.fixture
 def page(open_page):
     opened = open_page("one", "#rollouts")
-    heading(opened, "Step 1 · row-0")
+    heading(opened, "Step 1 · rows-0")
     return opened
 
 
 def test_places(page):
     page.get_by_label("Step after (])").click()
-    heading(page, "Step 2 · row-0")
+    heading(page, "Step 2 · rows-0")
     page.get_by_label("Prompt after (j)").click()
-    heading(page, "Step 2 · row-1")
+    heading(page, "Step 2 · rows-1")
     page.get_by_label("Step before ([)").click()
-    heading(page, "Step 1 · row-1")
+    heading(page, "Step 1 · rows-1")
     page.get_by_label("Prompt before (k)").click()
-    heading(page, "Step 1 · row-0")
+    heading(page, "Step 1 · rows-0")
     page.locator("#step").fill("3")
     page.locator("#step").press("Enter")
-    heading(page, "Step 3 · row-0")
-    page.locator("#prompt").select_option(label="row-2")
-    heading(page, "Step 3 · row-2")
+    heading(page, "Step 3 · rows-0")
+    page.locator("#prompt").select_option(label="rows-2")
+    heading(page, "Step 3 · rows-2")
     page.get_by_label("Step, as a slider").fill("0")
-    heading(page, "Step 1 · row-0")
+    heading(page, "Step 1 · rows-0")
     page.get_by_role("button", name="4 (2/4)").click()  # the same prompt at step 4
-    heading(page, "Step 4 · row-0")
+    heading(page, "Step 4 · rows-0")
 
 
 def test_keys(page):
-    for key, text in (("]", "Step 2 · row-0"), ("j", "Step 2 · row-1"), ("[", "Step 1 · row-1"),
-                      ("k", "Step 1 · row-0"), ("n", "Step 1 · row-0")):  # fmt: skip
+    for key, text in (("]", "Step 2 · rows-0"), ("j", "Step 2 · rows-1"), ("[", "Step 1 · rows-1"),
+                      ("k", "Step 1 · rows-0"), ("n", "Step 1 · rows-0")):  # fmt: skip
         page.keyboard.press(key)
         heading(page, text)
     chosen = page.locator("#rollouts .card.chosen header")
@@ -66,7 +66,7 @@ def test_keys(page):
     page.keyboard.press("/")
     page.keyboard.type("jjj")  # in the search field a letter is a letter
     status(page, "0 rollouts")
-    heading(page, "Step 1 · row-0")
+    heading(page, "Step 1 · rows-0")
 
 
 def test_filters_and_sorting_find_what_they_say(page):
@@ -74,24 +74,25 @@ def test_filters_and_sorting_find_what_they_say(page):
     wrong_up = [one for one in lines if one["rewards"]["accuracy"] == 0 and one["advantage"] > 0]
     prior = [one for one in lines if one["gain"] > 0.5]
     assert wrong_up and prior
+    find = page.locator("#rollouts aside")
     status(page, f"{PER_STEP} rollouts")
-    page.get_by_label("Steps").select_option("all")
+    find.get_by_label("Steps").select_option("all")
     status(page, f"{len(lines)} rollouts")
     counts = {"wrongup": len(wrong_up), "prior": len(prior), "cut": 1, "unscorable": 1, "all": 48}
     for name, number in counts.items():
-        page.get_by_label("Show").first.select_option(name)
+        find.get_by_label("Show").select_option(name)
         status(page, f"{number} rollout")
-    page.get_by_label("Level").select_option("0.3")
+    find.get_by_label("Level").select_option("0.3")
     status(page, f"{len(lines) // 4} rollouts")
-    page.get_by_label("Level").select_option("")
-    page.get_by_label("Sort by").select_option("advup")
+    find.get_by_label("Level").select_option("")
+    find.get_by_label("Sort by").select_option("advup")
     status(page, f"{len(lines)} rollouts")
     low = page.locator("#rollouts .list tbody tr").first.locator("td").nth(3).inner_text()
     assert low == "\u22121"
     page.locator("#search").fill("SHAPE 2")
     status(page, f"{STEPS * 4} rollouts")
     page.locator("#rollouts .list tbody tr").nth(3).click()
-    page.locator("#rollouts .asked h3", has_text="row-2").wait_for()
+    page.locator("#rollouts .asked h3", has_text="rows-2").wait_for()
 
 
 def test_charts_and_theme(page):
@@ -102,8 +103,8 @@ def test_charts_and_theme(page):
     key.click()
     assert key.get_attribute("aria-pressed") == "false"
     key.click()
-    page.get_by_label("Metric").select_option("my/own")
-    page.get_by_label("Of").select_option("reward")
+    page.locator("#curves select").select_option("my/own")
+    page.locator("#levels select").select_option("reward")
     page.get_by_role("button", name="Dark").click()
     assert page.get_by_role("button", name="Light").is_visible()
     page.get_by_text("The whole recipe").click()

@@ -104,7 +104,7 @@ class Rollouts {
   }
 
   async target(example) {
-    return (await store.get(`answers/${this.number}`))?.[example] ?? "";
+    return this.run.rollouts.clean ? (await store.get(`answers/${this.number}`))?.[example] ?? "" : "";
   }
 
   /** The clean pictures of a row; [] where the page has none. */
