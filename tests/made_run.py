@@ -9,7 +9,10 @@ from noisygrpo.methods.noise import noise_seed
 
 LEVELS = (0.0, 0.1, 0.3, 0.6)
 STEPS, PROMPTS = 4, 3
-RIGHT, WRONG = "<think>It is there.</think><answer>true</answer>", "<think>No.</think><answer>false</answer>"
+RIGHT, WRONG = (
+    "<think>It is there.</think><answer>true</answer>",
+    "<think>No.</think><answer>false</answer>",
+)
 
 HOSTILE = (
     "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
@@ -79,11 +82,21 @@ def write_evaluation(folder, name, verdicts, *, settings=None, prefix="test"):
     """An evaluation's folder; ``verdicts``: whether each sample is right."""
     folder.mkdir(parents=True)
     samples = [
-        {"example_id": f"{prefix}-{n}", "cluster": f"{prefix}-{n}", "kind": "shape",
-         "prompt": [{"role": "user", "content": f"Is there a shape {n}?"}],
-         "question": f"Is there a shape {n}?", "answer": "true", "output": RIGHT if right else WRONG,
-         "extracted": "true" if right else "false", "correct": right, "why": "same text",
-         "tokens": 9, "truncated": False, "failure": None}  # fmt: skip
+        {
+            "example_id": f"{prefix}-{n}",
+            "cluster": f"{prefix}-{n}",
+            "kind": "shape",
+            "prompt": [{"role": "user", "content": f"Is there a shape {n}?"}],
+            "question": f"Is there a shape {n}?",
+            "answer": "true",
+            "output": RIGHT if right else WRONG,
+            "extracted": "true" if right else "false",
+            "correct": right,
+            "why": "same text",
+            "tokens": 9,
+            "truncated": False,
+            "failure": None,
+        }  # fmt: skip
         for n, right in enumerate(verdicts)
     ]
     (folder / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples))
@@ -112,6 +125,10 @@ def write_run(folder, lines=None, *, seed=0, method="noisygrpo", after=(True, Fa
     entry = {"before": {"accuracy": 1 / 3, "stderr": 0.1, "n": 3}, "after": {"accuracy": 2 / 3, "stderr": 0.1, "n": 3},
              "difference": {"difference": 1 / 3, "low": -0.1, "high": 0.6, "p_value": 0.5}}  # fmt: skip
     (folder / "summary.json").write_text(json.dumps({"test": entry}))
-    for moment, verdicts in (("before", (True, False, False)), ("step-000002", (True, True, False)), ("after", after)):
+    for moment, verdicts in (
+        ("before", (True, False, False)),
+        ("step-000002", (True, True, False)),
+        ("after", after),
+    ):
         write_evaluation(folder / "evaluation" / moment / "test", "test", verdicts)
     return folder

@@ -74,4 +74,6 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.check.recipe import check
 
     show = Path(args.show) if args.show else None
-    return check(recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout, show=show)
+    return check(
+        recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout, show=show
+    )

@@ -52,7 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    require(not args.recipe or Path(args.recipe).suffix in ("", ".yaml", ".yml"), "--recipe: no recipe")
+    require(
+        not args.recipe or Path(args.recipe).suffix in ("", ".yaml", ".yml"), "--recipe: no recipe"
+    )
 
     # Only now what takes seconds: a mistake above is told at once.
     from noisygrpo.report.sources import Where

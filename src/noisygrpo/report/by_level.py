@@ -30,7 +30,11 @@ def level_curves(rollouts: Rollouts) -> dict[str, Any]:
     levels = _apart(rollouts.level)
     first, last = rollouts.step[0], rollouts.step[-1]
     third = (last - first + 1) / 3
-    spans = {"all": (first, last), "first": (first, first + third - 1), "last": (last - third + 1, last)}
+    spans = {
+        "all": (first, last),
+        "first": (first, first + third - 1),
+        "last": (last - third + 1, last),
+    }
     if last - first < 2:
         spans = {"all": (first, last)}
     return {

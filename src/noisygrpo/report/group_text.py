@@ -90,9 +90,7 @@ def group_text(folder: Path, asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _find(
-    folder: Path, asked: Asked, right: Verdict
-) -> tuple[list[Record], int, set[int]]:
+def _find(folder: Path, asked: Asked, right: Verdict) -> tuple[list[Record], int, set[int]]:
     """The rollouts, how many more there are, and the steps that the run has.
 
     Without a step the last one counts, without a row the first of it.
@@ -161,11 +159,11 @@ def _body(record: Record, right: bool | None, full: bool) -> list[str]:
     if record.get("truncated"):
         words.append("cut off")
     text = str(record.get("completion") or "")
-    left = "" if full or len(text) <= SHORT else f" … {len(text) - SHORT:,} characters more (--full)"
+    left = (
+        "" if full or len(text) <= SHORT else f" … {len(text) - SHORT:,} characters more (--full)"
+    )
     said = printable(text if full else text[:SHORT]) + left
-    wrapped = [
-        line for one in said.split("\n") for line in textwrap.wrap(one, WIDTH - 4) or [""]
-    ]
+    wrapped = [line for one in said.split("\n") for line in textwrap.wrap(one, WIDTH - 4) or [""]]
     return ["  ".join(word for word in words if word), *(f"    {line}" for line in wrapped), ""]
 
 

@@ -103,10 +103,11 @@ def add_clean(shown: Shown, ids: Sequence[str], rows: Images, room: Room) -> Non
                 if images
             ]
             for example, job in jobs:
-                shown.clean[example] = job.result()
-                shown.size += _size(shown.clean[example])
-            if shown.size - start > room.size:
-                return
+                made = job.result()
+                if shown.size - start + _size(made) > room.size:
+                    return
+                shown.clean[example] = made
+                shown.size += _size(made)
 
 
 def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> None:
@@ -124,12 +125,16 @@ def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> Non
                     drawn += len(noisy)
             for group, job in jobs:
                 try:
-                    shown.views[group] = job.result()
+                    made = job.result()
                 except UserError as error:
                     shown.problems.append(str(error))
                     continue
-                shown.size += sum(map(_size, shown.views[group].values()))
-            if shown.size - start > room.size or drawn > room.views:
+                size = sum(map(_size, made.values()))
+                if shown.size - start + size > room.size:
+                    return
+                shown.views[group] = made
+                shown.size += size
+            if drawn > room.views:
                 return
 
 

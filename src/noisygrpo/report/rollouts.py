@@ -25,6 +25,9 @@ MOST_CHARACTERS = 20_000
 
 ROLLOUTS_FILE, ROLLOUTS_FOLDER = "rollouts.jsonl", "rollouts"
 
+DRAWING = ("noise_size", "released")
+"""Fields of a record, further ones than level, kind and seed, that say how a view was drawn."""
+
 Record = Mapping[str, Any]
 
 
@@ -99,47 +102,40 @@ class Reader:
         self._drawing: dict[str, Mapping[str, Any]] = {}
 
     def add(self, record: Record) -> None:
-        """Take one record."""
-        out, step = self.out, int(record["step"])
-        if len(self._texts) >= CHUNK and step != out.step[-1]:
+        """Take one record.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none; nothing of it was taken.
+        """
+        values, rewards = _numbers(record), record.get("rewards") or {}
+        if not isinstance(rewards, Mapping):
+            raise TypeError("rewards are no mapping")
+        example, texts = str(record["example_id"]), _texts(record, self._tokenizer)
+        prompt, out = record.get("prompt"), self.out
+        if len(self._texts) >= CHUNK and values["step"] != out.step[-1]:
             self.close_chunk()
-        example = str(record["example_id"])
         number = self._known.setdefault(example, len(self._known))
         if number == len(out.examples):
             out.examples.append(example)
-            out.prompts.append(_cut_all(record.get("prompt")))
-        index = int(record.get("rollout_index") or 0)
-        if not out.step or (step, number) != (out.step[-1], out.example[-1]) or (
-            index <= out.index[-1]
-        ):
+            out.prompts.append(_cut_all(prompt))
+        if self._begins_group(values["step"], number, values["index"]):
             out.groups.append(len(out))
-        self._numbers(record, step, number, index)
-        self._texts.append(_texts(record, self._tokenizer))
-
-    def _numbers(self, record: Record, step: int, number: int, index: int) -> None:
-        out = self.out
-        rewards = record.get("rewards") or {}
         for name in rewards:
-            out.parts.setdefault(name, [None] * len(out))
+            out.parts.setdefault(str(name), [None] * len(out))
         for name, column in out.parts.items():
             column.append(rounded(rewards.get(name)))
-        out.step.append(step)
         out.example.append(number)
-        out.index.append(index)
-        out.level.append(float(record.get("noise_level") or 0.0))
-        out.reward.append(rounded(record.get("reward")))
-        out.advantage.append(rounded(record.get("advantage")))
-        out.gain.append(rounded(record.get("gain")))
-        out.tokens.append(int(record.get("completion_tokens") or 0))
-        out.cut.append(int(bool(record.get("truncated"))))
-        out.unscorable.append(int(bool(record.get("unscorable"))))
-        out.hint.append(rounded(record.get("hint_ratio")) or 0.0)
-        seeds = record.get("noise_seed")
-        out.seeds.append([] if seeds is None else [str(seed) for seed in seeds])
-        out.kinds.append(record.get("noise_kind"))
-        more = {key: record[key] for key in ("noise_size", "released") if record.get(key)}
+        for name, value in values.items():
+            getattr(out, name).append(value)
+        more = {key: record[key] for key in DRAWING if record.get(key)}
         key = json.dumps(more, default=str)
         out.places.append(self._drawing.setdefault(key, more))  # one object for all alike
+        self._texts.append(texts)
+
+    def _begins_group(self, step: int, number: int, index: int) -> bool:
+        out = self.out
+        same = bool(out.step) and (step, number) == (out.step[-1], out.example[-1])
+        return not same or index <= out.index[-1]
 
     def finish(self) -> Rollouts:
         """Return what was read."""
@@ -208,6 +204,25 @@ def _parquet(path: Path) -> Iterator[tuple[str, Record | str]]:
         if isinstance(row.get("turns"), str):
             row["turns"] = json.loads(row["turns"])
         yield f"{path.name} row {number}", row
+
+
+def _numbers(record: Record) -> dict[str, Any]:
+    """The entries of a record in the columns of `Rollouts` that have its numbers' names."""
+    seeds = record.get("noise_seed")
+    return {
+        "step": int(record["step"]),
+        "index": int(record.get("rollout_index") or 0),
+        "level": float(record.get("noise_level") or 0.0),
+        "reward": rounded(record.get("reward")),
+        "advantage": rounded(record.get("advantage")),
+        "gain": rounded(record.get("gain")),
+        "tokens": int(record.get("completion_tokens") or 0),
+        "cut": int(bool(record.get("truncated"))),
+        "unscorable": int(bool(record.get("unscorable"))),
+        "hint": rounded(record.get("hint_ratio")) or 0.0,
+        "seeds": [] if seeds is None else [str(seed) for seed in seeds],
+        "kinds": record.get("noise_kind"),
+    }
 
 
 def rounded(value: Any, digits: int = 4) -> float | None:

@@ -120,7 +120,12 @@ def write_page(wanted: Wanted) -> tuple[Path, list[str]]:
 def _written(page: _Page, title: str) -> tuple[Path, list[str]]:
     wanted, named = page.wanted, page.named
     made = datetime.now().astimezone().isoformat(timespec="minutes")
-    page.index |= {"title": title, "made": made, "all_views": wanted.all_views, "longest": LONGEST_SIDE}
+    page.index |= {
+        "title": title,
+        "made": made,
+        "all_views": wanted.all_views,
+        "longest": LONGEST_SIDE,
+    }
     page.parts.add("index", page.index)
     base = named[0].folder if len(named) == 1 else Path()
     if wanted.all_views:
@@ -154,9 +159,7 @@ def _add_rollouts(page: _Page, run: int, rollouts: Rollouts, waiting: int) -> di
     return {"count": len(rollouts), "chunks": chunks, "kept": sorted(kept)}
 
 
-def _add_pictures(
-    page: _Page, run: int, named: Named, rollouts: Rollouts, waiting: int
-) -> None:
+def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiting: int) -> None:
     """Clean pictures of rows, and views of rollouts, as far as there is room."""
     rows, why = page.sources.training(named.folder)
     about = page.index["runs"][run]["rollouts"]
@@ -185,7 +188,9 @@ def _add_pictures(
     for group, views in shown.views.items():
         page.parts.add_pictures(f"views/{run}/{group}", views)
     about["views"] = sorted(shown.views)
-    noisy = sum(level > 0 for level in rollouts.level)
+    drawable = {n for n, name in enumerate(rollouts.examples) if name in known}
+    pairs = zip(rollouts.level, rollouts.example, strict=True)
+    noisy = sum(level > 0 and example in drawable for level, example in pairs)
     drawn = sum(map(len, shown.views.values()))
     if drawn < noisy:
         steps = len({rollouts.step[rollouts.groups[group]] for group in shown.views})

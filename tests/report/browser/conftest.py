@@ -105,9 +105,7 @@ def open_page(browser, pages):
     contexts, opened = [], []
 
     def open_one(name, address="", width=1440, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         context.set_default_timeout(20_000)
         contexts.append(context)
         opened.append(Opened(context, pages[name], address))

@@ -92,7 +92,9 @@ def test_a_page_prints_and_its_focus_is_seen(open_page):
         )
         assert outline[0] != "none" and outline[1] >= 2
     page.emulate_media(media="print")
-    assert not page.locator("#nav").is_visible() and page.locator("#rollouts .card").first.is_visible()
+    assert (
+        not page.locator("#nav").is_visible() and page.locator("#rollouts .card").first.is_visible()
+    )
     assert page.pdf().startswith(b"%PDF")
 
 

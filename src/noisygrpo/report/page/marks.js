@@ -48,7 +48,7 @@ function colored(text, values, ends) {
 }
 
 function seenToken(content, value, top) {
-  const depth = Math.min(1, Math.abs(value ?? 0) / top) * 0.6;
+  const depth = Math.min(1, Math.abs(value ?? 0) / top) * 0.42;
   return h("span", { class: "seen", style: `background:rgba(var(--seen),${depth.toFixed(2)})`, title: `visual dependence ${num(value, 3)}` }, content);
 }
 
