@@ -74,6 +74,14 @@ def test_every_way_trains_the_same(tmp_path, monkeypatch, way):
     assert output["advantages"].tolist() == pytest.approx([-0.7, 0.5, -0.7, 0.9] * 2)
 
 
+def test_the_file_is_kept_beside_the_logs(tmp_path):
+    given = in_a_file(tmp_path)
+    make(tmp_path / "run", rewards=(by_index,), max_steps=1, **given).train()
+    (kept,) = (tmp_path / "run" / "functions").iterdir()
+    assert kept.read_bytes() == (tmp_path / "mine.py").read_bytes()
+    assert kept.name.startswith("mine-") and kept.suffix == ".py"
+
+
 def test_flat_fields_and_the_mapping_are_one(tmp_path):
     flat = config(tmp_path, method="noisygrpo", bayes_alpha=0.2, constant_groups="zero")
     spelt = {"name": "bayesian", "alpha": 0.2, "constant_groups": "zero"}

@@ -12,6 +12,13 @@ from noisygrpo.methods.views import plan_views
 from noisygrpo.own.choice import FIELDS, PLAN, is_own
 from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.own.trial import try_advantage, try_noise, try_plan
+from noisygrpo.user_code import is_user_function
+
+
+def files(config: Any) -> dict[str, str]:
+    """Return each of the three fields that names a function in a file, with that name."""
+    named = {field: getattr(config, field) for field in FIELDS}
+    return {field: name for field, name in named.items() if is_user_function(name)}
 
 
 @dataclass(frozen=True)

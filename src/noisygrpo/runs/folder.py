@@ -21,6 +21,7 @@ from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
 from noisygrpo.runs.watch import BEST
 from noisygrpo.terminal import say
 from noisygrpo.training.checkpoints import newest
+from noisygrpo.user_code import FOLDER
 
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"
@@ -36,7 +37,7 @@ CONTENTS = {
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
-    functions.FOLDER: "the files with your functions, called by their content",
+    FOLDER: "the files with your functions, called by their content",
     ENVIRONMENT_FILE: "versions, devices, arguments",
     FACTS_FILE: "which processor made tokens and pixels",
     CHANGES_FILE: "what a resumed run was told to do differently, and from which step on",
