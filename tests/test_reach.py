@@ -50,12 +50,21 @@ def test_a_hub_within_reach_leaves_all_as_it_is(online, monkeypatch):
         # Through a proxy it is the proxy that has to be there.
         monkeypatch.setenv("http_proxy", there)
         assert reach.connection_problem("http://hub.invalid") == ""
+        monkeypatch.delenv("http_proxy")
+        monkeypatch.setenv("all_proxy", there)
+        assert reach.connection_problem("http://third.invalid") == ""
         monkeypatch.setenv("no_proxy", "other.invalid")
         assert "other.invalid" in reach.connection_problem("http://other.invalid")
 
 
-def test_a_judge_that_is_not_there(online):
+def test_a_judge_that_is_not_there(online, monkeypatch):
     with pytest.raises(UserError, match=r"judge url: http://127.* cannot be reached"):
         JudgeEndpoint(f"{online}/v1", "j").require_reachable()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        JudgeEndpoint(f"http://127.0.0.1:{server.getsockname()[1]}/v1", "j").require_reachable()
+        there = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        JudgeEndpoint(there, "j").require_reachable()
+        monkeypatch.delenv("SOME_KEY", raising=False)
+        with pytest.raises(UserError, match="the environment variable SOME_KEY is not set"):
+            JudgeEndpoint(there, "j", "SOME_KEY").require_reachable()
+        monkeypatch.setenv("SOME_KEY", "secret")
+        JudgeEndpoint(there, "j", "SOME_KEY").require_reachable()

@@ -49,7 +49,8 @@ def _said() -> str:
 def connection_problem(endpoint: str) -> str:
     """Why no connection to an endpoint, or to the proxy before it, can be made; "" where it can."""
     address = urlsplit(endpoint)
-    proxy = getproxies().get(address.scheme)
+    proxies = getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all")
     if proxy and not proxy_bypass(address.hostname or ""):
         address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     port = address.port or (443 if address.scheme == "https" else 80)

@@ -104,12 +104,31 @@ def test_two_processes_write_the_files_of_one(run_cli, model_folder, tmp_path):
     # The second process had answered a batch and a half, the first one nothing yet.
     order = [line for n in (0, 1, 2) for line in lines if f'"test-{n // 2}-0-{n % 2}"' in line]
     (killed / "samples.part-1.jsonl").write_text("".join(order) + lines[5][:40])
-    on_two_processes([*words, str(two)], [*words, str(killed)])
+    benchmarks = ["evaluate", "--model", model_folder, "--benchmark", "nlvr,playground-test"]
+    benchmarks += ["--rows", "5", "--batch-size", "2", "--max-new-tokens", "3"]
+    benchmarks += ["--data", str(tmp_path), "--output-dir"]
+    curve = [*words[:-1], "--rows", "3", "--robustness", "blur", "--levels", "1", "--output-dir"]
+    splits = ["evaluate", "--model", model_folder, "--rows", "3", "--split", "test"]
+    splits += ["--max-new-tokens", "3", "--output-dir"]
+    further = {"benchmarks": benchmarks, "curve": curve, "splits": splits}
+    for name, command in further.items():
+        assert run_cli(*command, tmp_path / f"{name}-one")[0] == 0
+    more = [[*command, str(tmp_path / f"{name}-two")] for name, command in further.items()]
+    on_two_processes([*words, str(two)], [*words, str(killed)], *more)
+    for name in further:
+        assert files_in(tmp_path / f"{name}-one") == files_in(tmp_path / f"{name}-two"), name
     for folder in (two, killed):
         assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
         for name in FILES:
             assert (folder / name).read_bytes() == (one / name).read_bytes(), (folder, name)
     assert len(read_samples(one / "samples.jsonl")) == 14
+
+
+def files_in(folder):
+    """Every file with its bytes; of a plot, that it is there."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    plots = {path: b"" for path in paths if path.suffix == ".png"}
+    return {str(p.relative_to(folder)): plots.get(p, p.read_bytes()) for p in paths}
 
 
 def on_two_processes(*commands):

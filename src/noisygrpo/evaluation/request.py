@@ -7,7 +7,7 @@ from typing import Any
 from noisygrpo.errors import require
 from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.judge_api import JudgeEndpoint
+from noisygrpo.evaluation.judge_api import KEY, JudgeEndpoint
 from noisygrpo.evaluation.robustness import LEVELS, RobustnessPlan
 from noisygrpo.evaluation.view import EvaluationView
 
@@ -70,7 +70,7 @@ class EvaluationRequest(LoadOptions):
     """OpenAI-compatible endpoint of a second judge."""
     judge_model: str = ""
     judge_workers: int = 8
-    judge_key: str = "OPENAI_API_KEY"
+    judge_key: str = KEY
     """Environment variable that holds the judge's key."""
 
     def __post_init__(self) -> None:

@@ -70,7 +70,7 @@ def run_evaluations(
     """
     # Who brings a model along answers for its weights; else they are identified by content.
     weights = {} if load is not None else {"weights": _fingerprint(requests[0])}
-    if requests[0].judge_url:
+    if requests[0].judge_url and not all(_is_judged(request.folder) for request in requests):
         requests[0].judge().require_reachable()
     asked = []
     for request in requests:
@@ -111,6 +111,13 @@ def _run(one: _Asked, answer: Answer, processes: Processes) -> Result:
         if benchmark.finish is not None:
             benchmark.finish(request.folder)
     return result
+
+
+def _is_judged(folder: Path) -> bool:
+    """Whether an evaluation is complete and a second judge has a verdict on every sample."""
+    path = folder / "result.json"
+    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return bool(result.get("judge", {}).get("unjudged", 1) == 0)
 
 
 def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
