@@ -114,10 +114,11 @@ def test_what_is_wrong_names_the_list_or_the_row(lists, folder, monkeypatch, ent
         ("datasets: a.json", "expected a list of sources"),
         ("a.json", "expected a list of sources"),
         ("datasets: [", "bad.yaml"),
+        ("datasets: [\xe4]", "not a text file in UTF-8"),
     ],
 )
 def test_a_file_that_is_no_list(tmp_path, text, message):
-    (tmp_path / "bad.yaml").write_text(text)
+    (tmp_path / "bad.yaml").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=message):
         parts_of(str(tmp_path / "bad.yaml"))
     with pytest.raises(UserError, match=r"data\.source: 'gone\.yaml' does not exist"):

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import types
+from importlib.machinery import ModuleSpec
 
 
 @dataclasses.dataclass
@@ -42,6 +43,7 @@ def install(monkeypatch):
     fake, arguments = types.ModuleType("vllm"), types.ModuleType("vllm.engine.arg_utils")
     fake.LLM, fake.SamplingParams = LLM, lambda **options: options
     arguments.EngineArgs = EngineArgs
+    fake.__spec__ = ModuleSpec("vllm", None)  # who asks whether vLLM is installed
     for name, module in {"vllm": fake, "vllm.engine": fake, arguments.__name__: arguments}.items():
         monkeypatch.setitem(sys.modules, name, module)
     return given

@@ -77,7 +77,10 @@ def parts_of(source: Source, field: str = "data.source") -> list[Part] | None:
 
 
 def _read(path: Path) -> list[Part]:
-    document = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    try:
+        document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file in UTF-8") from None
     entries = document.get("datasets") if isinstance(document, Mapping) else document
     if not isinstance(entries, list):
         raise UserError(f"{path}: expected a list of sources under 'datasets', each with json_path")
