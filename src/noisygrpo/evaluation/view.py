@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from noisygrpo.errors import require
-from noisygrpo.methods.noise import NOISE_KINDS, address, perturb
+from noisygrpo.methods.noise import NOISE_KINDS, address, fit_pixels, perturb
 
 _OCCLUDER = (128, 128, 128)
 
@@ -87,6 +87,9 @@ class EvaluationView:
     text_only: bool = False
     """Leave the images out: what the model knows without looking."""
     seed: int = 0
+    limits: tuple[int, int] | None = None
+    """How few and how many pixels an image is brought to before it is disturbed: the model's, so
+    that a level means the same for all sizes. None disturbs the file's own."""
 
     def __post_init__(self) -> None:
         require(self.kind in KINDS, f"noise kind: {self.kind!r}, allowed are {', '.join(KINDS)}")
@@ -96,6 +99,7 @@ class EvaluationView:
         """The view of an RGB image; the same object at level 0."""
         if self.level == 0:
             return image
+        image = image if self.limits is None else fit_pixels(image, *self.limits)
         seed = address("evaluation view", self.seed, 0, example_id, position)
         if self.kind in NOISE_KINDS:
             return perturb(image, self.level, seed, self.kind)

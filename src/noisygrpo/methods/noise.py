@@ -8,9 +8,14 @@ the schedule):
     x_t         = sqrt(alpha_bar_t) * x_0 + sqrt(1 - alpha_bar_t) * eps
     eps ~ N(0, 1) per pixel and channel
 
-``x_0`` is RGB in [0, 1] at the image's own resolution, before any processor. A level ``n`` in [0,
-1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and ``patch_mask``
-(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout).
+``x_0`` is RGB in [0, 1]: the picture as it is given, before any processor. Which picture that is
+decides how much of the noise a model sees, for its processor averages the noise of a picture that
+it makes smaller and spreads that of one that it enlarges. NoisyGRPO's release adds noise to the
+file's pixels; NoisyRollout's first brings the picture into the model's pixel limits, which
+``fit_pixels`` does: there a level means the same for pictures of all sizes.
+
+A level ``n`` in [0, 1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and
+``patch_mask`` (NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout).
 
 Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
 outside.
@@ -108,6 +113,24 @@ def diffuse(pixels: np.ndarray, index: int, rng: np.random.Generator) -> np.ndar
     noisy *= np.float32(math.sqrt(1.0 - signal_power))
     noisy += np.float32(math.sqrt(signal_power)) * pixels
     return noisy
+
+
+def fit_pixels(image: Image.Image, low: int, high: int) -> Image.Image:
+    """Return the picture with at least ``low`` and at most ``high`` pixels, its proportions kept.
+
+    Bicubic, sides cut to whole pixels: byte for byte what NoisyRollout's release makes of an RGB
+    picture before it adds noise. A picture within the limits is returned as it is, the same object.
+    """
+    if image.width * image.height > high:
+        image = _resized(image, high)
+    if image.width * image.height < low:
+        image = _resized(image, low)
+    return image
+
+
+def _resized(image: Image.Image, pixels: int) -> Image.Image:
+    factor = math.sqrt(pixels / (image.width * image.height))
+    return image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
 
 
 def to_bytes(pixels: np.ndarray, wrap: bool = False) -> np.ndarray:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import datasets
 import transformers
 
+from noisygrpo.models.vision import noise_limits
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.training.config import NoisyGRPOConfig
 
@@ -28,7 +30,7 @@ def describe(prepared: Prepared) -> list[str]:
     )
     source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
-    lines += [("views", views_line(config)), ("data", source)]
+    lines += [("views", views_line(config, prepared.processor)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]
     lines.append(("rewards", rewards))
     if recipe.model.lora is not None:
@@ -48,7 +50,7 @@ def describe(prepared: Prepared) -> list[str]:
     return [f"{name:8} {value}" for name, value in lines]
 
 
-def views_line(config: NoisyGRPOConfig) -> str:
+def views_line(config: NoisyGRPOConfig, processor: Any) -> str:
     """The view plan and the advantage in words."""
     if not config.noisy:
         return f"every rollout sees the clean image; advantage {config.advantage}"
@@ -57,5 +59,7 @@ def views_line(config: NoisyGRPOConfig) -> str:
         if config.noise_levels is None
         else ", ".join(f"{x:g}" for x in config.noise_levels)
     )
-    noise = f"{config.noise_kind} noise at levels {levels}"
+    limits = noise_limits(config.noise_at, processor)
+    drawn = "of the file's size" if limits is None else "within {:,} to {:,} pixels".format(*limits)
+    noise = f"{config.noise_kind} noise at levels {levels} on pictures {drawn}"
     return f"{config.view_plan}, {noise}; advantage {config.advantage}"

@@ -40,6 +40,11 @@ class NoisyGRPOConfig(GRPOConfig):
     noise_kind: str = "gaussian"
     """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
 
+    noise_at: str | None = None
+    """The picture that noise is drawn on: the one within the processor's pixel limits (model), so
+    that a level means the same for pictures of all sizes, or the file's own (file). ``None`` is
+    model where the processor has such limits. See ``methods.noise``."""
+
     noise_levels: list[float] | None = None
     """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split)."""
 

@@ -11,6 +11,7 @@ from accelerate.utils import is_peft_model
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
+from noisygrpo.models import vision
 from noisygrpo.training.advantage import check_correct
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
@@ -39,6 +40,12 @@ def ban(trainer: Any) -> None:
     kwargs = ban_tokens(trainer.generation_kwargs, trainer._banned, vllm=False)
     trainer.generation_kwargs |= kwargs
     trainer.generation_config.update(**kwargs)
+
+
+def noise_limits(trainer: Any) -> tuple[int, int] | None:
+    """Return the pixels that images are brought into before noise; None leaves them as they are."""
+    args = trainer.args
+    return vision.noise_limits(args.noise_at, trainer.processing_class) if args.noisy else None
 
 
 def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngine:

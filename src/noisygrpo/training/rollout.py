@@ -39,6 +39,7 @@ class Rollout:
     step: int  # optimizer step that the rollout was made for, from 1
     kind: str  # one of ``methods.noise.NOISE_KINDS``
     derived_id: str = ""  # id of a row that has none of its own
+    sizes: Sequence[tuple[int, int]] = ()  # of its images as noise was drawn on them
     hint: Hint = Hint()  # what stands in front of the completion, or behind the question
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
     completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered

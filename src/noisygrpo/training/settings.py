@@ -54,6 +54,7 @@ OF_HINTS = (
 OF_A_METHOD = (
     "view_plan",
     "noise_kind",
+    "noise_at",
     "noise_levels",
     "clean_rollouts",
     "noise_decay",

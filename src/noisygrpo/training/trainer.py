@@ -85,6 +85,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
+        self._noise_limits = parts.noise_limits(self)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
@@ -163,7 +164,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"))
+        drawing = partial(self._spent, "noise")
+        shown = show(prompts, batch.rollouts, tokenize, drawing, self._noise_limits)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
         return shown.ids, shown.clean if any(shown.clean) else None, shown.fields

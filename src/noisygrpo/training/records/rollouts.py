@@ -108,6 +108,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
+        "noise_size": [list(size) for size in rollout.sizes],
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
         "truncated": len(ids) == 0 or ids[-1] not in end_tokens,

@@ -22,6 +22,7 @@ from typing import Any
 
 from PIL import Image
 
+from noisygrpo.methods.noise import fit_pixels
 from noisygrpo.training.rollout import Rollout
 
 Images = list[list[Image.Image]]
@@ -56,15 +57,22 @@ def show(
     rollouts: Sequence[Rollout],
     tokenize: Tokenize,
     drawing: Callable[[], AbstractContextManager[None]],
+    limits: tuple[int, int] | None = None,
 ) -> Shown:
     """Draw what each rollout sees, and tokenize it.
 
     ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
-    Views are drawn within a context that ``drawing`` returns; it measures the time.
+    Views are drawn within a context that ``drawing`` returns; it measures the time. With ``limits``
+    every image is brought into so many pixels first: noise is drawn on that, and that is scored.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
+    if limits is not None:
+        clean = fit_all(clean, limits)
+        prompts = [replace_images(prompt, row) for prompt, row in zip(prompts, clean, strict=True)]
     seen, views = clean, prompts
     if any(rollout.noisy for rollout in rollouts):
+        for rollout, row in zip(rollouts, clean, strict=True):
+            rollout.sizes = _sizes(row) if rollout.noisy else ()
         with drawing():
             seen = see_all(rollouts, clean)
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
@@ -90,6 +98,12 @@ def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]
         views = pool.map(lambda job: job[0].see(job[1]), distinct.values())
         seen = dict(zip(distinct, views, strict=True))
     return [seen[key] for key in keys]
+
+
+def fit_all(images: Images, limits: tuple[int, int]) -> Images:
+    """Return the images within limits of pixels (``fit_pixels``), each object fitted once."""
+    fitted = {id(image): fit_pixels(image, *limits) for row in images for image in row}
+    return [[fitted[id(image)] for image in row] for row in images]
 
 
 def own_cores() -> int:
