@@ -306,3 +306,25 @@ def test_no_side_is_lost_to_a_limit():
     assert fit_pixels(Image.new("RGB", (1000, 1)), 1, 100).size == (316, 1)
     # Rounding down falls below an exact limit, so the release enlarges once more.
     assert fit_pixels(Image.new("RGB", (30, 20)), 100, 100).size == (12, 8)
+
+
+@pytest.mark.parametrize(("level", "index"), [(0.5779, 577), (0.0009, 0), (0.3, 300), (1.0, 999)])
+def test_released_index_is_cut(level, index):
+    assert noise_index(level, truncate=True) == index
+    image = picture()
+    wanted = image if index == 0 else perturb(image, index / 1000, 4)
+    assert perturb(image, level, 4, truncate=True).tobytes() == wanted.tobytes()
+
+
+def test_released_noise_at_index_zero():
+    image = plain(128, 200)
+    apart = np.asarray(perturb(image, 0.0, 4, zero=True), dtype=float) - 128
+    assert apart.std() == pytest.approx(0.00473 * 255, rel=0.05)
+    white = np.asarray(perturb(plain(255, 200), 0.0, 4, wrap=True, zero=True))
+    assert (white < 10).mean() == pytest.approx(0.20, abs=0.01)  # B2 of the release
+
+
+@pytest.mark.parametrize("defect", ["wrap", "truncate", "zero"])
+def test_defects_belong_to_gaussian_noise(defect):
+    with pytest.raises(ValueError, match=f"{defect}=True reproduces a defect of 'gaussian'"):
+        perturb(picture(), 0.5, 0, "rotation", **{defect: True})

@@ -29,8 +29,8 @@ Deliberate deviations from the released code (ids of the defects in docs/papers.
 - B1: the result is clamped to [0, 1] and rounded. ``wrap=True`` reproduces the wrap modulo 256, for
   parity runs only.
 - B2, R11: level 0, and any level that rounds to t = 0, returns the very object that came in; the
-  released codes add noise of std .0047 there. Wrapping changes nothing about that.
-- B4: the index is rounded, and n = 1 is t = 999, not an error.
+  released codes add noise of std .0047 there, as ``zero=True`` does.
+- B4: the index is rounded (``truncate=True`` cuts it), and n = 1 is t = 999, not an error.
 - R14: the released codes draw from the process-wide generator.
 - ``patch_mask`` covers the right and bottom remainder too (the released cells leave up to 7 pixels
   unmasked); counts of masked pixels and cells are rounded, not truncated.
@@ -72,11 +72,14 @@ def alpha_bar() -> np.ndarray:
     return result
 
 
-def noise_index(level: float) -> int:
-    """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside."""
+def noise_index(level: float, truncate: bool = False) -> int:
+    """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside.
+
+    ``truncate``: cut as the releases do (B4), instead of rounding.
+    """
     if not 0.0 <= level <= 1.0:
         raise ValueError(f"noise level {level!r} is outside [0, 1]")
-    return min(round(level * T), T - 1)
+    return min(int(level * T) if truncate else round(level * T), T - 1)
 
 
 def address(
@@ -214,7 +217,14 @@ change something."""
 
 
 def perturb(
-    image: Image.Image, level: float, seed: Seed, kind: str = "gaussian", wrap: bool = False
+    image: Image.Image,
+    level: float,
+    seed: Seed,
+    kind: str = "gaussian",
+    wrap: bool = False,
+    *,
+    truncate: bool = False,
+    zero: bool = False,
 ) -> Image.Image:
     """Return ``image`` as a rollout at noise ``level`` sees it, in RGB; at level 0 the same object.
 
@@ -224,16 +234,22 @@ def perturb(
             largest angle or side).
         seed: from ``noise_seed``, or integers; the result is a pure function of it.
         kind: one of ``NOISE_KINDS``.
-        wrap: reproduce the released NoisyGRPO's wrap modulo 256 (B1); only with ``gaussian``.
+        wrap, truncate, zero: reproduce the releases' wrap modulo 256 (B1), their index (B4) and
+            their noise at index 0 (B2, R11); only with ``gaussian``.
 
     Raises:
-        ValueError: for a level outside [0, 1], an unknown kind, or ``wrap`` with another kind.
+        ValueError: for a level outside [0, 1], an unknown kind, or a defect with another kind.
     """
     if kind not in NOISE_KINDS:
         raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
-    if wrap and kind != "gaussian":
-        raise ValueError(f"wrap=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}")
-    if noise_index(level) == 0:
+    for name, asked in (("wrap", wrap), ("truncate", truncate), ("zero", zero)):
+        if asked and kind != "gaussian":
+            raise ValueError(
+                f"{name}=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}"
+            )
+    index = noise_index(level, truncate)
+    if index == 0 and not zero:
         return image
+    level = index / T if truncate else level
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return NOISE_KINDS[kind](rgb, level, np.random.default_rng(seed), wrap)

@@ -46,6 +46,9 @@ class View:
     shared_noise: bool = False
     """Whether the noise is the one draw that the prompt's noisy rollouts of this step share."""
 
+    zero_noise: bool = False
+    """Whether noise is drawn at level 0 too, of index 0, as the releases do (B2, R11)."""
+
 
 def view_seed(
     view: View, seed: int, step: int, example_id: str, rollout: int, image: int = 0

@@ -79,7 +79,7 @@ def pixel_limits(processor: Any) -> tuple[int, int] | None:
 
     That is for a processor that keeps proportions and sizes by area (Qwen's).
     """
-    images = getattr(processor, "image_processor", None)
+    images: Any = getattr(processor, "image_processor", None)
     known = set() if images is None else set(images.valid_kwargs.__annotations__)
     if not {"min_pixels", "max_pixels"} <= known:
         return None

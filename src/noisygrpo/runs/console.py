@@ -11,6 +11,7 @@ import transformers
 from noisygrpo.models.vision import noise_limits
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.released import released_lines
 
 
 def quiet_libraries() -> None:
@@ -33,6 +34,8 @@ def describe(prepared: Prepared) -> list[str]:
     lines += [("views", views_line(config, prepared.processor)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]
     lines.append(("rewards", rewards))
+    brought_back = released_lines(vars(config), recipe.rewards)
+    lines += [("released" if n == 0 else "", line) for n, line in enumerate(brought_back)]
     if recipe.model.lora is not None:
         said = ", ".join(f"{name} {value}" for name, value in recipe.model.lora.items())
         lines.append(("adapter", said))

@@ -146,6 +146,10 @@ class NoisyGRPOConfig(GRPOConfig):
     """Before sampling with ``generate``, read every distinct prompt and view once instead of once
     per rollout; the same logits up to rounding. vLLM does so by itself."""
 
+    released: list[str] | None = None
+    """What the releases do and this package mends, brought back for runs that are compared with
+    theirs: names in ``training.released.DEFECTS``. ``check`` lists what is on."""
+
     rollouts_format: str = "jsonl"
     """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""
 

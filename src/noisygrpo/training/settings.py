@@ -67,6 +67,7 @@ OF_A_METHOD = (
     "constant_groups",
     "correct_reward",
     "correct_at",
+    "released",
 )
 """Fields that say what a method is: another method, named later, takes none of them over."""
 

@@ -81,7 +81,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
-        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
+        with parts.temperatures(self, config):
+            super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
@@ -144,6 +145,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         output["advantages"] = torch.tensor(own).to(output["advantages"])
         part = self._step % self.args.gradient_accumulation_steps
         self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
+        parts.mask_as_released(self, batch, weighed, output)
         spare_noisy(output, batch.rollouts)
         if self.args.log_view_ratio:
             with self._spent("view_ratio"):
@@ -164,8 +166,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        drawing = partial(self._spent, "noise")
-        shown = show(prompts, batch.rollouts, tokenize, drawing, self._noise_limits)
+        how = partial(self._spent, "noise"), self._noise_limits
+        shown = show(prompts, batch.rollouts, tokenize, *how)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
         return shown.ids, shown.clean if any(shown.clean) else None, shown.fields

@@ -74,12 +74,25 @@ def show(
         for rollout, row in zip(rollouts, clean, strict=True):
             rollout.sizes = _sizes(row) if rollout.noisy else ()
         with drawing():
-            seen = see_all(rollouts, clean)
+            seen, clean = draw(rollouts, clean)
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
+            prompts = [replace_images(one, row) for one, row in zip(prompts, clean, strict=True)]
     ids, images, fields = tokenize(views)
     alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
     scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
+
+
+def draw(rollouts: Sequence[Rollout], images: Images) -> tuple[Images, Images]:
+    """Return what each rollout sees, and what it is scored on: its images, or as it says."""
+    apart = [(n, one.scored_as) for n, one in enumerate(rollouts) if one.scored_as is not None]
+    others, their_images = [one for _, one in apart], [images[n] for n, _ in apart]
+    # Together: a view that is both sampled and scored on is then one object.
+    drawn = see_all([*rollouts, *others], [*images, *their_images])
+    scored = list(images)
+    for (place, _), row in zip(apart, drawn[len(images) :], strict=True):
+        scored[place] = row
+    return drawn[: len(images)], scored
 
 
 def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]) -> Images:
