@@ -121,7 +121,13 @@ def test_the_template_without_a_hint_at_level_0(tmp_path, released):
     trainer = hinted(tmp_path, hint_template="<think>{hint}", released=released)
     text = "<think>" if released else ""
     assert row_hints(trainer.args, "Step 1: a. Step 2: b. Step 3: c.")[0].text == text
+    asked, generate = [], trainer.model.generate
+    trainer.model.generate = lambda **inputs: asked.append(inputs) or generate(**inputs)
     trainer.train()
+    begin = trainer._tokenizer(text or "assistant\n")["input_ids"]
+    assert asked[0]["input_ids"][:, -len(begin) :].tolist() == [begin] * 8
+    plain = [rollout for rollout in trainer.made.rollouts if rollout.hint.level == 0]
+    assert plain and all(one.prompt_ids[-len(begin) :] == begin for one in plain)
     path = tmp_path / "rollouts.jsonl"
     records = [json.loads(line) for line in path.read_text().splitlines()]
     first = [record for record in records if record["hint_level"] == 0]

@@ -181,6 +181,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         # vLLM processes images itself: the views', until a tool answers, which is for clean views.
         if self.use_vllm and prompt_ids is batch.shown.ids:
             images = batch.shown.images
+        if self._hints is not None and batch.training:
+            prompt_ids, multimodal_fields = self._hints.opened(prompt_ids, multimodal_fields)
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
