@@ -49,8 +49,20 @@ def describe(prepared: Prepared) -> list[str]:
     if spec is not None and spec.every is not None:
         sizes += f"; every {spec.every} steps at most {spec.every_rows} of each"
         sizes += f", best checkpoint by {spec.best}" if spec.best else ""
-    lines += [("measured", sizes or "no"), ("output", str(config.output_dir))]
+    lines += [("measured", sizes or "no"), ("saved", saving_line(config))]
+    lines.append(("output", str(config.output_dir)))
     return [f"{name:8} {value}" for name, value in lines]
+
+
+def saving_line(config: NoisyGRPOConfig) -> str:
+    """What is written while it trains, and whether a run that was stopped can go on from that."""
+    strategy = str(getattr(config.save_strategy, "value", config.save_strategy))
+    if strategy == "no":
+        return "at the end alone: a run that is stopped begins anew"
+    when = f"every {config.save_steps:g} steps" if strategy == "steps" else f"every {strategy}"
+    if config.save_only_model:
+        return f"{when}, the model alone (save_only_model): --resume has no optimizer to go on with"
+    return f"{when}, with what --resume needs"
 
 
 def views_line(config: NoisyGRPOConfig, processor: Any) -> str:

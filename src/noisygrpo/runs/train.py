@@ -51,7 +51,7 @@ from noisygrpo.runs.folder import (
     open_folder,
     undone_without_a_step,
 )
-from noisygrpo.runs.identity import IDENTITY_FILE, identity, require_same
+from noisygrpo.runs.identity import IDENTITY_FILE, identity, require_same, require_state
 from noisygrpo.runs.interrupt import interrupted
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
@@ -109,6 +109,7 @@ def _train(
     whose = identity(recipe, prepared.train)
     if main and checkpoint is not None:
         require_same(folder, checkpoint, whose, changed=changed)
+        require_state(folder, checkpoint, changed=changed)
     check_parts(prepared)
     if main:
         if (line := untested_line()) is not None:

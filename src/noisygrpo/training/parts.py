@@ -16,7 +16,7 @@ from noisygrpo.errors import require
 from noisygrpo.models import vision
 from noisygrpo.training.advantage import beats_the_clean, check_correct
 from noisygrpo.training.batch import Batch, Weighed
-from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.checkpoints import FreshLogs, ScheduleAtItsStep
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
@@ -205,4 +205,5 @@ def recorder(trainer: Any) -> Recorder:
 def install_callbacks(trainer: Any) -> None:
     """Add what cuts the logs of a resumed run, and our progress in the place of Transformers'."""
     trainer.add_callback(FreshLogs())
+    trainer.add_callback(ScheduleAtItsStep())
     progress.install(trainer.add_callback, trainer.pop_callback)
