@@ -10,12 +10,19 @@ import transformers
 
 from noisygrpo.models.vision import noise_limits
 from noisygrpo.runs.prepare import Prepared
+from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.released import released_lines
 
 
 def quiet_libraries() -> None:
-    """Silence what the libraries say about themselves: short bars, deprecations among them."""
+    """Silence what the libraries say about themselves: short bars, deprecations among them.
+
+    With ``-v`` they may speak, and say more than usual.
+    """
+    if loudness() == Loudness.VERBOSE:
+        transformers.utils.logging.set_verbosity_info()
+        return
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     for module in ("transformers", "trl"):
