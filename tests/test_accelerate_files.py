@@ -15,6 +15,7 @@ PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 TYPES = {
     "ddp": DistributedType.MULTI_GPU,
     "fsdp2": DistributedType.FSDP,
+    "fsdp2_offload": DistributedType.FSDP,
     "zero2": DistributedType.DEEPSPEED,
     "zero2_offload": DistributedType.DEEPSPEED,
     "zero3": DistributedType.DEEPSPEED,
