@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise-level", type=float, default=0.0, help="noise on the images, 0 to 1"
     )
-    parser.add_argument("--noise-kind", default="gaussian")
+    parser.add_argument(
+        "--noise-kind", default="gaussian", help="a noise's name, or path.py:function"
+    )
     parser.add_argument(
         "--noise-at",
         help="noise on the image within the model's pixel limits (model, default) or the file's "
@@ -102,11 +104,8 @@ def _open(path: str) -> Image.Image:
 
 
 def _check_noise(args: argparse.Namespace) -> None:
-    from noisygrpo.methods.noise import NOISE_KINDS
-
-    level, kind, at = args.noise_level, args.noise_kind, args.noise_at
+    level, at = args.noise_level, args.noise_at
     require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
-    require(kind in NOISE_KINDS, f"--noise-kind: {kind!r} is not one of {', '.join(NOISE_KINDS)}")
     require(at in (None, "model", "file"), f"--noise-at: {at!r}, allowed are model, file")
     require(at is None or level > 0, f"--noise-at: {at!r} has no effect without --noise-level")
 
@@ -114,10 +113,12 @@ def _check_noise(args: argparse.Namespace) -> None:
 def _see(image: Image.Image, number: int, args: argparse.Namespace, processor: Any) -> Image.Image:
     from noisygrpo.methods.noise import fit_pixels, noise_seed, perturb
     from noisygrpo.models.vision import noise_limits
+    from noisygrpo.own.choice import read_choice
+    from noisygrpo.own.resolve import resolve
 
+    noise = resolve("noise_kind", *read_choice("noise_kind", args.noise_kind))
     if args.noise_level == 0:
         return image
     limits = noise_limits(args.noise_at, processor)
     image = image if limits is None else fit_pixels(image, *limits)
-    seed = noise_seed(args.seed, 0, "generate", 0, number)
-    return perturb(image, args.noise_level, seed, args.noise_kind)
+    return perturb(image, args.noise_level, noise_seed(args.seed, 0, "generate", 0, number), noise)

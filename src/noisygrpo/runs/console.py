@@ -9,6 +9,7 @@ import datasets
 import transformers
 
 from noisygrpo.models.vision import noise_limits
+from noisygrpo.own.choice import FIELDS
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -75,13 +76,18 @@ def saving_line(config: NoisyGRPOConfig) -> str:
 def views_line(config: NoisyGRPOConfig, processor: Any) -> str:
     """The view plan and the advantage in words."""
     if not config.noisy:
-        return f"every rollout sees the clean image; advantage {config.advantage}"
-    levels = (
-        "U[0, 1]"
-        if config.noise_levels is None
-        else ", ".join(f"{x:g}" for x in config.noise_levels)
-    )
+        advantage = f"{config.advantage}{_knobs(config, 'advantage')}"
+        return f"every rollout sees the clean image; advantage {advantage}"
+    given = config.noise_levels
+    levels = " at levels U[0, 1]" if config.view_plan == "uniform" else ""
+    levels = levels if given is None else f" at levels {', '.join(f'{x:g}' for x in given)}"
+    named = {field: f"{getattr(config, field)}{_knobs(config, field)}" for field in FIELDS}
     limits = noise_limits(config.noise_at, processor)
     drawn = "of the file's size" if limits is None else "within {:,} to {:,} pixels".format(*limits)
-    noise = f"{config.noise_kind} noise at levels {levels} on pictures {drawn}"
-    return f"{config.view_plan}, {noise}; advantage {config.advantage}"
+    noise = f"{named['noise_kind']} noise{levels} on pictures {drawn}"
+    return f"{named['view_plan']}, {noise}; advantage {named['advantage']}"
+
+
+def _knobs(config: NoisyGRPOConfig, field: str) -> str:
+    knobs = (config.knobs or {}).get(field, {})
+    return f" ({', '.join(f'{name} {value}' for name, value in knobs.items())})" if knobs else ""
