@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from noisygrpo.runs.interrupt import NOT_FINISHED
+from noisygrpo.runs.interrupt import NOT_FINISHED, Interrupt
 
 
 @pytest.fixture
@@ -122,11 +123,17 @@ def test_a_signal_ends_the_step_and_a_second_one_the_process(
     assert steps_logged(out) == [1, 2, 3, 4] and (out / "checkpoint").is_dir()
 
 
+def test_what_a_signal_saves_can_go_on():
+    args, state = TrainingArguments(save_only_model=True), TrainerState(global_step=1, max_steps=2)
+    Interrupt(lambda here: True).on_step_end(args, state, TrainerControl())
+    assert args.save_only_model is False
+
+
 def test_a_checkpoint_of_the_model_alone_is_gone_on_from_only_where_that_is_said(run):
     schedule = ("--no-evaluation", "--training.lr_scheduler_type=linear")
     status, printed, _ = run(*schedule, "--training.save_only_model=true", steps=4)
     assert status == 0
-    assert "every 1 steps, the model alone (save_only_model): --resume has no optimizer" in printed
+    assert "every 1 steps, the model alone (save_only_model): after a crash --resume" in printed
     rates = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
     rates = [line["learning_rate"] for line in rates if "learning_rate" in line]
     for step in (3, 4):

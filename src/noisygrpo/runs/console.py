@@ -69,7 +69,7 @@ def saving_line(config: NoisyGRPOConfig) -> str:
         return "at the end alone: a run that is stopped begins anew"
     when = f"every {config.save_steps:g} steps" if strategy == "steps" else f"every {strategy}"
     if config.save_only_model:
-        return f"{when}, the model alone (save_only_model): --resume has no optimizer to go on with"
+        return f"{when}, the model alone (save_only_model): after a crash --resume has no optimizer"
     return f"{when}, with what --resume needs"
 
 

@@ -174,7 +174,7 @@ class ScheduleAtItsStep(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Move a schedule that is at its beginning to the step of the checkpoint."""
-        schedule = kwargs.get("lr_scheduler")
+        schedule: Any = kwargs.get("lr_scheduler")
         behind = state.global_step - getattr(schedule, "last_epoch", state.global_step)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that no optimizer has made these steps
