@@ -1,6 +1,9 @@
 """The shipped accelerate files are what accelerate reads, and docs/scaling.md names them all."""
 
 import re
+import shlex
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,10 @@ import yaml
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType
+
+from noisygrpo.cli import split_overrides
+from noisygrpo.recipes.recipe import load_recipe
+from noisygrpo.recipes.settings import check_settings
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples" / "accelerate").glob("*.yaml"))
@@ -80,3 +87,20 @@ def test_the_job_script_starts_the_launcher():
     script = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()
     assert script.startswith("#!/bin/bash\n#SBATCH")
     assert "accelerate launch" in script and "-m noisygrpo train" in script
+
+
+def test_the_script_of_seven_and_one_trains_the_published_recipes():
+    """It is a script that bash can read, and what it gives the trainer the recipes take."""
+    path = ROOT / "examples" / "hint_grpo_7_plus_1.sh"
+    assert subprocess.run(["bash", "-n", path], check=False).returncode == 0
+    script = path.read_text().replace("\\\n", " ")
+    (line,) = (line for line in script.splitlines() if "noisygrpo train" in line)
+    words = shlex.split(line)
+    assert words[0] == "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6" and "CUDA_VISIBLE_DEVICES=7" in script
+    assert (ROOT / words[words.index("--config_file") + 1]).is_file()
+    given = words[words.index("$recipe") + 1 : words.index("$@")]
+    assert "--training.use_vllm" in given
+    _, overrides = split_overrides(["train", *given])
+    for name in ("hint-grpo-qwen2vl-7b", "hint-grpo-qwen25vl-3b"):
+        recipe = load_recipe(name, overrides, partial(check_settings, here=False))
+        assert recipe.training["vllm_mode"] == "server"
