@@ -94,7 +94,7 @@ def test_the_script_of_seven_and_one_trains_the_published_recipes():
     path = ROOT / "examples" / "hint_grpo_7_plus_1.sh"
     assert subprocess.run(["bash", "-n", path], check=False).returncode == 0
     script = path.read_text().replace("\\\n", " ")
-    (line,) = (line for line in script.splitlines() if "noisygrpo train" in line)
+    (line,) = (line for line in script.splitlines() if "-m noisygrpo train" in line)
     words = shlex.split(line)
     assert words[0] == "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6" and "CUDA_VISIBLE_DEVICES=7" in script
     assert (ROOT / words[words.index("--config_file") + 1]).is_file()
