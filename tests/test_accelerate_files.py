@@ -11,10 +11,12 @@ import yaml
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType
+from accelerate.utils.launch import prepare_multi_gpu_env
 
 from noisygrpo.cli import split_overrides
 from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.recipes.settings import check_settings
+from noisygrpo.runs.interrupt import NOT_FINISHED
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples" / "accelerate").glob("*.yaml"))
@@ -83,12 +85,6 @@ def test_the_page_names_no_file_that_is_missing():
         assert (ROOT / name).is_file(), name
 
 
-def test_the_job_script_starts_the_launcher():
-    script = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()
-    assert script.startswith("#!/bin/bash\n#SBATCH")
-    assert "accelerate launch" in script and "-m noisygrpo train" in script
-
-
 def test_the_script_of_seven_and_one_trains_the_published_recipes():
     """It is a script that bash can read, and what it gives the trainer the recipes take."""
     path = ROOT / "examples" / "hint_grpo_7_plus_1.sh"
@@ -104,3 +100,30 @@ def test_the_script_of_seven_and_one_trains_the_published_recipes():
     for name in ("hint-grpo-qwen2vl-7b", "hint-grpo-qwen25vl-3b"):
         recipe = load_recipe(name, overrides, partial(check_settings, here=False))
         assert recipe.training["vllm_mode"] == "server"
+
+
+SCRIPT = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()
+
+
+def test_the_job_script_starts_or_goes_on_and_is_queued_again():
+    assert SCRIPT.startswith("#!/bin/bash\n#SBATCH")
+    assert "#SBATCH --signal=TERM@" in SCRIPT and "#SBATCH --requeue" in SCRIPT
+    assert 'python -m noisygrpo train "$@" --auto-resume' in SCRIPT
+    assert f'"$code" -eq {NOT_FINISHED} ]' in SCRIPT and "scontrol requeue" in SCRIPT
+    assert subprocess.run(["bash", "-n"], input=SCRIPT, text=True, check=False).returncode == 0
+
+
+def test_the_job_script_shards_as_the_file_does(monkeypatch):
+    words = ["--config_file", str(ROOT / "examples" / "accelerate" / "fsdp2.yaml")]
+    args = launch_command_parser().parse_args([*words, "-m", "noisygrpo"])
+    meant = prepare_multi_gpu_env(_validate_launch_command(args)[0])
+    given = dict(re.findall(r"\b((?:FSDP|ACCELERATE)_\w+)=(\w+)", SCRIPT))
+    assert given == {name: meant[name] for name in given}
+    unset = {name for name in meant if name.startswith("FSDP_")} - {*given}
+    assert unset == {  # of FSDP 1, or their defaults
+        "FSDP_ACTIVATION_CHECKPOINTING_OFFLOAD",
+        "FSDP_FORWARD_PREFETCH",
+        "FSDP_MIN_NUM_PARAMS",
+        "FSDP_SHARDING_STRATEGY",
+        "FSDP_USE_ORIG_PARAMS",
+    }

@@ -147,7 +147,7 @@ def test_vllm_that_is_missing_is_one_line_and_blocks_nothing(
         ),
         (("--noise-at", "file"), "noise_at: 'file' has no effect without noise_level"),
         (("--noise-at", "gpu", "--noise-level", ".5"), "noise_at: 'gpu', allowed are model, file"),
-        (("--benchmark", "nlvr", "--data", "NLVR", "--robustness", "fog"), "'fog', allowed are"),
+        (("--benchmark", "nlvr", "--data", "NLVR", "--robustness", "fog"), "'fog' is not one of"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--levels", "1"), "only with --robustness"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--engine", "tgi"), "allowed are hf, vllm"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--judge-url", "http://a"), "judge model"),
