@@ -1,9 +1,9 @@
 """Wrong input, counted: recipes, command lines, rows, rewards.
 
 Whether a message is clear is decided here and by nobody's eye: exit code 1 or 2; one line of
-standard error beginning with ``error: `` (or argparse's, behind its usage), the last one, of at
-most ``LONGEST`` signs, without signs that steer a terminal; with the words that the tables ask for;
-in time; and nothing left where a run would have been.
+standard error beginning with ``error: `` or, of a run that had begun, ``stopped: `` (or argparse's,
+behind its usage), the last one, of at most ``LONGEST`` signs, without signs that steer a terminal;
+with the words that the tables ask for; in time; and nothing left where a run would have been.
 """
 
 import json
@@ -39,7 +39,11 @@ def judge(ended: Ended, words: str) -> Outcome:
     if ended.code == 0:
         return Outcome("silent", ended.last_lines)
     lines = [line for line in ended.err.splitlines() if line.strip()]
-    errors = [n for n, line in enumerate(lines) if re.match(r"(noisygrpo[ \w]*: )?error: ", line)]
+    errors = [
+        n
+        for n, line in enumerate(lines)
+        if re.match(r"(noisygrpo[ \w]*: )?error: |stopped: ", line)
+    ]
     if ended.code not in (1, 2) or not lines or errors != [len(lines) - 1]:
         return Outcome("unclear", f"exit code {ended.code}: {ended.last_lines}")
     said = lines[-1]
@@ -129,7 +133,7 @@ def reward(text: str, words: str, shared: Path, folder: Path) -> Outcome:
     """A step with a reward that goes wrong."""
     (folder / "reward.py").write_text(text)
     line = [*KINDS["full"].words(shared, folder / "run"), "--training.max_steps=1"]
-    line += [f"--rewards=[{folder / 'reward.py'}:bad]"]
+    line += [f"--rewards=[{folder / 'reward.py'}:bad]", "--training.reward_time_limit=3"]
     return judge(run(line, folder / "log", seconds=2 * MOST_SECONDS, inside=folder), words)
 
 

@@ -34,6 +34,8 @@ RETURNS = {
     "raise SystemExit('done')": "bad exit",
     "import os; os.abort() if False else exit()": "bad exit",
     "raise KeyboardInterrupt": "bad KeyboardInterrupt",
+    "import time; time.sleep(1000)": "bad 3",
+    "while True: pass": "bad 3",
     "return [None] * 8": "bad None",
     "return [float('nan')] * 8": "bad",
 }
