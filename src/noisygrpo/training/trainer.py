@@ -31,13 +31,14 @@ import torch
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
+from noisygrpo.own.check import Functions
 from noisygrpo.training import checkpoints, dataset, parts
 from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
-from noisygrpo.training.finite import require_finite, require_finite_rewards
+from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
@@ -80,6 +81,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self.saving, self._named = checkpoints.Saving(), set[str]()
+        self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
@@ -90,6 +92,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
         parts.install_callbacks(self)
@@ -112,6 +115,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
                 self._recorder.table(batch)
             if batch.training:
                 self._finish(batch, output)
+            self._asking.settle(batch, self.state.global_step + 1)
         return output
 
     @contextmanager
@@ -126,6 +130,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             step=done + 1,
             scale=scale_at(self.args, done, self.state.max_steps),
             clean=not training,
+            functions=self._functions,
         )
         if training:
             self._scorer.start(rollouts, self.num_generations)
@@ -139,7 +144,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
         """Replace the advantages and record the batch; every process gathers, one writes."""
         trl = self.accelerator.gather(output["advantages"])
-        weighed = weigh(batch, self.args, self.reward_func_names, self.reward_weights, trl)
+        named = self.reward_func_names, self.reward_weights
+        weighed = weigh(batch, self.args, *named, trl, self._functions.advantage)
         first = self.accelerator.process_index * len(batch.rollouts)
         own = batch.take_advantages(self.reward_func_names, weighed, first)
         output["advantages"] = torch.tensor(own).to(output["advantages"])
@@ -199,7 +205,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> Any:
         with self._spent("reward"):
             inputs = asked, [batch.prompts[row] for row in rows], batch.turns(texts), ids
-            return self._selecting.ask(super()._calculate_rewards, *inputs)
+            return self._selecting.ask(
+                partial(self._asking.ask, super()._calculate_rewards), *inputs
+            )
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -210,8 +218,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             if batch.hinted:
                 calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
-            rewards = calculate(inputs, prompts, completions, completion_ids_list)
-            require_finite_rewards(rewards, self.reward_func_names)
+            rewards = self._asking.ask(calculate, inputs, prompts, completions, completion_ids_list)
         if batch is None or not batch.training:
             return rewards
         how = self.num_generations, self.args.reward_missing, self._named
@@ -293,13 +300,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not checkpoints.load(
-            self.model if model is None else model, self.accelerator, resume_from_checkpoint
-        ):
+        whole = self.model if model is None else model
+        if not checkpoints.load(whole, self.accelerator, resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
-        if not checkpoints.load(
-            self.model, self.accelerator, str(self.state.best_model_checkpoint)
-        ):
+        best = str(self.state.best_model_checkpoint)
+        if not checkpoints.load(self.model, self.accelerator, best):
             super()._load_best_model()
