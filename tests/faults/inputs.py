@@ -27,6 +27,7 @@ LONGEST = 800
 MOST_SECONDS = 60.0
 """For a command that has nothing to train; the machine may be busy."""
 
+BEGINS = re.compile(r"(noisygrpo[ \w]*: )?error: |stopped: ")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -39,11 +40,7 @@ def judge(ended: Ended, words: str) -> Outcome:
     if ended.code == 0:
         return Outcome("silent", ended.last_lines)
     lines = [line for line in ended.err.splitlines() if line.strip()]
-    errors = [
-        n
-        for n, line in enumerate(lines)
-        if re.match(r"(noisygrpo[ \w]*: )?error: |stopped: ", line)
-    ]
+    errors = [n for n, line in enumerate(lines) if BEGINS.match(line)]
     if ended.code not in (1, 2) or not lines or errors != [len(lines) - 1]:
         return Outcome("unclear", f"exit code {ended.code}: {ended.last_lines}")
     said = lines[-1]
@@ -134,7 +131,12 @@ def reward(text: str, words: str, shared: Path, folder: Path) -> Outcome:
     (folder / "reward.py").write_text(text)
     line = [*KINDS["full"].words(shared, folder / "run"), "--training.max_steps=1"]
     line += [f"--rewards=[{folder / 'reward.py'}:bad]", "--training.reward_time_limit=3"]
-    return judge(run(line, folder / "log", seconds=2 * MOST_SECONDS, inside=folder), words)
+    ended = run(line, folder / "log", seconds=4 * MOST_SECONDS, inside=folder)
+    outcome = judge(ended, words)
+    counted = re.search(r"step 1\b.*row 'rows-\d'", ended.err) and "'bad'" in ended.err
+    if outcome.kind == "silent" and counted:
+        return Outcome("counted", ended.last_lines)
+    return outcome
 
 
 def trials(shared: Path) -> list[Trial]:
@@ -187,6 +189,6 @@ PART = Part(
     "inputs",
     "wrong recipes, command lines, rows and rewards, told clearly",
     trials,
-    ("clear",),
+    ("clear", "counted"),
     every=12,
 )

@@ -40,13 +40,8 @@ def test_a_line_that_cannot_be_read_is_left_out_and_said(tmp_path, capsys):
     """A disk's or a hand's damage; and the last line may have lost only its end of line."""
     path = tmp_path / ROLLOUTS_FILE
     good = [json.dumps({"step": step, "text": "é"}, ensure_ascii=False) for step in (1, 2)]
-    damaged = [
-        b'{"step": 1, "text": "\xc3',
-        b'{"loss": 1}',
-        b"[1, 2]",
-        b'{"step": "two"}',
-        bytes(9),
-    ]
+    damaged = [b'{"step": 1, "text": "\xc3', b'{"loss": 1}', b"[1, 2]", b'{"step": "two"}']
+    damaged.append(bytes(9))
     path.write_bytes(b"\n".join([good[0].encode(), *damaged, good[1].encode()]))
     drop_steps_after(tmp_path, 2)
     assert path.read_text(encoding="utf-8").split("\n") == [*good, ""]

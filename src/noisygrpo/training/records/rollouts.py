@@ -72,7 +72,7 @@ def _tables(folder: Path) -> Iterator[Path]:
 def _drop_lines_after(path: Path, step: int) -> None:
     """Replace the file in one go, so that a crash leaves the old or the new one.
 
-    A last line that a crash cut short is dropped; any other that cannot be read is so too, and said.
+    A last line that a crash cut short is dropped; any other that cannot be read is too, and said.
     """
     kept, lost = [], []
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
