@@ -58,10 +58,8 @@ def last_step(folder: Path) -> int:
     """Return the last step of which a run's folder has rollouts; 0 without any."""
     steps = [int(path.stem.split("-")[1]) for path in _tables(folder)]
     if (folder / ROLLOUTS_FILE).exists():
-        with (folder / ROLLOUTS_FILE).open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                with contextlib.suppress(json.JSONDecodeError):
-                    steps.append(json.loads(line)["step"])
+        with (folder / ROLLOUTS_FILE).open("rb") as file:
+            steps += [step for line in file if (step := _step_of(line)) is not None]
     return max(steps, default=0)
 
 
