@@ -29,6 +29,8 @@ from noisygrpo.commands import (
     merge,
     playground,
     recipes,
+    report,
+    rollouts,
     train,
 )
 from noisygrpo.errors import RunStopped, UserError, require
@@ -40,6 +42,8 @@ COMMANDS = {
     "evaluate": evaluate,
     "compare": compare,
     "check": check,
+    "report": report,
+    "rollouts": rollouts,
     "generate": generate,
     "merge": merge,
     "playground": playground,

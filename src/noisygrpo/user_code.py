@@ -10,9 +10,10 @@ import functools
 import hashlib
 import inspect
 import random
+import shutil
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from noisygrpo.errors import UserError, require
 
 IMPORT_LIMIT = 600.0
 """Seconds for a file to be imported; it may load a model."""
+
+FOLDER = "functions"
+"""In a run's folder: the files with the user's functions, called by their content."""
 
 
 def is_user_function(name: Any) -> bool:
@@ -44,6 +48,27 @@ def content_name(path: Path) -> str:
     """Return a name for a file that says what is in it: ``mine-<12 hexadecimal digits>.py``."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{path.stem}-{digest[:12]}{path.suffix}"
+
+
+def copies(names: Mapping[str, str]) -> dict[str, str]:
+    """Return each named file with the name of its copy in a run's folder, which says its content.
+
+    Args:
+        names: field to ``path.py:function``.
+
+    Raises:
+        UserError: a file is not there (any more); it names the field.
+    """
+    files = {str(user_file(name, field)) for field, name in names.items()}
+    return {file: f"{FOLDER}/{content_name(Path(file))}" for file in sorted(files)}
+
+
+def keep_files(names: Mapping[str, str], folder: Path) -> None:
+    """Copy the named files into a run's folder, called by their content; what is there stays."""
+    for file, copy in copies(names).items():
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        if not (folder / copy).is_file():
+            shutil.copyfile(file, folder / copy)
 
 
 def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:

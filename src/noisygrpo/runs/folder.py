@@ -22,6 +22,7 @@ from noisygrpo.runs.watch import BEST
 from noisygrpo.secrets import hidden_words
 from noisygrpo.training.checkpoints import UNFINISHED
 from noisygrpo.training.records.rollouts import METRICS_FILE, last_step
+from noisygrpo.user_code import FOLDER
 
 CHECKPOINT = "checkpoint"
 RECIPE_FILE = "recipe.yaml"
@@ -38,7 +39,7 @@ CONTENTS = {
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
-    functions.FOLDER: "the files with your functions, called by their content",
+    FOLDER: "the files with your functions, called by their content",
     ENVIRONMENT_FILE: "versions, devices, arguments",
     FACTS_FILE: "which processor made tokens and pixels",
     CHANGES_FILE: "what a resumed run was told to do differently, and from which step on",

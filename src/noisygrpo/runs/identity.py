@@ -21,11 +21,11 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_json
 from noisygrpo.own.choice import joined
 from noisygrpo.recipes.recipe import Recipe
-from noisygrpo.runs.functions import FOLDER as FUNCTIONS
 from noisygrpo.runs.functions import contents
 from noisygrpo.secrets import without_keys
 from noisygrpo.terminal import one_line, say
 from noisygrpo.training.checkpoints import step_of
+from noisygrpo.user_code import FOLDER as FUNCTIONS
 
 IDENTITY_FILE = "identity.json"
 CHANGES_FILE = "changes.json"

@@ -203,6 +203,8 @@ class NoisyGRPOConfig(GRPOConfig):
             UserError: ``args`` is something else.
         """
         if isinstance(args, cls):
+            args._take_choices()  # which may have been set since
+            check_functions(args)
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)

@@ -44,6 +44,7 @@ from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
+from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
@@ -82,6 +83,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
+        self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
@@ -249,6 +251,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
         self._view_ratio.add(inputs, self._last_log_probs)
+        if self.model.training:
+            self._means.take(self._metrics["train"], inputs)
         return loss
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
@@ -259,8 +263,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
-            ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
-            self._recorder.add(self._clock.flush() | ratios)
+            add_up = partial(self.accelerator.reduce, reduction="sum")
+            found = self._view_ratio.flush(add_up) | self._means.flush(add_up)
+            self._recorder.add(self._clock.flush() | found)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:

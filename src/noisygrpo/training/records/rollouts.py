@@ -107,13 +107,16 @@ def write_rollouts(
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[str, Any]:
+def record(
+    rollout: Rollout, end_tokens: set[int], turns: bool = False, kind: Any = None
+) -> dict[str, Any]:
     """Return a finished rollout as a line of the file.
 
     Args:
         rollout: with its completion, rewards and advantage.
         end_tokens: those that end a completion; without one it was cut off.
         turns: write the messages of the completion as well, for there may be several.
+        kind: the run's ``noise_kind``, so that a view can be drawn again (``report.views``).
     """
     ids = rollout.completion_ids
     line = {
@@ -122,6 +125,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
+        "noise_kind": kind if rollout.noisy else None,
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
@@ -129,6 +133,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rewards": rollout.rewards,
         "reward": rollout.reward,
         "unscorable": rollout.unscorable,
+        "gain": rollout.gain,
         "advantage": rollout.advantage,
     }
     return line | {"turns": rollout.turns} if turns else line
