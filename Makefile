@@ -15,7 +15,7 @@ export HF_HUB_DISABLE_TELEMETRY ?= 1
 setup: $(STAMP)
 
 # The stamp is written last: an interrupted installation is taken up again by the next call. With LOCKED=1 only the very
-# files of requirements.lock are installed, by their hashes (CI does that; Python 3.11 or newer with torch's CPU build).
+# files of requirements.lock are installed, by their hashes (CI does that: Linux, Python 3.11, torch's CPU build).
 $(STAMP): pyproject.toml constraints.txt requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found; noisygrpo needs Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: noisygrpo needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name another with make PYTHON=..." % v[:2])'

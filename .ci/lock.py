@@ -1,8 +1,9 @@
 """Writes ``requirements.lock``: every package of ``constraints.txt`` with the hashes of its files.
 
-``make lock`` runs this after ``make constraints``. uv resolves for every platform and asks the
-registry for the hashes. What torch's CUDA build brings along on Linux is left out: the tests run
-with the CPU build, whose wheel has a hash of its own, which is added from the file that pip gets.
+``make lock`` runs this after ``make constraints``, on the platform that the lock is for: Linux on
+x86-64 with Python 3.11. uv resolves and asks the registry for the hashes. Torch is the file that pip
+gets here, the CPU build: allowed beside it, the registry's CUDA build would come first, with two
+gigabytes of other packages, which are left out for the same reason.
 """
 
 import hashlib
@@ -17,8 +18,8 @@ LOCK = ROOT / "requirements.lock"
 OF_CUDA = re.compile(r"(?:nvidia|cuda|triton)(?:-|=)")
 TO_BUILD = "hatchling>=1.27\neditables>=0.5\n"
 HEADER = """\
-# The files that the tests ran with: `make setup LOCKED=1` installs these and no others, which CI does. Python 3.11 or
-# newer with torch's CPU build; on Linux pip has to be told where that lies. Written by `make lock`.
+# The files that the tests ran with: `make setup LOCKED=1` installs these and no others, as CI does. For Linux on x86-64,
+# Python 3.11 and torch's CPU build, which pip has to be told where to find. Written by `make lock`.
 """
 
 
@@ -28,8 +29,17 @@ def main() -> None:
         (folder / "build.in").write_text(TO_BUILD)
         compiled = folder / "compiled.txt"
         subprocess.run(
-            [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal"]
-            + ["--python-version", "3.11", "--extra", "dev", "--constraints", "constraints.txt"]
+            [sys.executable, "-m", "uv", "pip", "compile", "--quiet"]
+            + [
+                "--python-platform",
+                "x86_64-manylinux_2_28",
+                "--python-version",
+                "3.11",
+                "--extra",
+                "dev",
+                "--constraints",
+                "constraints.txt",
+            ]
             + ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
             + ["--output-file", str(compiled), "pyproject.toml", str(folder / "build.in")],
             cwd=ROOT,
@@ -37,20 +47,19 @@ def main() -> None:
         )
         blocks = re.split(r"\n(?=\S)", compiled.read_text().strip())
         kept = [block for block in blocks if not OF_CUDA.match(block)]
-        lock = "\n".join(with_cpu_build(block, folder) for block in kept)
+        lock = "\n".join(the_file_here(block, folder) for block in kept)
     LOCK.write_text(HEADER + lock + "\n")
 
 
-def with_cpu_build(block: str, folder: Path) -> str:
-    """Torch's block with the hash of the wheel that pip gets here, if that is another one."""
+def the_file_here(block: str, folder: Path) -> str:
+    """Torch's block with the one hash of the wheel that pip gets here; any other as it is."""
     if not block.startswith("torch=="):
         return block
     wanted = block.split()[0]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
     subprocess.run([*command, "--dest", str(folder)], check=True)
     (wheel,) = folder.glob("torch-*.whl")
-    line = f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
-    return block if line in block else f"{block} \\\n    {line}"
+    return f"{wanted} \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}"
 
 
 if __name__ == "__main__":
