@@ -22,6 +22,7 @@ from typing import Any
 
 from PIL import Image
 
+from noisygrpo.errors import UserError
 from noisygrpo.training.rollout import Rollout
 
 Images = list[list[Image.Image]]
@@ -61,6 +62,9 @@ def show(
 
     ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
     Views are drawn within a context that ``drawing`` returns; it measures the time.
+
+    Raises:
+        UserError: the processor refuses a row, whose text holds a token for an image, say.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
     seen, views = clean, prompts
@@ -68,10 +72,27 @@ def show(
         with drawing():
             seen = see_all(rollouts, clean)
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
-    ids, images, fields = tokenize(views)
+    ids, images, fields = _tokenized(views, rollouts, tokenize)
     alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
     scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
+
+
+def _tokenized(
+    prompts: list[Any], rollouts: Sequence[Rollout], tokenize: Tokenize
+) -> tuple[Any, Any, dict[str, Any]]:
+    """What ``tokenize`` gives; where the processor refuses, of which row that is."""
+    try:
+        return tokenize(prompts)
+    except ValueError as error:
+        for prompt, rollout in zip(prompts, rollouts, strict=True):
+            try:
+                tokenize([prompt])
+            except ValueError as own:
+                raise UserError(
+                    f"row {rollout.example_id!r}: the processor refuses its prompt: {own}"
+                ) from error
+        raise
 
 
 def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]) -> Images:
