@@ -71,7 +71,13 @@ def adapter_base(spec: ModelSpec) -> ModelSpec | None:
     folder = Path(location(spec))
     if not (folder / ADAPTER_FILE).is_file():
         return None
-    base = read_json(str(folder), ADAPTER_FILE).get("base_model_name_or_path")
+    config = read_json(str(folder), ADAPTER_FILE)
+    require(  # PEFT imports the module that the file names, in early releases whichever it is
+        not config.get("megatron_config"),
+        f"model.path: {spec.path!r} holds an adapter for Megatron (megatron_config in its "
+        f"{ADAPTER_FILE}), which is not supported",
+    )
+    base = config.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise UserError(f"model.path: {spec.path!r} holds an adapter that does not name its model")
     require(

@@ -22,6 +22,7 @@ from typing import Any
 
 from PIL import Image
 
+from noisygrpo.errors import UserError
 from noisygrpo.methods.noise import fit_pixels
 from noisygrpo.training.rollout import Rollout
 
@@ -64,6 +65,9 @@ def show(
     ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
     Views are drawn within a context that ``drawing`` returns; it measures the time. With ``limits``
     every image is brought into so many pixels first: noise is drawn on that, and that is scored.
+
+    Raises:
+        UserError: the processor refuses a row, whose text holds a token for an image, say.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
     if limits is not None:
@@ -77,7 +81,7 @@ def show(
             seen, clean = draw(rollouts, clean)
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
             prompts = [replace_images(one, row) for one, row in zip(prompts, clean, strict=True)]
-    ids, images, fields = tokenize(views)
+    ids, images, fields = _tokenized(views, rollouts, tokenize)
     alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
     scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
@@ -93,6 +97,23 @@ def draw(rollouts: Sequence[Rollout], images: Images) -> tuple[Images, Images]:
     for (place, _), row in zip(apart, drawn[len(images) :], strict=True):
         scored[place] = row
     return drawn[: len(images)], scored
+
+
+def _tokenized(
+    prompts: list[Any], rollouts: Sequence[Rollout], tokenize: Tokenize
+) -> tuple[Any, Any, dict[str, Any]]:
+    """What ``tokenize`` gives; where the processor refuses, of which row that is."""
+    try:
+        return tokenize(prompts)
+    except ValueError as error:
+        for prompt, rollout in zip(prompts, rollouts, strict=True):
+            try:
+                tokenize([prompt])
+            except ValueError as own:
+                raise UserError(
+                    f"row {rollout.example_id!r}: the processor refuses its prompt: {own}"
+                ) from error
+        raise
 
 
 def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]) -> Images:
