@@ -118,6 +118,7 @@ def test_a_knob_without_a_field_reaches_the_published_function(tmp_path):
          "noise_kind: mixup: folder 'nowhere' holds no picture"),
         ({"view_plan": stairs, "noise_kind": "distractor", "log_view_ratio": True},
          "log_view_ratio: true needs views of the image's size"),
+        ({"advantage": tilted, "correct_reward": "accuracy"}, "which does not name 'correct'"),
         ({"advantage": 3}, "advantage: 3 is not a mapping or text or a function or null"),
         ({"advantage": "salt"}, "advantage: 'salt' is not one of grpo, .* or path.py:function"),
     ],

@@ -30,6 +30,8 @@ ADVANTAGE = {
     "in_place": "modifies the rewards that it gets; work on a copy",
     "levels_in_place": "modifies the levels that it gets; work on a copy",
     "raises": "raises KeyError: 'gone'",
+    "of_four": "with an unscorable completion it gets the others alone: 3 of 4)",
+    "later": "returned coroutine as advantages",
     "asks": "needs 'alpha'; give it a default or the knob advantage.alpha",
     "of_nothing": "takes (); it must begin with (rewards)",
     "of_anything": "takes (*args, **kwargs); it must begin with (rewards)",
@@ -56,7 +58,8 @@ PLAN = {
     "single": "returned float; a list of 4 levels or views is needed",
     "consumes": "uses the global random numbers of numpy.random; draw from rng",
     "takes_levels_apart": "modifies the levels that it gets; work on a copy",
-    "level_of": "returned 4 values; a list of 4 levels or views is needed",
+    "level_of": "returned dict; a list of 4 levels or views is needed",
+    "one_by_one": "returned generator; a list of 4 levels or views is needed",
 }
 
 

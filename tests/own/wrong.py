@@ -71,6 +71,14 @@ def raises(rewards):
     raise KeyError("gone")
 
 
+def of_four(rewards):
+    return rewards - rewards[:, [1, 0, 3, 2]]
+
+
+async def later(rewards):
+    return rewards
+
+
 def asks(rewards, alpha):
     return alpha * centered(rewards)
 
@@ -163,3 +171,7 @@ def takes_levels_apart(group, levels):
 
 def level_of(group):
     return {index: 0.1 for index in range(group)}
+
+
+def one_by_one(group):
+    yield from [0.1] * group

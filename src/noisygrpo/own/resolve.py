@@ -259,7 +259,10 @@ def _weights(
 
 def _called(where: str, function: Function, *args: Any, **kwargs: Any) -> Any:
     try:
-        return function(*args, **kwargs)
+        made = function(*args, **kwargs)
+        if inspect.iscoroutine(made):
+            made.close()  # nobody will await it
+        return made
     except UserError:
         raise
     except Exception as error:  # anything may be wrong in a user's function
