@@ -18,7 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.errors import UserError, require
+
+IMPORT_LIMIT = 600.0
+"""Seconds for a file to be imported; it may load a model."""
 
 FOLDER = "functions"
 """In a run's folder: the files with the user's functions, called by their content."""
@@ -79,9 +83,10 @@ def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
     """
     path, attribute = user_file(name, field), name.rpartition(":")[2]
     try:
-        members = _members(str(path.resolve()), path.read_bytes())
-    except (Exception, SystemExit) as error:  # anything may be wrong in a user's file
-        raise UserError(f"{field}: {path} fails: {type(error).__name__}: {error}") from error
+        with contained(IMPORT_LIMIT, "being imported for"):
+            members = _members(str(path.resolve()), path.read_bytes())
+    except UserCodeError as error:  # anything may be wrong in a user's file
+        raise UserError(f"{field}: {path} {error}") from error
     function = members.get(attribute)
     has = sorted(key for key, value in members.items() if inspect.isfunction(value))
     require(callable(function), f"{field}: no function {attribute!r} in {path}; it has {has}")

@@ -134,16 +134,19 @@ class Saving:
         self.folder = str(unfinished)
         try:
             yield
+            accelerator.wait_for_everyone()
+            if args.should_save:
+                written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+                if isinstance(processor, ProcessorMixin):
+                    readable_everywhere(written, processor)
+                for name, text in self.beside.items():
+                    (written / name).write_text(text, encoding="utf-8")
+                _finish(Path(folder), unfinished, args, state)
+        except BaseException:  # a full disk, say, on which it would only take room
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         finally:
             self.folder = None
-        accelerator.wait_for_everyone()
-        if args.should_save:
-            written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            if isinstance(processor, ProcessorMixin):
-                readable_everywhere(written, processor)
-            for name, text in self.beside.items():
-                (written / name).write_text(text, encoding="utf-8")
-            _finish(Path(folder), unfinished, args, state)
         accelerator.wait_for_everyone()
 
 
