@@ -1,6 +1,8 @@
 """Functions of one's own that are wrong, each in one way, for the tests of the trial."""
 
 import random
+import sys
+import time
 
 import numpy as np
 import torch
@@ -69,6 +71,15 @@ def levels_in_place(rewards, levels):
 
 def raises(rewards):
     raise KeyError("gone")
+
+
+def leaves(rewards):
+    sys.exit(0)
+
+
+def hangs(rewards):
+    while True:
+        time.sleep(0.01)
 
 
 def of_four(rewards):
