@@ -93,6 +93,20 @@ def test_flat_fields_and_the_mapping_are_one(tmp_path):
     assert (split.view_plan, split.noise_levels, split.clean_rollouts) == ("split", [0.5], 1)
 
 
+def test_what_is_correct_is_what_a_reward_says(tmp_path):
+    def dead_unless_right(rewards, correct):
+        return correct.double() - 0.5
+
+    given = {"advantage": dead_unless_right, "correct_reward": "by_index", "correct_at": 0.5}
+    trainer = make(tmp_path, rewards=(by_index,), **given)
+    trainer.model.train()
+    rows = [row for row in tiny_rows(2) for _ in range(4)]
+    found = trainer._generate_and_score_completions(rows)["advantages"]
+    assert found.tolist() == [-0.5, 0.5] * 4
+    with pytest.raises(UserError, match="correct_reward: 'accuracy' is not one of the rewards by_"):
+        make(tmp_path, rewards=(by_index,), **{**given, "correct_reward": "accuracy"})
+
+
 def test_a_knob_without_a_field_reaches_the_published_function(tmp_path):
     trainer = make(tmp_path, rewards=(by_index,), advantage={"name": "grpo", "eps": 1.0})
     trainer.model.train()
