@@ -19,6 +19,8 @@ from torch import Tensor
 
 from noisygrpo.errors import require
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult, group_normalize
+from noisygrpo.own.choice import is_own
+from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import is_constant, total_rewards
@@ -110,7 +112,8 @@ def correct_column(names: Sequence[str], config: NoisyGRPOConfig) -> int:
 
 def check_correct(names: Sequence[str], config: NoisyGRPOConfig) -> None:
     """Refuse a ``correct_reward`` that is not there; say which one it is where that is a choice."""
-    if config.constant_groups == "prior_if_correct":
-        name = names[correct_column(names, config)]
+    own = is_own("advantage", config.advantage) and takes(resolved(config, "advantage"), "correct")
+    if own or config.constant_groups == "prior_if_correct":
+        name, asks = names[correct_column(names, config)], "advantage" if own else "constant_groups"
         if config.correct_reward is None and sum("format" not in other for other in names) > 1:
-            logger.warning("constant_groups: correct is what reward %r says (correct_reward)", name)
+            logger.warning("%s: correct is what reward %r says (correct_reward)", asks, name)
