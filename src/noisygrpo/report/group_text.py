@@ -104,9 +104,9 @@ def _find(folder: Path, asked: Asked, right: Verdict) -> tuple[list[Record], int
         steps.add(step)
         if not _wanted(record, asked, right):
             continue
-        if not asked.searching and asked.example is None and found:
-            if record.get("example_id") != found[0].get("example_id"):
-                continue
+        first = found[0].get("example_id") if found else record.get("example_id")
+        if not asked.searching and asked.example is None and record.get("example_id") != first:
+            continue
         if len(found) < asked.most:
             found.append(record)
         else:

@@ -31,6 +31,7 @@ class Found:
         self._places = {str(name): place for place, name in enumerate(data["example_id"])}
 
     def __call__(self, example: str) -> Row | None:
+        """A row with its images; None where there is none of that id."""
         place = self._places.get(example)
         return None if place is None else self._data[place]
 

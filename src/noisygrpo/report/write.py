@@ -81,9 +81,10 @@ class _Page:
 
     def room(self, share: float) -> Room:
         """What pictures may take of a share of what is left."""
+        own = self.wanted.where.recipe is not None
         if self.wanted.all_views:
-            return Room(float("inf"), None, float("inf"), float("inf"))
-        return Room(self.left * share)
+            return Room(float("inf"), None, float("inf"), float("inf"), own)
+        return Room(self.left * share, own_code=own)
 
     def note(self, text: str) -> None:
         """Say on the page what it leaves out."""
