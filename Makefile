@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-browser test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The report's pages in a headless Chromium (Debian: apt install chromium; CHROMIUM names another). `make test` skips these
+# where there is none; here that is a failure.
+test-browser: setup
+	NOISYGRPO_BROWSER=required $(BIN)/python -m pytest tests/report/browser
 
 # Real vLLM on a CPU, in an environment of its own (several GB): it has bounds of its own on Transformers. Its torchaudio
 # is built for another torch and nothing here needs it.
