@@ -74,8 +74,16 @@ def test_a_line_that_is_no_record_is_left_out_and_named(tmp_path, line):
 
 
 def test_odd_values_become_none_and_odd_texts_text(tmp_path):
-    odd = {"reward": float("nan"), "advantage": "much", "completion": {"a": 1}, "hint": HOSTILE,
-           "rewards": {"new": True}, "noise_seed": None, "example_id": 7, "prompt": "plain"}  # fmt: skip
+    odd = {
+        "reward": float("nan"),
+        "advantage": "much",
+        "completion": {"a": 1},
+        "hint": HOSTILE,
+        "rewards": {"new": True},
+        "noise_seed": None,
+        "example_id": 7,
+        "prompt": "plain",
+    }
     found = write(tmp_path, [record(1, 0, 0, 0.0), record(1, 0, 1, 0.3) | odd])
     assert (found.reward[1], found.advantage[1], found.examples[1]) == (None, None, "7")
     assert found.parts["new"] == [None, None] and found.parts["accuracy"][1] is None
