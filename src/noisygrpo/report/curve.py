@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def learning_curve(run_dir: str | Path, out: str | Path | None = None) -> Path:
     return save(figure, folder / "learning_curve.png" if out is None else Path(out))
 
 
-def reward_lines(records: Sequence[Mapping[str, Any]]) -> tuple[list[Line], dict[str, float]]:
+def reward_lines(records: Sequence[dict[str, Any]]) -> tuple[list[Line], dict[str, float]]:
     """What is drawn of the rewards, and the functions that are constant with their value."""
     names = dict.fromkeys(key for record in records for key in record)
     parts = [match for name in names if (match := _PART.fullmatch(name))]
@@ -98,7 +98,7 @@ def reward_lines(records: Sequence[Mapping[str, Any]]) -> tuple[list[Line], dict
     return lines, constant
 
 
-def measured_lines(folder: Path, records: Sequence[Mapping[str, Any]]) -> list[Line]:
+def measured_lines(folder: Path, records: Sequence[dict[str, Any]]) -> list[Line]:
     """Accuracies in percent by split, of those that were measured at least twice."""
     found: dict[str, dict[float, tuple[float, float]]] = {}
     steps = [float(record.get("step", place)) for place, record in enumerate(records, start=1)]

@@ -175,7 +175,11 @@ def _defaults() -> dict[str, Any]:
     from noisygrpo.models.spec import ModelSpec
     from noisygrpo.recipes.recipe import EvaluationSpec
 
-    parts = {"model": ModelSpec("-"), "data": DataSpec("-"), "evaluation": EvaluationSpec()}
+    parts: dict[str, Any] = {
+        "model": ModelSpec("-"),
+        "data": DataSpec("-"),
+        "evaluation": EvaluationSpec(),
+    }
     return {name: asdict(part) for name, part in parts.items()}
 
 

@@ -96,7 +96,7 @@ def _find(folder: Path, asked: Asked, right: Verdict) -> tuple[list[Record], int
     Without a step the last one counts, without a row the first of it.
     """
     found: list[Record] = []
-    more, steps = 0, set()
+    more, steps = 0, set[int]()
     for record in _records(folder):
         step = int(record["step"])
         if not asked.searching and asked.step is None and steps and step > max(steps):

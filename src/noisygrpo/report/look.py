@@ -53,9 +53,11 @@ def write_look(look: Look, path: Path) -> Path:
 
 def _index(look: Look, shown: Shown, places: list[int]) -> dict[str, Any]:
     chunks = look.rollouts.chunks
-    empty = {name: [] for name in ("differences", "arguments", "changes", "problems")}
-    empty |= {name: {} for name in ("environment", "summary", "levels", "fields")}  # type: ignore[misc]
-    run = {
+    empty: dict[str, Any] = {
+        name: [] for name in ("differences", "arguments", "changes", "problems")
+    }
+    empty |= {name: {} for name in ("environment", "summary", "levels", "fields")}
+    run: dict[str, Any] = {
         "label": look.title,
         "lines": [list(line) for line in look.lines if len(line) == 2],
         "metrics": {"steps": [], "columns": {}},

@@ -104,9 +104,9 @@ class Sources:
         from noisygrpo.evaluation.run import load_benchmark
 
         names = ("benchmark", "split", "prompt", "system")
-        given = {name: settings[name] for name in names if settings.get(name)}
-        where = {"data": self._where.data, "image_root": self._where.image_root}
-        request = EvaluationRequest(model=str(settings.get("model")), **where, **given)
+        given: dict[str, Any] = {name: settings[name] for name in names if settings.get(name)}
+        given |= {"data": self._where.data, "image_root": self._where.image_root}
+        request = EvaluationRequest(model=str(settings.get("model")), **given)
         if repr(request) not in self._loaded:
             self._loaded[repr(request)] = FromCells(load_benchmark(request)[1])
         return self._loaded[repr(request)]

@@ -87,7 +87,8 @@ def seed_of(record: Record, number: int = 0) -> np.random.SeedSequence:
     Raises:
         UserError: it has none for that image, or something else.
     """
-    seeds = list(record.get("noise_seed") if record.get("noise_seed") is not None else [])
+    found = record.get("noise_seed")
+    seeds = [] if found is None else list(found)
     where = _named(record)
     require(
         0 <= number < len(seeds), f"noise_seed of {where}: {len(seeds)}, asked is image {number}"

@@ -143,7 +143,7 @@ def _add_rollouts(page: _Page, run: int, rollouts: Rollouts, waiting: int) -> di
         return {"count": 0}
     page.parts.add(f"columns/{run}", rollouts.columns())
     page.parts.add(f"prompts/{run}", rollouts.prompts)
-    budget, kept = page.left * TEXT_SHARE / waiting, []
+    budget, kept = page.left * TEXT_SHARE / waiting, list[int]()
     for place in spread(len(rollouts.chunks)):
         budget -= in_page(rollouts.chunks[place].data)
         if budget >= 0 or not kept:

@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,24 @@ def drop_steps_after(folder: Path, step: int) -> None:
     for name in (METRICS_FILE, ROLLOUTS_FILE):
         if (folder / name).exists():
             _drop_lines_after(folder / name, step)
-    for path in (folder / ROLLOUTS_FOLDER).glob("step-*.parquet"):
+    for path in _tables(folder):
         if int(path.stem.split("-")[1]) > step:
             path.unlink()
+
+
+def last_step(folder: Path) -> int:
+    """Return the last step of which a run's folder has rollouts; 0 without any."""
+    steps = [int(path.stem.split("-")[1]) for path in _tables(folder)]
+    if (folder / ROLLOUTS_FILE).exists():
+        with (folder / ROLLOUTS_FILE).open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with contextlib.suppress(json.JSONDecodeError):
+                    steps.append(json.loads(line)["step"])
+    return max(steps, default=0)
+
+
+def _tables(folder: Path) -> Iterator[Path]:
+    return (folder / ROLLOUTS_FOLDER).glob("step-*.parquet")
 
 
 def _drop_lines_after(path: Path, step: int) -> None:
