@@ -4,7 +4,7 @@
     view = redraw(record, row["images"][0])        # the same bytes that were sampled on
 
 Noise is addressed, not consumed (``methods.noise``), so the line has all that is needed but the
-clean image: level, kind, and one seed for each image.
+clean image: level, kind and its knobs, and for each image a seed and the size it was drawn in.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def redraw(
         return image
     seed, function = seed_of(record, number), _noise_of(record, kind, own_code)
     try:
-        return perturb(image, float(level), seed, function)
+        return perturb(_fitted(record, image, number), float(level), seed, function)
     except (TypeError, ValueError) as error:
         raise UserError(f"noise_level of {_named(record)}: {error}") from error
 
@@ -68,6 +68,15 @@ def _noise_of(record: Record, kind: str | None, own_code: bool) -> Any:
         return resolve("noise_kind", name, record.get("noise_knobs"))
     except UserError as error:
         raise UserError(f"{error} ({_named(record)})") from error
+
+
+def _fitted(record: Record, image: Image.Image, number: int) -> Image.Image:
+    """The image in the size in which noise was drawn on it, where that is not its own."""
+    sizes = record.get("noise_size")
+    if sizes is None or len(sizes) <= number or tuple(sizes[number]) == image.size:
+        return image
+    width, height = sizes[number]
+    return image.resize((int(width), int(height)))  # bicubic, as where it was sampled
 
 
 def _named(record: Record) -> str:
