@@ -31,6 +31,7 @@ function rolloutCells(n) {
 
 /** Show a rollout: its group, with it marked. */
 function showRollout(all, place, options = {}) {
+  if (explorer.all === all) explorer.place = place; // at once: keys may come faster than pictures
   address.set("rollouts", {
     run: all.number || null, step: all.step[place], example: all.examples[all.example[place]], rollout: all.index[place],
   }, options);
