@@ -17,7 +17,7 @@ from noisygrpo.evaluation.vllm_engine import (
     refuse_calibration,
     start_vllm,
 )
-from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.models.vision import noise_limits, set_pixel_limits
 
 Loaded = tuple[Any, Any]
 """(model, processor)"""
@@ -60,6 +60,18 @@ class Engine:
             return ready[0](batch)
 
         return answer
+
+    def noise_limits(self) -> tuple[int, int] | None:
+        """The pixels that images are brought into before they are disturbed."""
+        request = self._request
+        if not request.disturbed or request.noise_at == "file":
+            return None
+        from noisygrpo.models.loading import load_any_processor
+
+        given = self._load
+        processor = load_any_processor(model_spec(request)) if given is None else given()[1]
+        set_pixel_limits(processor, request.min_pixels, request.max_pixels)
+        return noise_limits(request.noise_at, processor)
 
     def _model(self) -> Callable[[Generation], Answer]:
         if self._made is None:

@@ -22,7 +22,7 @@ from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import judge_evaluation
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.request import EvaluationRequest
-from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
+from noisygrpo.evaluation.robustness import CURVE_FILES, RobustnessPlan, robustness_curve
 from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import EvaluationView
@@ -80,19 +80,23 @@ def run_evaluations(
         generation = request.generation(benchmark)
         asked.append(_Asked(request, benchmark, rows, generation, settings))
     engine = Engine(requests[0], [one.rows for one in asked], load, processes)
+    limits = engine.noise_limits()
     answers = [engine.answers(one.generation) for one in asked]
     if processes.main:
         for request in requests:
             if request.overwrite:
                 _clear(request)
     processes.wait()
-    return [_run(one, answer, processes) for one, answer in zip(asked, answers, strict=True)]
+    pairs = zip(asked, answers, strict=True)
+    return [_run(one, answer, limits, processes) for one, answer in pairs]
 
 
-def _run(one: _Asked, answer: Answer, processes: Processes) -> Result:
-    request, benchmark, view = one.request, one.benchmark, one.request.view()
+def _run(
+    one: _Asked, answer: Answer, limits: tuple[int, int] | None, processes: Processes
+) -> Result:
+    request, benchmark, view = one.request, one.benchmark, one.request.view(limits)
     if request.robustness:
-        return _robustness(one, answer, processes)
+        return _robustness(one, answer, request.plan(limits), processes)
     result = evaluate_answers(
         answer,
         one.rows,
@@ -170,12 +174,12 @@ def _clear(request: EvaluationRequest) -> None:
             (request.folder / name).unlink(missing_ok=True)
 
 
-def _robustness(one: _Asked, answer: Answer, processes: Processes) -> Result:
+def _robustness(one: _Asked, answer: Answer, plan: RobustnessPlan, processes: Processes) -> Result:
     curve = robustness_curve(
         answer,
         one.rows,
         one.request.folder,
-        one.request.plan(),
+        plan,
         generation=one.generation,
         judge=one.benchmark.judge,
         metrics=one.benchmark.metrics,

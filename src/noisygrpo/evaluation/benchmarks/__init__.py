@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         wemath.BENCHMARK,
         geometry3k.BENCHMARK,
         geoqa.BENCHMARK,
+        geoqa.RELEASED,
         superclevr.BENCHMARK,
         mme_cot.BENCHMARK,
         mme_cot.DIRECT,
