@@ -42,7 +42,7 @@ RECIPES = {
     GOOD.replace("{source: ROWS}", "{source: [ROWS]}"): "data.source text",
     GOOD.replace("{source: ROWS}", "{source: ''}"): "data.source not given",
     GOOD.replace("{source: ROWS}", "{source: ROWS, columns: [a]}"): "data.columns mapping",
-    GOOD.replace("{source: ROWS}", "{source: ROWS, columns: {image: 5}}"): "data.columns 5 names text",
+    GOOD.replace("{source: ROWS}", "{source: ROWS, columns: {image: 5}}"): "data.columns 5 text",
     GOOD.replace("{source: ROWS}", "{source: ROWS, prompt: 5}"): "data.prompt 5",
     GOOD.replace("{source: ROWS}", "{source: ROWS, holdout: 2}"): "data.holdout 2",
     GOOD.replace("{source: ROWS}", "{source: ROWS, shuffle: maybe}"): "data.shuffle true or false",
