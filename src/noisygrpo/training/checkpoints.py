@@ -26,6 +26,7 @@ to go on from.
 import json
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -185,6 +186,27 @@ def _finish(folder: Path, unfinished: Path, args: TrainingArguments, state: Trai
         best_model_checkpoint=state.best_model_checkpoint,
         use_mtime=True,
     )
+
+
+def holds_the_model_alone(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written with ``save_only_model``.
+
+    Then optimizer, schedule and random numbers are missing; these last every other one has.
+    """
+    return not any(checkpoint.glob("rng_state*.pth"))
+
+
+class ScheduleAtItsStep(TrainerCallback):
+    """Lets the learning rate go on where it was, of a run resumed without its schedule."""
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Move a schedule that is at its beginning to the step of the checkpoint."""
+        schedule: Any = kwargs.get("lr_scheduler")
+        behind = state.global_step - getattr(schedule, "last_epoch", state.global_step)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no optimizer has made these steps
+            for _ in range(behind):
+                schedule.step()
 
 
 def step_of(checkpoint: Path) -> int:
