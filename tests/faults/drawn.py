@@ -65,8 +65,8 @@ yaml_texts = st.text(max_size=60) | st.lists(
 ).map("".join)
 
 WORDS = """train check evaluate generate compare merge playground recipes env show warmstart RUN
-x.yaml --model --rows 3 -1 --output-dir --resume --training.seed --training.seed=3 --data.limit --method
---question -- - = --rewards=[accuracy] --evaluation.rows= --model.lora.r --help --version"""
+x.yaml --model --rows 3 -1 --output-dir --resume --training.seed --training.seed=3 --data.limit
+--method --question -- - = --rewards=[accuracy] --evaluation.rows= --model.lora.r --help"""
 words = st.sampled_from(WORDS.split()) | st.text(max_size=5)
 
 COLUMNS = "question answer image images messages prompt conversations id other solution"
