@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.models.loading import load_config
 from noisygrpo.models.vision import vision_token_ids
@@ -55,7 +56,10 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
         tokens=tokens,
         scored=scored,
     )
-    return write_look(look, folder / "index.html")
+    try:
+        return write_look(look, folder / "index.html")
+    except OSError as error:
+        raise UserError(f"--show: {folder} cannot be written: {error.strerror}") from error
 
 
 def steps_shown(prepared: Prepared) -> list[int]:
