@@ -191,8 +191,8 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
         page.parts.add_pictures(f"views/{run}/{group}", views)
     about["views"] = sorted(shown.views)
     drawable = {n for n, name in enumerate(rollouts.examples) if name in known}
-    pairs = zip(rollouts.level, rollouts.example, strict=True)
-    noisy = sum(level > 0 and example in drawable for level, example in pairs)
+    pairs = zip(rollouts.seeds, rollouts.example, strict=True)
+    noisy = sum(bool(seeds) and example in drawable for seeds, example in pairs)
     drawn = sum(map(len, shown.views.values()))
     if drawn < noisy:
         steps = len({rollouts.step[rollouts.groups[group]] for group in shown.views})
