@@ -4,7 +4,6 @@ One JSON object a line, written by the main process, flushed line by line, so a 
 what it had. A reward or metric that is not a number is ``null``.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from noisygrpo.terminal import say
 from noisygrpo.training.rollout import Rollout, row_images
 
 METRICS_FILE = "metrics.jsonl"
@@ -58,10 +58,8 @@ def last_step(folder: Path) -> int:
     """Return the last step of which a run's folder has rollouts; 0 without any."""
     steps = [int(path.stem.split("-")[1]) for path in _tables(folder)]
     if (folder / ROLLOUTS_FILE).exists():
-        with (folder / ROLLOUTS_FILE).open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                with contextlib.suppress(json.JSONDecodeError):
-                    steps.append(json.loads(line)["step"])
+        with (folder / ROLLOUTS_FILE).open("rb") as file:
+            steps += [step for line in file if (step := _step_of(line)) is not None]
     return max(steps, default=0)
 
 
@@ -72,20 +70,33 @@ def _tables(folder: Path) -> Iterator[Path]:
 def _drop_lines_after(path: Path, step: int) -> None:
     """Replace the file in one go, so that a crash leaves the old or the new one.
 
-    A last line that a crash cut short is dropped.
+    A last line that a crash cut short is dropped; any other that cannot be read is too, and said.
     """
-    kept = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            with contextlib.suppress(json.JSONDecodeError):
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
+    kept, lost = [], []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        found = _step_of(line)
+        if found is not None and found <= step:
+            kept.append(line + b"\n")
+        elif found is None and line:
+            lost.append(number)
+    if lost and (len(lost) > 1 or lost[0] <= len(kept)):
+        places = ", ".join(map(str, lost[:5]))
+        say(f"{path.name}: {len(lost)} lines cannot be read and are left out: {places}", error=True)
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with temporary.open("wb") as file:
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _step_of(line: bytes) -> int | None:
+    """Return the step of a line of a log; None where there is no such line."""
+    try:
+        step = json.loads(line.decode("utf-8"))["step"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 def write_rollouts(
@@ -127,6 +138,7 @@ def record(
         **rollout.columns(),
         "noise_kind": kind if rollout.noisy else None,
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
+        "noise_size": [list(size) for size in rollout.sizes],
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
         "truncated": len(ids) == 0 or ids[-1] not in end_tokens,
