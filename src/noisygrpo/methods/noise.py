@@ -10,7 +10,8 @@ the schedule):
 
 ``x_0`` is RGB in [0, 1] at the image's own resolution, before any processor. A level ``n`` in [0,
 1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and ``patch_mask``
-(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout).
+(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout), ``black_patches`` (PAPO, arXiv
+2507.06448, and VPPO, 2510.09285).
 
 Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
 outside.
@@ -50,6 +51,9 @@ SHARED = -1
 
 MAX_ANGLE = 180.0
 """Largest rotation in degrees, at level 1."""
+
+BLACK_PATCH = 14
+"""Side in pixels of the squares of ``black_patches``."""
 
 PATCH_GRID = 8
 """``patch_mask`` cuts the picture into ``PATCH_GRID`` x ``PATCH_GRID`` cells."""
@@ -179,12 +183,25 @@ def _crop_fill(
     return Image.fromarray(pixels)
 
 
+def _black_patches(
+    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+) -> Image.Image:
+    """Blacken each square of 14 x 14 pixels with probability ``level``, on its own."""
+    pixels = np.array(image)
+    height, width, _ = pixels.shape
+    rows, columns = np.arange(height) // BLACK_PATCH, np.arange(width) // BLACK_PATCH
+    black = rng.random((int(rows[-1]) + 1, int(columns[-1]) + 1)) < level
+    pixels[black[rows[:, None], columns[None, :]]] = 0
+    return Image.fromarray(pixels)
+
+
 NOISE_KINDS: dict[str, Callable[[Image.Image, float, np.random.Generator, bool], Image.Image]] = {
     "gaussian": _gaussian,
     "random_mask": _random_mask,
     "patch_mask": _patch_mask,
     "rotation": _rotation,
     "crop_fill": _crop_fill,
+    "black_patches": _black_patches,
 }
 """Name to ``f(rgb_image, level, generator, wrap) -> rgb_image``, called only with levels that
 change something."""

@@ -35,6 +35,7 @@ def weigh(
     names: Sequence[str],
     weights: Float[Tensor, " functions"],
     trl: Float[Tensor, " R"],
+    bonus: Float[Tensor, " R"] | None = None,
 ) -> Weighed:
     """Return the advantages of the whole batch.
 
@@ -44,13 +45,16 @@ def weigh(
         names: of the reward functions.
         weights: of these.
         trl: the advantages that TRL computed from the same rewards.
+        bonus: added to the rewards, where something is; TRL's advantages are then not taken.
     """
     shape = (-1, config.num_generations)
     parts = batch.rewards.cpu().unflatten(0, shape)
     rewards = total_rewards(batch.rewards, weights).cpu().unflatten(0, shape)
+    if bonus is not None:
+        rewards = rewards + bonus.cpu().view_as(rewards)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
-    if config.advantage == "grpo":
+    if config.advantage == "grpo" and bonus is None:
         silent = is_constant(rewards)
         if config.multi_objective_aggregation == "normalize_then_sum":
             # Each function is normalised alone there, so equal sums can be of unequal parts.

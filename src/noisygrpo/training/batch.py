@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +12,9 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.hints.prompts import TOKEN_TYPES, fit_token_types
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.show import Shown
+
+if TYPE_CHECKING:
+    from noisygrpo.training.views.score import AllViews
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,13 @@ class Batch:
     training: bool  # whether these are trained on; those of evaluation are clean, without hints
     prompts: list[Any] = field(default_factory=list)  # as TRL made them, with the clean images
     shown: Shown | None = None  # the prompts as sampled from and scored, once they are tokenized
+    fitted: bool = False  # whether the scored batch has token types that fit prompts with hints
     hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
     lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    scored: Float[Tensor, "B T"] | None = None  # the sampler's log-probs on the scored view
+    views: "AllViews | None" = None  # where completions are scored on all views of their group
+    dependence: Float[Tensor, "B T"] | None = None  # on the picture; 0 where there is no token
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -111,12 +118,19 @@ class Batch:
             rollout.reward, rollout.advantage = reward, advantage
         return [rollout.advantage for rollout in self.rollouts]
 
+    def fit(self, output: dict[str, Any]) -> None:
+        """Make TRL's scored batch fit prompts with hints: once, for moving is not repeatable."""
+        completion = output["completion_ids"].size(1)
+        width = output["prompt_ids"].size(1) + completion
+        output |= self.token_types(output, width, completion)
+        self.fitted = True
+
     def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
         """Return TRL's ``TOKEN_TYPES``, moved to fit prompts with hints; {} where nothing moves.
 
         ``width``: tokens of prompts with hints and completions; ``completion``: of these alone.
         """
-        if not self.hinted or self.shown is None:
+        if not self.hinted or self.shown is None or self.fitted:
             return {}
         both = zip(self.rollouts, self.shown.scored_ids, strict=True)
         added = [len(rollout.prompt_ids) - len(plain) for rollout, plain in both]

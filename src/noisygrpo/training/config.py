@@ -19,12 +19,13 @@ from noisygrpo.training.config_checks import check, check_together, check_types
 from noisygrpo.training.precision import choose_precision
 from noisygrpo.training.ranges import RANGES, check_ranges
 from noisygrpo.training.settings import METHODS, complete, is_hinted, is_noisy
+from noisygrpo.training.views.fields import ViewFields
 
 __all__ = ["METHODS", "OWN_FIELDS", "NoisyGRPOConfig"]
 
 
 @dataclass
-class NoisyGRPOConfig(GRPOConfig):
+class NoisyGRPOConfig(ViewFields, GRPOConfig):
     """``trl.GRPOConfig`` with views, advantages and the logs of this package.
 
     Raises:
@@ -37,8 +38,9 @@ class NoisyGRPOConfig(GRPOConfig):
     view_plan: str | None = None
     """How the G rollouts of a prompt get their views: clean, grid, uniform or split."""
 
-    noise_kind: str = "gaussian"
-    """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
+    noise_kind: str | None = None
+    """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill,
+    black_patches."""
 
     noise_levels: list[float] | None = None
     """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split)."""

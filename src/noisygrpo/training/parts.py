@@ -7,11 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from accelerate.utils import is_peft_model
+from torch import Tensor
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
-from noisygrpo.training.advantage import check_correct
+from noisygrpo.training.advantage import check_correct, correct_column
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.dataset import refuse_sharded
@@ -19,6 +21,8 @@ from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
+from noisygrpo.training.loss.forward import LossForward
+from noisygrpo.training.loss.terms import LossTerms
 from noisygrpo.training.model import ban_tokens, core_model
 from noisygrpo.training.prefix.groups import obstacle
 from noisygrpo.training.prefix.rows import score_batch
@@ -27,6 +31,9 @@ from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
+from noisygrpo.training.views.compare import Comparison
+from noisygrpo.training.views.score import AllViews, most_views, view_rows
+from noisygrpo.training.views.second import SecondView
 
 
 def ban(trainer: Any) -> None:
@@ -102,12 +109,19 @@ def refuse(trainer: Any, data: Any) -> None:
     """
     refuse_sharded(trainer.accelerator.state, data)
     args = trainer.args
-    for name, used in (("view_plan", args.noisy), ("hint_levels", args.hinted)):
+    compared = args.second_view != "none"
+    uses = {"view_plan": args.noisy, "hint_levels": args.hinted, "second_view": compared}
+    for name, used in uses.items():
         require(
             not (used and (several_turns(trainer) or trainer.rollout_func is not None)),
             f"{name}: {vars(args)[name]} cannot go with tools, environments or a rollout function: "
             "views and hints are made for one turn, which the trainer samples itself",
         )
+    require(
+        not (trainer.aux_loss_enabled and (compared or args.score_view == "all")),
+        "second_view, score_view all: a mixture of experts whose balance is a part of the loss "
+        "would balance the tokens of other views; give router_aux_loss_coef 0",
+    )
 
 
 def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
@@ -133,6 +147,55 @@ def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
         whole_batches=trainer.use_vllm and args.vllm_mode == "server",
     )
     return ladder, selecting
+
+
+def second_view(trainer: Any) -> SecondView | None:
+    """Return how the second view is made; None where there is none."""
+    args = trainer.args
+    if args.second_view == "none":
+        return None
+    pad = trainer._tokenizer.pad_token_id
+    return SecondView(str(args.second_view), float(args.second_level or 0), trainer._banned, pad)
+
+
+def comparison(trainer: Any) -> Comparison:
+    """Return what scores batches on other views and weighs advantages by it."""
+    args, accelerator = trainer.args, trainer.accelerator
+
+    def right(rewards: Tensor) -> Tensor:
+        column = correct_column(trainer.reward_func_names, args)
+        return (rewards[:, column] >= args.correct_at).to(rewards)
+
+    return Comparison(
+        args,
+        second_view(trainer),
+        score=partial(score_batch, trainer),
+        gather=accelerator.gather,
+        gated=right if args.second_gate == "correct" and args.second_view != "none" else None,
+        first_row=lambda rows: accelerator.process_index * rows,
+    )
+
+
+def loss_forward(trainer: Any) -> LossForward:
+    """Return the forward of the loss, and what is added to it."""
+    terms, kwargs = LossTerms(trainer.args), trainer.args.gradient_checkpointing_kwargs
+    return LossForward(terms, second_view(trainer), kwargs)
+
+
+def all_views(
+    trainer: Any, batch: Batch, fields: dict[str, Any], tokenize: Callable[..., Any]
+) -> AllViews | None:
+    """Return the views that the completions of a batch are scored on; None where it is one.
+
+    ``fields``: what TRL scores rows with, of the clean images.
+    """
+    if trainer.args.score_view != "all" or not batch.training or batch.shown is None:
+        return None
+    if batch.views is None:
+        own = torch.tensor([most_views(batch)], device=trainer.accelerator.device)
+        most = int(trainer.accelerator.gather(own).max())
+        batch.views = AllViews(view_rows(batch, fields, tokenize, most))
+    return batch.views
 
 
 def add_view_log_probs(trainer: Any, batch: Batch, output: dict[str, Any]) -> None:

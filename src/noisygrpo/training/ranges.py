@@ -151,6 +151,17 @@ RANGES: dict[str, Range] = {
     "correct_at": Range(),
     "max_pixels": COUNT,
     "min_pixels": COUNT,
+    # --- score views and second views
+    "second_level": PART,
+    "second_loss": Range(),
+    "second_entropy": Range(),
+    "sampled_entropy": Range(),
+    "second_token_mask": PART,
+    "second_token_weight": SHARE,
+    "second_sequence_weight": SHARE,
+    "second_reward": Range(),
+    "second_advantage": Range(),
+    "view_correction_limit": POSITIVE,
 }
 """Every field that holds a number, and the numbers that mean something."""
 
@@ -158,6 +169,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
+    "score_view": ("clean", "own", "all"),
+    "second_estimator": ("k3", "k1", "full"),
+    "second_policy": ("old", "current"),
+    "second_gradient": ("none", "clean", "second", "both"),
+    "second_gate": ("all", "correct"),
+    "second_loss_decay": ("none", "linear", "first_half"),
     # TRL's and Transformers' own, which they would miss in the first step, or never.
     "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
     "importance_sampling_level": ("token", "sequence"),

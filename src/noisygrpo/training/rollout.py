@@ -8,7 +8,7 @@ processes and loader workers, and after a resume.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Rollout:
     step: int  # optimizer step that the rollout was made for, from 1
     kind: str  # one of ``methods.noise.NOISE_KINDS``
     derived_id: str = ""  # id of a row that has none of its own
+    views: Sequence[View] = ()  # of the whole group
     hint: Hint = Hint()  # what stands in front of the completion, or behind the question
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
     completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered
@@ -51,6 +52,7 @@ class Rollout:
     reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
     unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
     advantage: float = 0.0  # what the update weighs it with
+    dependence: list[float] | None = None  # on the picture, by token; None where it was not asked
 
     @property
     def example_id(self) -> str:
@@ -85,6 +87,12 @@ class Rollout:
         if not self.noisy:
             return list(images)
         return [perturb(one, level, self.noise_seed(n), kind) for n, one in enumerate(images)]
+
+    def peers(self) -> list["Rollout"]:
+        """Return a rollout for each distinct view of the group, in their order."""
+        others = [replace(self, index=n, view=view) for n, view in enumerate(self.views)]
+        distinct = {(one.view.level, *one.seeds(1)): one for one in reversed(others)}
+        return list(reversed(distinct.values()))
 
     def columns(self) -> dict[str, Any]:
         """Return what tells a reward function what the rollout saw and began from."""

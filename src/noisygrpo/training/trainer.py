@@ -10,7 +10,7 @@ see        view i = noise(clean image, v_i)    _tokenize_prompts                
 sample     o_i ~ pi( . | view i, q, hint)      _generate_single_turn, _generate      engines, hints
 score      log pi(o_i | clean image, q, hint)  _get_per_token_logps_and_entropies    prefix.scorer
 reward     r_i = sum of the functions          _calculate_rewards                    hints.selecting
-advantage  A = advantage(r_1..G, v_1..G)       _generate_and_score_completions       advantage
+advantage  A = advantage(r_1..G, v_1..G)       _generate_and_score_completions       finish
 update     finite numbers, groups as wholes    _prepare_inputs, _compute_loss,       prefix.shared
                                                training_step, _get_grad_norm         finite
 record     rollouts.jsonl, metrics.jsonl       log                                   records
@@ -27,18 +27,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.training import checkpoints, dataset, parts
-from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.engines.vllm import spare_noisy
+from noisygrpo.training.finish import finish
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
+from noisygrpo.training.loss.terms import averaging
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
@@ -47,6 +46,7 @@ from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
+from noisygrpo.training.views.score import expand
 from noisygrpo.training.views.show import show
 
 
@@ -77,7 +77,6 @@ class NoisyGRPOTrainer(GRPOTrainer):
         """
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
-        self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
@@ -90,6 +89,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
+        self._comparison, self._forward = parts.comparison(self), parts.loss_forward(self)
         parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -104,12 +104,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         with self._spent("rollout"):
             with self._making(inputs) as batch, once_per_image(self.processing_class):
                 output = super()._generate_and_score_completions(batch.rows)
-            prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
-            output |= batch.token_types(output, prompt + completion, completion)
+            batch.fit(output)
             if self.args.log_completions:
                 self._recorder.table(batch)
             if batch.training:
-                self._finish(batch, output)
+                finish(self, batch, output, super()._tokenize_prompts)
         return output
 
     @contextmanager
@@ -126,27 +125,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
             clean=not training,
         )
         if training:
-            self._scorer.start(rollouts, self.num_generations)
+            views = (self.num_generations if self.args.score_view != "clean" else 1) + 1
+            self._scorer.start(rollouts, self.num_generations, views)
         self._batch = Batch(rollouts, training)
         try:
             yield self._batch
         finally:
             self._batch = None
             refreeze(self.model, self.args)
-
-    def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
-        """Replace the advantages and record the batch; every process gathers, one writes."""
-        trl = self.accelerator.gather(output["advantages"])
-        weighed = weigh(batch, self.args, self.reward_func_names, self.reward_weights, trl)
-        first = self.accelerator.process_index * len(batch.rollouts)
-        own = batch.take_advantages(self.reward_func_names, weighed, first)
-        output["advantages"] = torch.tensor(own).to(output["advantages"])
-        part = self._step % self.args.gradient_accumulation_steps
-        self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
-        spare_noisy(output, batch.rollouts)
-        if self.args.log_view_ratio:
-            with self._spent("view_ratio"):
-                parts.add_view_log_probs(self, batch, output)
 
     # ---- see and sample ----
 
@@ -163,10 +149,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"))
+        own = self.args.score_view == "own"
+        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"), own)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
-        return shown.ids, shown.clean if any(shown.clean) else None, shown.fields
+        return shown.ids, shown.scored if any(shown.scored) else None, shown.fields
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: dict[str, Any], *more: Any, **kw: Any
@@ -223,9 +210,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> Any:
         if self._batch is not None:
             kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
-        scores = self._scorer.score(model, input_ids, attention_mask, logits_to_keep, **kw)
-        self._last_log_probs = scores[0].detach()
-        return scores
+            score = partial(self._scorer.score, model, input_ids, attention_mask, logits_to_keep)
+            if views := parts.all_views(self, self._batch, kw, super()._tokenize_prompts):
+                return views.score(score, kw)
+        inputs = model, input_ids, attention_mask, logits_to_keep
+        return self._forward.score(self._scorer.score, *inputs, **kw)
 
     # ---- update ----
 
@@ -240,9 +229,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        loss = super()._compute_loss(model, inputs)
-        self._view_ratio.add(inputs, self._last_log_probs)
-        return loss
+        inputs, forward = expand(inputs), self._forward
+        with forward.of(inputs):
+            loss = super()._compute_loss(model, inputs)
+        self._view_ratio.add(inputs, forward.first.detach())
+        if not (forward.terms and self.model.training):
+            return loss
+        return loss + forward.added(inputs, averaging(self, inputs), self.state)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Take TRL's step and refuse a loss that is not a number, on all processes together."""
@@ -252,7 +245,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
-            ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
+            reduce = partial(self.accelerator.reduce, reduction="sum")
+            ratios = self._view_ratio.flush(reduce) | self._forward.terms.flush(reduce)
             self._recorder.add(self._clock.flush() | ratios)
         return loss
 

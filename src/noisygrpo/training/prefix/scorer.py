@@ -36,11 +36,14 @@ class Scorer:
     core: Callable[[Any], PreTrainedModel]  # returns a model without its wrappers
     shared: SharedPrefix | None  # scores groups; None scores rows
 
-    def start(self, rollouts: Sequence[Rollout], group: int) -> None:
-        """Begin a batch of rollouts in groups: forget the features of the images of the last."""
+    def start(self, rollouts: Sequence[Rollout], group: int, views: int = 1) -> None:
+        """Begin a batch of rollouts in groups: forget the features of the images of the last.
+
+        ``views``: how many pictures a group's completions are scored on, for each of its images.
+        """
         if self.shared is not None:
             images = sum(len(rollout.row.get("images") or [0]) for rollout in rollouts)
-            self.shared.images.start(room=images // group + 1)
+            self.shared.images.start(room=views * (images // group + 1))
 
     def score(
         self,

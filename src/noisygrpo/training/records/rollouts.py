@@ -116,4 +116,6 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "unscorable": rollout.unscorable,
         "advantage": rollout.advantage,
     }
+    if rollout.dependence is not None:
+        line["visual_dependence"] = rollout.dependence
     return line | {"turns": rollout.turns} if turns else line

@@ -61,7 +61,9 @@ def plan_batch(
             blind, name = clean or not row_images(row), derived or str(known)
             views = [CLEAN] * group if blind else _views(config, group, step, name, scale)
         seen = config.seed, step, config.noise_kind
-        rollouts.append(Rollout({**row, **shared}, index, views[index], *seen, derived))
+        rollouts.append(
+            Rollout({**row, **shared}, index, views[index], *seen, derived, tuple(views))
+        )
     return rollouts
 
 

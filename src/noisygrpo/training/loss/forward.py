@@ -1,0 +1,114 @@
+"""The forward of the loss: it keeps its log-probs, and may score a second view beside its own.
+
+Where the loss takes log-probs of the current policy on the second view (``second_policy: current``)
+a micro-batch of B rows and its second view are 2 B rows of one forward; with ``shared_prefix`` that
+is one more group for each, P' + G C tokens. Without a gradient in the second view they are two
+forwards, the second of which keeps no graph.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerState
+from trl.models.utils import disable_gradient_checkpointing
+
+from noisygrpo.training.loss.terms import Averaging, LossTerms
+from noisygrpo.training.prefix.rows import SCORING_KEYS, Scores
+from noisygrpo.training.views.pixels import join
+from noisygrpo.training.views.second import SecondView
+
+
+@dataclass
+class LossForward:
+    """Scores for TRL, and for the terms that are added to its loss."""
+
+    terms: LossTerms
+    view: SecondView | None
+    checkpointing: Any = None  # arguments of gradient checkpointing, switched off without gradient
+    inputs: dict[str, Any] | None = None  # the micro-batch whose loss is computed; None outside
+    first: Tensor = field(default_factory=lambda: torch.empty(0))  # its log-probs
+    second: Tensor | None = None  # those on the second view, where this forward computed them
+
+    @contextmanager
+    def of(self, inputs: dict[str, Any]) -> Iterator[None]:
+        """Within this context the loss of a micro-batch is computed."""
+        self.inputs = inputs
+        try:
+            yield
+        finally:
+            self.inputs = None
+
+    def score(
+        self,
+        score: Callable[..., Scores],
+        model: Any,
+        ids: Tensor,
+        mask: Tensor,
+        keep: int,
+        **more: Any,
+    ) -> Scores:
+        """Return what ``score`` does; arguments are those of ``Scorer.score``."""
+        self.second = None
+        both = self.inputs is not None and self.view is not None and self.terms.current
+        if both:
+            scores = self._both(score, model, ids, mask, keep, **more)
+        else:
+            scores = score(model, ids, mask, keep, **more)
+        self.first = scores[0] if self.inputs is not None and self.terms else scores[0].detach()
+        return scores
+
+    def added(self, inputs: dict[str, Any], average: Averaging, state: TrainerState) -> Tensor:
+        """Return what is added to the loss of the micro-batch that was scored last."""
+        done = state.global_step / max(state.max_steps, 1)
+        return self.terms(inputs, self.first, self.second, average, done)
+
+    def _both(
+        self,
+        score: Callable[..., Scores],
+        model: Any,
+        ids: Tensor,
+        mask: Tensor,
+        keep: int,
+        **more: Any,
+    ) -> Scores:
+        assert self.inputs is not None and self.view is not None
+        options = {key: value for key, value in more.items() if key not in SCORING_KEYS}
+        images = {key: value for key, value in more.items() if key in SCORING_KEYS}
+        own = {"input_ids": ids, "attention_mask": mask, **images}
+        other = scored_as(self.view.on(self.inputs))
+        if not self.terms.trains_second:
+            with torch.no_grad(), disable_gradient_checkpointing(model, self.checkpointing):
+                self.second = _apply(score, model, keep, other, {})[0]
+            return score(model, ids, mask, keep, **more)
+        joined = join(own, other)
+        if joined is None:
+            self.second = _apply(score, model, keep, other, {})[0]
+            return score(model, ids, mask, keep, **more)
+        log_probs, entropies, aux = _apply(score, model, keep, joined, options)
+        self.second = log_probs[len(ids) :]
+        return log_probs[: len(ids)], entropies if entropies is None else entropies[: len(ids)], aux
+
+
+def scored_as(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return what is scored of TRL's batch, under the names of its scoring function."""
+    return {
+        "input_ids": torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1),
+        "attention_mask": torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1),
+        **{key: batch[key] for key in SCORING_KEYS if batch.get(key) is not None},
+    }
+
+
+def _apply(
+    score: Callable[..., Scores],
+    model: Any,
+    keep: int,
+    batch: dict[str, Any],
+    options: dict[str, Any],
+) -> Scores:
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    images = {key: value for key, value in batch.items() if key in SCORING_KEYS}
+    return score(model, ids, mask, keep, **options, **images)
