@@ -87,7 +87,7 @@ class Comparison:
         return batch.scored
 
     def _enter(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> dict[str, float]:
-        batch.dependence = d.float() * mask
+        batch.dependence = d * mask
         for rollout, row in zip(batch.rollouts, batch.dependence.tolist(), strict=True):
             length = len(rollout.completion_ids)
             rollout.dependence = [round(value, 6) for value in row[:length]]
