@@ -40,7 +40,6 @@ class Batch:
     training: bool  # whether these are trained on; those of evaluation are clean, without hints
     prompts: list[Any] = field(default_factory=list)  # as TRL made them, with the clean images
     shown: Shown | None = None  # the prompts as sampled from and scored, once they are tokenized
-    fitted: bool = False  # whether the scored batch has token types that fit prompts with hints
     hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
     lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
@@ -119,18 +118,17 @@ class Batch:
         return [rollout.advantage for rollout in self.rollouts]
 
     def fit(self, output: dict[str, Any]) -> None:
-        """Make TRL's scored batch fit prompts with hints: once, for moving is not repeatable."""
+        """Make TRL's scored batch fit prompts with hints."""
         completion = output["completion_ids"].size(1)
         width = output["prompt_ids"].size(1) + completion
         output |= self.token_types(output, width, completion)
-        self.fitted = True
 
     def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
         """Return TRL's ``TOKEN_TYPES``, moved to fit prompts with hints; {} where nothing moves.
 
         ``width``: tokens of prompts with hints and completions; ``completion``: of these alone.
         """
-        if not self.hinted or self.shown is None or self.fitted:
+        if not self.hinted or self.shown is None:
             return {}
         both = zip(self.rollouts, self.shown.scored_ids, strict=True)
         added = [len(rollout.prompt_ids) - len(plain) for rollout, plain in both]

@@ -110,6 +110,13 @@ class NoisyGRPOConfig(ViewFields, GRPOConfig):
     """What the reward of a function is that gives None for some completions of a prompt and not for
     others: skip (left out of the sum, as in TRL), zero, or unscorable (the rollout is left out)."""
 
+    groups: str = "all"
+    """Which groups are trained: all, or refill (DAPO): those whose advantages are all 0 are
+    replaced by the next prompts of an order that seed and step give."""
+
+    refill_attempts: int = 10
+    """How many batches are sampled besides the first, at most, to replace such groups."""
+
     loss_type: str | None = None
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
 

@@ -20,7 +20,7 @@ from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
 from noisygrpo.training.settings import is_noisy
-from noisygrpo.training.views.checks import check_views
+from noisygrpo.training.views.checks import check_groups, check_views
 
 Values = Mapping[str, Any]
 
@@ -66,6 +66,7 @@ def check_together(values: Values) -> None:
     _check_engine(values)
     _check_generation(values)
     check_views(values)
+    check_groups(values)
     for low, high in (
         ("min_pixels", "max_pixels"),
         ("entropy_coef_min", "entropy_coef_max"),

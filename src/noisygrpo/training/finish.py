@@ -5,33 +5,44 @@ from typing import Any
 import torch
 
 from noisygrpo.training import parts
-from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.engines.vllm import spare_noisy
 from noisygrpo.training.views.show import Tokenize
 
 
-def finish(trainer: Any, batch: Batch, output: dict[str, Any], tokenize: Tokenize) -> None:
-    """Replace the advantages in TRL's scored batch, and record it; all processes gather.
+def attach(trainer: Any, batch: Batch, output: dict[str, Any], tokenize: Tokenize) -> None:
+    """Add to TRL's scored batch what is drawn of other views, and the sampler's log-probs on them.
 
     ``tokenize``: TRL's function.
     """
-    args, comparison, gather = trainer.args, trainer._comparison, trainer.accelerator.gather
+    args, second = trainer.args, trainer._comparison.second
     if views := parts.all_views(trainer, batch, output, tokenize):
         views.attach(output)
-    if comparison.second is not None:
+    if second is not None:
         with trainer._spent("second_view"):
-            trainer._recorder.add(comparison.look(batch, output, tokenize))
-    trl, bonus = gather(output["advantages"]), comparison.bonus(batch, output)
-    named = trainer.reward_func_names, trainer.reward_weights
-    weighed = weigh(batch, args, *named, trl, bonus)
-    first = trainer.accelerator.process_index * len(batch.rollouts)
-    own = batch.take_advantages(trainer.reward_func_names, weighed, first)
-    output["advantages"] = torch.tensor(own).to(output["advantages"])
-    part = trainer._step % args.gradient_accumulation_steps
-    trainer._recorder.batch(batch, weighed, trainer.state.global_step + 1, part)
+            second.attach(batch, output, tokenize)
     spare_noisy(output, batch.rollouts)
     if args.log_view_ratio or args.view_correction != "none":
         with trainer._spent("view_ratio"):
             parts.add_view_log_probs(trainer, batch, output)
+
+
+def finish(trainer: Any, batch: Batch, output: dict[str, Any]) -> dict[str, Any]:
+    """Return TRL's scored batch with its groups chosen and its advantages replaced; record it.
+
+    All processes gather, one writes.
+    """
+    comparison = trainer._comparison
+    if trainer._refill is not None:
+        batch, output = trainer._refill.fill(batch, output, trainer._step, trainer._made)
+    if comparison.second is not None:
+        with trainer._spent("second_view"):
+            trainer._recorder.add(comparison.look(batch, output))
+    weighed = parts.weighed_batch(trainer, batch, output, comparison.bonus(batch, output))
+    first = trainer.accelerator.process_index * len(batch.rollouts)
+    own = batch.take_advantages(trainer.reward_func_names, weighed, first)
+    output["advantages"] = torch.tensor(own).to(output["advantages"])
+    part = trainer._step % trainer.args.gradient_accumulation_steps
+    trainer._recorder.batch(batch, weighed, trainer.state.global_step + 1, part)
     comparison.weigh(batch, output)
+    return output

@@ -13,12 +13,13 @@ from torch import Tensor
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
-from noisygrpo.training.advantage import check_correct, correct_column
-from noisygrpo.training.batch import Batch
+from noisygrpo.training.advantage import check_correct, correct_column, weigh
+from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
+from noisygrpo.training.groups.refill import Refill
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
 from noisygrpo.training.loss.forward import LossForward
@@ -176,10 +177,44 @@ def comparison(trainer: Any) -> Comparison:
     )
 
 
+def refill(trainer: Any) -> Refill | None:
+    """Return what replaces silent groups; None where all groups are trained."""
+    args, accelerator, rows = trainer.args, trainer.accelerator, trainer.train_dataset
+    if args.groups != "refill":
+        return None
+    own = args.per_device_train_batch_size * args.steps_per_generation
+    require(
+        own % args.num_generations == 0,
+        f"groups: refill needs whole groups on each process, but num_generations "
+        f"{args.num_generations} does not divide its {own} rollouts (per_device_train_batch_size "
+        f"{args.per_device_train_batch_size} x {args.steps_per_generation} batches)",
+    )
+    return Refill(
+        rows,
+        rows["example_id"] if "example_id" in rows.column_names else None,
+        group=args.num_generations,
+        attempts=args.refill_attempts,
+        seed=args.seed,
+        place=accelerator.process_index,
+        pad_token=trainer._tokenizer.pad_token_id,
+        weigh=partial(weighed_batch, trainer),
+        total=partial(accelerator.reduce, reduction="sum"),
+        record=trainer._recorder.add,
+    )
+
+
+def weighed_batch(
+    trainer: Any, batch: Batch, output: dict[str, Any], bonus: Tensor | None = None
+) -> Weighed:
+    """Return the advantages of the whole batch; ``bonus [R]`` is added to its rewards."""
+    trl = trainer.accelerator.gather(output["advantages"])
+    named = trainer.reward_func_names, trainer.reward_weights
+    return weigh(batch, trainer.args, *named, trl, bonus)
+
+
 def loss_forward(trainer: Any) -> LossForward:
     """Return the forward of the loss, and what is added to it."""
-    terms, kwargs = LossTerms(trainer.args), trainer.args.gradient_checkpointing_kwargs
-    return LossForward(terms, second_view(trainer), kwargs)
+    return LossForward(LossTerms(trainer.args), second_view(trainer))
 
 
 def all_views(

@@ -151,16 +151,12 @@ RANGES: dict[str, Range] = {
     "correct_at": Range(),
     "max_pixels": COUNT,
     "min_pixels": COUNT,
-    # --- score views and second views
-    "second_level": PART,
-    "second_loss": Range(),
-    "second_entropy": Range(),
-    "sampled_entropy": Range(),
-    "second_token_mask": PART,
-    "second_token_weight": SHARE,
-    "second_sequence_weight": SHARE,
-    "second_reward": Range(),
-    "second_advantage": Range(),
+    # --- groups, score views, second views
+    "refill_attempts": COUNT,
+    **dict.fromkeys(("second_level", "second_token_mask"), PART),
+    **dict.fromkeys(("second_token_weight", "second_sequence_weight"), SHARE),
+    **dict.fromkeys(("second_loss", "second_entropy", "sampled_entropy"), Range()),
+    **dict.fromkeys(("second_reward", "second_advantage"), Range()),
     "view_correction_limit": POSITIVE,
 }
 """Every field that holds a number, and the numbers that mean something."""
@@ -169,6 +165,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
+    "groups": ("all", "refill"),
     "score_view": ("clean", "own", "all"),
     "second_estimator": ("k3", "k1", "full"),
     "second_policy": ("old", "current"),

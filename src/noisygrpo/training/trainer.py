@@ -34,7 +34,7 @@ from noisygrpo.training import checkpoints, dataset, parts
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.finish import finish
+from noisygrpo.training.finish import attach, finish
 from noisygrpo.training.finite import require_finite, require_finite_rewards
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.loss.terms import averaging
@@ -90,6 +90,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
         self._comparison, self._forward = parts.comparison(self), parts.loss_forward(self)
+        self._refill = parts.refill(self)
         parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -102,14 +103,18 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         with self._spent("rollout"):
-            with self._making(inputs) as batch, once_per_image(self.processing_class):
-                output = super()._generate_and_score_completions(batch.rows)
-            batch.fit(output)
-            if self.args.log_completions:
-                self._recorder.table(batch)
-            if batch.training:
-                finish(self, batch, output, super()._tokenize_prompts)
-        return output
+            batch, output = self._made(inputs)
+            return finish(self, batch, output) if batch.training else output
+
+    def _made(self, inputs: list[Any]) -> tuple[Batch, dict[str, Any]]:
+        with self._making(inputs) as batch, once_per_image(self.processing_class):
+            output = super()._generate_and_score_completions(batch.rows)
+        batch.fit(output)
+        if self.args.log_completions:
+            self._recorder.table(batch)
+        if batch.training:
+            attach(self, batch, output, super()._tokenize_prompts)
+        return batch, output
 
     @contextmanager
     def _making(self, inputs: list[Any]) -> Iterator[Batch]:

@@ -118,7 +118,7 @@ def test_loss_and_gradients_are_the_formulas(trainer, monkeypatch, case, parts_o
     name, _, loss_type = case.rpartition("/")
     tables = use(trainer, METHODS[name], loss_type, monkeypatch)
     batch, output = made_batch(trainer)
-    trainer._comparison.look(batch, output, None)
+    trainer._comparison.look(batch, output)
     trainer._comparison.weigh(batch, output)
     tables.update()
     monkeypatch.setattr(trainer, "current_gradient_accumulation_steps", parts_of_a_step, False)

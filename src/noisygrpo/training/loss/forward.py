@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import TrainerState
-from trl.models.utils import disable_gradient_checkpointing
 
 from noisygrpo.training.loss.terms import Averaging, LossTerms
 from noisygrpo.training.prefix.rows import SCORING_KEYS, Scores
@@ -28,7 +27,6 @@ class LossForward:
 
     terms: LossTerms
     view: SecondView | None
-    checkpointing: Any = None  # arguments of gradient checkpointing, switched off without gradient
     inputs: dict[str, Any] | None = None  # the micro-batch whose loss is computed; None outside
     first: Tensor = field(default_factory=lambda: torch.empty(0))  # its log-probs
     second: Tensor | None = None  # those on the second view, where this forward computed them
@@ -81,7 +79,7 @@ class LossForward:
         own = {"input_ids": ids, "attention_mask": mask, **images}
         other = scored_as(self.view.on(self.inputs))
         if not self.terms.trains_second:
-            with torch.no_grad(), disable_gradient_checkpointing(model, self.checkpointing):
+            with torch.no_grad():
                 self.second = _apply(score, model, keep, other, {})[0]
             return score(model, ids, mask, keep, **more)
         joined = join(own, other)

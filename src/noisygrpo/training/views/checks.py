@@ -20,6 +20,21 @@ TERMS = ("second_loss", "second_entropy")
 """Fields that make the second view a part of the loss."""
 
 
+def check_groups(values: Mapping[str, Any]) -> None:
+    """Raise ``UserError`` for settings that cannot work with groups that are replaced."""
+    if values["groups"] != "refill":
+        return
+    reasons = {
+        "score_view": values["score_view"] == "all",
+        "log_completions": bool(values["log_completions"]),
+    }
+    for name, holds in reasons.items():
+        require(
+            not holds,
+            f"groups: refill cannot go with {name} {values[name]}, which knows one batch only",
+        )
+
+
 def check_views(values: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for score views and second views that cannot work with the rest.
 

@@ -59,14 +59,13 @@ class Comparison:
         asked = self.weighs or self.config.second_metric or not self.in_loss
         self.measures = self.second is not None and asked
 
-    def look(self, batch: Batch, output: dict[str, Any], tokenize: Any) -> dict[str, float]:
-        """Score the batch on its second view; return metrics.
+    def look(self, batch: Batch, output: dict[str, Any]) -> dict[str, float]:
+        """Score the batch on its second view, the pixels of which it holds; return metrics.
 
         Adds to ``output`` what the loss needs, and to the rollouts what they depend on.
         """
         if self.second is None:
             return {}
-        self.second.attach(batch, output, tokenize)
         if self.gated is not None:
             output[GATE] = self._own(self.gated(batch.rewards), len(batch.rollouts))
         if not (self.measures or self.old):

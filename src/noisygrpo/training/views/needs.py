@@ -12,6 +12,12 @@ from noisygrpo.training.settings import (
 
 VIEW_RULES: tuple[Rule, ...] = (
     Rule(
+        ("refill_attempts",),
+        ("groups",),
+        lambda values: values["groups"] == "refill",
+        "give groups refill",
+    ),
+    Rule(
         ("score_view",),
         ("view_plan", "noise_levels"),
         is_noisy,
