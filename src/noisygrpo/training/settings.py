@@ -170,6 +170,17 @@ def weighs_by_dependence(values: Mapping[str, Any]) -> bool:
     return any(values[name] != OF_THE_SECOND_VIEW[name] for name in BEFORE_THE_UPDATE)
 
 
+def in_the_loss(values: Mapping[str, Any]) -> bool:
+    """Whether the second view is a part of the loss."""
+    return is_compared(values) and bool(values["second_loss"] or values["second_entropy"])
+
+
+def measures_dependence(values: Mapping[str, Any]) -> bool:
+    """Whether visual dependence is computed, and logged, before the update."""
+    asked = weighs_by_dependence(values) or values["second_metric"] or not in_the_loss(values)
+    return is_compared(values) and bool(asked)
+
+
 def is_compared(values: Mapping[str, Any]) -> bool:
     """Whether completions are scored on a second view."""
     return bool(values["second_view"] != "none")

@@ -34,6 +34,7 @@ from torch import Tensor
 
 from noisygrpo.methods.dependence import ESTIMATORS, mean_of
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.settings import in_the_loss
 
 SECOND = "second_log_probs"
 """What a batch holds of the second view under the sampling policy: log-probs ``[B, T]``."""
@@ -88,9 +89,7 @@ class LossTerms:
     @property
     def compares(self) -> bool:
         """Whether a term takes log-probs of the second view."""
-        return bool(self.config.second_loss or self.config.second_entropy) and (
-            self.config.second_view != "none"
-        )
+        return in_the_loss(vars(self.config))
 
     @property
     def current(self) -> bool:

@@ -30,7 +30,13 @@ from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.loss.terms import GATE, SECOND
 from noisygrpo.training.records.metrics import by_level
-from noisygrpo.training.settings import BY_TOKEN, OF_THE_SECOND_VIEW, weighs_by_dependence
+from noisygrpo.training.settings import (
+    BY_TOKEN,
+    OF_THE_SECOND_VIEW,
+    in_the_loss,
+    measures_dependence,
+    weighs_by_dependence,
+)
 from noisygrpo.training.views.pixels import Score
 from noisygrpo.training.views.second import SecondView
 
@@ -53,11 +59,8 @@ class Comparison:
         """See what is asked for."""
         values = vars(self.config)
         self.weighs = self.second is not None and weighs_by_dependence(values)
-        loss = bool(self.config.second_loss or self.config.second_entropy)
-        self.in_loss = self.second is not None and loss
-        self.old = self.in_loss and self.config.second_policy == "old"
-        asked = self.weighs or self.config.second_metric or not self.in_loss
-        self.measures = self.second is not None and asked
+        self.old = in_the_loss(values) and self.config.second_policy == "old"
+        self.measures = measures_dependence(values)
 
     def look(self, batch: Batch, output: dict[str, Any]) -> dict[str, float]:
         """Score the batch on its second view, the pixels of which it holds; return metrics.
