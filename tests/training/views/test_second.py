@@ -1,0 +1,121 @@
+"""The second view is the picture or the text that it says; scores on views are of those views."""
+
+import pytest
+import torch
+from trl import GRPOTrainer
+
+from noisygrpo.methods.dependence import k3
+from noisygrpo.methods.noise import address, perturb
+from noisygrpo.training.prefix.rows import score_batch
+from noisygrpo.training.views.score import expand
+from tiny import tiny_rows
+from tiny_hints import lines
+from tiny_trainer import make
+
+GROUP = {"num_generations": 4, "per_device_train_batch_size": 4}
+MASKED = {"second_view": "black_patches", "second_level": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def same_completions(monkeypatch):
+    def turn(trainer, prompt_ids, images, fields, *args, **kwargs):
+        return [[65 + row, 66, 67][: 2 + row % 2] for row in range(len(prompt_ids))], None
+
+    monkeypatch.setattr(GRPOTrainer, "_generate_single_turn", turn)
+
+
+def large(trainer):
+    """Make the weights large, so that pictures tell."""
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter.mul_(4 if parameter.ndim > 1 else 1)
+    return trainer
+
+
+def scored(trainer, row):
+    return trainer._generate_and_score_completions([row] * 4)
+
+
+@pytest.mark.parametrize("images", [1, 2])
+@pytest.mark.parametrize("shared", [False, True])
+def test_dependence_is_that_of_the_masked_picture(tmp_path, images, shared):
+    row = tiny_rows(1, images=(images,))[0]
+    compared = large(make(tmp_path, tiny_rows(1), shared_prefix=shared, **GROUP, **MASKED))
+    output = scored(compared, row)
+    seeds = [address("second", compared.args.seed, 1, "row-0", number) for number in range(images)]
+    pairs = zip(row["images"], seeds, strict=True)
+    masked = [perturb(image, 0.5, seed, "black_patches") for image, seed in pairs]
+    plain = large(make(tmp_path / "plain", tiny_rows(1), **GROUP))
+    second = score_batch(plain, scored(plain, {**row, "images": masked}))
+    expected = k3(score_batch(plain, scored(plain, row)), second) * output["completion_mask"]
+    assert expected.max() > 1e-3
+    assert torch.allclose(compared.made.dependence, expected, atol=1e-5)
+    found = [one["visual_dependence"] for one in lines(tmp_path / "rollouts.jsonl")]
+    lengths = [len(one) for one in found]
+    assert lengths == output["completion_mask"].sum(1).tolist() == [2, 3, 2, 3]
+    assert found[1] == pytest.approx(expected[1].tolist(), abs=1e-5)
+
+
+def test_text_is_the_prompt_without_its_pictures(tmp_path):
+    row = tiny_rows(1, images=(2,))[0]
+    compared = large(make(tmp_path, tiny_rows(1), second_view="text", **GROUP))
+    output = scored(compared, row)
+    seen = compared._comparison.second.on(output)
+    assert "pixel_values" not in seen and "image_grid_thw" not in seen
+    assert not torch.isin(seen["prompt_ids"], torch.tensor(compared._banned)).any()
+    plain = large(make(tmp_path / "plain", tiny_rows(1), **GROUP))
+    blind = score_batch(plain, scored(plain, {**row, "images": []}))
+    expected = k3(score_batch(plain, scored(plain, row)), blind) * output["completion_mask"]
+    assert expected.max() > 1e-3
+    assert torch.allclose(compared.made.dependence, expected, atol=1e-5)
+
+
+def test_a_row_without_images_depends_on_none(tmp_path):
+    row = tiny_rows(1, images=(0,))[0]
+    compared = make(tmp_path, tiny_rows(1, images=(0,)), **GROUP, **MASKED)
+    scored(compared, row)
+    assert compared.made.dependence.abs().max() < 1e-6
+
+
+def test_all_completions_of_a_prompt_share_one_picture_a_step(tmp_path):
+    compared = make(tmp_path, tiny_rows(2), **GROUP, **MASKED)
+    rows = list(tiny_rows(2))
+    first = compared._generate_and_score_completions([rows[0]] * 4)["second_pixels"]
+    other = compared._generate_and_score_completions([rows[1]] * 4)["second_pixels"]
+    compared.state.global_step = 1
+    later = compared._generate_and_score_completions([rows[0]] * 4)["second_pixels"]
+    assert all(one is first[0] for one in first)
+    assert not torch.equal(first[0], other[0]) and not torch.equal(first[0], later[0])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_own_scores_are_those_of_what_each_rollout_saw(tmp_path, shared):
+    row = tiny_rows(1)[0]
+    settings = {"method": "noisygrpo", "shared_prefix": shared, **GROUP}
+    own = large(make(tmp_path, tiny_rows(1), score_view="own", **settings))
+    found = score_batch(own, scored(own, row))
+    for index in range(4):
+        view = own.made.rollouts[index].see(row["images"])
+        plain = large(make(tmp_path / "plain", tiny_rows(1), **GROUP))
+        expected = score_batch(plain, scored(plain, {**row, "images": view}))
+        assert torch.allclose(found[index], expected[index], atol=1e-4)
+
+
+def test_all_scores_are_those_of_every_view_of_the_group(tmp_path):
+    row = tiny_rows(1)[0]
+    settings = {"method": "noisygrpo", "num_iterations": 2, "score_view": "all", **GROUP}
+    every = large(make(tmp_path, tiny_rows(1), **settings))
+    output = scored(every, row)
+    views = [rollout.see(row["images"]) for rollout in every.made.rollouts]
+    old = output["old_per_token_logps"]
+    assert old.shape[:2] == (4, 4)
+    expanded = expand(output)
+    assert len(expanded["prompt_ids"]) == 16
+    assert expanded["num_items_in_batch"] == 4 * output["num_items_in_batch"]
+    assert expanded["advantages"].tolist() == output["advantages"].repeat_interleave(4).tolist()
+    now = score_batch(every, expanded).view(4, 4, -1)
+    assert torch.allclose(now, old, atol=1e-4)
+    for number, view in enumerate(views):
+        plain = large(make(tmp_path / "plain", tiny_rows(1), **GROUP))
+        expected = score_batch(plain, scored(plain, {**row, "images": view}))
+        assert torch.allclose(old[:, number], expected, atol=1e-4)
