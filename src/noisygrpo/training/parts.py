@@ -23,7 +23,7 @@ from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.groups.refill import Refill
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
-from noisygrpo.training.loss.forward import LossForward
+from noisygrpo.training.loss.forward import Full, LossForward
 from noisygrpo.training.loss.terms import LossTerms
 from noisygrpo.training.model import ban_tokens, core_model
 from noisygrpo.training.prefix.groups import obstacle
@@ -176,7 +176,22 @@ def comparison(trainer: Any) -> Comparison:
         gather=accelerator.gather,
         gated=right if args.second_gate == "correct" and args.second_view != "none" else None,
         first_row=lambda rows: accelerator.process_index * rows,
+        full=full(trainer),
     )
+
+
+def full(trainer: Any) -> Full | None:
+    """Return what compares whole distributions; None where sampled tokens are compared."""
+    if trainer.args.second_view == "none" or trainer.args.second_estimator != "full":
+        return None
+    deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
+    require(
+        deepspeed is None or deepspeed.zero_stage != 3,
+        "second_estimator: full takes the output embeddings whole, which ZeRO-3 does not give; "
+        "give k3, or shard with FSDP2",
+    )
+    head = core_model(trainer.model).get_output_embeddings
+    return Full(trainer._scorer.tap, head, trainer.temperature)
 
 
 def refill(trainer: Any) -> Refill | None:
@@ -216,7 +231,7 @@ def weighed_batch(
 
 def loss_forward(trainer: Any) -> LossForward:
     """Return the forward of the loss, and what is added to it."""
-    return LossForward(LossTerms(trainer.args), second_view(trainer))
+    return LossForward(LossTerms(trainer.args), second_view(trainer), full=full(trainer))
 
 
 def all_views(

@@ -53,6 +53,7 @@ def test_settings_that_work(tmp_path, settings):
         ({"second_loss": -0.1}, "second_loss: -0.1 has no effect with second_view 'none'"),
         ({**MASKED, "second_loss": -0.1}, "second_loss: -0.1 trains nothing"),
         ({**LOSS, "second_gradient": "both"}, "second_gradient: both needs second_policy current"),
+        ({**LOSS, "second_estimator": "full"}, "second_estimator: full in the loss needs second_p"),
         ({**LOSS, "second_entropy": 0.1}, "second_entropy: 0.1 trains nothing"),
         ({**MASKED, "second_gradient": "clean"}, "second_gradient: 'clean' has no effect"),
         ({**MASKED, "second_policy": "current"}, "second_policy: 'current' has no effect"),

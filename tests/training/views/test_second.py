@@ -119,3 +119,57 @@ def test_all_scores_are_those_of_every_view_of_the_group(tmp_path):
         plain = large(make(tmp_path / "plain", tiny_rows(1), **GROUP))
         expected = score_batch(plain, scored(plain, {**row, "images": view}))
         assert torch.allclose(old[:, number], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_full_divergence_is_that_of_the_models_own_logits(tmp_path, shared):
+    row = tiny_rows(1, images=(1,))[0]
+    settings = {"second_estimator": "full", "shared_prefix": shared, "temperature": 0.7}
+    compared = large(make(tmp_path, tiny_rows(1), **GROUP, **MASKED, **settings))
+    output = scored(compared, row)
+    logits = []
+    for batch in (output, compared._comparison.second.on(output)):
+        parts = {key: batch[key] for key in ("pixel_values", "image_grid_thw", "mm_token_type_ids")}
+        ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
+        mask = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
+        with torch.no_grad():
+            whole = compared.model(input_ids=ids, attention_mask=mask, **parts).logits
+        logits.append(whole[:, -4:-1].double() / 0.7)
+    p, q = (one.log_softmax(-1) for one in logits)
+    expected = (p.exp() * (p - q)).sum(-1) * output["completion_mask"]
+    assert expected.max() > 1e-3
+    assert torch.allclose(compared.made.dependence.double(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("gradient", ["clean", "second", "both"])
+def test_full_divergence_trains_as_its_formula(tmp_path, gradient):
+    """The gradients of a step on the loss term alone, against automatic ones of the logits."""
+    settings = {**GROUP, **MASKED, "max_steps": 1, "shared_prefix": gradient == "both"}
+    settings |= {"second_estimator": "full", "second_loss": 2.0, "second_policy": "current"}
+    trainer = large(make(tmp_path, tiny_rows(1), second_gradient=gradient, **settings))
+    output = scored(trainer, tiny_rows(1)[0])
+    output["advantages"] = torch.zeros(4)
+    trainer.current_gradient_accumulation_steps = 1
+    loss = trainer._compute_loss(trainer.model.train(), output)
+    loss.backward()
+    found = {name: value.grad for name, value in trainer.model.named_parameters()}
+    trainer.model.zero_grad()
+    sides = []
+    for batch in (output, trainer._comparison.second.on(output)):
+        parts = {key: batch[key] for key in ("pixel_values", "image_grid_thw", "mm_token_type_ids")}
+        ids = torch.cat((batch["prompt_ids"], batch["completion_ids"]), 1)
+        mask = torch.cat((batch["prompt_mask"], batch["completion_mask"]), 1)
+        sides.append(trainer.model(input_ids=ids, attention_mask=mask, **parts).logits[:, -4:-1])
+    first, second = (one.log_softmax(-1) for one in sides)
+    first = first.detach() if gradient == "second" else first
+    second = second.detach() if gradient == "clean" else second
+    d = (first.exp() * (first - second)).sum(-1) * output["completion_mask"]
+    expected = 2.0 * d.sum() / output["completion_mask"].sum()
+    expected.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    for name, value in trainer.model.named_parameters():
+        one, other = found[name], value.grad
+        if one is None or other is None:
+            assert one is other, name
+            continue
+        assert (one - other).norm() <= 1e-3 * other.norm() + 1e-6, name

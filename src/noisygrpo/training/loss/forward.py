@@ -17,8 +17,22 @@ from transformers import TrainerState
 
 from noisygrpo.training.loss.terms import Averaging, LossTerms
 from noisygrpo.training.prefix.rows import SCORING_KEYS, Scores
+from noisygrpo.training.prefix.states import StateTap, divergence
 from noisygrpo.training.views.pixels import join
 from noisygrpo.training.views.second import SecondView
+
+
+@dataclass
+class Full:
+    """Compares distributions over the vocabulary by the hidden states that a tap took."""
+
+    tap: StateTap
+    head: Callable[[], Any]  # returns the model's output embeddings
+    temperature: float
+
+    def compare(self, first: Tensor, second: Tensor, mask: Tensor, gradient: str) -> Tensor:
+        """Return the divergence ``[B, T]`` of states ``[B, T, d]``; see ``divergence``."""
+        return divergence(self.head(), first, second, mask, self.temperature, gradient)
 
 
 @dataclass
@@ -30,6 +44,8 @@ class LossForward:
     inputs: dict[str, Any] | None = None  # the micro-batch whose loss is computed; None outside
     first: Tensor = field(default_factory=lambda: torch.empty(0))  # its log-probs
     second: Tensor | None = None  # those on the second view, where this forward computed them
+    full: Full | None = None  # compares whole distributions, where that is asked for
+    states: tuple[Tensor, Tensor] | None = None  # of both views, where they are compared whole
 
     @contextmanager
     def of(self, inputs: dict[str, Any]) -> Iterator[None]:
@@ -52,7 +68,13 @@ class LossForward:
         """Return what ``score`` does; arguments are those of ``Scorer.score``."""
         self.second = None
         both = self.inputs is not None and self.view is not None and self.terms.current
-        if both:
+        if both and self.full is not None:
+            with self.full.tap.open() as states:
+                scores = self._both(score, model, ids, mask, keep, **more)
+            whole = torch.cat(states)  # the second view's are last, or alone and first
+            halves = whole[: len(ids)], whole[len(ids) :]
+            self.states = halves if self.terms.trains_second else halves[::-1]
+        elif both:
             scores = self._both(score, model, ids, mask, keep, **more)
         else:
             scores = score(model, ids, mask, keep, **more)
@@ -62,7 +84,12 @@ class LossForward:
     def added(self, inputs: dict[str, Any], average: Averaging, state: TrainerState) -> Tensor:
         """Return what is added to the loss of the micro-batch that was scored last."""
         done = state.global_step / max(state.max_steps, 1)
-        return self.terms(inputs, self.first, self.second, average, done)
+        states, self.states = self.states, None
+        if states is None or self.full is None:
+            return self.terms(inputs, self.first, self.second, average, done)
+        sides, mask = str(self.terms.config.second_gradient), inputs["completion_mask"]
+        d = self.full.compare(*states, mask, sides)
+        return self.terms(inputs, self.first, self.second, average, done, d)
 
     def _both(
         self,
@@ -84,8 +111,9 @@ class LossForward:
             return score(model, ids, mask, keep, **more)
         joined = join(own, other)
         if joined is None:
+            scores = score(model, ids, mask, keep, **more)
             self.second = _apply(score, model, keep, other, {})[0]
-            return score(model, ids, mask, keep, **more)
+            return scores
         log_probs, entropies, aux = _apply(score, model, keep, joined, options)
         self.second = log_probs[len(ids) :]
         return log_probs[: len(ids)], entropies if entropies is None else entropies[: len(ids)], aux

@@ -111,6 +111,7 @@ class LossTerms:
         second: Float[Tensor, "B T"] | None,
         average: Averaging,
         done: float,
+        d: Float[Tensor, "B T"] | None = None,
     ) -> Tensor:
         """Return what is added to the loss of a micro-batch.
 
@@ -120,6 +121,7 @@ class LossTerms:
             second: on the second view, where they are computed in every update.
             average: how tokens are averaged.
             done: share of the run's optimizer steps before this one.
+            d: the divergence, where it is of whole distributions.
         """
         config, mask = self.config, inputs["completion_mask"]
         term = log_probs.new_zeros(())
@@ -130,7 +132,7 @@ class LossTerms:
                 first = first.detach()
             if not self.trains_second:
                 second = second.detach()
-            d = ESTIMATORS[str(config.second_estimator)](first, second)
+            d = ESTIMATORS[str(config.second_estimator)](first, second) if d is None else d
             self._count(d.detach(), mask)
             gate = inputs.get(GATE)
             d = d if gate is None else d * gate[:, None]

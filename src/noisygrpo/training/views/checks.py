@@ -109,6 +109,11 @@ def _check_use(values: Mapping[str, Any]) -> None:
         f"{gradient}; give second or both, with second_policy current",
     )
     require(
+        not terms or values["second_estimator"] != "full" or policy == "current",
+        "second_estimator: full in the loss needs second_policy current; distributions of the old "
+        "policy are not kept",
+    )
+    require(
         gradient == "none" or bool(terms),
         f"second_gradient: {gradient} has no effect without a loss term; give second_loss",
     )

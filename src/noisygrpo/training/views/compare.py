@@ -28,6 +28,7 @@ from noisygrpo.methods import dependence
 from noisygrpo.methods.dependence import ESTIMATORS, mean_of
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.loss.forward import Full
 from noisygrpo.training.loss.terms import GATE, SECOND
 from noisygrpo.training.records.metrics import by_level
 from noisygrpo.training.settings import (
@@ -54,6 +55,7 @@ class Comparison:
     gather: Callable[[Tensor], Tensor]
     gated: Callable[[Tensor], Tensor] | None  # from the batch's rewards to 1 of right ones, [R]
     first_row: Callable[[int], int]  # place over all processes of the first of so many own rows
+    full: Full | None = None  # compares whole distributions, where that is asked for
 
     def __post_init__(self) -> None:
         """See what is asked for."""
@@ -73,6 +75,8 @@ class Comparison:
             output[GATE] = self._own(self.gated(batch.rewards), len(batch.rollouts))
         if not (self.measures or self.old):
             return {}
+        if self.full is not None:
+            return self._enter(batch, self._whole(output, self.full), output["completion_mask"])
         seen = self.score(self.second.on(output))
         if self.old:
             output[SECOND] = seen
@@ -80,6 +84,15 @@ class Comparison:
             return {}
         d = ESTIMATORS[str(self.config.second_estimator)](self.scored(batch, output), seen)
         return self._enter(batch, d, output["completion_mask"])
+
+    def _whole(self, output: dict[str, Any], full: Full) -> Float[Tensor, "B T"]:
+        assert self.second is not None
+        with full.tap.open() as states:
+            self.score(output)
+            self.score(self.second.on(output))
+        first, second = torch.cat(states).chunk(2)
+        with torch.no_grad():
+            return full.compare(first, second, output["completion_mask"], "none")
 
     def scored(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, "B T"]:
         """Return the sampling policy's log-probs on the scored view, computed once."""
