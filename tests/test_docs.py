@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 import tiny_hints
 from commands.nlvr_file import write_nlvr
-from tiny_trainer import by_index, length, make
-
 from noisygrpo.cli import COMMANDS, build_parser, main, split_overrides
 from noisygrpo.recipes.layers import recipe_names
 from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.recipes.settings import check_settings
+from tiny_trainer import by_index, length, make
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])

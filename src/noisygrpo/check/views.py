@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from noisygrpo.methods.views import View, plan_views
+from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.settings import in_the_loss, measures_dependence
 
@@ -33,7 +34,7 @@ class Tokens:
 def first_plan(config: NoisyGRPOConfig) -> list[View]:
     """Return the views of a group at the run's first step."""
     return plan_views(
-        str(config.view_plan),
+        Functions.of(config).plan,
         config.num_generations,
         levels=config.noise_levels,
         seed=config.seed,

@@ -23,6 +23,7 @@ import yaml
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.spec import ModelSpec
+from noisygrpo.own.choice import joined
 from noisygrpo.recipes.layers import (
     SHORT,
     fold,
@@ -33,6 +34,7 @@ from noisygrpo.recipes.layers import (
     recipe_text,
 )
 from noisygrpo.schema import checked, hints_of, nearest, shown
+from noisygrpo.secrets import without_keys
 from noisygrpo.training.ranges import MOST_STEPS
 
 if TYPE_CHECKING:
@@ -98,8 +100,15 @@ class Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe."""
-    return str(yaml.safe_dump(asdict(recipe), sort_keys=False, allow_unicode=True, width=100))
+    """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe.
+
+    Keys are left out (``secrets``), which a comment on top says.
+    """
+    left_out: list[str] = []
+    document = without_keys(asdict(recipe), left_out)
+    document["training"] = joined(document["training"])
+    text = str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
+    return f"# Left out, as keys: {', '.join(left_out)}\n{text}" if left_out else text
 
 
 def load_recipe(

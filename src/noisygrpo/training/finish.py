@@ -13,8 +13,13 @@ from noisygrpo.training.views.show import Tokenize
 def attach(trainer: Any, batch: Batch, output: dict[str, Any], tokenize: Tokenize) -> None:
     """Add to TRL's scored batch what is drawn of other views, and the sampler's log-probs on them.
 
-    ``tokenize``: TRL's function.
+    ``tokenize``: TRL's function. A batch of evaluation is for clean images: it has nothing of this.
     """
+    batch.fit(output)
+    if trainer.args.log_completions:
+        trainer._recorder.table(batch)
+    if not batch.training:
+        return
     args, second = trainer.args, trainer._comparison.second
     if views := parts.all_views(trainer, batch, output, tokenize):
         views.attach(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.training.packages import LAYERWISE
 from noisygrpo.training.rule import Rule, Values
 from noisygrpo.training.settings import (
@@ -76,16 +77,20 @@ RULES: tuple[Rule, ...] = (
         ("correct_reward", "correct_at"),
         ("advantage", "constant_groups", "second_gate"),
         lambda values: (
-            (values["advantage"] == "bayesian" and values["constant_groups"] == "prior_if_correct")
+            is_own("advantage", values["advantage"])
+            or (
+                values["advantage"] == "bayesian"
+                and values["constant_groups"] == "prior_if_correct"
+            )
             or (is_compared(values) and values["second_gate"] == "correct")
         ),
         "give constant_groups prior_if_correct, or a second_view with second_gate correct",
     ),
     Rule(
         ("scale_rewards", "multi_objective_aggregation"),
-        ("advantage",),
-        lambda values: values["advantage"] == "grpo",
-        "it belongs to advantage grpo",
+        ("advantage", KNOBS),
+        lambda values: values["advantage"] == "grpo" and "advantage" not in (values[KNOBS] or {}),
+        "it belongs to advantage grpo, without knobs",
     ),
     Rule(
         ("log_view_ratio",),

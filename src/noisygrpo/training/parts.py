@@ -15,6 +15,7 @@ from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
 from noisygrpo.training.advantage import check_correct, correct_column, weigh
+from noisygrpo.training.asking import Asking
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.dataset import refuse_sharded
@@ -127,6 +128,17 @@ def refuse(trainer: Any, data: Any) -> None:
     )
 
 
+def asking(trainer: Any) -> Asking:
+    """Put a guard around each reward function, in TRL's own list, and return what asks them."""
+    limit = trainer.args.reward_time_limit
+    made = Asking(trainer.accelerator, trainer.reward_func_names, limit, trainer.args.output_dir)
+    trainer.reward_funcs[:] = [
+        made.guarded(*both)
+        for both in zip(trainer.reward_funcs, trainer.reward_func_names, strict=True)
+    ]
+    return made
+
+
 def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
     """Return the ladder of hint levels (None with one level) and the reward that selects."""
     args = trainer.args
@@ -194,6 +206,11 @@ def full(trainer: Any) -> Full | None:
     return Full(trainer._scorer.tap, head, trainer.temperature)
 
 
+def of_views(trainer: Any) -> tuple[Comparison, LossForward, Refill | None]:
+    """Return what compares views, what scores for the loss, and what replaces silent groups."""
+    return comparison(trainer), loss_forward(trainer), refill(trainer)
+
+
 def refill(trainer: Any) -> Refill | None:
     """Return what replaces silent groups; None where all groups are trained."""
     args, accelerator, rows = trainer.args, trainer.accelerator, trainer.train_dataset
@@ -226,7 +243,7 @@ def weighed_batch(
     """Return the advantages of the whole batch; ``bonus [R]`` is added to its rewards."""
     trl = trainer.accelerator.gather(output["advantages"])
     named = trainer.reward_func_names, trainer.reward_weights
-    return weigh(batch, trainer.args, *named, trl, bonus)
+    return weigh(batch, trainer.args, *named, trl, trainer._functions.advantage, bonus)
 
 
 def loss_forward(trainer: Any) -> LossForward:

@@ -15,7 +15,9 @@ from typing import Any
 
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
+from noisygrpo.own.choice import FIELDS, KNOBS, is_known
 from noisygrpo.schema import nearest, shown
+from noisygrpo.training.views.fields import BOUNDS, CHOICES
 
 MOST_STEPS = 10**9
 """More steps, tokens or rows than any run has: a schedule over them overflows or never ends."""
@@ -122,6 +124,7 @@ RANGES: dict[str, Range] = {
     "vllm_server_port": PORT,
     "vllm_group_port": PORT,
     "vllm_server_timeout": POSITIVE,
+    "reward_time_limit": POSITIVE,
     "vllm_importance_sampling_clip_max": POSITIVE,
     "vllm_importance_sampling_clip_min": NOT_NEGATIVE,
     "vllm_importance_sampling_cap": POSITIVE,
@@ -152,12 +155,7 @@ RANGES: dict[str, Range] = {
     "max_pixels": COUNT,
     "min_pixels": COUNT,
     # --- groups, score views, second views
-    "refill_attempts": COUNT,
-    **dict.fromkeys(("second_level", "second_token_mask"), PART),
-    **dict.fromkeys(("second_token_weight", "second_sequence_weight"), SHARE),
-    **dict.fromkeys(("second_loss", "second_entropy", "sampled_entropy"), Range()),
-    **dict.fromkeys(("second_reward", "second_advantage"), Range()),
-    "view_correction_limit": POSITIVE,
+    **{name: Range(*bounds) for name, bounds in BOUNDS.items()},
 }
 """Every field that holds a number, and the numbers that mean something."""
 
@@ -165,13 +163,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
-    "groups": ("all", "refill"),
-    "score_view": ("clean", "own", "all"),
-    "second_estimator": ("k3", "k1", "full"),
-    "second_policy": ("old", "current"),
-    "second_gradient": ("none", "clean", "second", "both"),
-    "second_gate": ("all", "correct"),
-    "second_loss_decay": ("none", "linear", "first_half"),
+    **CHOICES,
     # TRL's and Transformers' own, which they would miss in the first step, or never.
     "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
     "importance_sampling_level": ("token", "sequence"),
@@ -228,9 +220,15 @@ def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     for one in value if isinstance(value, (list, tuple)) and name == "report_to" else [value]:
         if isinstance(one, bool) and name == "include_num_input_tokens_seen":
             continue
+        if name in FIELDS and is_known(name, one):
+            continue
         close = nearest(str(one), allowed)
         close = close if "did you mean" in close else ""
-        require(one in allowed, f"{name}: {shown(one)} is not one of {', '.join(allowed)}{close}")
+        own = " or path.py:function" if name in FIELDS else ""
+        require(
+            one in allowed,
+            f"{name}: {shown(one)} is not one of {', '.join(allowed)}{own}{close}",
+        )
 
 
 MAPPINGS = (
@@ -279,6 +277,11 @@ def _check_mapping(name: str, value: Any) -> None:
     require(good, f"{name}: {shown(value)} is not a mapping of names to values")
 
 
+def _check_knobs(name: str, value: Any) -> None:
+    for field in value:
+        require(field in FIELDS, f"{name}: {shown(field)} is not one of {', '.join(FIELDS)}")
+
+
 def _check_pairs(name: str, value: Any) -> None:
     pairs = value.replace(" ", "").split(",")
     good = all(len(pair.split("=")) == 2 and all(pair.split("=")) for pair in pairs)
@@ -291,6 +294,7 @@ SHAPES: dict[str, Callable[[str, Any], None]] = {
     "pad_to_multiple_of": _check_padding,
     "vllm_structured_outputs_regex": _check_pattern,
     "optim_args": _check_pairs,
+    KNOBS: _check_knobs,
     **dict.fromkeys(MAPPINGS, _check_mapping),
 }
 """Fields that hold neither a number nor a name, and still not anything."""

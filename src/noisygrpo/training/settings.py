@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.errors import require
+from noisygrpo.own.choice import FIELDS, KNOBS
 from noisygrpo.schema import nearest
 
 _PAPO = {"second_view": "black_patches", "second_level": 0.6, "second_loss": -0.02}
@@ -39,12 +40,13 @@ METHODS: dict[str, dict[str, Any]] = {
         "second_sequence_weight": 0.9,
         "sampled_entropy": 0.06,
     },
-    # arXiv 2506.09736: whole groups are sampled and scored on one disturbed picture.
+    # arXiv 2506.09736: whole groups are sampled and scored on one disturbed picture; its data
+    # mixes 0.1 to 0.3 of another picture in, puts a distractor beside it, or turns it.
     "vision_matters": {
         "view_plan": "split",
         "clean_rollouts": 0,
-        "noise_levels": [1.0],
-        "noise_kind": "rotation",
+        "noise_levels": [0.2],
+        "noise_kind": "mixup",
         "score_view": "own",
     },
 }
@@ -123,6 +125,7 @@ OF_A_METHOD = (
     "sampled_entropy",
     "view_correction",
     "view_correction_limit",
+    KNOBS,
 )
 """Fields that say what a method is: another method, named later, takes none of them over."""
 
@@ -151,6 +154,12 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         if result.get(name) is None:
             result[name] = list(value) if isinstance(value, list) else value
     return result
+
+
+def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What noise, view plan and advantage are where they are not given."""
+    method = METHODS.get(str(values.get("method")), {})
+    return {field: method.get(field, DEFAULTS[field]) for field in FIELDS}
 
 
 def nearest_method(method: Any) -> str:

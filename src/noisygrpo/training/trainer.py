@@ -30,23 +30,25 @@ from typing import Any
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
+from noisygrpo.own.check import Functions
 from noisygrpo.training import checkpoints, dataset, parts
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.finish import attach, finish
-from noisygrpo.training.finite import require_finite, require_finite_rewards
+from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.loss.terms import averaging
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
+from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
-from noisygrpo.training.views.score import expand
+from noisygrpo.training.views.score import expand, pictures
 from noisygrpo.training.views.show import show
 
 
@@ -78,7 +80,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self.saving, self._named = checkpoints.Saving(), set[str]()
+        self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
+        self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
@@ -87,10 +91,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
-        self._comparison, self._forward = parts.comparison(self), parts.loss_forward(self)
-        self._refill = parts.refill(self)
+        self._comparison, self._forward, self._refill = parts.of_views(self)
         parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -104,16 +108,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         with self._spent("rollout"):
             batch, output = self._made(inputs)
-            return finish(self, batch, output) if batch.training else output
+            output = finish(self, batch, output) if batch.training else output
+            self._asking.settle(batch, self.state.global_step + 1)
+        return output
 
     def _made(self, inputs: list[Any]) -> tuple[Batch, dict[str, Any]]:
         with self._making(inputs) as batch, once_per_image(self.processing_class):
             output = super()._generate_and_score_completions(batch.rows)
-        batch.fit(output)
-        if self.args.log_completions:
-            self._recorder.table(batch)
-        if batch.training:
-            attach(self, batch, output, super()._tokenize_prompts)
+        attach(self, batch, output, super()._tokenize_prompts)
         return batch, output
 
     @contextmanager
@@ -128,10 +130,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
             step=done + 1,
             scale=scale_at(self.args, done, self.state.max_steps),
             clean=not training,
+            functions=self._functions,
         )
         if training:
-            views = (self.num_generations if self.args.score_view != "clean" else 1) + 1
-            self._scorer.start(rollouts, self.num_generations, views)
+            self._scorer.start(rollouts, self.num_generations, pictures(self.args))
         self._batch = Batch(rollouts, training)
         try:
             yield self._batch
@@ -189,7 +191,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> Any:
         with self._spent("reward"):
             inputs = asked, [batch.prompts[row] for row in rows], batch.turns(texts), ids
-            return self._selecting.ask(super()._calculate_rewards, *inputs)
+            return self._selecting.ask(
+                partial(self._asking.ask, super()._calculate_rewards), *inputs
+            )
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -200,8 +204,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             if batch.hinted:
                 calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
-            rewards = calculate(inputs, prompts, completions, completion_ids_list)
-            require_finite_rewards(rewards, self.reward_func_names)
+            rewards = self._asking.ask(calculate, inputs, prompts, completions, completion_ids_list)
         if batch is None or not batch.training:
             return rewards
         how = self.num_generations, self.args.reward_missing, self._named
@@ -213,12 +216,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, **kw: Any
     ) -> Any:
+        inputs = model, input_ids, attention_mask, logits_to_keep
         if self._batch is not None:
             kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
-            score = partial(self._scorer.score, model, input_ids, attention_mask, logits_to_keep)
             if views := parts.all_views(self, self._batch, kw, super()._tokenize_prompts):
-                return views.score(score, kw)
-        inputs = model, input_ids, attention_mask, logits_to_keep
+                return views.score(partial(self._scorer.score, *inputs), kw)
         return self._forward.score(self._scorer.score, *inputs, **kw)
 
     # ---- update ----
@@ -238,9 +240,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
         with forward.of(inputs):
             loss = super()._compute_loss(model, inputs)
         self._view_ratio.add(inputs, forward.first.detach())
-        if not (forward.terms and self.model.training):
+        if not self.model.training:
             return loss
-        return loss + forward.added(inputs, averaging(self, inputs), self.state)
+        self._means.take(self._metrics["train"], inputs)
+        return forward.added(loss, inputs, averaging(self, inputs), self.state)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Take TRL's step and refuse a loss that is not a number, on all processes together."""
@@ -250,9 +253,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
-            reduce = partial(self.accelerator.reduce, reduction="sum")
-            ratios = self._view_ratio.flush(reduce) | self._forward.terms.flush(reduce)
-            self._recorder.add(self._clock.flush() | ratios)
+            add_up = partial(self.accelerator.reduce, reduction="sum")
+            found = self._view_ratio.flush(add_up) | self._means.flush(add_up)
+            self._recorder.add(self._clock.flush() | found | self._forward.terms.flush(add_up))
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -287,13 +290,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not checkpoints.load(
-            self.model if model is None else model, self.accelerator, resume_from_checkpoint
-        ):
+        whole = self.model if model is None else model
+        if not checkpoints.load(whole, self.accelerator, resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
-        if not checkpoints.load(
-            self.model, self.accelerator, str(self.state.best_model_checkpoint)
-        ):
+        best = str(self.state.best_model_checkpoint)
+        if not checkpoints.load(self.model, self.accelerator, best):
             super()._load_best_model()

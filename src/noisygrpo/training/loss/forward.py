@@ -81,15 +81,19 @@ class LossForward:
         self.first = scores[0] if self.inputs is not None and self.terms else scores[0].detach()
         return scores
 
-    def added(self, inputs: dict[str, Any], average: Averaging, state: TrainerState) -> Tensor:
-        """Return what is added to the loss of the micro-batch that was scored last."""
+    def added(
+        self, loss: Tensor, inputs: dict[str, Any], average: Averaging, state: TrainerState
+    ) -> Tensor:
+        """Return TRL's loss of the micro-batch that was scored last, with the terms added."""
+        if not self.terms:
+            return loss
         done = state.global_step / max(state.max_steps, 1)
         states, self.states = self.states, None
         if states is None or self.full is None:
-            return self.terms(inputs, self.first, self.second, average, done)
+            return loss + self.terms(inputs, self.first, self.second, average, done)
         sides, mask = str(self.terms.config.second_gradient), inputs["completion_mask"]
         d = self.full.compare(*states, mask, sides)
-        return self.terms(inputs, self.first, self.second, average, done, d)
+        return loss + self.terms(inputs, self.first, self.second, average, done, d)
 
     def _both(
         self,

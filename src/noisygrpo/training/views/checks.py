@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.errors import require
+from noisygrpo.methods.declared import declared
+from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.training.settings import (
     BY_TOKEN,
     OF_THE_SECOND_VIEW,
@@ -13,7 +15,7 @@ from noisygrpo.training.settings import (
     weighs_by_dependence,
 )
 
-RESIZING = ("rotation",)
+RESIZING = tuple(name for name, noise in NOISE_KINDS.items() if declared(noise, "changes_size"))
 """Noise kinds that change the size of a picture, and so the number of its tokens."""
 
 TERMS = ("second_loss", "second_entropy")

@@ -5,6 +5,28 @@
 """
 
 from dataclasses import dataclass
+from math import inf
+
+BOUNDS: dict[str, tuple[float, float, bool]] = {
+    "refill_attempts": (1, 1000, False),
+    **dict.fromkeys(("second_level", "second_token_mask"), (0, 1, True)),
+    **dict.fromkeys(("second_token_weight", "second_sequence_weight"), (0, 1, False)),
+    **dict.fromkeys(("second_loss", "second_entropy", "sampled_entropy"), (-inf, inf, False)),
+    **dict.fromkeys(("second_reward", "second_advantage"), (-inf, inf, False)),
+    "view_correction_limit": (0, inf, True),
+}
+"""Least and largest value of fields that hold a number, and whether the least is left out."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "groups": ("all", "refill"),
+    "score_view": ("clean", "own", "all"),
+    "second_estimator": ("k3", "k1", "full"),
+    "second_policy": ("old", "current"),
+    "second_gradient": ("none", "clean", "second", "both"),
+    "second_gate": ("all", "correct"),
+    "second_loss_decay": ("none", "linear", "first_half"),
+}
+"""Names that fields may hold."""
 
 
 @dataclass

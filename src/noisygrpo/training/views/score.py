@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from noisygrpo.training.batch import Batch
+from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.prefix.layout import group_numbers, group_rows
 from noisygrpo.training.prefix.rows import Scores, select_rows
 from noisygrpo.training.views.pixels import pixel_rows, with_pixels
@@ -27,6 +28,12 @@ VIEWS = "view_pixels"
 
 LOG_PROBS = ("old_per_token_logps", "ref_per_token_logps")
 """What TRL scores before the update; here ``[B, D, T]``."""
+
+
+def pictures(config: NoisyGRPOConfig) -> int:
+    """Return how many pictures stand for each image of a group in a batch, at most."""
+    scored = 1 if config.score_view == "clean" else config.num_generations
+    return scored + (config.second_view != "none")
 
 
 def most_views(batch: Batch) -> int:
