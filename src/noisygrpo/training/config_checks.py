@@ -22,6 +22,7 @@ from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
+from noisygrpo.training.released import check_released
 from noisygrpo.training.settings import is_noisy
 from noisygrpo.training.views.checks import check_groups, check_views
 
@@ -70,6 +71,7 @@ def check_together(values: Values) -> None:
     _check_generation(values)
     check_views(values)
     check_groups(values)
+    check_released(values)
     for low, high in (
         ("min_pixels", "max_pixels"),
         ("entropy_coef_min", "entropy_coef_max"),

@@ -3,29 +3,28 @@
 What a part needs of TRL it gets as bound callables; it knows neither the trainer nor other parts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from accelerate.utils import is_peft_model
-from torch import Tensor
 from transformers.integrations import TensorBoardCallback, WandbCallback
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
-from noisygrpo.training.advantage import check_correct, correct_column, weigh
+from noisygrpo.models import vision
+from noisygrpo.training.advantage import beats_the_clean, check_correct
 from noisygrpo.training.asking import Asking
 from noisygrpo.training.batch import Batch, Weighed
-from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.checkpoints import FreshLogs, ScheduleAtItsStep
+from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
-from noisygrpo.training.groups.refill import Refill
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
-from noisygrpo.training.loss.forward import Full, LossForward
-from noisygrpo.training.loss.terms import LossTerms
 from noisygrpo.training.model import ban_tokens, core_model
 from noisygrpo.training.prefix.groups import obstacle
 from noisygrpo.training.prefix.rows import score_batch
@@ -34,10 +33,8 @@ from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.records.table import TensorBoardTable, WandbPictures
+from noisygrpo.training.released import is_released
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
-from noisygrpo.training.views.compare import Comparison
-from noisygrpo.training.views.score import AllViews, most_views, view_rows
-from noisygrpo.training.views.second import SecondView
 
 
 def ban(trainer: Any) -> None:
@@ -50,6 +47,48 @@ def ban(trainer: Any) -> None:
     kwargs = ban_tokens(trainer.generation_kwargs, trainer._banned, vllm=False)
     trainer.generation_kwargs |= kwargs
     trainer.generation_config.update(**kwargs)
+
+
+def noise_limits(trainer: Any) -> tuple[int, int] | None:
+    """Return the pixels that images are brought into before noise; None leaves them as they are."""
+    args = trainer.args
+    return vision.noise_limits(args.noise_at, trainer.processing_class) if args.noisy else None
+
+
+@contextmanager
+def temperatures(trainer: Any, args: NoisyGRPOConfig) -> Iterator[None]:
+    """Within this context TRL, which has one temperature, is made with the one for scoring.
+
+    After it the sampler has its own (``released: [score_at_1]``).
+    """
+    sampling = args.temperature
+    if not is_released(vars(args), "score_at_1"):
+        yield
+        return
+    args.temperature = 1.0
+    try:
+        yield
+    finally:
+        args.temperature = sampling
+    if trainer.use_vllm:
+        trainer.vllm_generation.temperature = sampling
+    else:
+        trainer.generation_kwargs["temperature"] = sampling
+        trainer.generation_config.temperature = sampling
+
+
+def mask_as_released(trainer: Any, batch: Batch, weighed: Weighed, output: dict[str, Any]) -> None:
+    """Let no loss touch the rows that NoisyGRPO's ``mask_noise_correct`` names, if that is on.
+
+    A loss of type grpo is 0 for them and counts them in its mean, as in the release.
+    """
+    above = beats_the_clean(batch, weighed, trainer.reward_func_names, trainer.args)
+    if above is None:
+        return
+    first = trainer.accelerator.process_index * len(batch.rollouts)
+    masked = above[first : first + len(batch.rollouts)]
+    kept = output.get("tool_mask", torch.ones_like(output["completion_mask"]))
+    output["tool_mask"] = kept.masked_fill(masked.to(kept.device)[:, None], 0)
 
 
 def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngine:
@@ -164,109 +203,6 @@ def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
     return ladder, selecting
 
 
-def second_view(trainer: Any) -> SecondView | None:
-    """Return how the second view is made; None where there is none."""
-    args = trainer.args
-    if args.second_view == "none":
-        return None
-    pad = trainer._tokenizer.pad_token_id
-    return SecondView(str(args.second_view), float(args.second_level or 0), trainer._banned, pad)
-
-
-def comparison(trainer: Any) -> Comparison:
-    """Return what scores batches on other views and weighs advantages by it."""
-    args, accelerator = trainer.args, trainer.accelerator
-
-    def right(rewards: Tensor) -> Tensor:
-        column = correct_column(trainer.reward_func_names, args)
-        return (rewards[:, column] >= args.correct_at).to(rewards)
-
-    return Comparison(
-        args,
-        second_view(trainer),
-        score=partial(score_batch, trainer),
-        gather=accelerator.gather,
-        gated=right if args.second_gate == "correct" and args.second_view != "none" else None,
-        first_row=lambda rows: accelerator.process_index * rows,
-        full=full(trainer),
-    )
-
-
-def full(trainer: Any) -> Full | None:
-    """Return what compares whole distributions; None where sampled tokens are compared."""
-    if trainer.args.second_view == "none" or trainer.args.second_estimator != "full":
-        return None
-    deepspeed = getattr(trainer.accelerator.state, "deepspeed_plugin", None)
-    require(
-        deepspeed is None or deepspeed.zero_stage != 3,
-        "second_estimator: full takes the output embeddings whole, which ZeRO-3 does not give; "
-        "give k3, or shard with FSDP2",
-    )
-    head = core_model(trainer.model).get_output_embeddings
-    return Full(trainer._scorer.tap, head, trainer.temperature)
-
-
-def of_views(trainer: Any) -> tuple[Comparison, LossForward, Refill | None]:
-    """Return what compares views, what scores for the loss, and what replaces silent groups."""
-    return comparison(trainer), loss_forward(trainer), refill(trainer)
-
-
-def refill(trainer: Any) -> Refill | None:
-    """Return what replaces silent groups; None where all groups are trained."""
-    args, accelerator, rows = trainer.args, trainer.accelerator, trainer.train_dataset
-    if args.groups != "refill":
-        return None
-    own = args.per_device_train_batch_size * args.steps_per_generation
-    require(
-        own % args.num_generations == 0,
-        f"groups: refill needs whole groups on each process, but num_generations "
-        f"{args.num_generations} does not divide its {own} rollouts (per_device_train_batch_size "
-        f"{args.per_device_train_batch_size} x {args.steps_per_generation} batches)",
-    )
-    return Refill(
-        rows,
-        rows["example_id"] if "example_id" in rows.column_names else None,
-        group=args.num_generations,
-        attempts=args.refill_attempts,
-        seed=args.seed,
-        place=accelerator.process_index,
-        pad_token=trainer._tokenizer.pad_token_id,
-        weigh=partial(weighed_batch, trainer),
-        total=partial(accelerator.reduce, reduction="sum"),
-        record=trainer._recorder.add,
-    )
-
-
-def weighed_batch(
-    trainer: Any, batch: Batch, output: dict[str, Any], bonus: Tensor | None = None
-) -> Weighed:
-    """Return the advantages of the whole batch; ``bonus [R]`` is added to its rewards."""
-    trl = trainer.accelerator.gather(output["advantages"])
-    named = trainer.reward_func_names, trainer.reward_weights
-    return weigh(batch, trainer.args, *named, trl, trainer._functions.advantage, bonus)
-
-
-def loss_forward(trainer: Any) -> LossForward:
-    """Return the forward of the loss, and what is added to it."""
-    return LossForward(LossTerms(trainer.args), second_view(trainer), full=full(trainer))
-
-
-def all_views(
-    trainer: Any, batch: Batch, fields: dict[str, Any], tokenize: Callable[..., Any]
-) -> AllViews | None:
-    """Return the views that the completions of a batch are scored on; None where it is one.
-
-    ``fields``: what TRL scores rows with, of the clean images.
-    """
-    if trainer.args.score_view != "all" or not batch.training or batch.shown is None:
-        return None
-    if batch.views is None:
-        own = torch.tensor([most_views(batch)], device=trainer.accelerator.device)
-        most = int(trainer.accelerator.gather(own).max())
-        batch.views = AllViews(view_rows(batch, fields, tokenize, most))
-    return batch.views
-
-
 def add_view_log_probs(trainer: Any, batch: Batch, output: dict[str, Any]) -> None:
     """Add the sampler's log-probs (on the views) to TRL's scored batch."""
     score, most = partial(score_batch, trainer), partial(most_anywhere, trainer.accelerator)
@@ -290,6 +226,7 @@ def recorder(trainer: Any) -> Recorder:
 def install_callbacks(trainer: Any) -> None:
     """Add what cuts the logs of a resumed run, and our progress in the place of Transformers'."""
     trainer.add_callback(FreshLogs())
+    trainer.add_callback(ScheduleAtItsStep())
     progress.install(trainer.add_callback, trainer.pop_callback)
     for callback in (
         list(trainer.callback_handler.callbacks) if trainer.args.log_completions else ()

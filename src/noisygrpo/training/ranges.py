@@ -154,12 +154,12 @@ RANGES: dict[str, Range] = {
     "correct_at": Range(),
     "max_pixels": COUNT,
     "min_pixels": COUNT,
-    # --- groups, score views, second views
     **{name: Range(*bounds) for name, bounds in BOUNDS.items()},
 }
 """Every field that holds a number, and the numbers that mean something."""
 
 NAMES: dict[str, tuple[str, ...]] = {
+    "noise_at": ("model", "file"),
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),

@@ -105,6 +105,7 @@ OF_HINTS = (
 OF_A_METHOD = (
     "view_plan",
     "noise_kind",
+    "noise_at",
     "noise_levels",
     "clean_rollouts",
     "noise_decay",
@@ -125,6 +126,7 @@ OF_A_METHOD = (
     "sampled_entropy",
     "view_correction",
     "view_correction_limit",
+    "released",
     KNOBS,
 )
 """Fields that say what a method is: another method, named later, takes none of them over."""

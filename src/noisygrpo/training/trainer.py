@@ -1,8 +1,7 @@
-"""The trainer: rollouts see their views, scores see the clean image.
+"""The trainer: rollouts see their views, scores see the clean image, or what they are told to.
 
-One step, the methods of TRL that are overridden for it (each once), and the part that is asked. The
-formulas are in ``methods``; loss and optimisation are TRL's; i = 1..G are the rollouts of a prompt,
-q is its question.
+One step, the methods of TRL that are overridden for it (each once), and the part that is asked.
+Formulas: ``methods``. Loss and optimisation are TRL's; i = 1..G are rollouts of a prompt, q its text.
 
 =========  ==================================  ====================================  ===============
 plan       v_i = plan(seed, step, example, i)  _generate_and_score_completions       views.plan
@@ -17,9 +16,8 @@ record     rollouts.jsonl, metrics.jsonl       log                              
 resume     as if it had not been stopped       _get_train_sampler, _load_…, _save_…  checkpoints
 =========  ==================================  ====================================  ===============
 
-Sampling and scoring differ on purpose; as published, nothing corrects for it (``log_view_ratio``
-shows by level what would). Evaluation rollouts are clean and only enter ``eval_loss``. Nothing here
-draws from a global generator: with clean views a run is TRL's, bit for bit.
+Sampling and scoring differ on purpose; as published, nothing corrects for it. Evaluation rollouts
+are clean. Nothing draws from a global generator: with clean views a run is TRL's, bit for bit.
 """
 
 from collections.abc import Iterator
@@ -46,6 +44,7 @@ from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
+from noisygrpo.training.views.parts import all_views, of_views
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
 from noisygrpo.training.views.score import expand, pictures
@@ -73,9 +72,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> None:
         """Take TRL's arguments, in its order.
 
-        ``args`` may be TRL's: then every rollout sees the clean image. A frozen tower and pixel
-        limits change model and processor in place. Rows without ``example_id`` get one of their
-        prompt and images. ``UserError`` where data, model or processor lack what is asked for.
+        With TRL's ``args`` every rollout sees the clean image. A frozen tower and pixel limits
+        change model and processor in place. Rows without ``example_id`` get one of their content.
+        ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
@@ -84,17 +83,19 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
-        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
+        with parts.temperatures(self, config):
+            super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
+        self._noise_limits = parts.noise_limits(self)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
         self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
-        self._comparison, self._forward, self._refill = parts.of_views(self)
+        self._comparison, self._forward, self._refill = of_views(self)
         parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -107,10 +108,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         with self._spent("rollout"):
-            batch, output = self._made(inputs)
-            output = finish(self, batch, output) if batch.training else output
-            self._asking.settle(batch, self.state.global_step + 1)
-        return output
+            return finish(self, *self._made(inputs))
 
     def _made(self, inputs: list[Any]) -> tuple[Batch, dict[str, Any]]:
         with self._making(inputs) as batch, once_per_image(self.processing_class):
@@ -156,8 +154,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        own = self.args.score_view == "own"
-        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"), own)
+        how = partial(self._spent, "noise"), self._noise_limits, self.args.score_view == "own"
+        shown = show(prompts, batch.rollouts, tokenize, *how)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
         return shown.ids, shown.scored if any(shown.scored) else None, shown.fields
@@ -171,6 +169,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         # vLLM processes images itself: the views', until a tool answers, which is for clean views.
         if self.use_vllm and prompt_ids is batch.shown.ids:
             images = batch.shown.images
+        if self._hints is not None and batch.training:
+            prompt_ids, multimodal_fields = self._hints.opened(prompt_ids, multimodal_fields)
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first
@@ -219,7 +219,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         inputs = model, input_ids, attention_mask, logits_to_keep
         if self._batch is not None:
             kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
-            if views := parts.all_views(self, self._batch, kw, super()._tokenize_prompts):
+            if views := all_views(self, self._batch, kw, super()._tokenize_prompts):
                 return views.score(partial(self._scorer.score, *inputs), kw)
         return self._forward.score(self._scorer.score, *inputs, **kw)
 
@@ -239,9 +239,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
         inputs, forward = expand(inputs), self._forward
         with forward.of(inputs):
             loss = super()._compute_loss(model, inputs)
-        self._view_ratio.add(inputs, forward.first.detach())
         if not self.model.training:
             return loss
+        self._view_ratio.add(inputs, forward.first.detach())
         self._means.take(self._metrics["train"], inputs)
         return forward.added(loss, inputs, averaging(self, inputs), self.state)
 

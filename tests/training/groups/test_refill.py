@@ -7,7 +7,7 @@ import torch
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.groups.refill import Order
-from noisygrpo.training.parts import refill
+from noisygrpo.training.views.parts import refill
 from tiny import tiny_rows
 from tiny_trainer import make
 from two_processes import keep_samples

@@ -13,9 +13,9 @@ from trl.trainer.utils import shuffle_sequence_dict, split_tensor_dict
 
 from accelerate import Accelerator
 from noisygrpo.methods.dependence import keep_top, sequence_weights, view_weights
-from noisygrpo.training import parts
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.rollout import Rollout
+from noisygrpo.training.views import parts
 from noisygrpo.training.views.plan import CLEAN
 from tiny_trainer import make
 

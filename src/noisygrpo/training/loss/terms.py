@@ -71,6 +71,12 @@ class Averaging:
         return total / self.items
 
 
+def loss_mask(inputs: dict[str, Any]) -> Tensor:
+    """Return which tokens the loss is of, as TRL has it."""
+    mask: Tensor = inputs["completion_mask"]
+    return mask * inputs["tool_mask"] if "tool_mask" in inputs else mask
+
+
 def averaging(trainer: Any, inputs: dict[str, Any]) -> Averaging:
     """Return how TRL's loss of this micro-batch is averaged."""
     args, parts = trainer.args, trainer.current_gradient_accumulation_steps
@@ -123,7 +129,7 @@ class LossTerms:
             done: share of the run's optimizer steps before this one.
             d: the divergence, where it is of whole distributions.
         """
-        config, mask = self.config, inputs["completion_mask"]
+        config, mask = self.config, loss_mask(inputs)
         term = log_probs.new_zeros(())
         if self.compares:
             second = inputs[SECOND] if second is None else second
