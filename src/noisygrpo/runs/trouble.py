@@ -66,7 +66,7 @@ def _disk(error: BaseException, folder: Path) -> str | None:
         number = int(match[1] or match[2])
     where = error.filename if isinstance(error, OSError) and error.filename else folder
     after = f"what was saved before is whole: go on with --auto-resume ({folder})"
-    if number in OF_A_DISK:
+    if number is not None and number in OF_A_DISK:
         return f"cannot write {where}: {os.strerror(number)}; {after}"
     if _TORCH.search(str(error)):  # torch does not say why
         return f"cannot write {where}: is the disk full? {after}"
