@@ -74,7 +74,13 @@ def published(tmp_path_factory):
 def _mm_rlhf(folder):
     rows, images = mm_rlhf(folder / "annotations")
     assert rows.name == "mm_rlhf_train13k.json"
+    found = json.loads(rows.read_text())
+    elsewhere = [{**row, "image": f"/inspurfs/data/MM_RLHF/{row['image']}"} for row in found]
+    rows.write_text(json.dumps(elsewhere))  # as published: absolute paths of another machine
     Path(images).rename(folder / "MM_RLHF")
+    (folder / "data_config").mkdir()
+    entry = {"json_path": "annotations/mm_rlhf_train13k.json", "sampling_strategy": "first:3"}
+    (folder / "data_config" / "mmrlhf13k.yaml").write_text(yaml.safe_dump({"datasets": [entry]}))
 
 
 def _evaluation(folder):
