@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints lock clean
+.PHONY: setup demo test test-browser test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints lock clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The report's pages in a headless Chromium (Debian: apt install chromium; CHROMIUM names another). `make test` skips these
+# where there is none; here that is a failure.
+test-browser: setup
+	NOISYGRPO_BROWSER=required $(BIN)/python -m pytest tests/report/browser
 
 # Runs that are killed, checkpoints that are damaged, wrong input, steps that are split otherwise: under an hour on two
 # cores, and a call goes on where the last one was stopped. `make test` has a fixed part of it (docs/reliability.md).

@@ -119,7 +119,10 @@ def write_rollouts(
 
 
 def record(
-    rollout: Rollout, end_tokens: set[int], turns: bool = False, kind: Any = None
+    rollout: Rollout,
+    end_tokens: set[int],
+    turns: bool = False,
+    noise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a finished rollout as a line of the file.
 
@@ -127,7 +130,8 @@ def record(
         rollout: with its completion, rewards and advantage.
         end_tokens: those that end a completion; without one it was cut off.
         turns: write the messages of the completion as well, for there may be several.
-        kind: the run's ``noise_kind``, so that a view can be drawn again (``report.views``).
+        noise: the run's ``noise_kind``, and ``noise_knobs`` where it has any, with which a view can
+            be drawn again (``report.views``).
     """
     ids = rollout.completion_ids
     line = {
@@ -136,7 +140,8 @@ def record(
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
-        "noise_kind": kind if rollout.noisy else None,
+        "noise_kind": None,
+        **((noise or {}) if rollout.noisy else {}),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "noise_size": [list(size) for size in rollout.sizes],
         "completion": rollout.completion,
@@ -148,4 +153,6 @@ def record(
         "gain": rollout.gain,
         "advantage": rollout.advantage,
     }
+    if rollout.dependence is not None:
+        line["visual_dependence"] = rollout.dependence
     return line | {"turns": rollout.turns} if turns else line
