@@ -90,12 +90,7 @@ class Rollout:
         level, kind = self.view.level, self.kind
         if not self.noisy:
             return list(images)
-        asked = {
-            "wrap": "wrap" in self.released,
-            "truncate": "truncated_index" in self.released,
-            "zero": self.view.zero_noise,
-        }
-        how = {name: True for name, on in asked.items() if on}
+        how = as_drawn(self.released, self.view.zero_noise)
         return [
             perturb(one, level, self.noise_seed(n), kind, **how) for n, one in enumerate(images)
         ]
@@ -119,6 +114,16 @@ class Rollout:
     def reward_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return this rollout's row, with what TRL added to it, and our ``columns``."""
         return {**row, "example_id": self.derived_id or row["example_id"], **self.columns()}
+
+
+def as_drawn(released: Sequence[str], zero_noise: bool) -> dict[str, bool]:
+    """Return the keywords of ``perturb`` for defects of the releases that are brought back."""
+    asked = {
+        "wrap": "wrap" in released,
+        "truncate": "truncated_index" in released,
+        "zero": zero_noise,
+    }
+    return {name: True for name, on in asked.items() if on}
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

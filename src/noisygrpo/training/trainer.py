@@ -1,7 +1,7 @@
 """The trainer: rollouts see their views, scores see the clean image, or what they are told to.
 
 One step, the methods of TRL that are overridden for it (each once), and the part that is asked.
-Formulas: ``methods``. Loss and optimisation are TRL's; i = 1..G are a prompt's rollouts, q is it.
+Formulas: ``methods``. Loss and optimisation are TRL's; i = 1..G are rollouts, q the prompt's text.
 
 =========  ==================================  ====================================  ===============
 plan       v_i = plan(seed, step, example, i)  _generate_and_score_completions       views.plan
