@@ -32,6 +32,8 @@ CONTENTS = {
     "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
     "rollouts": "every rollout, one parquet file per step",
     "learning_curve.png": "reward and accuracy over the steps",
+    "levels.json": "accuracy and reward by noise level, before training",
+    "levels.png": "the same as a plot",
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",

@@ -10,6 +10,7 @@ What a run's folder holds:
 ``environment.json``         versions, devices, and the command's arguments
 ``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step
+``levels.json``, ``.png``    with ``noise_levels: measured``, what was measured
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
 ``best/``                    the best one by ``evaluation.best``
@@ -53,6 +54,7 @@ from noisygrpo.runs.folder import (
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity, require_same
 from noisygrpo.runs.interrupt import interrupted
+from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
@@ -105,6 +107,7 @@ def _train(
             resume or not model.is_relative_to(folder.resolve()),
             f"--output-dir: {folder} holds the model {recipe.model.path}; choose another folder",
         )
+    recipe, levels = with_measured_levels(recipe, folder, resume=resume)
     prepared = prepare(recipe, str(folder))
     whose = identity(recipe, prepared.train)
     if main and checkpoint is not None:
@@ -122,6 +125,7 @@ def _train(
         done = checkpoint is not None and step_of(checkpoint) >= prepared.batch.updates
         if main:
             open_folder(folder, recipe, fresh=not resume, done=done)
+            keep_levels(levels, folder)
             compare_facts(folder, trainer.processing_class)
             write_facts(folder, trainer.processing_class)
         start.opened = main

@@ -8,7 +8,7 @@ Every wrong setting raises ``UserError`` while the object is built, before a mod
 """
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
@@ -40,8 +40,9 @@ class NoisyGRPOConfig(GRPOConfig):
     noise_kind: str = "gaussian"
     """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
 
-    noise_levels: list[float] | None = None
-    """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split)."""
+    noise_levels: list[float] | Literal["measured"] | None = None
+    """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split).
+    In a recipe also ``measured``: `noisygrpo train` then measures them first (docs/levels.md)."""
 
     clean_rollouts: int | None = None
     """Rollouts per group that see the clean image, for uniform (default 1) and split (half)."""

@@ -16,6 +16,7 @@ from typing import Any
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.schema import nearest, shown
+from noisygrpo.training.settings import MEASURED
 
 MOST_STEPS = 10**9
 """More steps, tokens or rows than any run has: a schedule over them overflows or never ends."""
@@ -231,6 +232,11 @@ MAPPINGS = (
 
 
 def _check_levels(name: str, value: Any) -> None:
+    require(
+        value != MEASURED,
+        f"{name}: {MEASURED!r} is for `noisygrpo train`, which measures levels before it trains; "
+        "give the levels that `noisygrpo levels` proposes",
+    )
     good = isinstance(value, (list, tuple)) and all(
         not isinstance(one, bool) and isinstance(one, numbers.Real) and SHARE.holds(float(one))
         for one in value

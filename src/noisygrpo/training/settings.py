@@ -37,6 +37,9 @@ DEFAULTS: dict[str, Any] = {
 }
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
 
+MEASURED = "measured"
+"""What ``noise_levels`` may be in a recipe instead of a list: `noisygrpo train` measures first."""
+
 OF_A_SCHEDULE = ("noise_decay_coefficient", "noise_decay_mid_step")
 """Fields that say how a schedule fades the noise."""
 
@@ -94,6 +97,23 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         if result.get(name) is None:
             result[name] = list(value) if isinstance(value, list) else value
     return result
+
+
+def placeholder_levels(method: str, training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with levels in the place of ``measured``, as many as will be measured.
+
+    So everything else can be checked before anything is measured.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    given = dict(training)
+    if given.get("noise_levels") == MEASURED:
+        plan = complete({"method": method, **given})["view_plan"]
+        given["noise_levels"] = {"uniform": [0.3, 0.6], "split": [0.5]}.get(
+            plan, [0.0, 0.3, 0.45, 0.6]
+        )
+    return given
 
 
 def nearest_method(method: Any) -> str:
