@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.runs.interrupt import NOT_FINISHED, NotFinished
     from noisygrpo.runs.train import train
     from noisygrpo.training.finite import NonFiniteError
+    from noisygrpo.training.pictures.links import LostPicture
 
     quiet_libraries()
     try:
@@ -65,7 +66,10 @@ def run(args: argparse.Namespace) -> int:
         say(str(stop), error=True)
         PartialState().destroy_process_group()
         return NOT_FINISHED
-    except NonFiniteError as error:  # not a bug, and nothing that a traceback explains
+    except (
+        NonFiniteError,
+        LostPicture,
+    ) as error:  # not a bug, and nothing that a traceback explains
         say(f"stopped: {error}", error=True)
         return 1
     # A process whose connections to the others are open when it exits may be aborted.

@@ -125,6 +125,14 @@ class NoisyGRPOConfig(GRPOConfig):
     min_pixels: int | None = None
     """Lower limit on an image's pixels, for sampling and scoring; ``None`` is the processor's."""
 
+    check_pictures: bool = True
+    """Compare by hash the pictures that are drawn, sampled from, scored and trained on, and the
+    log-probs of clean rollouts with the engine's; a difference stops the run and names the row."""
+
+    mismatch_limit: float | None = None
+    """Largest mean difference per token, of a clean rollout's log-probs, between engine and
+    learner; ``None`` is what was measured, by precision (``training.pictures.mismatch``)."""
+
     log_view_ratio: bool = False
     """Log by level how far sampling on the view is from scoring on the clean image. Costs one
     forward without gradient over the noisy rollouts of a step; free with vLLM."""

@@ -150,6 +150,7 @@ RANGES: dict[str, Range] = {
     "bayes_alpha": POSITIVE,
     "bayes_r": NOT_NEGATIVE,
     "correct_at": Range(),
+    "mismatch_limit": POSITIVE,
     "max_pixels": COUNT,
     "min_pixels": COUNT,
 }

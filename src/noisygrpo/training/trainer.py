@@ -88,6 +88,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._pictures = parts.pictures(self, super()._get_per_token_logps_and_entropies)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
         parts.install_callbacks(self)
@@ -144,6 +145,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         part = self._step % self.args.gradient_accumulation_steps
         self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
         spare_noisy(output, batch.rollouts)
+        self._pictures.scored(batch, output)
         if self.args.log_view_ratio:
             with self._spent("view_ratio"):
                 parts.add_view_log_probs(self, batch, output)
@@ -166,6 +168,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"))
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
+        self._pictures.drawn(batch)
         return shown.ids, shown.clean if any(shown.clean) else None, shown.fields
 
     def _generate_single_turn(
@@ -242,6 +245,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         loss = super()._compute_loss(model, inputs)
         self._view_ratio.add(inputs, self._last_log_probs)
+        self._pictures.updated(inputs, self._last_log_probs, self.state.global_step + 1)
         return loss
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
@@ -253,7 +257,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
             ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
-            self._recorder.add(self._clock.flush() | ratios)
+            self._recorder.add(self._clock.flush() | ratios | self._pictures.mismatch.flush())
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:

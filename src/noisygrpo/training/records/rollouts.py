@@ -108,6 +108,8 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
+        "pictures": {"sampled": [*rollout.seen], "scored": [*rollout.scored]},
+        "image_tokens": rollout.image_tokens,
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
         "truncated": len(ids) == 0 or ids[-1] not in end_tokens,
