@@ -22,7 +22,17 @@ from trl.generation.vllm_client import VLLMClient
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.models.vision import set_pixel_limits
-from with_vllm.runs import CLOSE, clean_difference, differences, groups_of, records, trainer_of
+from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.runs import (
+    CLOSE,
+    FAULTS,
+    clean_difference,
+    differences,
+    groups_of,
+    plant,
+    records,
+    trainer_of,
+)
 
 READY_S, STOP_S = 900, 60
 LOUD = [0.0, 0.5, 0.7, 0.9]
@@ -183,6 +193,31 @@ def test_an_image_seen_before_is_seen_anew(trainer):
     renewed = clean_difference(one, sample(one))
     print(f"mean difference per token: {kept:.4f} as TRL leaves it, {renewed:.4f} here")
     assert renewed < CLOSE and kept > 5 * CLOSE, (kept, renewed)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.__name__)
+def test_other_pictures_are_not_sent(trainer, monkeypatch, fault):
+    """Planted in TRL, between the trainer and its client, from the second step on."""
+    plant(monkeypatch, fault, at=2)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*sent to the server"):
+        trainer(max_steps=3).train()
+
+
+def test_answers_in_another_order_are_noticed(trainer, monkeypatch):
+    """The server's name of a picture goes with the picture."""
+    one, ask = trainer(noise_levels=[0.0, 0.0, 0.2, 0.3]), VLLMClient.image_features
+    monkeypatch.setattr(
+        VLLMClient, "image_features", lambda client, images: [*reversed(ask(client, images))]
+    )
+    with pytest.raises(LostPicture, match=r"^step 1: row '.*took its picture for another"):
+        sample(one)
+
+
+def test_stale_features_show_in_the_log_probs(trainer):
+    one = trainer(rows=2, max_steps=3, learning_rate=0.02)
+    one._engine._sync_weights = one.vllm_generation.sync_weights
+    with pytest.raises(LostPicture, match=r"^step [23]: row '.*the engine's log-probs"):
+        one.train()
 
 
 def test_hints(trainer, tmp_path):

@@ -21,7 +21,7 @@ from noisygrpo.methods.levels import FELT, GONE, SHARES, decreasing, grid, level
 BLIND = ("grey", "no-picture")
 """Views that show nothing: a grey picture of the same size, and the question alone."""
 
-RESAMPLES, Z = 1000, 1.96
+RESAMPLES, Z = 400, 1.96
 
 Floats = NDArray[np.float64]
 

@@ -5,6 +5,7 @@ What a part needs of TRL it gets as bound callables; it knows neither the traine
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from accelerate.utils import is_peft_model
@@ -27,6 +28,7 @@ from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
+from noisygrpo.training.records.slope import SlopeWatch
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
 
@@ -166,6 +168,7 @@ def recorder(trainer: Any) -> Recorder:
         clock=trainer._clock,
         main=trainer.accelerator.is_main_process,
         ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},
+        slopes=SlopeWatch(Path(str(trainer.args.output_dir))),
         turns=several_turns(trainer),
     )
 

@@ -26,7 +26,7 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm_prompts import check_lengths, check_prompt
 from noisygrpo.training.pictures.hashes import Hashes, PictureHashes
 from noisygrpo.training.pictures.links import require_same
-from noisygrpo.training.pictures.watch import Handed, watch_prompts, watch_requests
+from noisygrpo.training.pictures.watch import watch_prompts, watch_requests
 from noisygrpo.training.rollout import Rollout, row_names
 
 Ids = list[list[int]]
@@ -110,28 +110,31 @@ class VLLMEngine:
         if not (self.watches and training):
             yield
             return
-        step, handed, hashes = rollouts[0].step, Handed(), PictureHashes()
+        step, hashes = rollouts[0].step, PictureHashes()
         meant = [hashes.row(row) for row in images or [()] * len(rows)]
         if len(rollouts) == len(rows) and self.config.max_pixels is self.config.min_pixels is None:
             require_same(step, rows, [tuple(one.seen) for one in rollouts], meant, "for vLLM")
         if self.config.vllm_mode == "colocate":
-            with watch_prompts(self.engine.llm, handed):
+
+            def check(found: list[Hashes]) -> None:
+                require_same(step, rows, meant, self._own(found, len(rows)), "handed to vLLM")
+
+            with watch_prompts(self.engine.llm, check):
                 yield
-            found = self._own(handed.rows, len(rows))
-            require_same(step, rows, meant, found, "handed to vLLM")
             return
         every = gather_object(list(zip(rows, meant, strict=True)))[::count]
-        names = [name for name, _ in every]
-        if not self.main:
-            yield
-            return
-        with watch_requests(self.engine.vllm_client, handed, step, names):
-            yield
-        require_same(step, names, [row for _, row in every], handed.rows, "sent to the server")
+        names, pictures = [name for name, _ in every], [row for _, row in every]
 
-    def _own(self, rows: list[Hashes] | None, count: int) -> list[Hashes] | None:
+        def check_sent(found: list[Hashes]) -> None:
+            require_same(step, names, pictures, found, "sent to the server")
+
+        client = self.engine.vllm_client if self.main else None
+        with watch_requests(client, check_sent, step, names) if client else nullcontext():
+            yield
+
+    def _own(self, rows: list[Hashes], count: int) -> list[Hashes]:
         """Return this process's of the rows that processes with one vLLM have handed it."""
-        if rows is None or len(rows) == count:
+        if len(rows) == count:
             return rows
         place = torch.distributed.get_rank(group=self.engine.tp_group)
         return rows[place * count : (place + 1) * count]

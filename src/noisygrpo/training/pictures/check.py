@@ -119,7 +119,7 @@ def comparable(trainer: Any, core: Any) -> bool:
         or bool(args.top_k and args.top_k > 0)
         or bool(args.min_p)
         or args.repetition_penalty != 1
-        or args.generation_kwargs
+        or {*(args.generation_kwargs or {})} - {"seed"}
         or args.vllm_structured_outputs_regex
     )
     return not dropped and not (trainer.use_vllm and cut)

@@ -6,20 +6,15 @@
   of which equal pictures must have equal ones, and different pictures different ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from noisygrpo.training.pictures.hashes import Hashes, PictureHashes, hash_rows
 from noisygrpo.training.pictures.links import LostPicture, require_same
 
-
-@dataclass
-class Handed:
-    """Hashes of each row's pictures; None as long as nothing was seen to be handed over."""
-
-    rows: list[Hashes] | None = None
+Check = Callable[[list[Hashes]], None]
+"""Takes the hashes of each row's pictures as they are handed over; raises ``LostPicture``."""
 
 
 @contextmanager
@@ -58,13 +53,13 @@ def watch_generate(model: Any, step: int, names: Sequence[str], fields: Any, cou
 
 
 @contextmanager
-def watch_prompts(llm: Any, handed: Handed) -> Iterator[None]:
-    """See the pictures of the prompts that a vLLM in this process is given."""
+def watch_prompts(llm: Any, check: Check) -> Iterator[None]:
+    """Check the pictures of the prompts that a vLLM in this process is given."""
 
     def make(generate: Any) -> Any:
         def watched(prompts: Any, *args: Any, **kwargs: Any) -> Any:
             hashes = PictureHashes()
-            handed.rows = [hashes.row(_pictures(prompt)) for prompt in prompts]
+            check([hashes.row(_pictures(prompt)) for prompt in prompts])
             return generate(prompts, *args, **kwargs)
 
         return watched
@@ -79,19 +74,21 @@ def _pictures(prompt: Any) -> list[Any]:
 
 
 @contextmanager
-def watch_requests(client: Any, handed: Handed, step: int, names: Sequence[str]) -> Iterator[None]:
-    """See the pictures that TRL's client sends to a server, and what the server calls them.
+def watch_requests(client: Any, check: Check, step: int, names: Sequence[str]) -> Iterator[None]:
+    """Check the pictures that TRL's client sends to a server, and what the server calls them.
 
-    ``names`` of the rows that are sent. ``LostPicture`` where the server has one name for two
+    ``names`` of the rows that are sent. ``LostPicture`` also where the server has one name for two
     pictures, or two for one.
     """
 
     def make(ask: Any) -> Any:
         def watched(images: Any, *args: Any, **kwargs: Any) -> Any:
-            hashes, answers = PictureHashes(), ask(images, *args, **kwargs)
-            handed.rows = [hashes.row(row) for row in images]
+            hashes = PictureHashes()
+            rows = [hashes.row(row) for row in images]
+            check(rows)
+            answers = ask(images, *args, **kwargs)
             theirs = [((one or {}).get("mm_hashes") or {}).get("image") or () for one in answers]
-            _require_one_name(handed.rows, theirs, step, names)
+            _require_one_name(rows, theirs, step, names)
             return answers
 
         return watched

@@ -1,5 +1,6 @@
 """What a batch of rollouts leaves behind: metrics, TRL's table of completions, rollouts on disk."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import Clock, advantage_metrics, by_level
 from noisygrpo.training.records.rollouts import METRICS_FILE, append_lines, record, write_rollouts
+from noisygrpo.training.records.slope import SlopeWatch, group_slopes, slope_metrics
 from noisygrpo.training.rollout import row_images
 from noisygrpo.training.views.show import with_parts
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Recorder:
     clock: Clock  # counts the tokens of the step
     main: bool  # whether this is the main process
     ends: set[int]  # tokens that end a completion
+    slopes: SlopeWatch  # says what is wrong with the levels
     turns: bool  # whether completions may hold several turns, which are then written down
 
     @property
@@ -38,7 +43,10 @@ class Recorder:
         ``weighed``: rewards and advantages over all processes.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
-        metrics = advantage_metrics(weighed)
+        slopes = group_slopes(weighed.rewards, weighed.levels)
+        metrics = advantage_metrics(weighed) | slope_metrics(slopes)
+        for line in self.slopes.add(weighed, slopes.tolist()) if self.main else ():
+            logger.warning(line)
         self.add(metrics | by_level(rewards, levels, "reward"))
         log = self.logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
