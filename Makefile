@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 mutants models-table memory-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -64,6 +64,15 @@ test-transformers4: setup .venv-transformers4/.stamp
 	.venv-transformers4/bin/python -m pip install --disable-pip-version-check --quiet --no-deps 'torchvision==0.28.0'
 	@touch $@
 
+# Tensorboard, wandb and trackio for real, without their servers.
+test-trackers: .venv-trackers/.stamp
+	.venv-trackers/bin/python -m pytest tests/with_trackers
+
+.venv-trackers/.stamp: pyproject.toml constraints.txt
+	test -x .venv-trackers/bin/python || $(PYTHON) -m venv .venv-trackers
+	.venv-trackers/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e . pytest tensorboard wandb trackio
+	@touch $@
+
 # Small changes planted in methods/ and training/: do the tests notice? Half an hour on two cores (tests/mutants.py).
 mutants: .venv-mutants/.stamp
 	.venv-mutants/bin/python tests/mutants.py
@@ -98,9 +107,14 @@ bench: setup
 	$(BIN)/python benchmarks/update_step.py
 	$(BIN)/python benchmarks/playground_step.py
 
-docs: setup
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[docs]'
-	$(BIN)/mkdocs build --strict --site-dir site
+docs: .venv-docs/.stamp
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --site-dir site
+
+# Nothing of the package is imported for the reference, so it needs none of its dependencies.
+.venv-docs/.stamp: pyproject.toml
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --disable-pip-version-check --quiet 'mkdocs<2' 'mkdocs-material>=9.8' 'mkdocstrings[python]>=1.0' ruff
+	@touch $@
 
 # Renews constraints.txt from what is installed in .venv (after the tests passed there).
 constraints: setup

@@ -7,6 +7,7 @@ import pytest
 
 from noisygrpo import __version__
 from noisygrpo.cli import COMMANDS, main, split_overrides
+from noisygrpo.terminal import Loudness, loudness
 
 
 def test_help_is_quick_and_names_every_command():
@@ -44,3 +45,35 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr("noisygrpo.commands.env.run", broken)
     with pytest.raises(ZeroDivisionError):
         main(["env"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian", "x"], "command: 'trian' is not known; did you mean 'train'?"),
+        (["nothing-like-it"], "command: 'nothing-like-it' is not known; allowed: check, compare, "),
+        (["train", "x", "--resum"], "noisygrpo train: --resum is no option of it; did you mean"),
+        (["env", "--x=1"], "noisygrpo env: --x is no option of it; allowed: --help, --no-color"),
+        (["completion", "basch"], "shell: 'basch' is not known; did you mean 'bash'?"),
+        (["train"], "the following arguments are required: recipe (see `noisygrpo train --help`)"),
+        (["env", "-q", "-v"], "argument -v/--verbose: not allowed with argument -q/--quiet (see"),
+    ],
+)
+def test_a_word_that_is_not_known_is_told_in_one_line(words, said, capsys):
+    with pytest.raises(SystemExit) as exit:
+        main(words)
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {said}") and error.count("\n") == 1
+
+
+def test_how_loud_may_stand_before_or_behind_the_command(capsys):
+    for words in (["-v", "recipes", "x"], ["recipes", "x", "-v"]):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("Traceback") and error.splitlines()[-1].startswith("error: ")
+    assert main(["-q", "recipes", "x"]) == 2
+    assert loudness() == Loudness.QUIET
+    assert main(["recipes", "x"]) == 2
+    assert loudness() == Loudness.NORMAL
+    assert capsys.readouterr().err.count("\n") == 2

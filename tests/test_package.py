@@ -22,7 +22,7 @@ FLOORS = (
     {"errors", "terminal", "fields"},
     {"yaml_text"},
     {"schema", "methods", "rewards", "playground"},
-    {"data", "models"},
+    {"data", "models", "arguments"},
     {"training", "evaluation"},
     {"recipes", "report"},
     {"runs"},

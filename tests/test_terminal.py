@@ -1,9 +1,12 @@
 """What is printed cannot steer a terminal."""
 
+import io
+import sys
+
 import pytest
 
 from noisygrpo.cli import main
-from noisygrpo.terminal import one_line, printable, say
+from noisygrpo.terminal import Loudness, fail, note, one_line, printable, say, speak
 
 GONE = "\N{REPLACEMENT CHARACTER}"
 
@@ -46,3 +49,41 @@ def test_an_error_about_what_the_user_wrote_is_one_line(capsys):
     assert main(["train", "a\x1b[31m\nb.yaml"]) == 2
     error = capsys.readouterr().err
     assert error == f"error: a{GONE}[31m b.yaml: there is no such file\n"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "allowed", "environment", "colours"),
+    [
+        (True, True, {}, True),
+        (True, False, {}, False),
+        (False, True, {}, False),
+        (True, True, {"NO_COLOR": "1"}, False),
+        (True, True, {"NO_COLOR": ""}, True),  # as no-color.org has it
+        (True, True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(
+    terminal, allowed, environment, colours, monkeypatch
+):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    speak(color=allowed)
+    fail("a \x1b[2J thing")
+    speak()
+    word = "\x1b[1;31merror:\x1b[0m" if colours else "error:"
+    assert stream.getvalue() == f"{word} a {GONE}[2J thing\n"
+
+
+def test_quiet_leaves_out_what_one_may_watch(capsys):
+    speak(Loudness.QUIET)
+    note("a step")
+    say("a result")
+    fail("an error")
+    speak()
+    note("a step")
+    assert capsys.readouterr() == ("a result\na step\n", "error: an error\n")

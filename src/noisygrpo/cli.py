@@ -14,12 +14,15 @@ import argparse
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 
 from noisygrpo import __version__
+from noisygrpo.arguments import Parser, add_manner
 from noisygrpo.commands import (
     check,
     compare,
+    completion,
     env,
     evaluate,
     generate,
@@ -31,7 +34,7 @@ from noisygrpo.commands import (
 )
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
-from noisygrpo.terminal import one_line, say
+from noisygrpo.terminal import Loudness, fail, loudness, say, speak
 
 COMMANDS = {
     "train": train,
@@ -44,8 +47,10 @@ COMMANDS = {
     "playground": playground,
     "recipes": recipes,
     "env": env,
+    "completion": completion,
 }
-"""Name to module, which has ``SUMMARY``, ``TAKES_RECIPE``, ``add_arguments`` and ``run``."""
+"""Name to module, which has ``SUMMARY``, ``TAKES_RECIPE``, ``add_arguments``, ``run`` and, where
+its help goes on, ``more_help``."""
 
 _OVERRIDE = re.compile(
     r"--(?:(?:\w+\.)+\w+|model|method|data|rewards|training|evaluation)(?:=.*)?", re.DOTALL
@@ -63,17 +68,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         overrides: list[tuple[str, str]] = []
         if words and words[0] in COMMANDS and COMMANDS[words[0]].TAKES_RECIPE:
             words, overrides = split_overrides(words)
-        args = build_parser().parse_args(words)
-        args.overrides = overrides
+        parser = build_parser()
+        args = parser.parse_args(words)
+        speak(
+            getattr(args, "loudness", Loudness.NORMAL), color=not getattr(args, "no_color", False)
+        )
+        args.overrides, args.parser = overrides, parser
         return COMMANDS[args.command].run(args)
     except UserError as error:
-        say(f"error: {one_line(str(error))}", error=True)
+        if loudness() == Loudness.VERBOSE:
+            say(traceback.format_exc(), error=True)
+        fail(str(error))
         return 2
     except (ImportError, RuntimeError):  # a torchvision that does not import breaks Transformers
         problem = torchvision_problem()
         if problem is None:
             raise
-        say(f"error: {problem}", error=True)
+        fail(problem)
         return 2
     except KeyboardInterrupt:
         say("interrupted", error=True)
@@ -82,18 +93,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="noisygrpo",
         description="Group-relative RL for vision-language models with noisy views.",
-        allow_abbrev=False,
     )
+    add_manner(parser)
     parser.add_argument("--version", action="version", version=f"noisygrpo {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         text = module.SUMMARY
         if module.TAKES_RECIPE:
             text += " Any field of the recipe can be overridden: --training.learning_rate 1e-5."
-        sub = commands.add_parser(name, help=module.SUMMARY, description=text, allow_abbrev=False)
+            text += "" if name == "train" else " `noisygrpo train --help` lists them."
+        more = getattr(module, "more_help", None)
+        sub = commands.add_parser(name, help=module.SUMMARY, description=text, more_help=more)
+        sub.set_defaults(takes_recipe=module.TAKES_RECIPE)
+        add_manner(sub)
         module.add_arguments(sub)
     return parser
 

@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def more_help() -> str:
+    """Return the fields of a recipe by topic."""
+    from noisygrpo.recipes.field_help import field_lines
+
+    return field_lines()
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from noisygrpo.recipes.recipe import load_recipe

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from noisygrpo.terminal import one_line
+from noisygrpo.terminal import Loudness, loudness, one_line
 
 _BAR = "{desc}: {n_fmt}/{total_fmt} |{bar}| {remaining} left{postfix}"
 _LINE = "{desc}: {n_fmt}/{total_fmt} · {remaining} left{postfix}"
@@ -61,6 +61,7 @@ class Progress:
             smoothing=0,  # the mean rate: batches, longest first, get faster
             dynamic_ncols=terminal,
             bar_format=_BAR if terminal else _LINE,
+            disable=loudness() == Loudness.QUIET,
             leave=False,  # where an error ends it, nothing is shown behind the error
             position=0,  # whatever an earlier one, that an error ended, has left
         )

@@ -8,11 +8,18 @@ import datasets
 import transformers
 
 from noisygrpo.runs.prepare import Prepared
+from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
 
 
 def quiet_libraries() -> None:
-    """Silence what the libraries say about themselves: short bars, deprecations among them."""
+    """Silence what the libraries say about themselves: short bars, deprecations among them.
+
+    With ``-v`` they may speak, and say more than usual.
+    """
+    if loudness() == Loudness.VERBOSE:
+        transformers.utils.logging.set_verbosity_info()
+        return
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     for module in ("transformers", "trl"):

@@ -60,7 +60,7 @@ from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.watch import Watch, best_so_far
-from noisygrpo.terminal import one_line, say
+from noisygrpo.terminal import note, one_line, say
 from noisygrpo.training.checkpoints import step_of
 from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
@@ -116,7 +116,7 @@ def _train(
     if main:
         if (line := untested_line()) is not None:
             say(line, error=True)
-        say("\n".join(describe(prepared)))
+        note("\n".join(describe(prepared)))
     with undone_without_a_step(folder, main and not resume) as start:
         with setting_up(begun := Begun()):
             start.trainer = trainer = make_trainer(prepared)
@@ -234,7 +234,7 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
         max_new_tokens=spec.max_new_tokens,
         text_bias_scale=spec.text_bias_scale,
     )
-    say(f"evaluation {moment} training")
+    note(f"evaluation {moment} training")
     folders = {}
     for name, rows in prepared.splits.items():
         folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
@@ -264,12 +264,12 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
         learning_curve(folder)
     except UserError as error:  # nothing was logged; everything else is there
         say(f"no learning curve: {error}")
-    say(f"\neverything is in {folder}:")
+    note(f"\neverything is in {folder}:")
     for name, text in CONTENTS.items():
         if (folder / name).exists():
-            say(f"  {name:20} {text}")
+            note(f"  {name:20} {text}")
     again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
-    say(f"\nlook again with: {again}")
+    note(f"\nlook again with: {again}")
     return summary
 
 

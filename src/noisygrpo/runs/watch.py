@@ -29,7 +29,7 @@ from noisygrpo.evaluation.generate import Generation
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
 from noisygrpo.runs.saving import save_checkpoint
-from noisygrpo.terminal import say
+from noisygrpo.terminal import note
 
 BEST = "best"
 BEST_FILE = "evaluation.json"
@@ -98,7 +98,7 @@ class Watch(TrainerCallback):
             for name, rows in self._rows.items():
                 results[name] = self._evaluate(model, name, rows, step)
         shown = ", ".join(f"{name} {percent(result)}" for name, result in results.items())
-        say(f"step {step}/{self._trainer.state.max_steps}  accuracy in percent: {shown}")
+        note(f"step {step}/{self._trainer.state.max_steps}  accuracy in percent: {shown}")
         for name, result in results.items():
             numbers = {key: result[key] for key in ("accuracy", "stderr")}
             self._trainer._recorder.add(
@@ -140,7 +140,7 @@ class Watch(TrainerCallback):
         """Write ``best/``; every process takes part, as a saver may need all."""
         save_checkpoint(self._trainer, self._folder / BEST, {BEST_FILE: self._record})
         if self._trainer.accelerator.is_main_process:
-            say(f"step {step}: the best checkpoint so far, in {self._folder / BEST}")
+            note(f"step {step}: the best checkpoint so far, in {self._folder / BEST}")
 
 
 def best_so_far(folder: Path) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import is_peft_model
+from transformers.integrations import TensorBoardCallback, WandbCallback
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
@@ -29,6 +30,7 @@ from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.records.slope import SlopeWatch
+from noisygrpo.training.records.table import TensorBoardTable, WandbPictures
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
 
@@ -177,3 +179,11 @@ def install_callbacks(trainer: Any) -> None:
     """Add what cuts the logs of a resumed run, and our progress in the place of Transformers'."""
     trainer.add_callback(FreshLogs())
     progress.install(trainer.add_callback, trainer.pop_callback)
+    for callback in (
+        list(trainer.callback_handler.callbacks) if trainer.args.log_completions else ()
+    ):
+        shown = trainer._logs, trainer.args.num_completions_to_print
+        if isinstance(callback, TensorBoardCallback):
+            trainer.add_callback(TensorBoardTable(*shown, callback))
+        elif isinstance(callback, WandbCallback):
+            trainer.add_callback(WandbPictures(*shown))

@@ -1,13 +1,16 @@
-"""Progress for people: one line a log, above a bar on a terminal."""
+"""Progress for people: one line a log, a table on a terminal."""
 
+import io
 import sys
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
+from noisygrpo.terminal import Loudness, speak
 from noisygrpo.training.records import progress
-from noisygrpo.training.records.progress import StepBar, StepLines, install, step_line
+from noisygrpo.training.records.progress import StepLines, StepTable, install, step_line
 
 
 def test_line_says_what_one_waits_for():
@@ -23,7 +26,7 @@ def state(step, main=True):
 
 
 def test_lines_say_what_is_left_by_the_mean_step(capsys, monkeypatch):
-    times = iter([100.0, 101.0, 106.0, 107.0])
+    times = iter([100.0, 106.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
     lines = StepLines()
     lines.on_train_begin(None, state(4), None)  # resumed at step 4
@@ -41,19 +44,46 @@ def test_evaluation_without_training_has_its_line(capsys):
     assert capsys.readouterr().out == "step 0/10  evaluation  reward 0.5\n"
 
 
-def test_a_bar_has_the_line_above_it():
-    bar, written = StepBar(), []
-    bar.on_log(None, state(1), None, logs={"loss": 1.0})  # no bar yet
-    bar.training_bar = SimpleNamespace(write=written.append)
-    bar.on_log(None, state(1), None, logs={"loss": 1.0})
-    bar.on_log(None, state(1, main=False), None, logs={"loss": 1.0})
-    assert written == ["step 1/10  loss 1"]
+def test_a_table_grows_on_a_terminal(monkeypatch):
+    times = iter([100.0, 106.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    text = io.StringIO()
+    table = StepTable(Console(file=text, force_terminal=True, width=80, no_color=True))
+    table.on_log(None, state(4), None, logs={"loss": 9.0})  # before training: nothing to show
+    table.on_train_begin(None, state(4), None)
+    table.on_step_end(None, state(7), None)  # 3 steps in 6 seconds
+    table.on_log(None, state(7), None, logs={"loss": 0.25, "reward": 0.5, "learning_rate": 1e-6})
+    print("said meanwhile")
+    table.on_log(None, state(10), None, logs={"train_runtime": 61.0})
+    table.on_train_end(None, state(10), None)
+    assert "said meanwhile" in text.getvalue()
+    last = [line.split() for line in text.getvalue().splitlines()[-4:]]
+    assert [row for row in last if row[:1] == ["7"]] == [["7", "0.5", "0.25"]]
+    assert "0:00:06 left" in text.getvalue()
+    assert "9" not in text.getvalue().replace("0:00:06", "")
+
+
+def test_a_table_is_shown_by_the_main_process_only():
+    text = io.StringIO()
+    table = StepTable(Console(file=text, force_terminal=True))
+    table.on_train_begin(None, state(0, main=False), None)
+    table.on_step_end(None, state(1, main=False), None)
+    table.on_log(None, state(1, main=False), None, logs={"loss": 1.0})
+    table.on_train_end(None, state(1, main=False), None)
+    assert text.getvalue() == ""
+
+
+def test_nothing_is_said_when_it_shall_be_quiet(capsys):
+    speak(Loudness.QUIET)
+    StepLines().on_log(None, state(1), None, logs={"loss": 1.0})
+    speak()
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
     ("there", "terminal", "added"),
     [
-        ([ProgressCallback], True, [StepBar]),
+        ([ProgressCallback], True, [StepTable]),
         ([ProgressCallback], False, [StepLines]),
         ([PrinterCallback], True, [StepLines]),  # the bar was switched off
         ([TrainerCallback], True, []),  # a notebook has a table of its own

@@ -14,8 +14,6 @@ from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.rollout import Rollout
-from noisygrpo.training.views.show import Shown
-from tiny import tiny_rows
 from tiny_trainer import by_index, length, make
 
 METRICS = [
@@ -168,32 +166,3 @@ def test_where_rollouts_go(tmp_path, part, form, main, files):
     assert recorder.clock.tokens == 5  # on every process
     if main:
         assert lines(tmp_path / "metrics.jsonl") == [{"loss": None, "step": 4}]
-
-
-@pytest.mark.parametrize("images", [True, False])
-def test_the_table_has_prompts_in_one_layout_and_images_with_views(tmp_path, images):
-    recorder, batch = recorder_of(tmp_path, log_multimodal=images), batch_made()
-    recorder.logs["prompt"].extend(["Q", [{"role": "user", "content": "Q"}]])
-    batch.shown = Shown([], [], [], [["clean"], ["view"]], {}, [["clean"]] * 2, [])
-    recorder.table(batch)
-    parts = [{"role": "user", "content": [{"type": "text", "text": "Q"}]}]
-    assert list(recorder.logs["prompt"]) == ["Q", parts]
-    assert list(recorder.logs["images"]) == ([["clean"], ["clean", "view"]] if images else [])
-
-
-def test_a_table_without_any_image(tmp_path):
-    recorder, batch = recorder_of(tmp_path), batch_made(level=0.0)
-    for row in batch.rows:
-        row["images"] = []
-    batch.shown = Shown([], [], [], None, {}, [[], []], [])
-    recorder.table(batch)
-    assert list(recorder.logs["images"]) == [[], []]
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_the_table_of_completions_shows_image_and_view(tmp_path, shown):
-    changes = {"method": "noisygrpo", "log_completions": True, "log_multimodal": shown}
-    trainer = make(tmp_path, **changes)
-    trainer._generate_and_score_completions([row for row in tiny_rows(2) for _ in range(4)])
-    counts = [len(images) for images in trainer._logs["images"]]
-    assert counts == ([1, 2, 2, 2] * 2 if shown else [])  # level 0 sees the image itself

@@ -13,8 +13,7 @@ from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import Clock, advantage_metrics, by_level
 from noisygrpo.training.records.rollouts import METRICS_FILE, append_lines, record, write_rollouts
 from noisygrpo.training.records.slope import SlopeWatch, group_slopes, slope_metrics
-from noisygrpo.training.rollout import row_images
-from noisygrpo.training.views.show import with_parts
+from noisygrpo.training.records.table import complete
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +63,9 @@ class Recorder:
             self.metrics[name].append(value)
 
     def table(self, batch: Batch) -> None:
-        """Make TRL's table of completions one that can be written, with images and noisy views."""
-        prompts = self.logs["prompt"]  # prompts in two layouts cannot be written
-        prompts.extend([with_parts(prompts.popleft()) for _ in range(len(prompts))])
-        if self.config.log_multimodal and batch.shown is not None:
-            views = batch.shown.images
-            seen = [
-                [*row_images(rollout.row), *(views[number] if rollout.noisy else [])]
-                for number, rollout in enumerate(batch.rollouts)
-            ]
-            self.logs["images"].extend(gather_object(seen))
+        """Complete TRL's table of completions."""
+        images = bool(self.config.log_multimodal)
+        complete(self.logs, batch, images=images, hinted=self.config.hinted)
 
     def step(self, entry: dict[str, Any]) -> None:
         """Append what the trainer logged to ``metrics.jsonl``."""
