@@ -84,14 +84,15 @@ def describe_curve(
 
 def _point(one: Scores) -> dict[str, Any]:
     point: dict[str, Any] = {"level": one.level} if one.level is not None else {}
-    told = [(value, name) for value, name in zip(one.reward, one.clusters, strict=True)]
-    told = [(value, name) for value, name in told if value == value]
-    parts = [("accuracy", one.correct, one.clusters)]
-    if told:
-        values, names = zip(*told, strict=True)
-        parts.append(("reward", list(values), list(names)))
-    for name, values, clusters in parts:
-        mean = accuracy_with_stderr(values, clusters)
+    told = [number for number, value in enumerate(one.reward) if value == value]
+    for name, values, rows in (
+        ("accuracy", one.correct, list(range(len(one.correct)))),
+        ("reward", one.reward, told),
+    ):
+        if not rows:
+            continue
+        clusters = [one.clusters[row] for row in rows]
+        mean = accuracy_with_stderr([values[row] for row in rows], clusters)
         error = 0.0 if mean.stderr != mean.stderr else mean.stderr
         point[name] = {
             "mean": mean.accuracy,

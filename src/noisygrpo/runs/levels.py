@@ -112,10 +112,14 @@ def measure_levels(
     return found, folder
 
 
+def with_some_levels(recipe: Recipe) -> Recipe:
+    """Return the recipe, with levels in the place of ``measured``: for what comes before that."""
+    return replace(recipe, training=placeholder_levels(recipe.method, recipe.training))
+
+
 def unmeasured(recipe: Recipe) -> Recipe:
     """Return the recipe without evaluation, and with some levels where these are measured."""
-    training = placeholder_levels(recipe.method, recipe.training)
-    return replace(recipe, training=training, evaluation=None)
+    return replace(with_some_levels(recipe), evaluation=None)
 
 
 def _draw(prepared: Prepared, plan: LevelsPlan) -> datasets.Dataset:
@@ -293,5 +297,6 @@ def chosen_levels(found: Mapping[str, Any], view_plan: str) -> list[float]:
 
 def keep_levels(where: Path | None, folder: Path) -> None:
     """Copy a measurement's numbers and plot, if there was one, into the run's folder."""
-    for name in (LEVELS_FILE, PLOT_FILE) if where is not None else ():
-        (folder / name).write_bytes((where / name).read_bytes())
+    if where is not None:
+        for name in (LEVELS_FILE, PLOT_FILE):
+            (folder / name).write_bytes((where / name).read_bytes())

@@ -257,7 +257,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
             ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
-            self._recorder.add(self._clock.flush() | ratios | self._pictures.mismatch.flush())
+            ratios |= self._pictures.flush(self.accelerator.gather)
+            self._recorder.add(self._clock.flush() | ratios)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:

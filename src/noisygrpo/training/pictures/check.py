@@ -72,6 +72,10 @@ class Pictures:
             self.links.updated(inputs, step)
             self.mismatch.add(inputs, log_probs, step)
 
+    def flush(self, gather: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
+        """Return the step's metrics, the same on every process."""
+        return {} if self.off else self.mismatch.flush(gather)
+
 
 def make_pictures(trainer: Any, rows: Callable[..., Any], core: Any, off: bool) -> Pictures:
     """Return the part.
@@ -91,7 +95,7 @@ def make_pictures(trainer: Any, rows: Callable[..., Any], core: Any, off: bool) 
         trainer.processing_class,
         trainer._image_pad_token_id,
         None if trainer.use_vllm else partial(_score, trainer, Scorer(rows, core, None)),
-        Mismatch(limit, {}, []),
+        Mismatch(limit, trainer.accelerator.device),
     )
 
 

@@ -51,7 +51,7 @@ def hash_patches(patches: Tensor, dtype: torch.dtype | None = None) -> str:
     values = values[:: max(1, -(-len(values) // MOST))].to(dtype or values.dtype)
     plain = values.contiguous().cpu().view(torch.uint8).numpy()
     digest = xxhash.xxh3_64(str(tuple(patches.shape)).encode())
-    digest.update(memoryview(plain))
+    digest.update(plain.data)
     return digest.hexdigest()
 
 

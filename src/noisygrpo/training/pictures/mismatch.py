@@ -17,9 +17,11 @@ gives (docs/performance.md): by row, and of all clean rows of a step together.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from noisygrpo.training.pictures.links import LostPicture
@@ -36,8 +38,9 @@ class Mismatch:
     """Compares log-probs of clean rollouts in the loss, before the optimizer step."""
 
     limit: float  # infinite where the two cannot be compared
-    names: dict[int, str]  # row of each number in ``clean_row``
-    values: list[float]  # m of each clean row of the step
+    device: torch.device  # of what is gathered
+    names: dict[int, str] = field(default_factory=dict)  # row of each number in ``clean_row``
+    values: list[float] = field(default_factory=list)  # m of each clean row of the step
 
     def add(self, inputs: dict[str, Any], current: Tensor, step: int) -> None:
         """Compare a micro-batch; ``current [B, T]`` are the loss's log-probs.
@@ -69,12 +72,12 @@ class Mismatch:
                 "optimizer step"
             )
 
-    def flush(self) -> dict[str, float]:
-        """Return the step's metrics and start anew."""
+    def flush(self, gather: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return the step's metrics over all processes, which take part, and start anew."""
         values, self.values = self.values, []
-        if not values:
+        own = [sum(values), float(len(values)), max(values, default=0.0)]
+        sums, counts, most = gather(torch.tensor([own], device=self.device)).unbind(1)
+        if not counts.sum():
             return {}
-        return {
-            "mismatch/mean": sum(values) / len(values),
-            "mismatch/max": max(values),
-        }
+        mean = sums.sum() / counts.sum()
+        return {"mismatch/mean": mean.item(), "mismatch/max": most.max().item()}

@@ -76,6 +76,7 @@ def row_id(row: Mapping[str, Any]) -> str:
 def _views(
     config: NoisyGRPOConfig, group: int, step: int, example_id: str, scale: float
 ) -> list[View]:
+    assert not isinstance(config.noise_levels, str)  # ``measured`` is refused before
     return plan_views(
         str(config.view_plan),
         group,
