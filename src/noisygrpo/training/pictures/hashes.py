@@ -10,7 +10,7 @@ a resized, dropped or swapped picture. Two clean pictures that differ in a few p
 may share the hash of their patches, never that of the pictures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -19,8 +19,8 @@ import xxhash
 from PIL import Image
 from torch import Tensor
 
-MOST = 2**16
-"""Values of an image's patches that are read: 256 KB in float32."""
+MOST = 2**14
+"""Values of an image's patches that are read: 64 KB in float32."""
 
 Hashes = tuple[str, ...]
 """One for each image of a row, in order."""
@@ -29,20 +29,26 @@ Hashes = tuple[str, ...]
 class PictureHashes:
     """Hashes of pictures; one that was read before, the same object, is not read again."""
 
-    def __init__(self) -> None:
-        """Know none."""
-        self._known: dict[int, tuple[Image.Image, str]] = {}
+    def __init__(self, read: Callable[[Any], str] | None = None) -> None:
+        """Know none; ``read`` hashes something else than a picture's pixels."""
+        self._read = read or hash_picture
+        self._known: dict[int, tuple[Any, str]] = {}
 
-    def row(self, images: Sequence[Image.Image] | None) -> Hashes:
+    def row(self, images: Sequence[Any] | None) -> Hashes:
         """Return the hashes of a row's pictures."""
         return tuple(self._of(image) for image in images or ())
 
-    def _of(self, image: Image.Image) -> str:
+    def _of(self, image: Any) -> str:
         if id(image) not in self._known:
-            digest = xxhash.xxh3_64(f"{image.mode} {image.size}".encode())
-            digest.update(image.tobytes())
-            self._known[id(image)] = image, digest.hexdigest()
+            self._known[id(image)] = image, self._read(image)
         return self._known[id(image)][1]
+
+
+def hash_picture(image: Image.Image) -> str:
+    """Return the hash of a picture's mode, size and pixels."""
+    digest = xxhash.xxh3_64(f"{image.mode} {image.size}".encode())
+    digest.update(image.tobytes())
+    return digest.hexdigest()
 
 
 def hash_patches(patches: Tensor, dtype: torch.dtype | None = None) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import xxhash
 
-from noisygrpo.training.pictures.hashes import Hashes, PictureHashes, hash_rows
+from noisygrpo.training.pictures.hashes import Hashes, PictureHashes, hash_patches, hash_rows
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.preprocess import OncePerImage
 from noisygrpo.training.views.show import Shown, prompt_images
@@ -73,7 +73,7 @@ class Links:
 
     def __init__(self) -> None:
         """Know no picture."""
-        self._pixels: Any = None  # patches of the clean pictures of the batch, where known
+        self._clean: Any = None  # patches of each row's clean pictures, where they are known
         self._counts: list[int] = []  # of each row's pictures
         self._names: dict[int, str] = {}  # row of each key that was given out
 
@@ -84,27 +84,25 @@ class Links:
         for rollout, seen, clean in zip(rollouts, views, shown.clean, strict=True):
             rollout.seen, rollout.scored = hashes.row(seen), hashes.row(clean)
         counts = [len(row) for row in views]
-        self._counts, self._pixels = counts, None
+        self._counts, self._clean = counts, None
         images = getattr(processor, "image_processor", None)
         if isinstance(images, OncePerImage) and any(counts):
-            made, self._pixels = (
-                images([image for row in part for image in row], return_tensors="pt")
-                for part in (views, shown.clean)
-            )
-            found = hash_rows(shown.fields, counts)
-            step = rollouts[0].step
-            require_same(step, names, hash_rows(made, counts), found, "in the sampled prompt")
+            made = PictureHashes(lambda image: hash_patches(images.patches(image)))
+            meant, found = [made.row(row) for row in views], hash_rows(shown.fields, counts)
+            require_same(rollouts[0].step, names, meant, found, "in the sampled prompt")
+            self._clean = [[images.patches(image) for image in row] for row in shown.clean]
 
     def scored(self, output: dict[str, Any], rollouts: Sequence[Rollout]) -> None:
         """Check what was scored, and add each row's key to TRL's batch for ``updated``."""
         counts, pixels = self._counts, output.get("pixel_values")
         found = hash_rows(output, counts)
-        if self._pixels is not None:
+        if self._clean is not None:
             kind = None if pixels is None else pixels.dtype
             names = [rollout.example_id for rollout in rollouts]
-            meant = hash_rows(self._pixels, counts, kind)
+            made: PictureHashes = PictureHashes(lambda patches: hash_patches(patches, kind))
+            meant = [made.row(row) for row in self._clean]
             require_same(rollouts[0].step, names, meant, found, "in scoring")
-        self._pixels = None
+        self._clean = None
         if found is not None and pixels is not None:
             keys = [_key(row) for row in found]
             self._names = {key: one.example_id for key, one in zip(keys, rollouts, strict=True)}
