@@ -84,6 +84,20 @@ def resized(rows):
 FAULTS = (dropped, swapped, resized)
 
 
+def forget_nothing(trainer):
+    """Send weights as TRL does, which lets vLLM keep pictures; before step 2 the tower changes."""
+
+    def sync():
+        if trainer.state.global_step == 1:
+            with torch.no_grad():
+                for name, value in trainer.model.named_parameters():
+                    if "visual" in name:
+                        value.mul_(0.8)
+        trainer.vllm_generation.sync_weights()
+
+    trainer._engine._sync_weights = sync
+
+
 def groups_of(trainer):
     """Return a batch: two rows, four times each."""
     return [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]

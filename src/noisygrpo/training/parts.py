@@ -5,7 +5,6 @@ What a part needs of TRL it gets as bound callables; it knows neither the traine
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from accelerate.utils import is_peft_model
@@ -29,7 +28,6 @@ from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
-from noisygrpo.training.records.slope import SlopeWatch
 from noisygrpo.training.records.table import TensorBoardTable, WandbPictures
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
@@ -51,7 +49,7 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
     args = trainer.args
     if not trainer.use_vllm:
         model, watches = partial(core_model, trainer.model), watches_pictures(trainer)
-        return GenerateEngine(turn, model, watches, args.shared_prefill)
+        return GenerateEngine(turn, model, args.shared_prefill, watches)
     return VLLMEngine(
         trainer.vllm_generation,
         args,
@@ -170,7 +168,6 @@ def recorder(trainer: Any) -> Recorder:
         clock=trainer._clock,
         main=trainer.accelerator.is_main_process,
         ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},
-        slopes=SlopeWatch(Path(str(trainer.args.output_dir))),
         turns=several_turns(trainer),
     )
 

@@ -24,8 +24,8 @@ class GenerateEngine:
 
     turn: Callable[..., Sampled]  # TRL's ``_generate_single_turn``
     model: Callable[[], PreTrainedModel]  # returns the model inside its wrappers
-    watches: bool  # whether the pictures that are handed over are compared
     shares: bool  # ``shared_prefill``; a warning says where the model's type was not checked
+    watches: bool = False  # whether the pictures that are handed over are compared
 
     def __post_init__(self) -> None:
         """See whether prompts can be shared."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,12 @@ class Recorder:
     clock: Clock  # counts the tokens of the step
     main: bool  # whether this is the main process
     ends: set[int]  # tokens that end a completion
-    slopes: SlopeWatch  # says what is wrong with the levels
     turns: bool  # whether completions may hold several turns, which are then written down
+    slopes: SlopeWatch = field(init=False)  # says what is wrong with the levels
+
+    def __post_init__(self) -> None:
+        """Have seen no batch."""
+        self.slopes = SlopeWatch(self.folder)
 
     @property
     def folder(self) -> Path:
