@@ -20,15 +20,15 @@ Check = Callable[[list[Hashes]], None]
 @contextmanager
 def replaced(owner: Any, name: str, make: Any) -> Iterator[None]:
     """Let ``owner.name`` be ``make(original)`` within the context, on this object alone."""
-    original, own = getattr(owner, name), vars(owner).get(name)
+    original, own = getattr(owner, name), name in vars(owner)
     vars(owner)[name] = make(original)
     try:
         yield
     finally:
-        if own is None:
-            del vars(owner)[name]
+        if own:
+            vars(owner)[name] = original
         else:
-            vars(owner)[name] = own
+            del vars(owner)[name]
 
 
 @contextmanager
