@@ -4,6 +4,7 @@
 test says where that was forgotten.
 """
 
+import collections.abc
 import dataclasses
 import enum
 import json
@@ -78,6 +79,8 @@ def described_type(hint: Any) -> list[Any]:
     """Return the options of a type, in words of JSON; "any" for what YAML does not know."""
     options: list[Any] = []
     for option in _options(hint):
+        if typing.get_origin(option) is collections.abc.Callable:
+            continue  # from Python only
         origin = typing.get_origin(option) or option
         args = [arg for arg in typing.get_args(option) if arg is not Ellipsis]
         if option in NAMES:

@@ -20,9 +20,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
     {"errors", "terminal", "fields", "threads"},
-    {"yaml_text"},
+    {"yaml_text", "user_code"},
     {"schema", "methods", "rewards", "playground"},
-    {"data", "models", "arguments"},
+    {"data", "models", "arguments", "own"},
     {"training", "evaluation"},
     {"recipes", "report"},
     {"runs"},

@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "NoisyGRPOConfig": "training.config",
     "NoisyGRPOTrainer": "training.trainer",
+    "SampleOnViews": "training.clean_scoring",
     "accuracy": "rewards.functions",
     "bayesian_posterior": "methods.advantages",
     "calibrate_logits": "methods.calibration",
@@ -20,6 +21,7 @@ _HOMES = {
     "noise_scale": "methods.schedules",
     "perturb": "methods.noise",
     "plan_views": "methods.views",
+    "require_clean_scoring": "training.clean_scoring",
 }
 """Name to the module that defines it."""
 

@@ -128,6 +128,8 @@ def _fits_one(value: Any, hint: Any) -> bool:
         return True
     if issubclass(origin, enum.Enum):
         return value in [member.value for member in origin]
+    if _is_function(hint):
+        return callable(value)
     if origin in (bool, str):
         return isinstance(value, origin)
     if origin in (int, float):  # NumPy's numbers too, which come from Python
@@ -136,6 +138,10 @@ def _fits_one(value: Any, hint: Any) -> bool:
     if issubclass(origin, Path):
         return isinstance(value, str)
     return _fits_container(value, hint, origin)
+
+
+def _is_function(hint: Any) -> bool:
+    return typing.get_origin(hint) is collections.abc.Callable
 
 
 def _fits_container(value: Any, hint: Any, origin: type) -> bool:
@@ -176,6 +182,8 @@ def _describe_one(hint: Any) -> str:
         return "one of " + ", ".join(names[:MOST_NAMES]) + more
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "one of " + ", ".join(repr(member.value) for member in origin)
+    if _is_function(hint):
+        return "a function"
     if hint in _NAMES:
         return _NAMES[hint]
     if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):

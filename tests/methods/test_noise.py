@@ -211,6 +211,9 @@ def test_crop_fill_blackens_one_rectangle():
     assert whole.max() == 0
 
 
+DRAW_NOTHING = {"blur", "jpeg", "contrast", "brightness", "pixelate"}
+
+
 @pytest.mark.parametrize("kind", NOISE_KINDS)
 def test_noise_is_a_function_of_its_address(kind):
     image = picture()
@@ -232,7 +235,7 @@ def test_noise_is_a_function_of_its_address(kind):
     ]
     first = [seen(*where) for where in addresses]
     assert [seen(*where) for where in reversed(addresses)] == first[::-1]
-    assert len(set(first)) == len(addresses)
+    assert len(set(first)) == (1 if kind in DRAW_NOTHING else len(addresses))
     assert image.tobytes() == before
     assert (np.random.get_state()[1] == state).all()
 
@@ -270,7 +273,7 @@ def test_wrong_arguments_are_named():
         perturb(picture(), 1.5, 0)
     with pytest.raises(ValueError, match="outside"):
         perturb(picture(), float("nan"), 0)
-    with pytest.raises(ValueError, match="'blur' is not one of gaussian, random_mask"):
-        perturb(picture(), 0.5, 0, "blur")
+    with pytest.raises(ValueError, match="'fog' is not one of gaussian, random_mask"):
+        perturb(picture(), 0.5, 0, "fog")
     with pytest.raises(ValueError, match="wrap=True"):
         perturb(picture(), 0.5, 0, "rotation", wrap=True)

@@ -48,6 +48,16 @@ def test_only_what_an_evaluation_needs_is_taken(planted):
     assert (recipe.evaluation.splits, recipe.evaluation.rows) == (["a", "b"], 3)
 
 
+@pytest.mark.parametrize("form", ["evil.py:f", {"name": "evil.py:f", "alpha": 1}])
+@pytest.mark.parametrize("field", ["noise_kind", "view_plan", "advantage"])
+def test_no_function_of_it_is_run(planted, field, form, tmp_path):
+    for folder in (tmp_path / "work", tmp_path / "work" / "run"):
+        (folder / "evil.py").write_text(f"open({str(tmp_path / 'stolen')!r}, 'w')\n")
+    recipe = found_recipe(planted(method="noisygrpo", training={field: form, "max_pixels": 999}))
+    assert recipe.training == {"max_pixels": 999}
+    assert not (tmp_path / "stolen").exists()
+
+
 def test_the_recipe_that_a_run_writes_gives_its_rows(planted, tmp_path):
     path = planted()
     recipe = load_recipe("playground", [("evaluation.rows", "5")])

@@ -60,7 +60,7 @@ def _add_decoding(group: Any) -> None:
 
 def _add_view(group: Any) -> None:
     group.add_argument("--noise-level", type=float, help="noise on the images, 0 to 1")
-    group.add_argument("--noise-kind", help="gaussian (default), another noise, or a corruption")
+    group.add_argument("--noise-kind", help="gaussian (default), another, or path.py:function")
     group.add_argument("--text-only", action="store_true", default=None, help="without the images")
     group.add_argument("--max-pixels", type=int, help="scale larger images down")
     group.add_argument("--min-pixels", type=int, help="scale smaller images up")

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise-level", type=float, default=0.0, help="noise on the images, 0 to 1"
     )
-    parser.add_argument("--noise-kind", default="gaussian")
+    parser.add_argument(
+        "--noise-kind", default="gaussian", help="a noise's name, or path.py:function"
+    )
     parser.add_argument("--temperature", type=float, default=0.0, help="0 (default) is greedy")
     parser.add_argument(
         "--text-bias-scale",
@@ -94,9 +96,11 @@ def _open(path: str) -> Image.Image:
 
 
 def _see(image: Image.Image, number: int, args: argparse.Namespace) -> Image.Image:
-    from noisygrpo.methods.noise import NOISE_KINDS, noise_seed, perturb
+    from noisygrpo.methods.noise import noise_seed, perturb
+    from noisygrpo.own.choice import read_choice
+    from noisygrpo.own.resolve import resolve
 
-    level, kind = args.noise_level, args.noise_kind
+    level = args.noise_level
     require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
-    require(kind in NOISE_KINDS, f"--noise-kind: {kind!r} is not one of {', '.join(NOISE_KINDS)}")
-    return perturb(image, level, noise_seed(args.seed, 0, "generate", 0, number), kind)
+    noise = resolve("noise_kind", *read_choice("noise_kind", args.noise_kind))
+    return perturb(image, level, noise_seed(args.seed, 0, "generate", 0, number), noise)

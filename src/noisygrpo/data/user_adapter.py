@@ -10,7 +10,7 @@ from noisygrpo.data.convert import from_user
 from noisygrpo.data.formats import IMAGE
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
 from noisygrpo.errors import UserError
-from noisygrpo.rewards.load import load_user_function
+from noisygrpo.user_code import load_user_function
 
 
 def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:

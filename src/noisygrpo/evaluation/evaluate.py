@@ -131,7 +131,7 @@ def evaluate_answers(
     rows = Rows(dataset, view)
     rows.check_images()
     asked = {
-        **({} if view is None else {"view": asdict(view)}),
+        **({} if view is None else {"view": view.record()}),
         **(settings or {}),
         "name": name,
         "generation": asdict(generation),

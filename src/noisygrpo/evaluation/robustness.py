@@ -44,7 +44,12 @@ class RobustnessPlan:
         views = {"clean": EvaluationView(seed=self.seed)}
         for kind in self.kinds:
             for level in sorted({*self.levels} - {0.0}):
-                views[f"{kind}-{level:g}"] = EvaluationView(kind, level, seed=self.seed)
+                view = EvaluationView(kind, level, seed=self.seed)
+                name = f"{view.label}-{level:g}"
+                require(
+                    views.setdefault(name, view) == view,
+                    f"robustness: {kind} and {views[name].kind} would share the folder {name}",
+                )
         if self.text_only:
             views["text-only"] = EvaluationView(text_only=True, seed=self.seed)
         return views
@@ -98,7 +103,8 @@ def read_curve(folder: str | Path) -> dict[str, Any]:
 
 
 def _points(kind: str, plan: RobustnessPlan, results: dict[str, Result]) -> list[dict[str, Any]]:
-    names = {0.0: "clean"} | {level: f"{kind}-{level:g}" for level in plan.levels if level}
+    label = EvaluationView(kind).label
+    names = {0.0: "clean"} | {level: f"{label}-{level:g}" for level in plan.levels if level}
     return [{"level": level, **results[names[level]].to_dict()} for level in sorted(names)]
 
 

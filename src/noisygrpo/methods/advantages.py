@@ -37,6 +37,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from .declared import declare
+
 PRIOR_STD = math.sqrt(0.11)
 """Spread that the released code gives the prior before normalising it."""
 
@@ -229,6 +231,7 @@ def _rloo(rewards: Tensor, levels: Tensor | None = None) -> AdvantageResult:
     return AdvantageResult(leave_one_out(rewards))
 
 
+@declare(across_groups=True)
 def _reinforce(
     rewards: Tensor, levels: Tensor | None = None, *, eps: float = 1e-4
 ) -> AdvantageResult:

@@ -10,7 +10,8 @@ the schedule):
 
 ``x_0`` is RGB in [0, 1] at the image's own resolution, before any processor. A level ``n`` in [0,
 1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and ``patch_mask``
-(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout).
+(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout), ``mixup`` and ``distractor``
+(``second_picture``), and everyday ``corruptions``. Training and evaluation have the same kinds.
 
 Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
 outside.
@@ -41,6 +42,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
+
+from .corruptions import blur, brightness, contrast, jpeg, occlusion, pixelate
+from .declared import declare
+from .second_picture import distractor, mixup
 
 T = 1000
 """Number of diffusion steps."""
@@ -121,7 +126,7 @@ def to_bytes(pixels: np.ndarray, wrap: bool = False) -> np.ndarray:
 
 
 def _gaussian(
-    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
+    image: Image.Image, level: float, rng: np.random.Generator, *, wrap: bool = False
 ) -> Image.Image:
     pixels = np.asarray(image, dtype=np.float32) / np.float32(255)
     return Image.fromarray(to_bytes(diffuse(pixels, noise_index(level), rng), wrap))
@@ -131,9 +136,7 @@ def _mean_colour(pixels: np.ndarray) -> np.ndarray:
     return np.rint(pixels.mean(axis=(0, 1), dtype=np.float64)).astype(np.uint8)
 
 
-def _random_mask(
-    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
-) -> Image.Image:
+def _random_mask(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
     """Give ``round(height * width * level)`` distinct pixels the mean colour."""
     pixels = np.array(image)
     height, width, _ = pixels.shape
@@ -143,9 +146,7 @@ def _random_mask(
     return Image.fromarray(pixels)
 
 
-def _patch_mask(
-    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
-) -> Image.Image:
+def _patch_mask(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
     """Give ``round(64 * level)`` distinct cells of an 8 x 8 grid the mean colour."""
     pixels = np.array(image)
     height, width, _ = pixels.shape
@@ -159,17 +160,14 @@ def _patch_mask(
     return Image.fromarray(pixels)
 
 
-def _rotation(
-    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
-) -> Image.Image:
+@declare(changes_size=True)
+def _rotation(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
     """Turn by an angle uniform in +-``180 * level`` degrees; nothing is cut off."""
     angle = float(rng.uniform(-MAX_ANGLE * level, MAX_ANGLE * level))
     return image.rotate(angle, resample=Image.Resampling.BILINEAR, expand=True)
 
 
-def _crop_fill(
-    image: Image.Image, level: float, rng: np.random.Generator, wrap: bool
-) -> Image.Image:
+def _crop_fill(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
     """Blacken one rectangle of ``level`` times each side, anywhere within the picture."""
     pixels = np.array(image)
     height, width, _ = pixels.shape
@@ -179,19 +177,34 @@ def _crop_fill(
     return Image.fromarray(pixels)
 
 
-NOISE_KINDS: dict[str, Callable[[Image.Image, float, np.random.Generator, bool], Image.Image]] = {
+NoiseFunction = Callable[..., Image.Image]
+"""``f(rgb_image, level, rng, **knobs) -> rgb_image``, called only with levels that change
+something; a picture of another size is declared (``declared.changes_size``)."""
+
+NOISE_KINDS: dict[str, NoiseFunction] = {
     "gaussian": _gaussian,
     "random_mask": _random_mask,
     "patch_mask": _patch_mask,
     "rotation": _rotation,
     "crop_fill": _crop_fill,
+    "blur": blur,
+    "jpeg": jpeg,
+    "contrast": contrast,
+    "brightness": brightness,
+    "pixelate": pixelate,
+    "occlusion": occlusion,
+    "mixup": mixup,
+    "distractor": distractor,
 }
-"""Name to ``f(rgb_image, level, generator, wrap) -> rgb_image``, called only with levels that
-change something."""
+"""Every noise by its name; the knobs are each function's keywords."""
 
 
 def perturb(
-    image: Image.Image, level: float, seed: Seed, kind: str = "gaussian", wrap: bool = False
+    image: Image.Image,
+    level: float,
+    seed: Seed,
+    kind: str | NoiseFunction = "gaussian",
+    wrap: bool = False,
 ) -> Image.Image:
     """Return ``image`` as a rollout at noise ``level`` sees it, in RGB; at level 0 the same object.
 
@@ -200,17 +213,18 @@ def perturb(
         level: in [0, 1]; its meaning is the kind's (diffusion time, masked share, share of the
             largest angle or side).
         seed: from ``noise_seed``, or integers; the result is a pure function of it.
-        kind: one of ``NOISE_KINDS``.
+        kind: one of ``NOISE_KINDS``, or a function like those in it.
         wrap: reproduce the released NoisyGRPO's wrap modulo 256 (B1); only with ``gaussian``.
 
     Raises:
         ValueError: for a level outside [0, 1], an unknown kind, or ``wrap`` with another kind.
     """
-    if kind not in NOISE_KINDS:
+    if isinstance(kind, str) and kind not in NOISE_KINDS:
         raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
     if wrap and kind != "gaussian":
         raise ValueError(f"wrap=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}")
     if noise_index(level) == 0:
         return image
+    function = NOISE_KINDS[kind] if isinstance(kind, str) else kind
     rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return NOISE_KINDS[kind](rgb, level, np.random.default_rng(seed), wrap)
+    return function(rgb, level, np.random.default_rng(seed), **({"wrap": True} if wrap else {}))

@@ -26,14 +26,18 @@ rollout), so they do not depend on processes or workers (B3, B18, R14); ``split`
 from the group (B2).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from .noise import SHARED, address, noise_index, noise_seed
 
-PLANS = ("clean", "grid", "uniform", "split")
+Levels = Sequence[float] | None
 
 
 @dataclass(frozen=True)
@@ -57,52 +61,75 @@ def view_seed(
     return noise_seed(seed, step, example_id, SHARED if view.shared_noise else rollout, image)
 
 
-def check_view_plan(
-    plan: str, group: int, levels: Sequence[float] | None, clean: int | None
-) -> None:
-    """Raise ``ValueError`` naming the field unless ``plan_views`` can serve these settings.
-
-    Meant to be called before training; ``plan_views`` calls it too.
-    """
-    if plan not in PLANS:
-        raise ValueError(f"view plan {plan!r} is not one of {', '.join(PLANS)}")
-    if group < 1:
-        raise ValueError(f"group is {group}; a plan needs at least one rollout")
-    for level in levels or ():
-        if not 0.0 <= level <= 1.0:
-            raise ValueError(f"levels {list(levels or ())}: {level!r} is outside [0, 1]")
-    if clean is not None and plan in ("clean", "grid"):
-        raise ValueError(
-            f"clean={clean} has no meaning in plan {plan!r}, only in uniform and split"
-        )
-    if clean is not None and not 0 <= clean <= group:
-        raise ValueError(f"clean={clean} rollouts are outside 0..{group}, the size of the group")
-    if plan == "grid":
-        _check_grid(group, levels)
-    if plan == "uniform" and levels and (len(levels) != 2 or levels[0] > levels[1]):
-        raise ValueError(
-            f"levels {list(levels)}: uniform takes none (U[0, 1]) or two, low and high"
-        )
-    if plan == "split" and (levels is None or len(levels) != 1):
-        raise ValueError(
-            f"levels {list(levels or ())}: split takes one, that of the noisy rollouts"
-        )
-    if plan == "split" and clean is None and group % 2:
-        raise ValueError(f"group {group} has no two halves; say how many rollouts are clean")
+def _clean(group: int) -> list[View]:
+    return [View()] * group
 
 
-def _check_grid(group: int, levels: Sequence[float] | None) -> None:
+def _grid(group: int, levels: Levels) -> list[View]:
     if not levels:
         raise ValueError("levels is empty; the plan 'grid' needs at least one level")
     if group % len(levels):
         raise ValueError(f"levels {list(levels)}: {len(levels)} do not divide a group of {group}")
+    return [View(levels[rollout % len(levels)]) for rollout in range(group)]
+
+
+def _uniform(
+    group: int, levels: Levels, clean: int | None, seed: int, step: int, example_id: str
+) -> list[View]:
+    if levels and (len(levels) != 2 or levels[0] > levels[1]):
+        raise ValueError(
+            f"levels {list(levels)}: uniform takes none (U[0, 1]) or two, low and high"
+        )
+    low, high = levels or (0.0, 1.0)
+    views = [View()] * (1 if clean is None else clean)
+    for rollout in range(len(views), group):
+        rng = np.random.default_rng(address("level", seed, step, example_id, rollout))
+        views.append(View(low + (high - low) * float(rng.random())))
+    return views
+
+
+def _split(group: int, levels: Levels, clean: int | None) -> list[View]:
+    if levels is None or len(levels) != 1:
+        raise ValueError(
+            f"levels {list(levels or ())}: split takes one, that of the noisy rollouts"
+        )
+    if clean is None and group % 2:
+        raise ValueError(f"group {group} has no two halves; say how many rollouts are clean")
+    n_clean = group // 2 if clean is None else clean
+    return [View()] * n_clean + [View(levels[0], shared_noise=True)] * (group - n_clean)
+
+
+PlanFunction = Callable[..., Sequence[View | float]]
+"""``f(group, **what it names)``: a view, or its level before ``scale``, for each rollout.
+
+It may name ``levels`` and ``clean`` (the settings, None where they are not given), ``seed``,
+``step``, ``example_id`` (the address), and ``rng``, a generator at that address.
+"""
+
+PLANS: dict[str, PlanFunction] = {
+    "clean": _clean,
+    "grid": _grid,
+    "uniform": _uniform,
+    "split": _split,
+}
+"""Every plan by its name; its further keywords are knobs."""
+
+
+def check_view_plan(
+    plan: str | PlanFunction, group: int, levels: Levels, clean: int | None
+) -> None:
+    """Raise ``ValueError`` naming the field unless ``plan_views`` can serve these settings.
+
+    Meant to be called before training; ``plan_views`` makes the same checks.
+    """
+    plan_views(plan, group, levels=levels, clean=clean)
 
 
 def plan_views(
-    plan: str,
+    plan: str | PlanFunction,
     group: int,
     *,
-    levels: Sequence[float] | None = None,
+    levels: Levels = None,
     seed: int = 0,
     step: int = 0,
     example_id: str = "",
@@ -112,7 +139,7 @@ def plan_views(
     """Return the views of one prompt's rollouts at one step; a pure function of its arguments.
 
     Args:
-        plan: one of ``PLANS``; see the module's table.
+        plan: one of ``PLANS``, see the module's table; or a function like those in it.
         group: number of rollouts, G.
         levels: in [0, 1]. ``grid``: cycled over the group. ``split``: one. ``uniform``: low and
             high, or none for U[0, 1]. ``clean``: ignored.
@@ -121,39 +148,67 @@ def plan_views(
         clean: number of clean rollouts; ``uniform``: default 1, ``split``: default G / 2.
 
     Raises:
-        ValueError: naming the field, as ``check_view_plan`` does, and for a scale outside [0, 1].
+        ValueError: naming what is wrong in the settings, or in what the function returned.
     """
-    check_view_plan(plan, group, levels, clean)
+    if isinstance(plan, str) and plan not in PLANS:
+        raise ValueError(f"view plan {plan!r} is not one of {', '.join(PLANS)}")
+    function = PLANS[plan] if isinstance(plan, str) else plan
+    named = _names(function)
+    _check_settings(plan, named, group, levels, clean)
     if not 0.0 <= scale <= 1.0:
         raise ValueError(f"scale {scale!r} is outside [0, 1]")
-    if plan == "clean":
-        return [View()] * group
-    if plan == "uniform":
-        first = 1 if clean is None else clean
-        return _uniform(group, levels or (0.0, 1.0), seed, step, example_id, scale, first)
-    assert levels  # as check_view_plan demands
-    if plan == "grid":
-        return [View(level=_drawn(scale * levels[i % len(levels)])) for i in range(group)]
-    n_clean = group // 2 if clean is None else clean
-    noisy = View(level=_drawn(scale * levels[0]), shared_noise=True)
-    return [View()] * n_clean + [noisy] * (group - n_clean)
+    offered: dict[str, Any] = {"levels": levels, "clean": clean}
+    offered |= {"seed": seed, "step": step, "example_id": example_id}
+    given = {name: value for name, value in offered.items() if name in named}
+    if "rng" in named:
+        given["rng"] = np.random.default_rng(address("plan", seed, step, example_id))
+    views = as_views(function(group, **given), group)
+    return [replace(view, level=_drawn(scale * view.level)) for view in views]
 
 
-def _uniform(
-    group: int,
-    levels: Sequence[float],
-    seed: int,
-    step: int,
-    example_id: str,
-    scale: float,
-    clean: int,
-) -> list[View]:
-    low, high = levels
-    views = [View()] * clean
-    for rollout in range(clean, group):
-        rng = np.random.default_rng(address("level", seed, step, example_id, rollout))
-        views.append(View(level=_drawn(scale * (low + (high - low) * float(rng.random())))))
+OFFERED = ("levels", "clean", "seed", "step", "example_id", "rng")
+"""What a plan may name besides its knobs."""
+
+
+@functools.cache
+def _names(function: PlanFunction) -> frozenset[str]:
+    """Return what a plan names; a keyword that is bound already (``partial``) stays as it is."""
+    bound = function.keywords if isinstance(function, functools.partial) else {}
+    return frozenset(inspect.signature(function).parameters) - set(bound)
+
+
+def _check_settings(
+    plan: str | PlanFunction, named: Collection[str], group: int, levels: Levels, clean: int | None
+) -> None:
+    if group < 1:
+        raise ValueError(f"group is {group}; a plan needs at least one rollout")
+    for level in levels or ():
+        if not 0.0 <= level <= 1.0:
+            raise ValueError(f"levels {list(levels or ())}: {level!r} is outside [0, 1]")
+    if clean is not None and "clean" not in named:
+        raise ValueError(f"clean={clean} has no meaning in plan {plan!r}, which does not take it")
+    if clean is not None and not 0 <= clean <= group:
+        raise ValueError(f"clean={clean} rollouts are outside 0..{group}, the size of the group")
+
+
+def as_views(result: Any, group: int) -> list[View]:
+    """Return what a plan gave as views; ``ValueError`` where it is not one for each rollout."""
+    if not isinstance(result, Sequence | np.ndarray) or len(result) != group:
+        got = f"{len(result)} values" if hasattr(result, "__len__") else type(result).__name__
+        raise ValueError(f"returned {got}; a list of {group} levels or views is needed")
+    views = []
+    for place, one in enumerate(result):
+        view = one if isinstance(one, View) else _as_view(one, place)
+        if not 0.0 <= view.level <= 1.0:  # NaN too
+            raise ValueError(f"returned level {view.level!r} for rollout {place}, outside [0, 1]")
+        views.append(view)
     return views
+
+
+def _as_view(value: Any, place: int) -> View:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"returned {value!r} for rollout {place}; a level or a View is needed")
+    return View(float(value))
 
 
 def _drawn(level: float) -> float:

@@ -21,10 +21,11 @@ from typing import Any
 
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
+from noisygrpo.own.choice import FIELDS, over, spread
 from noisygrpo.recipes.gone import leave_out_gone
 from noisygrpo.schema import Raw, nearest, shown
 from noisygrpo.training.idle import idle
-from noisygrpo.training.settings import complete, taken_back
+from noisygrpo.training.settings import chosen, complete, taken_back
 from noisygrpo.yaml_text import MOST_CHARACTERS, read_yaml
 
 SHORT = {"model": "path", "data": "source"}
@@ -52,11 +53,27 @@ class Folded:
                 dropped = taken_back(method)
                 kept = {key: value for key, value in kept.items() if key not in dropped}
                 self.document["training"] = kept
+        self._choose(document)
         self.document = merge(self.document, document)
         if method is not None:
             self.origin["method"] = number
         if isinstance(document.get("training"), dict):
             self.origin |= dict.fromkeys(document["training"], number)
+
+    def _choose(self, document: dict[str, Any]) -> None:
+        """Keep noise, plan and advantage as names; knobs of a function that is replaced go."""
+        layer, below = document.get("training"), self.document.get("training")
+        if not isinstance(layer, dict):
+            return
+        below = below if isinstance(below, dict) else {}
+        method = document.get("method", self.document.get("method"))
+        names = {**chosen({"method": method}), **{k: below[k] for k in FIELDS if below.get(k)}}
+        try:
+            document["training"] = spread(layer, names)
+        except UserError as error:
+            raise UserError(f"training.{error}") from None
+        if below:
+            self.document["training"] = over(below, document["training"], names)
 
     def without_leftovers(self, training: Mapping[str, Any], method: str) -> dict[str, Any]:
         """``training`` without the fields that a layer above has switched off."""
@@ -123,7 +140,8 @@ def overrides_layer(overrides: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 def _override_value(dotted: str, text: str) -> Any:
     # A whole section ("--rewards '[accuracy]'", "--evaluation null") has no type to read it by.
-    if "." in dotted:
+    mapping = dotted.rpartition(".")[2] in FIELDS and text.lstrip().startswith("{")
+    if "." in dotted and not mapping:
         return Raw(text)
     return text if dotted in SHORT else read_yaml(text, f"--{dotted}")
 
@@ -137,6 +155,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
             below, value = (
                 {SHORT[key]: side} if isinstance(side, str) else side for side in (below, value)
             )
+        if key in FIELDS and isinstance(below, str) and isinstance(value, Mapping):
+            below = {"name": below}  # ``--training.advantage f`` and then ``….advantage.alpha 1``
         if isinstance(below, dict) and isinstance(value, Mapping):
             value = merge(below, value)
         result[key] = value

@@ -23,6 +23,7 @@ import yaml
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.spec import ModelSpec
+from noisygrpo.own.choice import joined
 from noisygrpo.recipes.layers import (
     SHORT,
     fold,
@@ -99,7 +100,9 @@ class Recipe:
 
 def dump_recipe(recipe: Recipe) -> str:
     """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe."""
-    return str(yaml.safe_dump(asdict(recipe), sort_keys=False, allow_unicode=True, width=100))
+    document = asdict(recipe)
+    document["training"] = joined(document["training"])
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
 
 
 def load_recipe(

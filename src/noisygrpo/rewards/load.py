@@ -8,12 +8,10 @@ that is not a number, or an exception is noticed where it happens.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
@@ -21,6 +19,7 @@ from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
 from noisygrpo.rewards.outcome import UNSCORABLE, is_unscorable
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
+from noisygrpo.user_code import is_user_function, load_user_function, user_file
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +79,10 @@ def check_rewards(specs: Sequence[Mapping[str, Any] | str]) -> None:
 
 def _require_file(index: int, name: Any) -> None:
     require(
-        isinstance(name, str) and ".py:" in name,
+        is_user_function(name),
         f"rewards[{index}].name: {name!r}; allowed: {sorted(REWARDS)} or 'path.py:name'",
     )
-    path = name.rpartition(":")[0]
-    require(Path(path).expanduser().is_file(), f"rewards: file {path!r} of {name!r} not found")
+    user_file(name)
 
 
 def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
@@ -117,29 +115,6 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
         CHECKS[name](**arguments)
     label = str(entry.get("label") or name.rpartition(":")[2])
     return _guarded(function, label, arguments, entry.get("on_error", "raise") == "skip")
-
-
-def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
-    """Import ``path.py:function``; the path is relative to the working folder.
-
-    Raises ``UserError``, which names ``field``, where there is no such file or function, or the
-    file cannot be imported.
-    """
-    path_text, _, attribute = name.rpartition(":")
-    path = Path(path_text).expanduser()
-    require(path.is_file(), f"{field}: file {path_text!r} of {name!r} not found")
-    spec = importlib.util.spec_from_file_location(f"noisygrpo_user_{path.stem}", path.resolve())
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # anything may be wrong in a user's file
-        raise UserError(f"{field}: {path_text} fails: {type(error).__name__}: {error}") from error
-    function = vars(module).get(attribute)
-    has = sorted(key for key, value in vars(module).items() if inspect.isfunction(value))
-    require(callable(function), f"{field}: no function {attribute!r} in {path_text}; it has {has}")
-    assert callable(function)
-    return function
 
 
 def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, Any]) -> None:

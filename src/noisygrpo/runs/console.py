@@ -7,6 +7,7 @@ import warnings
 import datasets
 import transformers
 
+from noisygrpo.own.choice import FIELDS
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
@@ -58,11 +59,16 @@ def describe(prepared: Prepared) -> list[str]:
 def views_line(config: NoisyGRPOConfig) -> str:
     """The view plan and the advantage in words."""
     if not config.noisy:
-        return f"every rollout sees the clean image; advantage {config.advantage}"
-    levels = (
-        "U[0, 1]"
-        if config.noise_levels is None
-        else ", ".join(f"{x:g}" for x in config.noise_levels)
-    )
-    noise = f"{config.noise_kind} noise at levels {levels}"
-    return f"{config.view_plan}, {noise}; advantage {config.advantage}"
+        advantage = f"{config.advantage}{_knobs(config, 'advantage')}"
+        return f"every rollout sees the clean image; advantage {advantage}"
+    given = config.noise_levels
+    levels = " at levels U[0, 1]" if config.view_plan == "uniform" else ""
+    levels = levels if given is None else f" at levels {', '.join(f'{x:g}' for x in given)}"
+    named = {field: f"{getattr(config, field)}{_knobs(config, field)}" for field in FIELDS}
+    noise = f"{named['noise_kind']} noise{levels}"
+    return f"{named['view_plan']}, {noise}; advantage {named['advantage']}"
+
+
+def _knobs(config: NoisyGRPOConfig, field: str) -> str:
+    knobs = (config.knobs or {}).get(field, {})
+    return f" ({', '.join(f'{name} {value}' for name, value in knobs.items())})" if knobs else ""

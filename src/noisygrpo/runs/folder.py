@@ -14,6 +14,7 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.models.processor_facts import FACTS_FILE
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
+from noisygrpo.runs import functions
 from noisygrpo.runs.environment import environment
 from noisygrpo.runs.identity import CHANGES_FILE
 from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
@@ -37,6 +38,7 @@ CONTENTS = {
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
+    functions.FOLDER: "the files with your functions, called by their content",
     ENVIRONMENT_FILE: "versions, devices, arguments",
     FACTS_FILE: "which processor made tokens and pixels",
     CHANGES_FILE: "what a resumed run was told to do differently, and from which step on",
@@ -89,6 +91,7 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
         shutil.rmtree(folder / "evaluation" / "after")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
+    functions.keep(recipe, folder)
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
 
 

@@ -1,4 +1,5 @@
-"""What a run is, so that a resumed one is the same: model, data, method, rewards, training.
+"""What a run is, so that a resumed one is the same: model, data, method, rewards, training, and
+the files with the user's functions.
 
 Every checkpoint holds it (``identity.json``). A resume with another seed, learning rate or data
 would write its steps behind those of a different run; so it is refused, with the differences, and
@@ -18,7 +19,10 @@ import datasets
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_json
+from noisygrpo.own.choice import joined
 from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.runs.functions import FOLDER as FUNCTIONS
+from noisygrpo.runs.functions import contents
 from noisygrpo.terminal import one_line, say
 from noisygrpo.training.checkpoints import step_of
 
@@ -44,7 +48,8 @@ def identity(recipe: Recipe, train: datasets.Dataset) -> dict[str, Any]:
     sections = asdict(recipe)
     training = {key: value for key, value in sections["training"].items() if key not in FREE}
     found = {name: sections[name] for name in ("model", "method", "data", "rewards")}
-    plain = {**found, "training": training, "rows": fingerprint(train)}
+    found |= {"training": joined(training), FUNCTIONS: contents(recipe)}
+    plain = {**found, "rows": fingerprint(train)}
     return dict(json.loads(json.dumps(plain, default=str)))
 
 
@@ -76,7 +81,10 @@ def changed_since(checkpoint: Path, now: Mapping[str, Any]) -> dict[str, list[An
     path = checkpoint / IDENTITY_FILE
     if not path.is_file():
         return {}
-    return differences(json.loads(path.read_text(encoding="utf-8")), now)
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if FUNCTIONS not in before:  # of an earlier version, which did not look at them
+        now = {key: value for key, value in now.items() if key != FUNCTIONS}
+    return differences(before, now)
 
 
 def lines_of(changes: Mapping[str, list[Any]]) -> list[str]:

@@ -7,6 +7,7 @@ What a run's folder holds:
 
 ===========================  ===================================================================
 ``recipe.yaml``              the recipe with all overrides and defaults; it trains as it is
+``functions/``               the files with the user's functions, called by their content
 ``environment.json``         versions, devices, and the command's arguments
 ``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step

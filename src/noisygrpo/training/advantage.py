@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from noisygrpo.errors import require
-from noisygrpo.methods.advantages import ADVANTAGES
+from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import is_constant, total_rewards
@@ -35,6 +35,7 @@ def weigh(
     names: Sequence[str],
     weights: Float[Tensor, " functions"],
     trl: Float[Tensor, " R"],
+    estimator: Callable[..., AdvantageResult],
 ) -> Weighed:
     """Return the advantages of the whole batch.
 
@@ -44,20 +45,20 @@ def weigh(
         names: of the reward functions.
         weights: of these.
         trl: the advantages that TRL computed from the same rewards.
+        estimator: what ``advantage`` names, with its knobs.
     """
     shape = (-1, config.num_generations)
     parts = batch.rewards.cpu().unflatten(0, shape)
     rewards = total_rewards(batch.rewards, weights).cpu().unflatten(0, shape)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
-    if config.advantage == "grpo":
+    if estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
         silent = is_constant(rewards)
         if config.multi_objective_aggregation == "normalize_then_sum":
             # Each function is normalised alone there, so equal sums can be of unequal parts.
             silent = torch.stack([is_constant(part) for part in parts.unbind(-1)]).all(0)
         published = trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0)
         return Weighed(rewards, levels, published, batch.lost)
-    estimator = ADVANTAGES[str(config.advantage)]
     options = knobs(estimator, config)
     if "correct" in inspect.signature(estimator).parameters:
         options["correct"] = parts[..., correct_column(names, config)] >= config.correct_at

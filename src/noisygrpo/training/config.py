@@ -7,6 +7,7 @@ of the paper. Everything else is TRL's and documented there.
 Every wrong setting raises ``UserError`` while the object is built, before a model is loaded.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -14,13 +15,18 @@ from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.own.check import check_functions
+from noisygrpo.own.choice import FIELDS, spread
 from noisygrpo.schema import hints_of
 from noisygrpo.training.config_checks import check, check_together, check_types
 from noisygrpo.training.precision import choose_precision
 from noisygrpo.training.ranges import RANGES, check_ranges
-from noisygrpo.training.settings import METHODS, complete, is_hinted, is_noisy
+from noisygrpo.training.settings import METHODS, chosen, complete, is_hinted, is_noisy
 
 __all__ = ["METHODS", "OWN_FIELDS", "NoisyGRPOConfig"]
+
+Choice = dict[str, Any] | str | Callable[..., Any] | None
+"""A name, ``path.py:function``, ``{"name": …, knob: value}``, or a function; kept as a name."""
 
 
 @dataclass
@@ -34,11 +40,11 @@ class NoisyGRPOConfig(GRPOConfig):
     method: str = "grpo"
     """One of ``METHODS``; sets the fields below that are left ``None``."""
 
-    view_plan: str | None = None
-    """How the G rollouts of a prompt get their views: clean, grid, uniform or split."""
+    view_plan: Choice = None
+    """How the G rollouts of a prompt get their views: clean, grid, uniform, split, or your own."""
 
-    noise_kind: str = "gaussian"
-    """What noise does: gaussian (diffusion), random_mask, patch_mask, rotation, crop_fill."""
+    noise_kind: Choice = "gaussian"
+    """What noise does: one of ``methods.noise.NOISE_KINDS``, or your own."""
 
     noise_levels: list[float] | Literal["measured"] | None = None
     """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split).
@@ -86,8 +92,13 @@ class NoisyGRPOConfig(GRPOConfig):
     """Generate no further level for prompts that have a useful one: the same levels are selected
     with fewer tokens. The released code generates all levels (false)."""
 
-    advantage: str | None = None
-    """One of ``methods.advantages.ADVANTAGES``; ``grpo`` keeps TRL's numbers, bit for bit."""
+    advantage: Choice = None
+    """One of ``methods.advantages.ADVANTAGES``, or your own; ``grpo`` keeps TRL's numbers, bit for
+    bit."""
+
+    knobs: dict[str, dict[str, Any]] | None = None
+    """Knobs of ``view_plan``, ``noise_kind`` and ``advantage`` that have no field of their own;
+    written as ``advantage: {name: mine.py:f, alpha: 0.1}``."""
 
     bayes_alpha: float = 0.01
     """Scale of the prior's variance (alpha) in the Bayesian advantage; published 0.01."""
@@ -155,6 +166,7 @@ class NoisyGRPOConfig(GRPOConfig):
 
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
+        self._take_choices()
         check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
         given = {
             field.name: value
@@ -170,6 +182,13 @@ class NoisyGRPOConfig(GRPOConfig):
             raise
         except (ValueError, TypeError, OSError, ImportError, NotImplementedError) as error:
             raise UserError(f"training: {error}") from error
+        check_functions(self)
+
+    def _take_choices(self) -> None:
+        values, defaults = vars(self), {field.name: field.default for field in fields(self)}
+        given = {name: one for name, one in values.items() if one != defaults.get(name)}
+        found = spread(given, chosen(values))
+        self.__dict__ |= {name: defaults[name] for name in FIELDS} | found
 
     def _take_method(self) -> None:
         self.__dict__ |= complete(vars(self))

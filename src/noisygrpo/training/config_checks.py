@@ -14,8 +14,11 @@ from typing import Any
 
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
+from noisygrpo.methods.declared import declared
+from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
+from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
@@ -106,6 +109,26 @@ def check_batch(values: Values) -> None:
 
 
 def _check_views(values: Values) -> None:
+    knobs = (values[KNOBS] or {}).get("noise_kind")
+    require(
+        is_noisy(values) or not knobs,
+        f"noise_kind: its knobs {shown(knobs)} have no effect where every rollout sees the clean "
+        "image; give view_plan grid, uniform or split with a level above 0",
+    )
+    if not is_own("view_plan", values["view_plan"]):  # these are tried in ``own.check``
+        _check_published_plan(values)
+    try:
+        check_schedule(
+            str(values["noise_decay"]),
+            1,
+            values["noise_decay_coefficient"],
+            values["noise_decay_mid_step"],
+        )
+    except ValueError as error:
+        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
+
+
+def _check_published_plan(values: Values) -> None:
     try:
         check_view_plan(
             values["view_plan"] or "",
@@ -117,15 +140,6 @@ def _check_views(values: Values) -> None:
         raise UserError(
             f"view_plan {values['view_plan']}, noise_levels, clean_rollouts: {error}"
         ) from error
-    try:
-        check_schedule(
-            str(values["noise_decay"]),
-            1,
-            values["noise_decay_coefficient"],
-            values["noise_decay_mid_step"],
-        )
-    except ValueError as error:
-        raise UserError(f"noise_decay, its coefficient and mid_step: {error}") from error
 
 
 def _check_advantage(values: Values) -> None:
@@ -138,7 +152,7 @@ def _check_advantage(values: Values) -> None:
     )
     require(is_noisy(values), f"{reason}shows every rollout the clean image")
     require(
-        not _one_level(values),
+        is_own("view_plan", plan) or not _one_level(values),
         f"{reason}and clean_rollouts {clean} gives all {values['num_generations']} rollouts of a "
         "group one",
     )
@@ -171,7 +185,9 @@ def _check_engine(values: Values) -> None:
         f"off_policy_mask_threshold: {threshold} compares the log-probs of view and clean image "
         "and would mask noisy rollouts; leave it out",
     )
+    noise = NOISE_KINDS.get(str(values["noise_kind"]))
     require(
-        not (values["log_view_ratio"] and values["noise_kind"] == "rotation"),
-        "log_view_ratio: true needs views of the image's size, which noise_kind 'rotation' changes",
+        not (values["log_view_ratio"] and noise is not None and declared(noise, "changes_size")),
+        "log_view_ratio: true needs views of the image's size, which noise_kind "
+        f"{values['noise_kind']!r} changes",
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from noisygrpo.own.choice import is_own
 from noisygrpo.training.packages import LAYERWISE
 from noisygrpo.training.settings import OF_A_SCHEDULE, OF_HINTS, is_hinted, is_noisy
 
@@ -84,7 +85,11 @@ RULES: tuple[Rule, ...] = (
         ("correct_reward", "correct_at"),
         ("advantage", "constant_groups"),
         lambda values: (
-            values["advantage"] == "bayesian" and values["constant_groups"] == "prior_if_correct"
+            is_own("advantage", values["advantage"])
+            or (
+                values["advantage"] == "bayesian"
+                and values["constant_groups"] == "prior_if_correct"
+            )
         ),
         "give constant_groups prior_if_correct",
     ),

@@ -15,6 +15,7 @@ from typing import Any
 
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
+from noisygrpo.own.choice import FIELDS, KNOBS, is_known
 from noisygrpo.schema import nearest, shown
 from noisygrpo.training.settings import MEASURED
 
@@ -216,9 +217,15 @@ def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     for one in value if isinstance(value, (list, tuple)) and name == "report_to" else [value]:
         if isinstance(one, bool) and name == "include_num_input_tokens_seen":
             continue
+        if name in FIELDS and is_known(name, one):
+            continue
         close = nearest(str(one), allowed)
         close = close if "did you mean" in close else ""
-        require(one in allowed, f"{name}: {shown(one)} is not one of {', '.join(allowed)}{close}")
+        own = " or path.py:function" if name in FIELDS else ""
+        require(
+            one in allowed,
+            f"{name}: {shown(one)} is not one of {', '.join(allowed)}{own}{close}",
+        )
 
 
 MAPPINGS = (
@@ -272,6 +279,11 @@ def _check_mapping(name: str, value: Any) -> None:
     require(good, f"{name}: {shown(value)} is not a mapping of names to values")
 
 
+def _check_knobs(name: str, value: Any) -> None:
+    for field in value:
+        require(field in FIELDS, f"{name}: {shown(field)} is not one of {', '.join(FIELDS)}")
+
+
 def _check_pairs(name: str, value: Any) -> None:
     pairs = value.replace(" ", "").split(",")
     good = all(len(pair.split("=")) == 2 and all(pair.split("=")) for pair in pairs)
@@ -284,6 +296,7 @@ SHAPES: dict[str, Callable[[str, Any], None]] = {
     "pad_to_multiple_of": _check_padding,
     "vllm_structured_outputs_regex": _check_pattern,
     "optim_args": _check_pairs,
+    KNOBS: _check_knobs,
     **dict.fromkeys(MAPPINGS, _check_mapping),
 }
 """Fields that hold neither a number nor a name, and still not anything."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from noisygrpo.methods.noise import perturb
+from noisygrpo.methods.noise import NoiseFunction, perturb
 from noisygrpo.methods.views import View, view_seed
 
 
@@ -37,7 +37,7 @@ class Rollout:
     view: View  # level, and whether the noise is shared
     seed: int  # of the run
     step: int  # optimizer step that the rollout was made for, from 1
-    kind: str  # one of ``methods.noise.NOISE_KINDS``
+    kind: str | NoiseFunction  # a name in ``methods.noise.NOISE_KINDS``, or a function like these
     derived_id: str = ""  # id of a row that has none of its own
     hint: Hint = Hint()  # what stands in front of the completion, or behind the question
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint

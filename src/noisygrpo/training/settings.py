@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.errors import require
+from noisygrpo.own.choice import FIELDS, KNOBS
 from noisygrpo.schema import nearest
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -30,6 +31,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 DEFAULTS: dict[str, Any] = {
     "view_plan": "clean",
+    "noise_kind": "gaussian",
     "noise_decay": "none",
     "hint_levels": 1,
     "advantage": "grpo",
@@ -69,6 +71,7 @@ OF_A_METHOD = (
     "constant_groups",
     "correct_reward",
     "correct_at",
+    KNOBS,
 )
 """Fields that say what a method is: another method, named later, takes none of them over."""
 
@@ -114,6 +117,12 @@ def placeholder_levels(method: str, training: Mapping[str, Any]) -> dict[str, An
             plan, [0.0, 0.3, 0.45, 0.6]
         )
     return given
+
+
+def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What noise, view plan and advantage are where they are not given."""
+    method = METHODS.get(str(values.get("method")), {})
+    return {field: method.get(field, DEFAULTS[field]) for field in FIELDS}
 
 
 def nearest_method(method: Any) -> str:

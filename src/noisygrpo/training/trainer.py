@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
+from noisygrpo.own.check import Functions
 from noisygrpo.training import checkpoints, dataset, parts
 from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
@@ -79,6 +80,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self.saving, self._named = checkpoints.Saving(), set[str]()
+        self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
@@ -125,6 +127,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             step=done + 1,
             scale=scale_at(self.args, done, self.state.max_steps),
             clean=not training,
+            functions=self._functions,
         )
         if training:
             self._scorer.start(rollouts, self.num_generations)
@@ -138,7 +141,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
         """Replace the advantages and record the batch; every process gathers, one writes."""
         trl = self.accelerator.gather(output["advantages"])
-        weighed = weigh(batch, self.args, self.reward_func_names, self.reward_weights, trl)
+        named = self.reward_func_names, self.reward_weights
+        weighed = weigh(batch, self.args, *named, trl, self._functions.advantage)
         first = self.accelerator.process_index * len(batch.rollouts)
         own = batch.take_advantages(self.reward_func_names, weighed, first)
         output["advantages"] = torch.tensor(own).to(output["advantages"])

@@ -15,6 +15,7 @@ from typing import Any
 
 from noisygrpo.methods.schedules import noise_scale
 from noisygrpo.methods.views import View, plan_views
+from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.rollout import Rollout, row_images
 
@@ -34,6 +35,7 @@ def plan_batch(
     step: int,
     scale: float = 1.0,
     clean: bool = False,
+    functions: Functions | None = None,
 ) -> list[Rollout]:
     """Return the rollout that each row of a process's share of the batch is.
 
@@ -48,7 +50,9 @@ def plan_batch(
         first: position of the first of them in the batch over all processes.
         group: G, the number of rollouts per prompt.
         clean: whether every rollout sees the clean image (evaluation).
+        functions: what the config names, where that is resolved already.
     """
+    chosen = Functions.of(config) if functions is None else functions
     rollouts: list[Rollout] = []
     shared: dict[str, Any] = {}
     derived, views = "", [CLEAN]
@@ -59,8 +63,8 @@ def plan_batch(
             known = row.get("example_id")
             derived = row_id(row) if known is None else ""
             blind, name = clean or not row_images(row), derived or str(known)
-            views = [CLEAN] * group if blind else _views(config, group, step, name, scale)
-        seen = config.seed, step, config.noise_kind
+            views = [CLEAN] * group if blind else _views(config, chosen, group, step, name, scale)
+        seen = config.seed, step, chosen.noise
         rollouts.append(Rollout({**row, **shared}, index, views[index], *seen, derived))
     return rollouts
 
@@ -74,16 +78,16 @@ def row_id(row: Mapping[str, Any]) -> str:
 
 
 def _views(
-    config: NoisyGRPOConfig, group: int, step: int, example_id: str, scale: float
+    config: NoisyGRPOConfig, chosen: Functions, group: int, step: int, name: str, scale: float
 ) -> list[View]:
     assert not isinstance(config.noise_levels, str)  # ``measured`` is refused before
     return plan_views(
-        str(config.view_plan),
+        chosen.plan,
         group,
         levels=config.noise_levels,
         seed=config.seed,
         step=step,
-        example_id=example_id,
+        example_id=name,
         scale=scale,
         clean=config.clean_rollouts,
     )

@@ -1,0 +1,69 @@
+"""Every function of one's own that a config names, resolved and tried before the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from noisygrpo.errors import require
+from noisygrpo.methods.declared import declared
+from noisygrpo.methods.views import plan_views
+from noisygrpo.own.choice import FIELDS, PLAN, is_own
+from noisygrpo.own.resolve import resolved, takes
+from noisygrpo.own.trial import try_advantage, try_noise, try_plan
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What a config names in ``noise_kind``, ``view_plan`` and ``advantage``."""
+
+    noise: Callable[..., Any]
+    plan: Callable[..., Any]
+    advantage: Callable[..., Any]
+
+    @classmethod
+    def of(cls, config: Any) -> Functions:
+        """Resolve them as they are now: a file that changes later does not change a run.
+
+        Raises:
+            UserError: a name or a knob that is not known.
+        """
+        return cls(*(resolved(config, field) for field in FIELDS))
+
+
+def check_functions(config: Any) -> None:
+    """Resolve what a config names and try what is the user's own.
+
+    Raises:
+        UserError: naming field, function, what was got and what is allowed.
+    """
+    found = Functions.of(config)
+    require(
+        not (config.log_view_ratio and declared(found.noise, "changes_size")),
+        "log_view_ratio: true needs views of the image's size, which noise_kind "
+        f"{config.noise_kind!r} changes",
+    )
+    knobs = config.knobs or {}
+    if is_own("noise_kind", config.noise_kind) or "noise_kind" in knobs:
+        try_noise(config.noise_kind, found.noise)
+    settings = config.num_generations, config.noise_levels, config.clean_rollouts
+    if is_own("view_plan", config.view_plan):
+        _takes_its_settings(config, found.plan)
+        views = try_plan(config.view_plan, found.plan, *settings)
+    else:
+        group, levels, clean = settings
+        views = plan_views(found.plan, group, levels=levels, clean=clean)
+    if is_own("advantage", config.advantage) or "advantage" in knobs:
+        try_advantage(config.advantage, found.advantage, [view.level for view in views])
+
+
+def _takes_its_settings(config: Any, plan: Any) -> None:
+    """See that a plan names the settings of levels and clean rollouts that were given."""
+    for offered, field in PLAN.items():
+        value = getattr(config, field)
+        require(
+            value is None or takes(plan, offered),
+            f"{field}: {value!r} has no effect with view_plan {config.view_plan}, which does not "
+            f"name {offered!r}",
+        )
