@@ -1,4 +1,4 @@
-"""Waiting is passive unless the user has said otherwise, and settled before torch is loaded."""
+"""Waiting is brief unless the user has said otherwise, and settled before torch is loaded."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from noisygrpo.threads import SETTINGS, wait_passively
+from noisygrpo.threads import SETTINGS, SPIN, wait_briefly
 
 
 @pytest.fixture
@@ -17,18 +17,18 @@ def without_torch(monkeypatch):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_what_the_user_said_counts(without_torch, name):
     said = {name: "0"}
-    assert not wait_passively(said) and said == {name: "0"}
+    assert not wait_briefly(said) and said == {name: "0"}
 
 
-def test_passive_before_torch(without_torch):
+def test_brief_before_torch(without_torch):
     said = {}
-    assert wait_passively(said) and said == {"OMP_WAIT_POLICY": "passive"}
+    assert wait_briefly(said) and said == {"GOMP_SPINCOUNT": SPIN}
 
 
 def test_not_behind_torch(monkeypatch):
     said = {}
     monkeypatch.setitem(sys.modules, "torch", os)
-    assert not wait_passively(said) and said == {}
+    assert not wait_briefly(said) and said == {}
 
 
 def test_the_command_line_settles_it_before_anything_heavy():
@@ -36,10 +36,10 @@ def test_the_command_line_settles_it_before_anything_heavy():
         "import sys, os, noisygrpo.cli as cli; sys.argv = ['noisygrpo', '--version']\n"
         "assert 'torch' not in sys.modules\n"
         "try: cli.entry_point()\n"
-        "except SystemExit: print(os.environ['OMP_WAIT_POLICY'])"
+        "except SystemExit: print(os.environ['GOMP_SPINCOUNT'])"
     )
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
     )
-    assert result.stdout.split()[-1] == "passive", result.stderr
+    assert result.stdout.split()[-1] == SPIN, result.stderr

@@ -35,7 +35,7 @@ from noisygrpo.commands import (
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import Loudness, fail, loudness, say, speak
-from noisygrpo.threads import wait_passively
+from noisygrpo.threads import wait_briefly
 
 COMMANDS = {
     "train": train,
@@ -138,7 +138,7 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
 
 def entry_point() -> None:
     """The console script ``noisygrpo``."""
-    wait_passively()
+    wait_briefly()
     try:
         sys.exit(main())
     except BrokenPipeError:  # whoever read our output (`| head`) has seen enough

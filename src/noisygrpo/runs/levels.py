@@ -33,10 +33,12 @@ from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.methods.views import View
 from noisygrpo.models.loading import default_device, load_model, location
+from noisygrpo.own.check import Functions
 from noisygrpo.recipes.recipe import Recipe, load_recipe
 from noisygrpo.report.levels import levels_text, write_levels_report
 from noisygrpo.rewards import RewardFunction
 from noisygrpo.runs.folder import RECIPE_FILE
+from noisygrpo.runs.functions import contents
 from noisygrpo.runs.level_curve import BLIND, Scores, describe_curve
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.terminal import say
@@ -137,7 +139,9 @@ def _asked(prepared: Prepared, plan: LevelsPlan) -> dict[str, Any]:
     return {
         "model": spec.path,
         "weights": model_fingerprint(location(spec), spec.revision),
-        "noise_kind": config.noise_kind,
+        "noise_kind": str(config.noise_kind),
+        "knobs": (config.knobs or {}).get("noise_kind", {}),
+        "code": contents(prepared.recipe).get(str(config.noise_kind).rpartition(":")[0], ""),
         "temperature": config.temperature if plan.temperature is None else plan.temperature,
         "max_pixels": config.max_pixels,
         "min_pixels": config.min_pixels,
@@ -175,12 +179,11 @@ def _answering(prepared: Prepared, plan: LevelsPlan) -> tuple[Answer, Generation
 
 def _views(prepared: Prepared, plan: LevelsPlan) -> dict[str, See | None]:
     """Return the folder of each view and what it shows of a row; None shows no picture."""
-    config = prepared.config
+    noise = Functions.of(prepared.config).noise
 
     def noisy(level: float) -> See:
         def see(row: Row) -> list[Image.Image]:
-            one = Rollout(dict(row), 0, View(level=level), plan.seed, 0, config.noise_kind)
-            return one.see(row["images"])
+            return Rollout(dict(row), 0, View(level=level), plan.seed, 0, noise).see(row["images"])
 
         return see
 
@@ -202,10 +205,7 @@ def _scores(name: str, folder: Path, rows: datasets.Dataset, prepared: Prepared)
     samples = read_samples(folder / "samples.jsonl")
     text = rows.remove_columns("images")
     level = float(name.removeprefix("level-")) if name.startswith("level-") else 0.0
-    asked = [
-        Rollout(row, 0, View(level=level), 0, 0, prepared.config.noise_kind).reward_row(row)
-        for row in text
-    ]
+    asked = [Rollout(row, 0, View(level=level), 0, 0, "gaussian").reward_row(row) for row in text]
     outputs = [sample["output"] for sample in samples]
     return Scores(
         name,
