@@ -1,5 +1,5 @@
 # Every target runs through .venv, which `make setup` builds from python3 (>= 3.11) and a package registry.
-#   make setup   make demo   make test   make check   make format   make bench   make docs   make fields
+#   make setup   make demo   make test   make test-faults   make check   make format   make bench   make docs   make fields
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# Runs that are killed, checkpoints that are damaged, wrong input, steps that are split otherwise: under an hour on two
+# cores, and a call goes on where the last one was stopped. `make test` has a fixed part of it (docs/reliability.md).
+test-faults: setup
+	$(BIN)/python -m tests.faults --document
 
 # Real vLLM on a CPU, in an environment of its own (several GB): it has bounds of its own on Transformers. Its torchaudio
 # is built for another torch and nothing here needs it.

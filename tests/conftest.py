@@ -3,14 +3,13 @@
 What takes seconds to import is imported where it is needed: most tests need none of it.
 """
 
-import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,18 +18,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A random Qwen2.5-VL on disk with the playground's processor, which needs no torchvision."""
-    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+    from tiny_files import write_model
 
-    from noisygrpo.playground.model import PlaygroundProcessor
-    from tiny import CHAT_TEMPLATE, tiny_qwen25vl, tiny_tokenizer
-
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    tiny_qwen25vl()[0].save_pretrained(folder)
-    images = Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=28 * 28 * 16)
-    PlaygroundProcessor(images, tiny_tokenizer(), chat_template=CHAT_TEMPLATE).save_pretrained(
-        folder
-    )
-    return str(folder)
+    return write_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture
@@ -48,59 +38,18 @@ def data_file(tmp_path: Path) -> Path:
 
     ``test.jsonl`` beside it holds two rows to measure.
     """
-    from tiny import tiny_image
+    from tiny_files import write_rows
 
-    for index in range(6):
-        tiny_image(index).save(tmp_path / f"{index}.png")
-    rows = [
-        {
-            "question": f"Is there a shape number {index}?",
-            "image": f"{index}.png",
-            "answer": ["true", "false"][index % 2],
-        }
-        for index in range(6)
-    ]
-    measured = [{**row, "question": f"Do you see shape {n}?"} for n, row in enumerate(rows[:2])]
-    for name, lines in (("test.jsonl", measured), ("rows.jsonl", rows)):
-        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in lines))
-    return tmp_path / "rows.jsonl"
+    return write_rows(tmp_path)
 
 
 @pytest.fixture
 def recipe_file(tmp_path: Path, model_folder: str, data_file: Path) -> Callable[..., str]:
     """Writes a recipe that works, with sections changed as asked, and returns its path."""
 
-    def write(**changes: Any) -> str:
-        document: dict[str, Any] = {
-            "model": model_folder,
-            "method": "noisygrpo",
-            "data": {"source": str(data_file)},
-            "rewards": ["accuracy", "format"],
-            "training": {
-                "num_generations": 4,
-                "per_device_train_batch_size": 8,
-                "max_steps": 1,
-                "max_completion_length": 4,
-                "gradient_checkpointing": False,
-                "use_cpu": True,
-                "save_strategy": "no",
-            },
-            "evaluation": {
-                "source": str(data_file.with_name("test.jsonl")),
-                "splits": ["test"],
-                "rows": 2,
-                "batch_size": 2,
-                "max_new_tokens": 4,
-            },
-        }
-        for section, change in changes.items():
-            both = isinstance(change, dict) and isinstance(document.get(section), dict)
-            document[section] = {**document[section], **change} if both else change
-        path = tmp_path / "tiny.yaml"
-        path.write_text(yaml.safe_dump(document))
-        return str(path)
+    from tiny_files import write_recipe
 
-    return write
+    return partial(write_recipe, tmp_path / "tiny.yaml", model_folder, data_file)
 
 
 @pytest.fixture

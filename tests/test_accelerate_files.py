@@ -1,6 +1,7 @@
 """The shipped accelerate files are what accelerate reads, and docs/scaling.md names them all."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import yaml
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType
+from accelerate.utils.launch import prepare_multi_gpu_env
+
+from noisygrpo.runs.interrupt import NOT_FINISHED
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "examples" / "accelerate").glob("*.yaml"))
@@ -75,7 +79,28 @@ def test_the_page_names_no_file_that_is_missing():
         assert (ROOT / name).is_file(), name
 
 
-def test_the_job_script_starts_the_launcher():
-    script = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()
-    assert script.startswith("#!/bin/bash\n#SBATCH")
-    assert "accelerate launch" in script and "-m noisygrpo train" in script
+SCRIPT = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()
+
+
+def test_the_job_script_starts_or_goes_on_and_is_queued_again():
+    assert SCRIPT.startswith("#!/bin/bash\n#SBATCH")
+    assert "#SBATCH --signal=TERM@" in SCRIPT and "#SBATCH --requeue" in SCRIPT
+    assert 'python -m noisygrpo train "$@" --auto-resume' in SCRIPT
+    assert f'"$code" -eq {NOT_FINISHED} ]' in SCRIPT and "scontrol requeue" in SCRIPT
+    assert subprocess.run(["bash", "-n"], input=SCRIPT, text=True, check=False).returncode == 0
+
+
+def test_the_job_script_shards_as_the_file_does(monkeypatch):
+    words = ["--config_file", str(ROOT / "examples" / "accelerate" / "fsdp2.yaml")]
+    args = launch_command_parser().parse_args([*words, "-m", "noisygrpo"])
+    meant = prepare_multi_gpu_env(_validate_launch_command(args)[0])
+    given = dict(re.findall(r"\b((?:FSDP|ACCELERATE)_\w+)=(\w+)", SCRIPT))
+    assert given == {name: meant[name] for name in given}
+    unset = {name for name in meant if name.startswith("FSDP_")} - {*given}
+    assert unset == {  # of FSDP 1, or their defaults
+        "FSDP_ACTIVATION_CHECKPOINTING_OFFLOAD",
+        "FSDP_FORWARD_PREFETCH",
+        "FSDP_MIN_NUM_PARAMS",
+        "FSDP_SHARDING_STRATEGY",
+        "FSDP_USE_ORIG_PARAMS",
+    }

@@ -70,16 +70,17 @@ def leave():
     torch.distributed.destroy_process_group()
 
 
-def run_on_two(file, *arguments):
-    """Run ``file arguments`` on two processes as a launcher does.
-
-    They are forks of a server that has imported what takes long, and in which nothing has run.
-    """
+def forks():
+    """Return what starts processes: forks of a server that has imported what takes long, and in
+    which nothing has run."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trl.trainer.grpo_trainer", "peft", "pandas"])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    context.set_forkserver_preload(["trl.trainer.grpo_trainer", "peft", "noisygrpo.runs.train"])
+    return context
+
+
+def run_on_two(file, *arguments):
+    """Run ``file arguments`` on two processes as a launcher does."""
+    context, port = forks(), free_port()
     words = [str(file), *map(str, arguments)]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -91,15 +92,27 @@ def run_on_two(file, *arguments):
     assert [process.exitcode for process in both] == [0, 0], said[-4000:]
 
 
+def free_port():
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def place(rank, port):
+    """Return the environment of one of two processes."""
+    found = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+    found |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    found |= {"OMP_NUM_THREADS": 1, "CUDA_VISIBLE_DEVICES": ""}
+    return {key: str(value) for key, value in found.items()}
+
+
 def run_rank(rank, port, log, words):
     """Be one of two processes, which say what they say to ``log``."""
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
-    os.environ |= {key: str(value) for key, value in place.items()}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    os.environ |= place(rank, port)
     sys.argv = words
     runpy.run_path(words[0], run_name="__main__")
 

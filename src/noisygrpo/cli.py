@@ -30,9 +30,11 @@ from noisygrpo.commands import (
     merge,
     playground,
     recipes,
+    report,
+    rollouts,
     train,
 )
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import Loudness, fail, loudness, say, speak
 from noisygrpo.threads import wait_briefly
@@ -43,6 +45,8 @@ COMMANDS = {
     "compare": compare,
     "check": check,
     "levels": levels,
+    "report": report,
+    "rollouts": rollouts,
     "generate": generate,
     "merge": merge,
     "playground": playground,
@@ -62,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0, 2 after a mistake of the user's, 130 after an interruption.
+        The exit status: 0; 2 after a mistake of the user's; 1 where a run had to stop; 75 where it
+        was asked to; 130 after an interruption.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -81,6 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             say(traceback.format_exc(), error=True)
         fail(str(error))
         return 2
+    except RunStopped as stop:
+        if loudness() == Loudness.VERBOSE:
+            say(traceback.format_exc(), error=True)
+        say(f"stopped: {stop}", error=True)
+        return 1
     except (ImportError, RuntimeError):  # a torchvision that does not import breaks Transformers
         problem = torchvision_problem()
         if problem is None:

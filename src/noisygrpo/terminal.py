@@ -14,6 +14,8 @@ import re
 import sys
 from typing import TextIO
 
+from noisygrpo.secrets import hidden
+
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline, C1 among them
     "\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of all that follows
@@ -36,8 +38,12 @@ def one_line(text: str) -> str:
 
 
 def say(text: object = "", *, error: bool = False, end: str = "\n") -> None:
-    """Print `printable` text at once, on standard output or, with ``error``, standard error."""
-    print(printable(str(text)), file=sys.stderr if error else sys.stdout, end=end, flush=True)
+    """Print `printable` text at once, on standard output or, with ``error``, standard error.
+
+    Keys in it are hidden (``secrets``).
+    """
+    shown = hidden(printable(str(text)))
+    print(shown, file=sys.stderr if error else sys.stdout, end=end, flush=True)
 
 
 class Loudness(enum.IntEnum):
@@ -81,4 +87,4 @@ def note(text: object = "", *, error: bool = False) -> None:
 def fail(message: str) -> None:
     """Say an error in one line on standard error."""
     word = "\x1b[1;31merror:\x1b[0m" if colored(sys.stderr) else "error:"
-    print(word, one_line(message), file=sys.stderr, flush=True)
+    print(word, hidden(one_line(message)), file=sys.stderr, flush=True)

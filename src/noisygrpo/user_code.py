@@ -10,14 +10,22 @@ import functools
 import hashlib
 import inspect
 import random
+import shutil
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.errors import UserError, require
+
+IMPORT_LIMIT = 600.0
+"""Seconds for a file to be imported; it may load a model."""
+
+FOLDER = "functions"
+"""In a run's folder: the files with the user's functions, called by their content."""
 
 
 def is_user_function(name: Any) -> bool:
@@ -42,6 +50,27 @@ def content_name(path: Path) -> str:
     return f"{path.stem}-{digest[:12]}{path.suffix}"
 
 
+def copies(names: Mapping[str, str]) -> dict[str, str]:
+    """Return each named file with the name of its copy in a run's folder, which says its content.
+
+    Args:
+        names: field to ``path.py:function``.
+
+    Raises:
+        UserError: a file is not there (any more); it names the field.
+    """
+    files = {str(user_file(name, field)) for field, name in names.items()}
+    return {file: f"{FOLDER}/{content_name(Path(file))}" for file in sorted(files)}
+
+
+def keep_files(names: Mapping[str, str], folder: Path) -> None:
+    """Copy the named files into a run's folder, called by their content; what is there stays."""
+    for file, copy in copies(names).items():
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        if not (folder / copy).is_file():
+            shutil.copyfile(file, folder / copy)
+
+
 def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
     """Import ``path.py:function``; the path is relative to the working folder.
 
@@ -54,9 +83,10 @@ def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
     """
     path, attribute = user_file(name, field), name.rpartition(":")[2]
     try:
-        members = _members(str(path.resolve()), path.read_bytes())
-    except (Exception, SystemExit) as error:  # anything may be wrong in a user's file
-        raise UserError(f"{field}: {path} fails: {type(error).__name__}: {error}") from error
+        with contained(IMPORT_LIMIT, "being imported for"):
+            members = _members(str(path.resolve()), path.read_bytes())
+    except UserCodeError as error:  # anything may be wrong in a user's file
+        raise UserError(f"{field}: {path} {error}") from error
     function = members.get(attribute)
     has = sorted(key for key, value in members.items() if inspect.isfunction(value))
     require(callable(function), f"{field}: no function {attribute!r} in {path}; it has {has}")

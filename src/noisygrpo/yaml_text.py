@@ -70,8 +70,8 @@ def read_yaml(text: str, name: str) -> Any:
         raise UserError(f"{name}, {error}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
-    except (ValueError, TypeError, AttributeError, OverflowError, KeyError) as error:
-        # What PyYAML raises of a value that its tag, or its look, does not fit: 2024-99-99.
+    except (ValueError, TypeError, AttributeError, OverflowError, LookupError) as error:
+        # What PyYAML raises of a value that its tag, or its look, does not fit: 2024-99-99, !!int.
         raise UserError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
 
 

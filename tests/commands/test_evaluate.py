@@ -139,7 +139,7 @@ def test_vllm_that_is_missing_is_one_line_and_blocks_nothing(
         (("--benchmark", "nlvr", "--data", "gone.parquet"), "'gone.parquet' does not exist"),
         (("--benchmark", "mmstar", "--data", "NLVR"), "mmstar: nlvr.parquet has no column 'index'"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--noise-level", "2"), "noise level: 2.0"),
-        (("--benchmark", "nlvr", "--data", "NLVR", "--robustness", "fog"), "'fog', allowed are"),
+        (("--benchmark", "nlvr", "--data", "NLVR", "--robustness", "fog"), "'fog' is not one of"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--levels", "1"), "only with --robustness"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--engine", "tgi"), "allowed are hf, vllm"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--judge-url", "http://a"), "judge model"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.data.files import png, rows_of, write_jsonl
 
-from noisygrpo.data import DataSpec, load
+from noisygrpo.data import DataSpec, load, user_adapter
 from noisygrpo.errors import UserError
 
 CODE = """
@@ -49,6 +49,17 @@ def missing(row):
 def outside(row):
     return {"question": "q", "answer": 1, "image": "/etc/hostname"}
 
+def leaves(row):
+    raise SystemExit(0)
+
+def hangs(row):
+    while True:
+        pass
+
+def edits(row):
+    row["image"] = "gone.png"
+    return {"question": row.pop("question"), "answer": row.pop("answer")}
+
 value = 3
 """
 
@@ -89,15 +100,23 @@ def test_several_examples_and_images_of_its_own(folder, code) -> None:
         ("lacks", r"line 1: .* returned the keys \['text'\]; question and answer are needed"),
         ("number", r"line 1: .* returned question 3, which is not text"),
         ("wrong", r"line 1: .* returned 'text'; expected a mapping"),
+        ("leaves", r"line 1: .*my\.py:leaves asks the process to exit: exit\(0\) \(my\.py:\d+\)"),
+        ("hangs", r"line 1: .*my\.py:hangs is not done after a row's 0\.2 s \(my\.py:\d+\)"),
         ("missing", r"line 1: column 'answer' is nan"),
         ("outside", r"line 1: image path '/etc/hostname' leads outside"),
-        ("nothing", r"data\.adapter: no function 'nothing' in .*\['doubled', 'fails'"),
+        ("nothing", r"data\.adapter: no function 'nothing' in .*\['doubled', 'edits', 'fails'"),
         ("value", r"data\.adapter: no function 'value'"),
     ],
 )
-def test_mistakes_in_it(folder, code, name, message) -> None:
+def test_mistakes_in_it(folder, code, name, message, monkeypatch) -> None:
+    monkeypatch.setattr(user_adapter, "ROW_LIMIT", 0.2 if name == "hangs" else 60.0)
     with pytest.raises(UserError, match=message):
         read(folder, f"{code}:{name}")
+
+
+def test_what_it_changes_in_the_row_is_its_own(folder, code) -> None:
+    data = read(folder, f"{code}:edits").data
+    assert data["answer"][:] == [0, 1, 2] and all(row["images"] for row in data)
 
 
 def test_mistakes_around_it(folder, code) -> None:
@@ -110,7 +129,7 @@ def test_mistakes_around_it(folder, code) -> None:
     with pytest.raises(UserError, match=r"data\.columns: the adapter"):
         read(folder, f"{code}:doubled", columns={"id": "id"})
     Path(code).write_text("import nothing_of_this_name")
-    with pytest.raises(UserError, match=r"my\.py fails: ModuleNotFoundError"):
+    with pytest.raises(UserError, match=r"my\.py raises ModuleNotFoundError"):
         read(folder, f"{code}:doubled")
 
 

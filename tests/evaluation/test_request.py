@@ -17,7 +17,7 @@ def data(tmp_path):
         ({"benchmark": "nvlr"}, "benchmark: 'nvlr'"),
         ({"engine": "sglang"}, "engine"),
         ({"limit": 0}, "limit"),
-        ({"robustness": ("fog",)}, "'fog', allowed are"),
+        ({"robustness": ("fog",)}, "'fog' is not one of"),
         ({"robustness": ("blur",), "noise_level": 0.5}, "it sets noise_level"),
         ({"robustness": ("blur",), "judge_url": "http://a", "judge_model": "a"}, "second judge"),
         ({"judge_url": "http://a"}, "judge model"),

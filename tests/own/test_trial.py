@@ -113,8 +113,8 @@ def test_the_published_ones_pass(field, name):
 
 def test_the_published_plans_pass():
     for name, levels in {"clean": None, "grid": GRID, "uniform": None, "split": [0.5]}.items():
-        views = try_plan(name, PLANS[name], 4, levels, None)
-        assert len(views) == 4
+        groups = try_plan(name, PLANS[name], 4, levels, None)
+        assert [len(views) for views in groups] == [4] * 6
 
 
 def test_one_that_looks_across_groups_says_so(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 
 from noisygrpo.errors import UserError
 from noisygrpo.rewards import REWARDS, UNSCORABLE, load_rewards
+from noisygrpo.rewards.guard import RewardError
 from noisygrpo.rewards.judge import Verdict
 
 
@@ -178,11 +179,11 @@ def test_what_user_functions_get_wrong(user_file: str, caplog) -> None:
 
     assert [repr(value) for value in call("odd")] == ["UNSCORABLE", "None"]
     assert "nan" in caplog.text
-    with pytest.raises(UserError, match="1 values for 2"):
+    with pytest.raises(RewardError, match=r"reward .short., .*: returned 1 values for 2"):
         call("short")
-    with pytest.raises(UserError, match="'good'"):
+    with pytest.raises(RewardError, match="number 0 of the batch: returned 'good', expected"):
         call("text")
-    with pytest.raises(KeyError):
+    with pytest.raises(RewardError, match=r"broken.*: raises KeyError: 'x' \(mine.py:\d+\)"):
         call("broken")
     assert call("broken", on_error="skip") == [UNSCORABLE, UNSCORABLE]
     assert call("lost") == [UNSCORABLE, 1.0]

@@ -67,3 +67,26 @@ def test_a_run_with_a_step_stays(recipe_file, run_cli, tmp_path, failing):
     with pytest.raises(MemoryError):
         run_cli("train", recipe_file(), "--output-dir", tmp_path / "run")
     assert (tmp_path / "run" / "metrics.jsonl").is_file()
+
+
+def test_a_reward_that_exits_is_no_success_and_does_not_block_the_next_start(
+    recipe_file, run_cli, tmp_path
+):
+    (tmp_path / "mine.py").write_text("import os\ndef mine(completions): os._exit(0)\n")
+    out, rewards = tmp_path / "run", [f"{tmp_path / 'mine.py'}:mine"]
+    words = ("train", recipe_file(rewards=rewards), "--output-dir", out, "--no-evaluation")
+    status, said, error = run_cli(*words)
+    (line,) = [line for line in error.splitlines() if line.startswith("stopped: ")]
+    assert status == 1 and "reward 'mine', step 1, row " in line and "everything is in" not in said
+    assert (out / "rollouts.jsonl").is_file() and not (out / "checkpoint").exists()
+    (tmp_path / "mine.py").write_text("def mine(completions): return [1.0] * len(completions)\n")
+    assert run_cli(*words)[0] == 0
+
+
+def test_a_file_that_exits_when_it_is_imported_is_a_mistake(recipe_file, run_cli, tmp_path):
+    (tmp_path / "mine.py").write_text("import sys\nsys.exit(0)\n")
+    rewards = [f"{tmp_path / 'mine.py'}:mine"]
+    status, _, error = run_cli(
+        "train", recipe_file(rewards=rewards), "--output-dir", tmp_path / "r"
+    )
+    assert status == 2 and "rewards: " in error and "asks the process to exit: exit(0)" in error

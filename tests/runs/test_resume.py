@@ -119,3 +119,27 @@ def test_a_signal_ends_the_step_and_a_second_one_the_process(
     assert (out / "checkpoint-2").is_dir() and not (out / "checkpoint").exists()
     assert run_cli(*words, "--resume")[0] == 0
     assert steps_logged(out) == [1, 2, 3, 4] and (out / "checkpoint").is_dir()
+
+
+def test_one_command_starts_and_then_has_nothing_left_to_do(recipe_file, run_cli, tmp_path):
+    out, words = tmp_path / "run", ("--auto-resume", "--no-evaluation")
+    words = ("train", recipe_file(), "--output-dir", out, *words)
+    assert run_cli(*words)[0] == 0
+    files = ("rollouts.jsonl", "metrics.jsonl", "checkpoint/model.safetensors")
+    before = {name: (out / name).read_bytes() for name in files}
+    status, said, _ = run_cli(*words)
+    assert status == 0 and "everything is in" in said
+    assert {name: (out / name).read_bytes() for name in files} == before
+    assert "exclude each other" in run_cli(*words, "--overwrite")[2]
+
+
+def test_a_model_of_the_folders_name_is_another(run_cli, tmp_path, monkeypatch):
+    """The built-in model is called playground, and lies in no folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("noisygrpo.runs.train.prepare", lambda *parts: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_cli("train", "playground", "--output-dir", "playground")
+    status, _, said = run_cli(
+        "train", "playground", "--model", "run/checkpoint", "--output-dir", "run"
+    )
+    assert status == 2 and "holds the model run/checkpoint" in said

@@ -10,6 +10,7 @@ group of rollouts of the real one, each on its view (``rollout``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -34,8 +35,17 @@ from noisygrpo.runs.train import check_parts
 from noisygrpo.runs.trained import require_trained
 
 
-def check(recipe: Recipe, *, rows: int = 20, step: bool = True, rollout: bool = True) -> int:
+def check(
+    recipe: Recipe,
+    *,
+    rows: int = 20,
+    step: bool = True,
+    rollout: bool = True,
+    show: Path | None = None,
+) -> int:
     """Print the report; returns 0, or 1 where a right answer does not earn more than a wrong one.
+
+    ``show``: a folder for a page of what the rows' rollouts see (``check.show``).
 
     Raises:
         UserError: anything that would stop the run.
@@ -52,6 +62,10 @@ def check(recipe: Recipe, *, rows: int = 20, step: bool = True, rollout: bool = 
     if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))
     report_memory(prepared, longest)
+    if show is not None:
+        from noisygrpo.check.show import show_batch
+
+        heading("one batch", f"what each rollout sees: {show_batch(prepared, examples, show)}")
     if step:
         rehearse(prepared, processor)
     if rollout:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 from noisygrpo.errors import require
 
@@ -31,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not build the trainer and train a step, on a small model of the same kind",
     )
 
+    parser.add_argument(
+        "--show",
+        metavar="DIR",
+        help="also write a page of what the rollouts of these rows would see, and its cost in "
+        "tokens",
+    )
     plan = parser.add_argument_group("plan, instead of the other checks")
     plan.add_argument(
         "--plan", action="store_true", help="print memory of each GPU, tokens and time of a step"
@@ -51,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from noisygrpo.recipes.settings import check_settings
 
     require(args.rows > 0, f"--rows: {args.rows} is not positive")
+    require(not (args.plan and args.show), "--show: --plan is arithmetic, it looks at no row")
     # What is planned here may run elsewhere, where the packages are.
     recipe = load_recipe(args.recipe, args.overrides, partial(check_settings, here=not args.plan))
 
@@ -65,4 +73,7 @@ def run(args: argparse.Namespace) -> int:
         return check_plan(recipe, wanted, rows=args.rows)
     from noisygrpo.check.recipe import check
 
-    return check(recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout)
+    show = Path(args.show) if args.show else None
+    return check(
+        recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout, show=show
+    )

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
@@ -35,6 +36,7 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
     weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     splits = load_splits(recipe)
     folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
+    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
     limits = {name: given.get(name, recipe.training.get(name)) for name in _LIMITS}
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from noisygrpo.errors import require
 from noisygrpo.terminal import say
 
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
@@ -40,6 +41,7 @@ def _show(args: argparse.Namespace) -> int:
     from noisygrpo.playground import make_split
 
     folder = Path(args.output_dir)
+    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
     rows = make_split(args.split, args.rows, args.seed)
     folder.mkdir(parents=True, exist_ok=True)
     for row in rows:

@@ -24,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="continue from the folder's last checkpoint"
     )
     parser.add_argument(
+        "--auto-resume",
+        action="store_true",
+        help="start, or continue where the folder holds a checkpoint: one command for a scheduler",
+    )
+    parser.add_argument(
         "--changed",
         action="store_true",
         help="with --resume: go on although settings or data differ from the checkpoint's",
@@ -48,37 +53,34 @@ def run(args: argparse.Namespace) -> int:
     overrides = list(args.overrides)
     if args.no_evaluation:
         overrides.append(("evaluation", "null"))
-    require(not (args.overwrite and args.resume), "--overwrite and --resume exclude each other")
-    require(args.resume or not args.changed, "--changed: only with --resume")
+    resume = "auto" if args.auto_resume else bool(args.resume)
+    require(
+        args.overwrite + args.resume + args.auto_resume <= 1,
+        "--overwrite, --resume and --auto-resume exclude each other",
+    )
+    require(bool(resume) or not args.changed, "--changed: only with --resume or --auto-resume")
     recipe = load_recipe(args.recipe, overrides, check_settings)
 
     # Only now what takes seconds: a mistake above is told at once.
     from accelerate import PartialState
     from noisygrpo.runs.console import quiet_libraries
-    from noisygrpo.runs.interrupt import NOT_FINISHED, NotFinished
+    from noisygrpo.runs.interrupt import NOT_FINISHED, NotFinished, stopping_at_once
     from noisygrpo.runs.train import train
-    from noisygrpo.training.finite import NonFiniteError
-    from noisygrpo.training.pictures.links import LostPicture
 
     quiet_libraries()
     try:
-        train(
-            recipe,
-            args.output_dir,
-            overwrite=args.overwrite,
-            resume=args.resume,
-            changed=args.changed,
-        )
+        with stopping_at_once():
+            train(
+                recipe,
+                args.output_dir,
+                overwrite=args.overwrite,
+                resume=resume,
+                changed=args.changed,
+            )
     except NotFinished as stop:
         say(str(stop), error=True)
         PartialState().destroy_process_group()
         return NOT_FINISHED
-    except (
-        NonFiniteError,
-        LostPicture,
-    ) as error:  # not a bug, and nothing that a traceback explains
-        say(f"stopped: {error}", error=True)
-        return 1
     # A process whose connections to the others are open when it exits may be aborted.
     PartialState().destroy_process_group()
     return 0

@@ -84,7 +84,9 @@ def _named(rows: list[Any], name: str, unit: str, numbers: list[int]) -> Read:
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise UserError(f"{where}: not valid JSON: nested too deeply to be read") from None
+    except json.JSONDecodeError as error:
         hint = ""
         if text.lstrip().startswith("{'"):
             hint = " (it looks like Python's repr: use json.dumps)"
@@ -131,6 +133,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path.name}: not a text file in UTF-8 ({error.reason} at byte {error.start})"
+            f"{path.name} line {line}: not a text file in UTF-8 ({error.reason} at byte "
+            f"{error.start})"
         ) from None

@@ -6,11 +6,16 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.data.convert import from_user
 from noisygrpo.data.formats import IMAGE
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
 from noisygrpo.errors import UserError
+from noisygrpo.rewards.guard import own
 from noisygrpo.user_code import load_user_function
+
+ROW_LIMIT = 60.0
+"""Seconds for one row."""
 
 
 def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
@@ -34,9 +39,10 @@ def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
         try:
-            made = function(dict(row), **options)
-        except Exception as error:  # anything may be wrong in a user's function
-            raise RowProblem(f"{name} raises {type(error).__name__}: {error}") from error
+            with contained(ROW_LIMIT, "a row's"):
+                made = function(own(dict(row)), **options)
+        except UserCodeError as error:
+            raise RowProblem(f"{name} {error}") from error
         return from_user(name, made)
 
     return Adapter(convert, columns=(), image=IMAGE, image_required=False, image_in_row=True)

@@ -29,7 +29,9 @@ from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.samples import Sample, read_samples
 from noisygrpo.evaluation.stats import accuracy_with_stderr, paired_difference
 
-_SEED = re.compile(r"[-_.]?(?:seed|s)[-_]?\d+$")
+SEED = re.compile(r"[-_.]?(?:seed|s)[-_]?\d+$")
+"""What a folder's name has of a seed."""
+
 _BLOCK = 500  # resamples at a time: bounds memory at 500 x clusters
 
 Scores = NDArray[np.float64]
@@ -130,7 +132,7 @@ def group_by_method(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
         where = Path(folder).expanduser()
         require(where.is_dir(), f"compare: {folder} is not a folder")
         name = where.resolve().name
-        methods.setdefault(label or _SEED.sub("", name) or name, []).append(where)
+        methods.setdefault(label or SEED.sub("", name) or name, []).append(where)
     return methods
 
 

@@ -31,6 +31,9 @@ from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]
 
+MOST_SEED = 2**32 - 1
+"""What every generator of random numbers takes; as for ``training.seed``."""
+
 _PIXELS_PER_TOKEN = 28 * 28  # Qwen2-VL and Qwen2.5-VL; only the order of lengths matters here
 _CHARACTERS_PER_TOKEN = 4
 
@@ -64,6 +67,7 @@ class Generation:
             self.text_bias_scale >= 0,
             f"text_bias_scale: {self.text_bias_scale}, allowed is 0 (off) or more",
         )
+        require(0 <= self.seed <= MOST_SEED, f"seed: {self.seed}, allowed is 0 to {MOST_SEED:,}")
         require(0 < self.top_p <= 1, f"top_p: {self.top_p}, allowed is above 0 and at most 1")
 
 

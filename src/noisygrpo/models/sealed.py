@@ -24,6 +24,9 @@ import xxhash
 MANIFEST = "manifest.json"
 """``{"files": {path within the folder: {"bytes": …, "xxh3_128": …}}}``"""
 
+ARGUMENTS = "training_args.bin"
+"""A pickle, so whoever opens it runs its code; it may hold keys, and nothing here reads it."""
+
 CHUNK = 1 << 22
 """Bytes that are read at a time."""
 
@@ -31,10 +34,13 @@ CHUNK = 1 << 22
 def seal(written: Path, folder: Path) -> None:
     """Give a written folder its manifest and its name; one that had the name is removed.
 
+    The trainer's arguments, which Transformers pickles beside every model, are left out.
+
     Args:
         written: the folder under another name, on the same disk.
         folder: its name from now on.
     """
+    (written / ARGUMENTS).unlink(missing_ok=True)
     files = {str(path.relative_to(written)): describe(path) for path in _files(written)}
     _write(written / MANIFEST, json.dumps({"files": files}, indent=1))
     for path in [*(path for path in written.rglob("*") if path.is_dir()), written]:

@@ -12,6 +12,13 @@ from noisygrpo.methods.views import plan_views
 from noisygrpo.own.choice import FIELDS, PLAN, is_own
 from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.own.trial import try_advantage, try_noise, try_plan
+from noisygrpo.user_code import is_user_function
+
+
+def files(config: Any) -> dict[str, str]:
+    """Return each of the three fields that names a function in a file, with that name."""
+    named = {field: getattr(config, field) for field in FIELDS}
+    return {field: name for field, name in named.items() if is_user_function(name)}
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,18 @@ def check_functions(config: Any) -> None:
     settings = config.num_generations, config.noise_levels, config.clean_rollouts
     if is_own("view_plan", config.view_plan):
         _takes_its_settings(config, found.plan)
-        views = try_plan(config.view_plan, found.plan, *settings)
+        groups = try_plan(config.view_plan, found.plan, *settings)
+        several = any(len({view.level for view in views}) > 1 for views in groups)
+        require(
+            several or config.advantage != "bayesian",
+            "advantage: bayesian takes its prior from different noise levels, but view_plan "
+            f"{config.view_plan} gives all rollouts of a group one",
+        )
     else:
         group, levels, clean = settings
-        views = plan_views(found.plan, group, levels=levels, clean=clean)
+        groups = [plan_views(found.plan, group, levels=levels, clean=clean)]
     if is_own("advantage", config.advantage) or "advantage" in knobs:
-        try_advantage(config.advantage, found.advantage, [view.level for view in views])
+        try_advantage(config.advantage, found.advantage, [view.level for view in groups[0]])
 
 
 def _takes_its_settings(config: Any, plan: Any) -> None:

@@ -104,18 +104,19 @@ def try_plan(
     group: int,
     levels: Sequence[float] | None,
     clean: int | None,
-) -> list[View]:
-    """Try a view plan for three prompts at two steps; returns one group's views."""
+) -> list[list[View]]:
+    """Try a view plan for three prompts at two steps; returns what each group sees."""
     where, seen = f"view_plan: {name}", None if levels is None else list(levels)
     ask = functools.partial(plan_views, plan, group, levels=seen, clean=clean)
+    groups: list[list[View]] = []
     for step, example in itertools.product((1, 2), ("first", "second", "third")):
         call = functools.partial(ask, step=step, example_id=example)
-        views: list[View] = repeatable(where, call, operator.eq)
+        groups.append(repeatable(where, call, operator.eq))
         require(
             seen == (None if levels is None else list(levels)),
             f"{where} modifies the levels that it gets; work on a copy",
         )
-    return views
+    return groups
 
 
 def try_advantage(name: str, estimator: Callable[..., Any], levels: Sequence[float]) -> None:

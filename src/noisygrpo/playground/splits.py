@@ -162,19 +162,25 @@ def make_example(split: str, index: int, seed: int = 0) -> dict[str, object]:
     }
 
 
+MOST_ROWS = 1_000_000
+"""Of a split: their pictures are made and kept in memory, some 5 KB each."""
+
+
 def make_split(split: str, rows: int, seed: int = 0) -> Dataset:
     """The first ``rows`` examples of a split as a ``datasets.Dataset``.
 
     Raises:
-        UserError: for an unknown split or ``rows`` below 1.
+        UserError: for an unknown split, and for rows or a seed out of range.
     """
     require(
         split in SPLITS,
         f"data.split: {split!r} is not a split of the playground; allowed: {', '.join(SPLITS)}",
     )
     require(
-        rows >= 1, f"data.limit: {rows} rows of the playground were asked for; allowed: 1 or more"
+        1 <= rows <= MOST_ROWS,
+        f"data.limit: {rows} rows of the playground were asked for; allowed: 1 to {MOST_ROWS:,}",
     )
+    require(0 <= seed < 2**32, f"data.seed: {seed}, allowed is 0 to {2**32 - 1:,}")
     turn = {"role": Value("string"), "content": Value("string")}
     text = ("answer", "reasoning", "example_id", "cluster", "kind", "question")
     features = Features(

@@ -34,6 +34,7 @@ from noisygrpo.recipes.layers import (
     recipe_text,
 )
 from noisygrpo.schema import checked, hints_of, nearest, shown
+from noisygrpo.secrets import without_keys
 from noisygrpo.training.ranges import MOST_STEPS
 
 if TYPE_CHECKING:
@@ -99,10 +100,15 @@ class Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe."""
-    document = asdict(recipe)
+    """The recipe as YAML, defaults and overrides included; loading it gives an equal recipe.
+
+    Keys are left out (``secrets``), which a comment on top says.
+    """
+    left_out: list[str] = []
+    document = without_keys(asdict(recipe), left_out)
     document["training"] = joined(document["training"])
-    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
+    text = str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
+    return f"# Left out, as keys: {', '.join(left_out)}\n{text}" if left_out else text
 
 
 def load_recipe(

@@ -1,1 +1,5 @@
-"""Showing: tables and plots of what happened in a run."""
+"""Showing: tables, plots and pages of what happened in a run.
+
+``noisygrpo.report.views.redraw`` draws what a rollout saw again, from its line in
+``rollouts.jsonl``.
+"""

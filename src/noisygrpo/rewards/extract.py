@@ -108,8 +108,9 @@ def extract_answer(text: str) -> str | None:
 
     ``\\boxed{}`` inside the answer tag is unwrapped. An empty tag gives "".
     """
-    part = behind_thinking(text)
-    if part is None or not part.strip():
+    behind = behind_thinking(text)
+    part = None if behind is None else behind.strip()
+    if not part:
         return None
     tagged = _tagged(part)
     if tagged is not None:
@@ -126,7 +127,7 @@ def extract_answer(text: str) -> str | None:
     said = announced(readable)
     if said is not None:
         return said
-    return None if _NONE_GIVEN.search(readable) else part.strip()
+    return None if _NONE_GIVEN.search(readable) else part
 
 
 def _tagged(text: str) -> str | None:

@@ -1,27 +1,22 @@
 """From a recipe's ``rewards`` list to functions and weights.
 
 An entry is a name, or ``{"name": ..., "weight": 1.0, "label": ..., **arguments}``. The name is one
-of ``REWARDS`` or ``path.py:function``. Every function is wrapped so that a wrong length, a value
-that is not a number, or an exception is noticed where it happens.
+of ``REWARDS`` or ``path.py:function``. Every function is asked by a ``guard``.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
-from noisygrpo.rewards.outcome import UNSCORABLE, is_unscorable
+from noisygrpo.rewards.guard import Guard, guarded
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
 from noisygrpo.user_code import is_user_function, load_user_function, user_file
-
-logger = logging.getLogger(__name__)
 
 REWARDS: dict[str, RewardFunction] = {
     "accuracy": accuracy,
@@ -47,8 +42,8 @@ def load_rewards(
     """Return the functions and weights of a ``rewards`` list, ready for ``trl.GRPOTrainer``.
 
     A function's ``__name__`` is its label (metrics are named by it): the name, or ``label``. With
-    ``on_error: skip`` an exception in a reward makes the batch unscorable and is logged; the
-    default ``raise`` stops the run. Raises ``UserError`` for an unknown name or argument, a weight
+    ``on_error: skip`` a failure of a reward makes the batch unscorable and is logged; the default
+    ``raise`` stops the run. Raises ``UserError`` for an unknown name or argument, a weight
     that is no number, labels that are not unique, an empty list.
     """
     require(len(specs) > 0, "rewards: the list is empty; name at least one reward")
@@ -114,7 +109,7 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
     if name in CHECKS:
         CHECKS[name](**arguments)
     label = str(entry.get("label") or name.rpartition(":")[2])
-    return _guarded(function, label, arguments, entry.get("on_error", "raise") == "skip")
+    return guarded(Guard(function, label, arguments, entry.get("on_error", "raise") == "skip"))
 
 
 def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, Any]) -> None:
@@ -127,70 +122,3 @@ def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, 
         known = key in keyword_only if builtin else key in parameters or takes_any
         allowed = keyword_only if builtin else list(parameters)
         require(known, f"{where}: no argument {key!r}; it takes {allowed}")
-
-
-def _guarded(
-    function: RewardFunction, label: str, arguments: dict[str, Any], skip_errors: bool
-) -> RewardFunction:
-    """Bind arguments, pass only the columns that the function takes, and check what it returns."""
-    parameters = inspect.signature(function).parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-    def call_arguments(given: dict[str, Any]) -> dict[str, Any]:
-        given = {**given, **arguments}
-        return given if takes_any else {k: v for k, v in given.items() if k in parameters}
-
-    def failed(error: Exception, count: int) -> list[float | None]:
-        if not skip_errors:
-            raise error
-        logger.warning("reward %s: %s: %s", label, type(error).__name__, error, exc_info=error)
-        return [UNSCORABLE] * count
-
-    def reward(prompts: Any, completions: Any, **columns: Any) -> list[float | None]:
-        given = {"prompts": prompts, "completions": completions, **columns}
-        try:
-            values = function(**call_arguments(given))
-        except Exception as error:
-            return failed(error, len(completions))
-        return _checked(label, values, len(completions))
-
-    async def async_reward(prompts: Any, completions: Any, **columns: Any) -> list[float | None]:
-        given = {"prompts": prompts, "completions": completions, **columns}
-        try:
-            values = await function(**call_arguments(given))  # type: ignore[misc]
-        except Exception as error:
-            return failed(error, len(completions))
-        return _checked(label, values, len(completions))
-
-    chosen: Callable[..., Any] = async_reward if inspect.iscoroutinefunction(function) else reward
-    chosen = functools.wraps(function)(chosen)
-    chosen.__name__ = label
-    return chosen
-
-
-def _checked(label: str, values: Any, count: int) -> list[float | None]:
-    """Check length and types; NaN and infinite rewards become ``UNSCORABLE`` with a warning."""
-    require(
-        isinstance(values, (list, tuple)) and len(values) == count,
-        f"reward {label}: returned {_describe(values)} for {count} completions",
-    )
-    rewards: list[float | None] = []
-    for value in values:
-        if value is None:
-            rewards.append(None)
-            continue
-        try:
-            number = float(value)
-        except (TypeError, ValueError) as error:
-            raise UserError(f"reward {label}: returned {value!r}, expected a number") from error
-        if not math.isfinite(number):
-            if not is_unscorable(number):
-                logger.warning("reward %s: returned %s; counted as unscorable", label, number)
-            number = UNSCORABLE
-        rewards.append(number)
-    return rewards
-
-
-def _describe(values: Any) -> str:
-    is_list = isinstance(values, (list, tuple))
-    return f"{len(values)} values" if is_list else f"{type(values).__name__}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.errors import require
+from noisygrpo.errors import RunStopped
 from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.models.processor_facts import FACTS_FILE
 from noisygrpo.recipes.recipe import Recipe, dump_recipe
@@ -19,14 +19,17 @@ from noisygrpo.runs.environment import environment
 from noisygrpo.runs.identity import CHANGES_FILE
 from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
 from noisygrpo.runs.watch import BEST
-from noisygrpo.terminal import say
-from noisygrpo.training.checkpoints import newest
+from noisygrpo.secrets import hidden_words
+from noisygrpo.training.checkpoints import UNFINISHED
+from noisygrpo.training.records.rollouts import METRICS_FILE, last_step
+from noisygrpo.user_code import FOLDER
 
+CHECKPOINT = "checkpoint"
 RECIPE_FILE = "recipe.yaml"
 ENVIRONMENT_FILE = "environment.json"
 
 CONTENTS = {
-    "checkpoint": "the trained model and its processor",
+    CHECKPOINT: "the trained model and its processor",
     BEST: "the best checkpoint by evaluation.best",
     "metrics.jsonl": "one line per step",
     "runs": "what tensorboard shows",
@@ -38,7 +41,7 @@ CONTENTS = {
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
-    functions.FOLDER: "the files with your functions, called by their content",
+    FOLDER: "the files with your functions, called by their content",
     ENVIRONMENT_FILE: "versions, devices, arguments",
     FACTS_FILE: "which processor made tokens and pixels",
     CHANGES_FILE: "what a resumed run was told to do differently, and from which step on",
@@ -48,35 +51,23 @@ CONTENTS = {
 HIDDEN = (LOCK_FILE, OWNER_FILE)
 """Names in a folder that nobody has used yet."""
 
+UNDER_WAY = (".tmp", ".old")
+"""Endings of what is being written or replaced; a killed run leaves them."""
 
-def claim_folder(folder: Path, *, overwrite: bool, resume: bool) -> Path | None:
-    """See that the folder may be used; returns the checkpoint to go on from, when resuming.
 
-    Raises:
-        UserError: it holds a run and nothing was said about that, or something that is no run, or
-            nothing to resume from.
-    """
-    require(not (overwrite and resume), "--overwrite and --resume exclude each other")
-    holds = folder.is_dir() and any(path.name not in HIDDEN for path in folder.iterdir())
-    ours = (folder / RECIPE_FILE).is_file()
-    if resume:
-        found, skipped = newest(folder) if holds else (None, [])
-        for line in skipped:
-            say(line, error=True)
-        require(
-            found is not None, f"--resume: {folder} holds no whole checkpoint-* to continue from"
-        )
-        return found
-    require(
-        not holds or (overwrite and ours),
-        f"--output-dir: {folder} is not empty; "
-        + (
-            "it holds an earlier run: choose another folder, or give --overwrite or --resume"
-            if ours
-            else f"it holds no {RECIPE_FILE}, so no run, and is left alone: choose another folder"
-        ),
-    )
-    return None
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is a run's: its recipe is the first that is written and goes last."""
+    return any((folder / f"{RECIPE_FILE}{end}").is_file() for end in ("", UNDER_WAY[0]))
+
+
+def has_steps(folder: Path) -> bool:
+    """Tell whether a run has something to lose: a step that was done, or a model."""
+    if any(folder.glob(f"{CHECKPOINT}-*")) or any(
+        (folder / n).exists() for n in (CHECKPOINT, BEST)
+    ):
+        return True
+    metrics = folder / METRICS_FILE
+    return (metrics.is_file() and metrics.stat().st_size > 0) or last_step(folder) > 1
 
 
 def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False) -> None:
@@ -86,19 +77,25 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
     belongs to other weights by the end of the run; where training is ``done``, to the same.
     """
     if fresh:
-        remove_contents(folder)
+        remove_contents(folder, but=(RECIPE_FILE,))  # written over: it is a run's all the time
     elif not done and (folder / "evaluation" / "after").is_dir():
         shutil.rmtree(folder / "evaluation" / "after")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
     functions.keep(recipe, folder)
-    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": sys.argv[1:]})
+    arguments = hidden_words(sys.argv[1:])
+    write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": arguments})
 
 
-def remove_contents(folder: Path) -> None:
-    """Remove what a run writes, and nothing else."""
-    for path in [folder / name for name in CONTENTS] + list(folder.glob("checkpoint-*")):
-        if path.is_dir():
+def remove_contents(folder: Path, but: Sequence[str] = ()) -> None:
+    """Remove what a run writes, and nothing else; the recipe, by which it is known, at last."""
+    names = [name for name in CONTENTS if name not in (RECIPE_FILE, *but)]
+    paths = list(folder.glob(f"{CHECKPOINT}-*"))
+    paths += [folder / f"{name}{end}" for name in names for end in ("", *UNDER_WAY)]
+    paths += [folder / UNFINISHED, folder / f"{RECIPE_FILE}{UNDER_WAY[0]}"]
+    paths += [folder / RECIPE_FILE] if RECIPE_FILE not in but else []
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
@@ -115,10 +112,15 @@ class Start:
 
 @contextmanager
 def undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
-    """Where an error ends the run before a step is done, nothing of it stays in the folder."""
+    """Where an error ends the run before a step is done, nothing of it stays in the folder.
+
+    A run that had to stop says that its rollouts are there; the next start removes them.
+    """
     there, start = folder.exists(), Start()
     try:
         yield start
+    except RunStopped:
+        raise
     except BaseException:
         steps = 0 if start.trainer is None else start.trainer.state.global_step
         if active and steps == 0 and folder.is_dir():

@@ -1,21 +1,16 @@
-"""The files with a user's functions that a run uses: kept in its folder, and part of what it is.
+"""The files with a user's functions that a recipe names: part of what a run is, and kept with it.
 
-A copy is called by what is in it (``functions/mine-1a2b3c4d5e6f.py``), so an edited file lies
-beside the one before. A resumed run takes the named file, and is refused where its content is
-another one than the checkpoint's (``identity``).
+A resumed run takes the named file, and is refused where its content is another one than the
+checkpoint's (``identity``).
 """
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from noisygrpo.own.choice import FIELDS
 from noisygrpo.recipes.recipe import Recipe
-from noisygrpo.user_code import content_name, is_user_function, user_file
-
-FOLDER = "functions"
-"""In a run's folder."""
+from noisygrpo.user_code import copies, is_user_function, keep_files
 
 
 def named(recipe: Recipe) -> dict[str, str]:
@@ -32,13 +27,9 @@ def contents(recipe: Recipe) -> dict[str, str]:
     Raises:
         UserError: a file is not there (any more).
     """
-    files = {str(user_file(name, field)): name for field, name in named(recipe).items()}
-    return {file: f"{FOLDER}/{content_name(Path(file))}" for file in files}
+    return copies(named(recipe))
 
 
 def keep(recipe: Recipe, folder: Path) -> None:
     """Copy every named file into a run's folder; what is there stays."""
-    for file, copy in contents(recipe).items():
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        if not (folder / copy).is_file():
-            shutil.copyfile(file, folder / copy)
+    keep_files(named(recipe), folder)

@@ -21,10 +21,11 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_json
 from noisygrpo.own.choice import joined
 from noisygrpo.recipes.recipe import Recipe
-from noisygrpo.runs.functions import FOLDER as FUNCTIONS
 from noisygrpo.runs.functions import contents
+from noisygrpo.secrets import without_keys
 from noisygrpo.terminal import one_line, say
 from noisygrpo.training.checkpoints import step_of
+from noisygrpo.user_code import FOLDER as FUNCTIONS
 
 IDENTITY_FILE = "identity.json"
 CHANGES_FILE = "changes.json"
@@ -45,7 +46,7 @@ def identity(recipe: Recipe, train: datasets.Dataset) -> dict[str, Any]:
         recipe: as it is run, overrides included.
         train: the rows that are trained on.
     """
-    sections = asdict(recipe)
+    sections = without_keys(asdict(recipe))
     training = {key: value for key, value in sections["training"].items() if key not in FREE}
     found = {name: sections[name] for name in ("model", "method", "data", "rewards")}
     found |= {"training": joined(training), FUNCTIONS: contents(recipe)}

@@ -71,8 +71,33 @@ class Interrupt(TrainerCallback):
             control.should_save = control.should_training_stop = self.stopped = True
 
 
-class NotFinished(Exception):
-    """A signal asked the run to stop; what is done is saved, and ``--resume`` goes on."""
+class NotFinished(BaseException):
+    """A signal asked the run to stop; what is done is saved, and ``--resume`` goes on.
+
+    No ``Exception``: while a model is loaded, libraries try one thing after another.
+    """
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Within this context, where no step is under way, SIGTERM ends the run: nothing is lost that
+    is not made again, and what is written is whole.
+
+    Raises:
+        NotFinished: it came.
+    """
+
+    def hear(number: int, frame: Any) -> None:
+        raise NotFinished("SIGTERM: stopped outside of training; the same command goes on")
+
+    kept: Any = None
+    with suppress(ValueError):  # not the main thread
+        kept = signal.signal(signal.SIGTERM, hear)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            signal.signal(signal.SIGTERM, kept)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from noisygrpo.errors import UserError
+from noisygrpo.terminal import one_line
 
 LOCK_FILE = ".lock"
 OWNER_FILE = ".owner"
@@ -22,18 +23,22 @@ def only_one(folder: Path) -> Iterator[None]:
     """Hold the folder within this context; the system lets go where the process dies.
 
     Raises:
-        UserError: another process has it; the message says which.
+        UserError: another process has it, which the message says, or it cannot be written.
     """
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     lock, owner = FileLock(folder / LOCK_FILE), folder / OWNER_FILE
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         who = owner.read_text(encoding="utf-8").strip() if owner.is_file() else "another process"
         raise UserError(f"--output-dir: {folder} is in use by {who}") from None
+    except (OSError, NotImplementedError) as error:  # read-only, full, or without locks
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UserError(f"--output-dir: {folder} cannot be written: {one_line(why)}") from None
     try:
-        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
+        with suppress(OSError):  # a full disk has room for the lock's name, and not for this
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}\n", encoding="utf-8")
         yield
     finally:
         owner.unlink(missing_ok=True)

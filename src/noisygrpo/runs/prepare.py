@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,9 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     values.setdefault("dataloader_pin_memory", torch.cuda.is_available())
     if "bf16" not in given and "fp16" not in given:
         values["bf16"] = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    key = values.pop("hub_token", None)
+    if key:  # where the hub's own tools look; so it is in no file that holds the arguments
+        os.environ["HF_TOKEN"] = str(key)
     try:
         return NoisyGRPOConfig(**values)
     except UserError as error:

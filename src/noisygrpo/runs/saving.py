@@ -33,10 +33,14 @@ def save_checkpoint(
     if main and temporary.exists():
         shutil.rmtree(temporary)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(temporary))
-    trainer.accelerator.wait_for_everyone()
-    if main:
-        readable_everywhere(temporary, trainer.processing_class)
-        for name, value in (notes or {}).items():
-            write_json(temporary / name, value)
-        seal(temporary, folder)
+    try:
+        trainer.save_model(str(temporary))
+        trainer.accelerator.wait_for_everyone()
+        if main:
+            readable_everywhere(temporary, trainer.processing_class)
+            for name, value in (notes or {}).items():
+                write_json(temporary / name, value)
+            seal(temporary, folder)
+    except BaseException:  # a full disk, say, on which it would only take room
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

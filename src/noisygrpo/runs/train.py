@@ -34,36 +34,37 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_model, quantization_config
 from noisygrpo.models.processor_facts import compare_facts, write_facts
+from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.plots import learning_curve
 from noisygrpo.report.table import before_after_table, percent
+from noisygrpo.runs.claim import Claim, Resume, claim_folder, going_on, is_done
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.folder import (
+    CHECKPOINT,
     CONTENTS,
     RECIPE_FILE,
-    claim_folder,
     open_folder,
     undone_without_a_step,
 )
-from noisygrpo.runs.identity import IDENTITY_FILE, identity, require_same
+from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted
 from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
+from noisygrpo.runs.trouble import told, trouble
 from noisygrpo.runs.watch import Watch, best_so_far
 from noisygrpo.terminal import note, one_line, say
-from noisygrpo.training.checkpoints import step_of
-from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 Results = dict[str, dict[str, Any]]
@@ -74,7 +75,7 @@ def train(
     output_dir: str | None = None,
     *,
     overwrite: bool = False,
-    resume: bool = False,
+    resume: Resume = False,
     changed: bool = False,
 ) -> Results:
     """Run a recipe; returns what ``summary.json`` holds ({} without evaluation).
@@ -83,7 +84,8 @@ def train(
         recipe: what to do.
         output_dir: the run's folder; default ``training.output_dir``, then ``runs/<recipe>``.
         overwrite: remove the run that the folder holds.
-        resume: continue from the folder's newest whole checkpoint.
+        resume: continue from the folder's newest whole checkpoint; ``"auto"``: or start, where
+            the folder holds none yet.
         changed: resume also where settings or data differ from those of the checkpoint.
 
     Raises:
@@ -98,34 +100,31 @@ def train(
 
 
 def _train(
-    recipe: Recipe, folder: Path, main: bool, *, overwrite: bool, resume: bool, changed: bool
+    recipe: Recipe, folder: Path, main: bool, *, overwrite: bool, resume: Resume, changed: bool
 ) -> Results:
-    checkpoint = None
+    claim, checkpoint = Claim(), None
     if main:
-        checkpoint = claim_folder(folder, overwrite=overwrite, resume=resume)
-        model = Path(recipe.model.path).resolve()
-        require(
-            resume or not model.is_relative_to(folder.resolve()),
-            f"--output-dir: {folder} holds the model {recipe.model.path}; choose another folder",
-        )
-    recipe, levels = with_measured_levels(recipe, folder, resume=resume)
+        claim = claim_folder(folder, overwrite=overwrite, resume=resume)
+        require_elsewhere(recipe.model.path, folder, claim)
+    recipe, levels = with_measured_levels(recipe, folder, resume=claim.goes_on)
     prepared = prepare(recipe, str(folder))
-    whose = identity(recipe, prepared.train)
-    if main and checkpoint is not None:
-        require_same(folder, checkpoint, whose, changed=changed)
+    whose, updates = identity(recipe, prepared.train), prepared.batch.updates
+    if main:
+        checkpoint = going_on(folder, claim, whose, updates, changed=changed)
     check_parts(prepared)
     if main:
         if (line := untested_line()) is not None:
             say(line, error=True)
         note("\n".join(describe(prepared)))
-    with undone_without_a_step(folder, main and not resume) as start:
+    in_words = told(folder, vllm=bool(prepared.config.use_vllm))
+    with in_words, undone_without_a_step(folder, main and not claim.goes_on) as start:
         with setting_up(begun := Begun()):
             start.trainer = trainer = make_trainer(prepared)
         trainer.add_callback(begun)
         (checkpoint,) = broadcast_object_list([checkpoint])  # verified once, the same for all
-        done = checkpoint is not None and step_of(checkpoint) >= prepared.batch.updates
+        done = is_done(checkpoint, updates)
         if main:
-            open_folder(folder, recipe, fresh=not resume, done=done)
+            open_folder(folder, recipe, fresh=not claim.goes_on, done=done)
             keep_levels(levels, folder)
             compare_facts(folder, trainer.processing_class)
             write_facts(folder, trainer.processing_class)
@@ -137,10 +136,25 @@ def _train(
                 trainer._load_from_checkpoint(str(checkpoint))
             else:
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
-    save_checkpoint(trainer, folder / "checkpoint")
-    after = evaluate(prepared, trainer, "after")
-    trainer.accelerator.wait_for_everyone()
-    return finish(folder, before, after) if main else {}
+    with told(folder, vllm=bool(prepared.config.use_vllm)):
+        if checkpoint is None or checkpoint.name != CHECKPOINT:
+            save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
+        after = evaluate(prepared, trainer, "after")
+        trainer.accelerator.wait_for_everyone()
+        return finish(folder, before, after) if main else {}
+
+
+def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
+    """See that a run that starts does not replace the model that it starts from.
+
+    Raises:
+        UserError: the model's folder lies in the run's.
+    """
+    inside = path != PLAYGROUND and Path(path).resolve().is_relative_to(folder.resolve())
+    require(
+        claim.goes_on or not inside,
+        f"--output-dir: {folder} holds the model {path}; choose another folder",
+    )
 
 
 class Begun(TrainerCallback):
@@ -162,7 +176,7 @@ def setting_up(begun: Begun) -> Iterator[None]:
     """What the libraries refuse before the first step is a setting: said in one line."""
     try:
         yield
-    except (UserError, NonFiniteError):
+    except (UserError, RunStopped):
         raise
     except (
         ValueError,
@@ -173,7 +187,7 @@ def setting_up(begun: Begun) -> Iterator[None]:
         NotImplementedError,
         OSError,
     ) as error:
-        if begun.yes:
+        if begun.yes or trouble(error, Path()) is not None:
             raise
         said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
         raise UserError(f"training does not start with these settings: {said}") from error

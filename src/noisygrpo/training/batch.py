@@ -104,9 +104,11 @@ class Batch:
         """Enter rewards and advantages, and return these; own rows begin at ``first`` of all."""
         own = slice(first, first + len(self.rollouts))
         columns = (self.rewards, self.lost, weighed.rewards.flatten(), weighed.advantages.flatten())
+        group = weighed.rewards.shape[1]
+        gains = [None] * len(weighed.rewards) if weighed.gain is None else weighed.gain.tolist()
         mine = zip(self.rollouts, *(values[own].tolist() for values in columns), strict=True)
-        for rollout, parts, lost, reward, advantage in mine:
-            rollout.unscorable = lost
+        for place, (rollout, parts, lost, reward, advantage) in enumerate(mine, start=first):
+            rollout.unscorable, rollout.gain = lost, gains[place // group]
             rollout.rewards = dict(zip(names, parts, strict=True))
             rollout.reward, rollout.advantage = reward, advantage
         return [rollout.advantage for rollout in self.rollouts]

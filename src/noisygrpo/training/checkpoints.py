@@ -44,8 +44,10 @@ from accelerate import Accelerator
 from noisygrpo.errors import require
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
+from noisygrpo.own.check import files
 from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.records.rollouts import drop_steps_after
+from noisygrpo.user_code import keep_files
 
 UNFINISHED = ".saving"
 """Folder, beside the checkpoints, in which one is written."""
@@ -132,16 +134,19 @@ class Saving:
         self.folder = str(unfinished)
         try:
             yield
+            accelerator.wait_for_everyone()
+            if args.should_save:
+                written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+                if isinstance(processor, ProcessorMixin):
+                    readable_everywhere(written, processor)
+                for name, text in self.beside.items():
+                    (written / name).write_text(text, encoding="utf-8")
+                _finish(Path(folder), unfinished, args, state)
+        except BaseException:  # a full disk, say, on which it would only take room
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         finally:
             self.folder = None
-        accelerator.wait_for_everyone()
-        if args.should_save:
-            written = unfinished / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
-            if isinstance(processor, ProcessorMixin):
-                readable_everywhere(written, processor)
-            for name, text in self.beside.items():
-                (written / name).write_text(text, encoding="utf-8")
-            _finish(Path(folder), unfinished, args, state)
         accelerator.wait_for_everyone()
 
 
@@ -199,9 +204,14 @@ def _unsealed(folder: Path, step: int) -> str | None:
 
 
 class FreshLogs(TrainerCallback):
-    """Before the first step drops logged steps that this run is about to do (again)."""
+    """Before the first step drops logged steps that this run is about to do (again).
+
+    It keeps the files of the user's functions beside the logs.
+    """
 
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
         if state.is_world_process_zero:
-            drop_steps_after(Path(args.output_dir or "."), state.global_step)
+            folder = Path(args.output_dir or ".")
+            drop_steps_after(folder, state.global_step)
+            keep_files(files(args), folder)

@@ -120,6 +120,11 @@ class NoisyGRPOConfig(GRPOConfig):
     """What the reward of a function is that gives None for some completions of a prompt and not for
     others: skip (left out of the sum, as in TRL), zero, or unscorable (the rollout is left out)."""
 
+    reward_time_limit: float | None = 600.0
+    """Seconds that a reward function has for a batch; then it is interrupted and the run stops (or
+    goes on, with ``on_error: skip``). ``None``: as long as it likes. Keep it below ``ddp_timeout``,
+    after which processes that wait for this one give up."""
+
     loss_type: str | None = None
     """TRL's loss type; ``None`` is the method's, then TRL's own default (dapo)."""
 
@@ -207,6 +212,8 @@ class NoisyGRPOConfig(GRPOConfig):
             UserError: ``args`` is something else.
         """
         if isinstance(args, cls):
+            args._take_choices()  # which may have been set since
+            check_functions(args)
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)

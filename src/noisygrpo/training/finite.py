@@ -1,18 +1,17 @@
-"""Stopping before a reward, loss or gradient that is not a number spoils the model."""
+"""Stopping before a loss or gradient that is not a number spoils the model."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.tensor import DTensor
 from transformers import TrainerState, TrainingArguments
 
-from noisygrpo.errors import UserError
+from noisygrpo.errors import RunStopped
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(RunStopped):
     """The loss or a gradient is NaN or infinite; raised before the optimizer step."""
 
 
@@ -38,14 +37,4 @@ def require_finite_weights(model: nn.Module, state: TrainerState) -> None:
             raise NonFiniteError(
                 f"step {state.global_step}: {name} is not finite any more, so nothing is saved; "
                 "go on from an earlier checkpoint with a lower learning_rate"
-            )
-
-
-def require_finite_rewards(rewards: Tensor, names: Sequence[str]) -> None:
-    """Raise ``UserError`` where a function returned infinity; ``rewards [R, functions]``."""
-    for name, column in zip(names, rewards.T, strict=True):
-        if torch.isinf(column).any():
-            raise UserError(
-                f"reward {name!r} returned infinity; it must return a finite number, or None "
-                "for a completion that it cannot score"
             )

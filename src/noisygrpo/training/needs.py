@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from noisygrpo.own.choice import is_own
+from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.training.packages import LAYERWISE
 from noisygrpo.training.settings import OF_A_SCHEDULE, OF_HINTS, is_hinted, is_noisy
 
@@ -95,9 +95,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("scale_rewards", "multi_objective_aggregation"),
-        ("advantage",),
-        lambda values: values["advantage"] == "grpo",
-        "it belongs to advantage grpo",
+        ("advantage", KNOBS),
+        lambda values: values["advantage"] == "grpo" and "advantage" not in (values[KNOBS] or {}),
+        "it belongs to advantage grpo, without knobs",
     ),
     Rule(
         ("log_view_ratio",),

@@ -13,6 +13,7 @@ from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
 from noisygrpo.training.advantage import check_correct
+from noisygrpo.training.asking import Asking
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.checkpoints import FreshLogs
 from noisygrpo.training.dataset import refuse_sharded
@@ -125,6 +126,17 @@ def refuse(trainer: Any, data: Any) -> None:
             f"{name}: {vars(args)[name]} cannot go with tools, environments or a rollout function: "
             "views and hints are made for one turn, which the trainer samples itself",
         )
+
+
+def asking(trainer: Any) -> Asking:
+    """Put a guard around each reward function, in TRL's own list, and return what asks them."""
+    limit = trainer.args.reward_time_limit
+    made = Asking(trainer.accelerator, trainer.reward_func_names, limit, trainer.args.output_dir)
+    trainer.reward_funcs[:] = [
+        made.guarded(*both)
+        for both in zip(trainer.reward_funcs, trainer.reward_func_names, strict=True)
+    ]
+    return made
 
 
 def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:

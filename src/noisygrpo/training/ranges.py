@@ -124,6 +124,7 @@ RANGES: dict[str, Range] = {
     "vllm_server_port": PORT,
     "vllm_group_port": PORT,
     "vllm_server_timeout": POSITIVE,
+    "reward_time_limit": POSITIVE,
     "vllm_importance_sampling_clip_max": POSITIVE,
     "vllm_importance_sampling_clip_min": NOT_NEGATIVE,
     "vllm_importance_sampling_cap": POSITIVE,

@@ -54,6 +54,7 @@ class Rollout:
     reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
     unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
     advantage: float = 0.0  # what the update weighs it with
+    gain: float | None = None  # weight of the prior in its group, where there is one
 
     @property
     def example_id(self) -> str:

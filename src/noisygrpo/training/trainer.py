@@ -38,12 +38,13 @@ from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm import spare_noisy
-from noisygrpo.training.finite import require_finite, require_finite_rewards
+from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
 from noisygrpo.training.records.metrics import Clock
+from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
 from noisygrpo.training.views.plan import plan_batch, scale_at
@@ -82,6 +83,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
+        self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
@@ -91,6 +93,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
         self._pictures = parts.pictures(self, super()._get_per_token_logps_and_entropies)
+        self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
         parts.install_callbacks(self)
@@ -113,6 +116,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
                 self._recorder.table(batch)
             if batch.training:
                 self._finish(batch, output)
+            self._asking.settle(batch, self.state.global_step + 1)
         return output
 
     @contextmanager
@@ -204,7 +208,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> Any:
         with self._spent("reward"):
             inputs = asked, [batch.prompts[row] for row in rows], batch.turns(texts), ids
-            return self._selecting.ask(super()._calculate_rewards, *inputs)
+            return self._selecting.ask(
+                partial(self._asking.ask, super()._calculate_rewards), *inputs
+            )
 
     def _calculate_rewards(
         self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
@@ -215,8 +221,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             if batch.hinted:
                 calculate = partial(self._selecting.repeat, batch.said, calculate)
         with self._spent("reward"):
-            rewards = calculate(inputs, prompts, completions, completion_ids_list)
-            require_finite_rewards(rewards, self.reward_func_names)
+            rewards = self._asking.ask(calculate, inputs, prompts, completions, completion_ids_list)
         if batch is None or not batch.training:
             return rewards
         how = self.num_generations, self.args.reward_missing, self._named
@@ -250,6 +255,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         loss = super()._compute_loss(model, inputs)
         self._view_ratio.add(inputs, self._last_log_probs)
         self._pictures.updated(inputs, self._last_log_probs, self.state.global_step + 1)
+        if self.model.training:
+            self._means.take(self._metrics["train"], inputs)
         return loss
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
@@ -260,9 +267,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:
-            ratios = self._view_ratio.flush(partial(self.accelerator.reduce, reduction="sum"))
-            ratios |= self._pictures.flush(self.accelerator.gather)
-            self._recorder.add(self._clock.flush() | ratios)
+            add_up = partial(self.accelerator.reduce, reduction="sum")
+            found = self._view_ratio.flush(add_up) | self._means.flush(add_up)
+            found |= self._pictures.flush(self.accelerator.gather)
+            self._recorder.add(self._clock.flush() | found)
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -297,13 +305,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super()._save_checkpoint(model, trial)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if not checkpoints.load(
-            self.model if model is None else model, self.accelerator, resume_from_checkpoint
-        ):
+        whole = self.model if model is None else model
+        if not checkpoints.load(whole, self.accelerator, resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
 
     def _load_best_model(self) -> None:
-        if not checkpoints.load(
-            self.model, self.accelerator, str(self.state.best_model_checkpoint)
-        ):
+        best = str(self.state.best_model_checkpoint)
+        if not checkpoints.load(self.model, self.accelerator, best):
             super()._load_best_model()

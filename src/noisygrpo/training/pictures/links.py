@@ -19,13 +19,14 @@ from typing import Any
 import torch
 import xxhash
 
+from noisygrpo.errors import RunStopped
 from noisygrpo.training.pictures.hashes import Hashes, PictureHashes, hash_patches, hash_rows
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.preprocess import OncePerImage
 from noisygrpo.training.views.show import Shown, prompt_images
 
 
-class LostPicture(RuntimeError):
+class LostPicture(RunStopped):
     """What was sampled from or scored is not what was meant to be; nothing was trained on it."""
 
 

@@ -55,7 +55,9 @@ class Recorder:
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
-        lines = gather_object([record(one, self.ends, self.turns) for one in batch.rollouts])
+        kind = self.config.noise_kind
+        mine = [record(one, self.ends, self.turns, kind) for one in batch.rollouts]
+        lines = gather_object(mine)
         self.clock.tokens += sum(line["completion_tokens"] for line in lines)
         if self.main:
             name = f"step-{step:06d}" + (f"-{part}" if part else "")

@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,24 @@ def drop_steps_after(folder: Path, step: int) -> None:
     for name in (METRICS_FILE, ROLLOUTS_FILE):
         if (folder / name).exists():
             _drop_lines_after(folder / name, step)
-    for path in (folder / ROLLOUTS_FOLDER).glob("step-*.parquet"):
+    for path in _tables(folder):
         if int(path.stem.split("-")[1]) > step:
             path.unlink()
+
+
+def last_step(folder: Path) -> int:
+    """Return the last step of which a run's folder has rollouts; 0 without any."""
+    steps = [int(path.stem.split("-")[1]) for path in _tables(folder)]
+    if (folder / ROLLOUTS_FILE).exists():
+        with (folder / ROLLOUTS_FILE).open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with contextlib.suppress(json.JSONDecodeError):
+                    steps.append(json.loads(line)["step"])
+    return max(steps, default=0)
+
+
+def _tables(folder: Path) -> Iterator[Path]:
+    return (folder / ROLLOUTS_FOLDER).glob("step-*.parquet")
 
 
 def _drop_lines_after(path: Path, step: int) -> None:
@@ -92,13 +107,16 @@ def write_rollouts(
         frame.to_parquet(folder / f"{name}.parquet")
 
 
-def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[str, Any]:
+def record(
+    rollout: Rollout, end_tokens: set[int], turns: bool = False, kind: Any = None
+) -> dict[str, Any]:
     """Return a finished rollout as a line of the file.
 
     Args:
         rollout: with its completion, rewards and advantage.
         end_tokens: those that end a completion; without one it was cut off.
         turns: write the messages of the completion as well, for there may be several.
+        kind: the run's ``noise_kind``, so that a view can be drawn again (``report.views``).
     """
     ids = rollout.completion_ids
     line = {
@@ -107,6 +125,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
+        "noise_kind": kind if rollout.noisy else None,
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "pictures": {"sampled": [*rollout.seen], "scored": [*rollout.scored]},
         "image_tokens": rollout.image_tokens,
@@ -116,6 +135,7 @@ def record(rollout: Rollout, end_tokens: set[int], turns: bool = False) -> dict[
         "rewards": rollout.rewards,
         "reward": rollout.reward,
         "unscorable": rollout.unscorable,
+        "gain": rollout.gain,
         "advantage": rollout.advantage,
     }
     return line | {"turns": rollout.turns} if turns else line

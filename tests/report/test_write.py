@@ -1,0 +1,141 @@
+"""The report of folders: what goes in, and what is said of what does not."""
+
+import gzip
+import json
+import re
+from base64 import b64decode
+
+import pytest
+
+from made_run import record, write_data, write_evaluation, write_run
+from noisygrpo.errors import UserError
+from noisygrpo.report.page_file import page_text
+from noisygrpo.report.parts import Parts
+from noisygrpo.report.write import Wanted, write_page
+
+PART = re.compile(r'data-part="([^"]+)" data-kind="(.)">(.*?)</script>', re.DOTALL)
+
+
+def parts_of(path):
+    """Part name to its value."""
+    found = {}
+    for name, kind, text in PART.findall(path.read_text(encoding="utf-8")):
+        found[name] = json.loads(gzip.decompress(b64decode(text)) if kind == "z" else text)
+    return found
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    write_data(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_page_of_a_run_has_all_of_it(home):
+    write_run(home / "one")
+    path, notes = write_page(Wanted(["one"]))
+    assert (path.name, path.parent.name, notes) == ("report.html", "one", [])
+    parts = parts_of(path)
+    run = parts["index"]["runs"][0]
+    assert run["rollouts"]["count"] == 48 == len(parts["columns/0"]["level"])
+    assert len(run["rollouts"]["views"]) == 12 and len(run["rollouts"]["clean"]) == 3
+    assert set(parts["views/0/0"]) == {"1", "2", "3"}  # the first saw the clean picture
+    assert parts["answers/0"] == ["true", "true", "true"]
+    (task,) = parts["index"]["evaluations"]
+    assert [one["moment"] for one in task["sets"]] == ["before", "step 2", "after"]
+    assert [one["step"] for one in task["sets"]] == [0, 2, 4]
+    assert parts["verdicts/0/2"]["score"] == [1.0, 0.0, 1.0]
+    assert len(parts["sample/0/0"]) == 3
+
+
+def test_what_has_no_room_is_left_out_and_named(home):
+    rows = [record(step, 0, i, 0.3 * bool(i), completion=f"{step}-{i} " + noise(step, i))
+            for step in range(1, 1101) for i in range(4)]  # fmt: skip
+    write_run(home / "long", rows)
+    path, notes = write_page(Wanted(["long"], most_megabytes=2.5))
+    assert path.stat().st_size < 2.5e6
+    assert any("texts of" in note and "of 4,400 rollouts" in note for note in notes)
+    index = parts_of(path)["index"]
+    kept = index["runs"][0]["rollouts"]["kept"]
+    assert 0 < len(kept) < 5 and index["notes"] == notes
+    assert any("views of" in note for note in notes)
+
+
+def noise(step, index):
+    """Text that does not compress."""
+    from random import Random
+
+    return f"{Random(4 * step + index).getrandbits(4 * 1600):x}"
+
+
+def test_pictures_of_other_rows_are_not_shown(home):
+    write_run(home / "one")
+    lines = (home / "rows.jsonl").read_text().replace("shape 1?", "circle?")
+    (home / "rows.jsonl").write_text(lines)
+    path, notes = write_page(Wanted(["one"]))
+    assert notes == ["one: 1 of 3 prompts have no picture: the data has no such row any more"]
+    assert parts_of(path)["index"]["runs"][0]["rollouts"]["clean"] == [0, 2]
+    (home / "rows.jsonl").unlink()
+    notes = write_page(Wanted(["one"]))[1]
+    assert any(note.startswith("one: no pictures: ") and "rows.jsonl" in note for note in notes)
+    assert write_page(Wanted(["one"], pictures=False))[1] == []
+
+
+def test_a_recipe_that_was_found_reads_nothing_elsewhere(home, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    write_data(elsewhere)
+    write_run(home / "one")
+    recipe = (home / "one" / "recipe.yaml").read_text()
+    (home / "one" / "recipe.yaml").write_text(
+        recipe.replace("rows.jsonl", f"{elsewhere}/rows.jsonl")
+    )
+    notes = write_page(Wanted(["one"]))[1]
+    assert any("no pictures" in note and "data.source" in note for note in notes)
+
+
+def test_evaluations_alone_and_a_robustness_curve(home):
+    write_evaluation(home / "plain", "test", (True, False))
+    parts = parts_of(write_page(Wanted(["plain"]))[0])
+    assert parts["index"]["evaluations"][0]["sets"][0]["accuracy"] == 0.5
+    curve = {"curves": {"gaussian": [{"level": 0.0, "accuracy": 1.0, "stderr": 0.0, "n": 2}]}}
+    for name in ("clean", "gaussian-0.2"):
+        write_evaluation(home / "curve" / name, "playground", (True, name == "clean"))
+    (home / "curve" / "robustness.json").write_text(json.dumps(curve))
+    index = parts_of(write_page(Wanted(["curve"]))[0])["index"]
+    assert index["runs"][0]["curve"] == curve
+    assert [one["moment"] for one in index["evaluations"][0]["sets"]] == ["clean", "gaussian-0.2"]
+
+
+def test_runs_are_compared_as_the_command_does(home):
+    write_run(home / "a", after=(False, False, True))
+    write_run(home / "b", after=(True, True, True))
+    path, _ = write_page(Wanted(["a", "b"]))
+    assert path.resolve() == home / "report.html"
+    (difference,) = parts_of(path)["index"]["comparison"]["differences"]
+    assert difference["difference"] == pytest.approx(2 / 3) and difference["method"] == "b"
+
+
+def test_a_seed_makes_the_same_page_twice(home):
+    write_run(home / "one")
+    first = parts_of(write_page(Wanted(["one"]))[0])
+    second = parts_of(write_page(Wanted(["one"]))[0])
+    assert first.pop("index")["runs"] == second.pop("index")["runs"]
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [({"most_megabytes": 1.0}, "--max-mb"), ({"runs": ["gone"]}, "gone"),
+     ({"output": "one"}, "is a folder")],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(home, wanted, said):
+    write_run(home / "one")
+    changed = {"runs": ["one"], **wanted}
+    if "output" in changed:
+        changed["output"] = home / changed["output"]
+    with pytest.raises(UserError, match=said):
+        write_page(Wanted(**changed))
+
+
+def test_the_page_without_data_is_small():
+    assert len(page_text("", Parts())) < 900_000

@@ -1,0 +1,122 @@
+"""One command that starts or goes on, whatever a kill has left."""
+
+import json
+import shutil
+
+import pytest
+
+from noisygrpo.errors import UserError
+from noisygrpo.models.sealed import seal
+from noisygrpo.runs.claim import Claim, claim_folder, going_on
+from noisygrpo.runs.folder import open_folder, remove_contents
+
+FREE = Claim()
+
+
+def sealed(folder, **files):
+    written = folder.with_name("being written")
+    written.mkdir()
+    for name, text in files.items():
+        (written / name.replace("__", ".")).write_text(text)
+    seal(written, folder)
+    return folder
+
+
+def lines(folder, *steps):
+    text = "".join(json.dumps({"step": step}) + "\n" for step in steps)
+    (folder / "rollouts.jsonl").write_text(text)
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("left", [[], [".lock", ".owner"], ["recipe.yaml.tmp"], ["recipe.yaml"]])
+@pytest.mark.parametrize("resume", [False, "auto"])
+def test_what_a_kill_in_the_very_start_leaves_lets_the_next_one_start(tmp_path, left, resume):
+    for name in left:
+        (tmp_path / name).touch()
+    assert claim_folder(tmp_path, overwrite=False, resume=resume) == FREE
+
+
+def test_a_batch_without_a_step_is_nothing_to_lose_and_a_second_one_is(run):
+    lines(run, 1, 1)
+    (run / "metrics.jsonl").touch()
+    assert claim_folder(run, overwrite=False, resume=False) == FREE
+    lines(run, 1, 1, 2)
+    with pytest.raises(UserError, match="it holds an earlier run"):
+        claim_folder(run, overwrite=False, resume=False)
+
+
+def test_a_kill_before_the_first_checkpoint_starts_again_where_that_is_meant(run, capsys):
+    lines(run, 1, 2, 3)
+    (run / "metrics.jsonl").write_text('{"step": 1}\n')
+    (run / ".saving").mkdir()
+    assert claim_folder(run, overwrite=False, resume="auto") == FREE
+    assert "holds no checkpoint yet: the run starts again" in capsys.readouterr().err
+    for resume, said in ((False, "earlier run"), (True, "no whole checkpoint")):
+        with pytest.raises(UserError, match=said):
+            claim_folder(run, overwrite=False, resume=resume)
+
+
+@pytest.mark.parametrize("resume", [True, "auto"])
+def test_it_goes_on_from_the_newest_whole_one(run, resume):
+    first = sealed(run / "checkpoint-1", weights="1")
+    second = sealed(run / "checkpoint-2", weights="2")
+    assert claim_folder(run, overwrite=False, resume=resume).checkpoint == second
+    (second / "weights").write_text("3")
+    assert claim_folder(run, overwrite=False, resume=resume).checkpoint == first
+
+
+def test_only_damaged_ones_are_for_a_human(run):
+    (sealed(run / "checkpoint-1", weights="1") / "weights").write_text("2")
+    with pytest.raises(UserError, match=r"--auto-resume: .*only damaged ones; --overwrite starts"):
+        claim_folder(run, overwrite=False, resume="auto")
+    assert claim_folder(run, overwrite=True, resume=False) == FREE
+
+
+@pytest.mark.parametrize("resume", [False, "auto"])
+def test_what_is_no_run_is_left_alone(tmp_path, resume):
+    (tmp_path / "runs").mkdir()  # a run has a folder of this name, and others have one, too
+    with pytest.raises(UserError, match="no run, and is left alone"):
+        claim_folder(tmp_path, overwrite=resume is False, resume=resume)
+
+
+def test_a_run_is_known_as_one_at_every_moment_of_its_removal(run, recipe_file, monkeypatch):
+    from noisygrpo.recipes.recipe import load_recipe
+
+    (run / "metrics.jsonl").write_text("{}\n")
+    sealed(run / "checkpoint-1", weights="1")
+    seen, remove = [], shutil.rmtree
+
+    def watched(path, **options):
+        seen.append((run / "recipe.yaml").is_file())
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    open_folder(run, load_recipe(recipe_file()), fresh=True)
+    assert seen == [True] and not (run / "checkpoint-1").exists()
+    for name in ("checkpoint.tmp", "best.old", ".saving"):
+        (run / name).mkdir()
+    remove_contents(run)
+    assert list(run.iterdir()) == []
+
+
+WHOSE = {"training": {"max_steps": 2}}
+
+
+def test_a_trained_model_says_that_its_run_is_done(run):
+    sealed(run / "checkpoint", identity__json=json.dumps(WHOSE))
+    claim = claim_folder(run, overwrite=False, resume="auto")
+    assert going_on(run, claim, WHOSE, 2, changed=False) == run / "checkpoint"
+    more = {"training": {"max_steps": 3}}
+    with pytest.raises(UserError, match=r"training.max_steps: 2 -> 3; train further .*--model"):
+        going_on(run, claim, more, 3, changed=True)
+    one = sealed(run / "checkpoint-1", identity__json=json.dumps(WHOSE))
+    claim = claim_folder(run, overwrite=False, resume="auto")
+    assert going_on(run, claim, WHOSE, 2, changed=False) == run / "checkpoint"
+    assert going_on(run, claim, more, 3, changed=True) == one

@@ -1,0 +1,119 @@
+"""Full disks, dead workers and dead servers: one line, and nothing older is damaged."""
+
+import errno
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from safetensors import SafetensorError
+
+from noisygrpo.errors import UserError
+from noisygrpo.runs.lock import only_one
+from noisygrpo.runs.trouble import trouble
+from noisygrpo.training.checkpoints import newest
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+
+FOLDER = Path("runs/x")
+
+
+@contextmanager
+def files_of_at_most(size):
+    """The system refuses to let a file grow beyond so many bytes, whoever writes it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [20_000, 300_000])  # safetensors' file; torch's
+def test_a_disk_that_is_full_in_a_save_leaves_the_checkpoint_before(
+    recipe_file, run_cli, tmp_path, monkeypatch, size
+):
+    save, out = NoisyGRPOTrainer._save_checkpoint, tmp_path / "run"
+
+    def full(self, model, trial):
+        with files_of_at_most(size if self.state.global_step == 2 else resource.RLIM_INFINITY):
+            save(self, model, trial)
+
+    monkeypatch.setattr(NoisyGRPOTrainer, "_save_checkpoint", full)
+    steps = {"max_steps": 3, "save_strategy": "steps", "save_steps": 1}
+    words = ("train", recipe_file(training=steps), "--output-dir", out, "--no-evaluation")
+    status, _, error = run_cli(*words)
+    (line,) = [line for line in error.splitlines() if line.startswith("stopped: ")]
+    assert status == 1 and "cannot write " in line and f"go on with --auto-resume ({out})" in line
+    assert "Traceback" not in error
+    assert newest(out) == (out / "checkpoint-1", [])
+    assert not (out / ".saving").exists()  # what cannot be used gives its room back
+    monkeypatch.setattr(NoisyGRPOTrainer, "_save_checkpoint", save)
+    assert run_cli(*words, "--auto-resume")[0] == 0
+    assert (out / "checkpoint-3").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space", "a/b"), "cannot write a/b: No space left on device"),
+        (OSError(errno.EROFS, "x"), "cannot write runs/x: Read-only file system"),
+        (OSError(errno.EDQUOT, "x"), "cannot write runs/x: "),
+        (SafetensorError("I/O error: No space left on device (os error 28)"), "No space left"),
+        (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing"), "is the disk full?"),
+        (RuntimeError("basic_ios::clear: iostream error"), "is the disk full?"),
+        (RuntimeError("[enforce fail at inline_container.cc] . unexpected pos 64 vs 0"), "full?"),
+    ],
+)
+def test_what_disks_say(error, said):
+    assert said in trouble(error, FOLDER)
+    outer = ValueError("something else")
+    outer.__cause__ = error
+    assert said in trouble(outer, FOLDER)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FileNotFoundError(2, "no", "a"), RuntimeError("CUDA"), ConnectionError("x"), KeyError()],
+)
+def test_everything_else_is_not_of_the_machine(error):
+    assert trouble(error, FOLDER) is None
+
+
+def test_vllm_that_does_not_answer():
+    class EngineDeadError(Exception):
+        pass
+
+    for error in (EngineDeadError("the core died"), ConnectionRefusedError("refused")):
+        said = trouble(error, FOLDER, vllm=True)
+        assert said.startswith(f"vLLM does not answer any more: {type(error).__name__}: ")
+
+
+class Dies:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        os._exit(1)
+
+
+def test_a_data_worker_that_dies():
+    from torch.utils.data import DataLoader
+
+    with pytest.raises(RuntimeError) as found:
+        list(DataLoader(Dies(), num_workers=1))
+    said = trouble(found.value, FOLDER)
+    assert said.startswith("DataLoader worker (pid") and "\n" not in said
+    assert said.endswith("it prepared the data; is memory short? go on with --auto-resume")
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(self, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with (
+        pytest.raises(UserError, match=r"--output-dir: .*run cannot be written: Read-only file"),
+        only_one(tmp_path / "run"),
+    ):
+        pass
