@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.compute as pc
 from PIL import Image
 
 from noisygrpo.errors import require
@@ -126,8 +127,9 @@ def unmeasured(recipe: Recipe) -> Recipe:
 
 def _draw(prepared: Prepared, plan: LevelsPlan) -> datasets.Dataset:
     data = prepared.train
-    counts = data.select_columns(["images"]).with_format("arrow")["images"]
-    seen = [number for number, images in enumerate(counts.to_pylist()) if images]
+    batches = data.select_columns(["images"]).with_format("arrow").iter(1000)
+    counts = [many for one in batches for many in pc.list_value_length(one["images"]).to_pylist()]
+    seen = [number for number, many in enumerate(counts) if many]
     require(bool(seen), "levels: no row of the data has a picture, so noise has nothing to hide")
     drawn = random.Random(plan.seed).sample(seen, min(plan.rows, len(seen)))
     return data.select(sorted(drawn))

@@ -126,7 +126,9 @@ def comparable(trainer: Any, core: Any) -> bool:
         or {*(args.generation_kwargs or {})} - {"seed"}
         or args.vllm_structured_outputs_regex
     )
-    return not dropped and not (trainer.use_vllm and cut)
+    # Weights that are quantised are rounded again where an adapter is merged for the engine.
+    rounded = bool(getattr(model, "is_quantized", False))
+    return not dropped and not (trainer.use_vllm and (cut or rounded))
 
 
 def precision(trainer: Any, core: Any) -> str:
