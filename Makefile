@@ -10,17 +10,23 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints clean
+.PHONY: setup demo test test-browser test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints lock clean
 
 setup: $(STAMP)
 
-# The stamp is written last: an interrupted installation is taken up again by the next call.
-$(STAMP): pyproject.toml constraints.txt
+# The stamp is written last: an interrupted installation is taken up again by the next call. With LOCKED=1 only the very
+# files of requirements.lock are installed, by their hashes (CI does that: Linux, Python 3.11, torch's CPU build).
+$(STAMP): pyproject.toml constraints.txt requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found; noisygrpo needs Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "error: noisygrpo needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name another with make PYTHON=..." % v[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: '$(PYTHON) -m venv' failed (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@echo 'installing into $(VENV); this takes a few minutes'
+ifdef LOCKED
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+else
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+endif
 	@touch $@
 
 demo: setup
@@ -28,6 +34,11 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The report's pages in a headless Chromium (Debian: apt install chromium; CHROMIUM names another). `make test` skips these
+# where there is none; here that is a failure.
+test-browser: setup
+	NOISYGRPO_BROWSER=required $(BIN)/python -m pytest tests/report/browser
 
 # Runs that are killed, checkpoints that are damaged, wrong input, steps that are split otherwise: under an hour on two
 # cores, and a call goes on where the last one was stopped. `make test` has a fixed part of it (docs/reliability.md).
@@ -126,6 +137,12 @@ constraints: setup
 	@head -2 constraints.txt > constraints.tmp
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu//' >> constraints.tmp
 	mv constraints.tmp constraints.txt
+
+# Renews requirements.lock from constraints.txt: every file of these releases by its hash.
+lock:
+	test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --disable-pip-version-check --quiet uv
+	.venv-lock/bin/python .ci/lock.py
 
 clean:
 	rm -rf build dist site .pytest_cache .ruff_cache .mypy_cache

@@ -3,14 +3,16 @@
     python benchmarks/memory_over_steps.py                   # 200 steps, some ten minutes on a core
     python benchmarks/memory_over_steps.py --steps 400 --folder build/memory
 
-Trains the built-in model by NoisyGRPO through `noisygrpo.runs.train`, as the command line does, on a data folder of PNG
-files (default 600, of 448 x 448 pixels: a decoded one is 0.6 MB, and its noisy copies are as large, so a step that kept
-what it decodes would show within a few steps). The model sees them at 112 x 112, which keeps steps short. After every
-step the resident memory of the process is written to `memory.jsonl` in the run's folder.
+Trains the built-in model by NoisyGRPO through `noisygrpo.runs.train`, as the command line does, on
+a data folder of PNG files (default 600, of 448 x 448 pixels: a decoded one is 0.6 MB, and its noisy
+copies are as large, so a step that kept what it decodes would show within a few steps). The model
+sees them at 112 x 112, which keeps steps short. After every step the resident memory of the process
+is written to `memory.jsonl` in the run's folder.
 
-Stopped, it goes on from its newest checkpoint when called again; steps of another process are not compared with those
-before, so the numbers are of the longest stretch in one process. What is printed is a row of a table: resident MB at
-the tenth step, in the middle and at the end, and the slope of a straight line through all steps from the tenth on.
+Stopped, it goes on from its newest checkpoint when called again; steps of another process are not
+compared with those before, so the numbers are of the longest stretch in one process. What is
+printed is a row of a table: resident MB at the tenth step, in the middle and at the end, and the
+slope of a straight line through all steps from the tenth on.
 """
 
 import argparse

@@ -9,16 +9,15 @@ from noisygrpo.methods.noise import noise_seed
 
 LEVELS = (0.0, 0.1, 0.3, 0.6)
 STEPS, PROMPTS = 4, 3
-RIGHT, WRONG = (
-    "<think>It is there.</think><answer>true</answer>",
-    "<think>No.</think><answer>false</answer>",
-)
+RIGHT = "<think>It is there.</think><answer>true</answer>"
+WRONG = "<think>No.</think><answer>false</answer>"
 
 HOSTILE = (
     "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>"
-    "\u2028\u2029 \x1b[31mred\x1b[0m \u202egnp.exe \u0645\u0631\u062d\u0628\u0627 <!-- {{script}} ]]> &lt;"
+    "\u2028\u2029 \x1b[31mred\x1b[0m \u202egnp.exe \u0645\u0631\u062d\u0628\u0627 "
+    "<!-- {{script}} ]]> &lt;"
 )
-"""What a model may write: markup, line separators, escape sequences, text that turns its direction."""
+"""What a model may write: markup, line separators, escape sequences, marks of direction."""
 
 
 def write_data(folder, rows=PROMPTS):
@@ -96,7 +95,7 @@ def write_evaluation(folder, name, verdicts, *, settings=None, prefix="test"):
             "tokens": 9,
             "truncated": False,
             "failure": None,
-        }  # fmt: skip
+        }
         for n, right in enumerate(verdicts)
     ]
     (folder / "samples.jsonl").write_text("".join(json.dumps(one) + "\n" for one in samples))
@@ -112,7 +111,8 @@ def write_run(folder, lines=None, *, seed=0, method="noisygrpo", after=(True, Fa
     folder.mkdir(parents=True)
     recipe = {
         "name": "made", "model": {"path": "tiny"}, "method": method,
-        "data": {"source": "rows.jsonl", "prompt": "{question}"}, "rewards": [{"name": "accuracy"}, {"name": "format"}],
+        "data": {"source": "rows.jsonl", "prompt": "{question}"},
+        "rewards": [{"name": "accuracy"}, {"name": "format"}],
         "training": {"noise_levels": list(LEVELS), "num_generations": 4, "seed": seed},
         "evaluation": {"splits": ["test"], "source": "test.jsonl"},
     }  # fmt: skip
@@ -122,8 +122,9 @@ def write_run(folder, lines=None, *, seed=0, method="noisygrpo", after=(True, Fa
         (folder / name).write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     environment = {"python": "3.11", "torch": "2.13", "arguments": ["train", "playground"]}
     (folder / "environment.json").write_text(json.dumps(environment))
-    entry = {"before": {"accuracy": 1 / 3, "stderr": 0.1, "n": 3}, "after": {"accuracy": 2 / 3, "stderr": 0.1, "n": 3},
-             "difference": {"difference": 1 / 3, "low": -0.1, "high": 0.6, "p_value": 0.5}}  # fmt: skip
+    before, later = ({"accuracy": n / 3, "stderr": 0.1, "n": 3} for n in (1, 2))
+    difference = {"difference": 1 / 3, "low": -0.1, "high": 0.6, "p_value": 0.5}
+    entry = {"before": before, "after": later, "difference": difference}
     (folder / "summary.json").write_text(json.dumps({"test": entry}))
     for moment, verdicts in (
         ("before", (True, False, False)),

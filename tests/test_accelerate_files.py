@@ -1,7 +1,9 @@
 """The shipped accelerate files are what accelerate reads, and docs/scaling.md names them all."""
 
 import re
+import shlex
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType
 from accelerate.utils.launch import prepare_multi_gpu_env
 
+from noisygrpo.cli import split_overrides
+from noisygrpo.recipes.recipe import load_recipe
+from noisygrpo.recipes.settings import check_settings
 from noisygrpo.runs.interrupt import NOT_FINISHED
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +24,7 @@ PAGE = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 TYPES = {
     "ddp": DistributedType.MULTI_GPU,
     "fsdp2": DistributedType.FSDP,
+    "fsdp2_offload": DistributedType.FSDP,
     "zero2": DistributedType.DEEPSPEED,
     "zero2_offload": DistributedType.DEEPSPEED,
     "zero3": DistributedType.DEEPSPEED,
@@ -77,6 +83,23 @@ def test_the_page_has_the_command(path):
 def test_the_page_names_no_file_that_is_missing():
     for name in re.findall(r"examples/[\w/.]+\w", PAGE):
         assert (ROOT / name).is_file(), name
+
+
+def test_the_script_of_seven_and_one_trains_the_published_recipes():
+    """It is a script that bash can read, and what it gives the trainer the recipes take."""
+    path = ROOT / "examples" / "hint_grpo_7_plus_1.sh"
+    assert subprocess.run(["bash", "-n", path], check=False).returncode == 0
+    script = path.read_text().replace("\\\n", " ")
+    (line,) = (line for line in script.splitlines() if "-m noisygrpo train" in line)
+    words = shlex.split(line)
+    assert words[0] == "CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6" and "CUDA_VISIBLE_DEVICES=7" in script
+    assert (ROOT / words[words.index("--config_file") + 1]).is_file()
+    given = words[words.index("$recipe") + 1 : words.index("$@")]
+    assert "--training.use_vllm" in given
+    _, overrides = split_overrides(["train", *given])
+    for name in ("hint-grpo-qwen2vl-7b", "hint-grpo-qwen25vl-3b"):
+        recipe = load_recipe(name, overrides, partial(check_settings, here=False))
+        assert recipe.training["vllm_mode"] == "server"
 
 
 SCRIPT = (ROOT / "examples" / "slurm" / "train.sbatch").read_text()

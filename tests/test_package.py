@@ -19,12 +19,15 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
-    {"errors", "terminal", "fields", "secrets", "threads"},
-    {"contained", "yaml_text", "user_code"},
+    {"errors", "secrets", "threads"},
+    {"terminal", "fields"},
+    {"contained", "yaml_text"},
+    {"user_code"},
     {"schema", "methods", "rewards", "playground"},
     {"data", "models", "arguments", "own"},
     {"training", "evaluation"},
-    {"recipes", "report"},
+    {"recipes"},
+    {"report"},
     {"runs"},
     {"check"},
     {"commands"},

@@ -41,6 +41,7 @@ WRONG = {
     "no such alias": ("a: *b\n", "not valid YAML"),
     "object": ("a: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
     "date that is none": ("a: 2024-99-99\n", "not valid YAML"),
+    "number of nothing": ("a: !!int\n", "not valid YAML"),
     "number of a word": ("a: !!int word\n", "not valid YAML"),
     "bytes that are none": ("a: !!binary x\n", "not valid YAML"),
     "long number": ("a: " + "9" * 5000, "not valid YAML"),

@@ -56,7 +56,9 @@ def test_every_option_reaches_the_record(run_cli, model_folder, nlvr, tmp_path):
         "batch_size": 4, "max_new_tokens": 3, "temperature": 0.7, "top_p": 0.9, "seed": 3,
         "text_bias_scale": 0.0,
     }  # fmt: skip
-    assert settings["view"] == {"kind": "blur", "level": 0.4, "text_only": False, "seed": 3}
+    assert settings["view"] == {
+        "kind": "blur", "level": 0.4, "text_only": False, "seed": 3, "limits": [784, 1568],
+    }  # fmt: skip
     assert (settings["max_pixels"], settings["min_pixels"]) == (1568, 784)
     assert settings["dtype"] == "float32"
     assert len(settings["weights"]) == 32
@@ -139,6 +141,12 @@ def test_vllm_that_is_missing_is_one_line_and_blocks_nothing(
         (("--benchmark", "nlvr", "--data", "gone.parquet"), "'gone.parquet' does not exist"),
         (("--benchmark", "mmstar", "--data", "NLVR"), "mmstar: nlvr.parquet has no column 'index'"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--noise-level", "2"), "noise level: 2.0"),
+        (
+            ("--benchmark", "nlvr", "--data", "NLVR", "--noise-at", "file"),
+            "noise_at: 'file' has no",
+        ),
+        (("--noise-at", "file"), "noise_at: 'file' has no effect without noise_level"),
+        (("--noise-at", "gpu", "--noise-level", ".5"), "noise_at: 'gpu', allowed are model, file"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--robustness", "fog"), "'fog' is not one of"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--levels", "1"), "only with --robustness"),
         (("--benchmark", "nlvr", "--data", "NLVR", "--engine", "tgi"), "allowed are hf, vllm"),

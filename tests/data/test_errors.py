@@ -51,6 +51,7 @@ GOOD = {"question": "q", "answer": "a", "image": "images/0.png"}
         ([GOOD, '{"question": "\\ud83d"}'], {}, r"line 2: '.*' is half of a character"),
         ([{**GOOD, "cluster": None}], {}, r"line 1: .* data\.columns\.cluster: null leaves it"),
         ([GOOD, "{"], {}, r"line 2: not valid JSON"),
+        ([GOOD, "[" * 9000], {}, r"line 2: not valid JSON: nested too deeply"),
         ([GOOD, "[1]"], {}, r"line 2: \[1\] is not an object"),
         ([{**GOOD, "question": "a <|image_pad|>"}], {}, r"line 1: the user turn contains <\|im"),
         ([{**GOOD, "id": "a"}] * 2, {"columns": {"id": "id"}}, r"line 2: id 'a' is also.* line 1"),

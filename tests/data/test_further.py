@@ -233,7 +233,7 @@ def test_json_of_other_shapes(folder) -> None:
     with pytest.raises(UserError, match=r"repr\.jsonl line 1: not valid JSON.*json\.dumps"):
         load_examples(DataSpec(str(folder / "repr.jsonl")))
     (folder / "latin.jsonl").write_bytes(lines.encode() + b"\xe9")
-    with pytest.raises(UserError, match="not a text file in UTF-8"):
+    with pytest.raises(UserError, match=r"line \d+: not a text file in UTF-8"):
         load_examples(DataSpec(str(folder / "latin.jsonl")))
 
 

@@ -140,7 +140,8 @@ def test_image_slots_go_into_the_first_user_turn():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"batch_size": 0}, {"max_new_tokens": 0}, {"temperature": -1}, {"top_p": 0}]
+    "wrong",
+    [{"batch_size": 0}, {"max_new_tokens": 0}, {"temperature": -1}, {"top_p": 0}, {"seed": -1}],
 )
 def test_wrong_settings(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):

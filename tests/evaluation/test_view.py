@@ -4,6 +4,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.view import KINDS, EvaluationView
@@ -104,3 +105,13 @@ def test_randomness_is_addressed_by_row_and_image():
 def test_wrong_views(field, value):
     with pytest.raises(UserError, match=f"noise.{field}"):
         EvaluationView(**{field: value})
+
+
+def test_a_picture_is_disturbed_within_the_limits():
+    image = Image.new("RGB", (20, 30), (10, 20, 30))
+    for kind in ("gaussian", "blur"):
+        view = EvaluationView(kind, 0.5, limits=(2400, 9600))
+        assert view.apply(image, "a").size == (40, 60)
+        wanted = EvaluationView(kind, 0.5).apply(image.resize((40, 60)), "a")
+        assert view.apply(image, "a").tobytes() == wanted.tobytes()
+    assert EvaluationView("gaussian", 0.0, limits=(2400, 9600)).apply(image, "a") is image

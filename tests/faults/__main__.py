@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--document", action="store_true", help="write docs/reliability.md's table")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "faults")
     args = parser.parse_args()
-    folder = args.folder / version()
+    folder = args.folder.resolve() / version()
     book = Book(folder)
     for name in args.part:
         run_part(PARTS[name], book, folder)

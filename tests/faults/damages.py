@@ -26,7 +26,8 @@ def base(kind: str, shared: Path) -> Path:
 
 
 def newest(folder: Path) -> Path:
-    return folder / f"checkpoint-{KINDS['full'].steps}"
+    """The newest checkpoint; there is a step to do after it."""
+    return folder / f"checkpoint-{KINDS['full'].steps - 1}"
 
 
 def in_file(name: str, way: harm.Harm, seed: str) -> Change:
@@ -47,10 +48,8 @@ FILES = {
         "config.json",
         "identity.json",
         "manifest.json",
-        "tokenizer.json",
-        "generation_config.json",
     ),
-    "lora": ("adapter_model.safetensors", "adapter_config.json", "optimizer.pt", "manifest.json"),
+    "lora": ("adapter_model.safetensors", "manifest.json"),
 }
 TEXTS = ("trainer_state.json", "manifest.json", "identity.json")
 
@@ -139,13 +138,13 @@ FOLDERS: dict[str, Change] = {
     "the newest is empty": newest_empty,
     "the newest is a file": folder_as_file,
     "the newest is a link to an older one": link_of_older,
-    "the newest is a link to itself": link_to("checkpoint-5"),
+    "the newest is a link to itself": link_to("checkpoint-4"),
     "the newest is a link to nowhere": link_to("nowhere"),
     "a checkpoint of far ahead that is empty": lambda f: (f / "checkpoint-99").mkdir(),
     "names that are no steps": odd_names,
     "every checkpoint is damaged": all_gone,
     "an unfinished save is left": lambda f: rename(newest(f), ".saving"),
-    "a replaced one is left": lambda f: rename(newest(f), "checkpoint-5.old"),
+    "a replaced one is left": lambda f: rename(newest(f), "checkpoint-4.old"),
 }
 
 
@@ -228,7 +227,8 @@ def resume(kind: str, change: Change, shared: Path, folder: Path) -> Outcome:
     shutil.copytree(base(kind, shared), copy, symlinks=True)
     if change is another_model:
         shutil.copytree(base("lora", shared), folder.parent / "lora", dirs_exist_ok=True)
-    shutil.rmtree(copy / "checkpoint")
+    for name in ("checkpoint", f"checkpoint-{KINDS[kind].steps}"):
+        shutil.rmtree(copy / name)
     change(copy)
     words = [*KINDS[kind].words(shared, copy), "--auto-resume"]
     ended = run(words, folder / "log", KINDS[kind].processes)

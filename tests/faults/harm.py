@@ -122,6 +122,6 @@ def without(*names: str) -> Callable[[Path], None]:
 
 def of_another_step(folder: Path) -> None:
     """The newest has what an older one holds, under its own name."""
-    older = max(p for p in folder.parent.glob("checkpoint-*") if p != folder)
+    older = folder.with_name("checkpoint-2")
     shutil.rmtree(folder)
     shutil.copytree(older, folder)

@@ -1,9 +1,9 @@
 """Wrong input, counted: recipes, command lines, rows, rewards.
 
 Whether a message is clear is decided here and by nobody's eye: exit code 1 or 2; one line of
-standard error beginning with ``error: `` (or argparse's, behind its usage), the last one, of at
-most ``LONGEST`` signs, without signs that steer a terminal; with the words that the tables ask for;
-in time; and nothing left where a run would have been.
+standard error beginning with ``error: `` or, of a run that had begun, ``stopped: `` (or argparse's,
+behind its usage), the last one, of at most ``LONGEST`` signs, without signs that steer a terminal;
+with the words that the tables ask for; in time; and nothing left where a run would have been.
 """
 
 import json
@@ -27,6 +27,7 @@ LONGEST = 800
 MOST_SECONDS = 60.0
 """For a command that has nothing to train; the machine may be busy."""
 
+BEGINS = re.compile(r"(noisygrpo[ \w]*: )?error: |stopped: ")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -39,7 +40,7 @@ def judge(ended: Ended, words: str) -> Outcome:
     if ended.code == 0:
         return Outcome("silent", ended.last_lines)
     lines = [line for line in ended.err.splitlines() if line.strip()]
-    errors = [n for n, line in enumerate(lines) if re.match(r"(noisygrpo[ \w]*: )?error: ", line)]
+    errors = [n for n, line in enumerate(lines) if BEGINS.match(line)]
     if ended.code not in (1, 2) or not lines or errors != [len(lines) - 1]:
         return Outcome("unclear", f"exit code {ended.code}: {ended.last_lines}")
     said = lines[-1]
@@ -129,8 +130,13 @@ def reward(text: str, words: str, shared: Path, folder: Path) -> Outcome:
     """A step with a reward that goes wrong."""
     (folder / "reward.py").write_text(text)
     line = [*KINDS["full"].words(shared, folder / "run"), "--training.max_steps=1"]
-    line += [f"--rewards=[{folder / 'reward.py'}:bad]"]
-    return judge(run(line, folder / "log", seconds=2 * MOST_SECONDS, inside=folder), words)
+    line += [f"--rewards=[{folder / 'reward.py'}:bad]", "--training.reward_time_limit=3"]
+    ended = run(line, folder / "log", seconds=4 * MOST_SECONDS, inside=folder)
+    outcome = judge(ended, words)
+    counted = re.search(r"step 1\b.*row 'rows-\d'", ended.err) and "'bad'" in ended.err
+    if outcome.kind == "silent" and counted:
+        return Outcome("counted", ended.last_lines)
+    return outcome
 
 
 def trials(shared: Path) -> list[Trial]:
@@ -183,6 +189,6 @@ PART = Part(
     "inputs",
     "wrong recipes, command lines, rows and rewards, told clearly",
     trials,
-    ("clear",),
+    ("clear", "counted"),
     every=12,
 )

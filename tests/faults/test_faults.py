@@ -38,7 +38,7 @@ def test_damage_is_made_good_or_told(shared, tmp_path, name):
 )
 def test_wrong_input_is_told_clearly(shared, tmp_path, name):
     found = outcome(inputs.PART, name, shared, tmp_path)
-    assert found.kind == "clear", found
+    assert found.kind in inputs.PART.held, found
 
 
 SOME = [

@@ -10,6 +10,7 @@ from noisygrpo.methods.noise import (
     address,
     alpha_bar,
     diffuse,
+    fit_pixels,
     noise_index,
     noise_seed,
     perturb,
@@ -277,3 +278,56 @@ def test_wrong_arguments_are_named():
         perturb(picture(), 0.5, 0, "fog")
     with pytest.raises(ValueError, match="wrap=True"):
         perturb(picture(), 0.5, 0, "rotation", wrap=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "fitted"),
+    [  # NoisyRollout's release, executed with its limits
+        ((150, 110), (597, 438)),
+        ((300, 250), (560, 467)),
+        ((450, 350), (580, 451)),
+        ((1600, 1200), (1154, 866)),
+        ((3000, 2000), (1224, 816)),
+        ((4000, 10), (10240, 25)),
+        ((9, 7), (580, 451)),
+    ],
+)
+def test_a_picture_out_of_the_limits_is_sized_as_released(size, fitted):
+    image = picture(size[1], size[0])
+    seen = fit_pixels(image, 262_144, 1_000_000)
+    assert seen.size == fitted
+    assert seen.tobytes() == image.resize(fitted, Image.Resampling.BICUBIC).tobytes()
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 10_000), (2400, 2400), (2400, 9999), (1, 2400)])
+def test_a_picture_within_the_limits_is_the_same_object(low, high):
+    image = picture(40, 60)
+    assert fit_pixels(image, low, high) is image
+
+
+def test_no_side_is_lost_to_a_limit():
+    assert fit_pixels(Image.new("RGB", (1000, 1)), 1, 100).size == (316, 1)
+    # Rounding down falls below an exact limit, so the release enlarges once more.
+    assert fit_pixels(Image.new("RGB", (30, 20)), 100, 100).size == (12, 8)
+
+
+@pytest.mark.parametrize(("level", "index"), [(0.5779, 577), (0.0009, 0), (0.3, 300), (1.0, 999)])
+def test_released_index_is_cut(level, index):
+    assert noise_index(level, truncate=True) == index
+    image = picture()
+    wanted = image if index == 0 else perturb(image, index / 1000, 4)
+    assert perturb(image, level, 4, truncate=True).tobytes() == wanted.tobytes()
+
+
+def test_released_noise_at_index_zero():
+    image = plain(128, 200)
+    apart = np.asarray(perturb(image, 0.0, 4, zero=True), dtype=float) - 128
+    assert apart.std() == pytest.approx(0.00473 * 255, rel=0.05)
+    white = np.asarray(perturb(plain(255, 200), 0.0, 4, wrap=True, zero=True))
+    assert (white < 10).mean() == pytest.approx(0.20, abs=0.01)  # B2 of the release
+
+
+@pytest.mark.parametrize("defect", ["wrap", "truncate", "zero"])
+def test_defects_belong_to_gaussian_noise(defect):
+    with pytest.raises(ValueError, match=f"{defect}=True reproduces a defect of 'gaussian'"):
+        perturb(picture(), 0.5, 0, "rotation", **{defect: True})

@@ -48,3 +48,15 @@ def test_trained_weights_are_float32_unless_the_recipe_says_otherwise(monkeypatc
 def test_the_shipped_model_is_trained_in_float32():
     model = load_model(load_recipe("playground").model, train=True)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_flash_attention_where_it_is_there_and_sdpa_elsewhere(monkeypatch, capsys, there):
+    monkeypatch.setattr(loading, "is_flash_attn_2_available", lambda: there)
+    loading.say_once.cache_clear()
+    asked = [None, "eager", "flash_attention_2", "flash_or_sdpa", "flash_or_sdpa"]
+    chosen = [loading.attention_of(ModelSpec(attn_implementation=name)) for name in asked]
+    best = "flash_attention_2" if there else "sdpa"
+    assert chosen == [None, "eager", "flash_attention_2", best, best]
+    said = capsys.readouterr().err
+    assert said.count("attention is by SDPA") == (0 if there else 1)  # one line

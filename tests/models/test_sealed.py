@@ -60,6 +60,23 @@ def test_damage_is_named(sealed, case):
     assert words in damage(sealed)
 
 
+def test_a_manifest_that_is_a_folder_is_named(sealed):
+    (sealed / MANIFEST).unlink()
+    (sealed / MANIFEST).mkdir()
+    assert "cannot be read" in damage(sealed)
+
+
+@pytest.mark.parametrize("target", ["checkpoint-3", "nowhere", "other"])
+def test_a_link_of_the_name_is_replaced_and_what_it_leads_to_stays(tmp_path, target):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "checkpoint-3").symlink_to(tmp_path / target)
+    seal(write(tmp_path / ".saving" / "new"), tmp_path / "checkpoint-3")
+    assert (
+        damage(tmp_path / "checkpoint-3") is None and not (tmp_path / "checkpoint-3").is_symlink()
+    )
+    assert (tmp_path / "other").is_dir()
+
+
 def test_sizes_alone_are_quick_and_miss_a_bit(sealed):
     flip(sealed / "weights.bin")
     assert damage(sealed, hashes=False) is None

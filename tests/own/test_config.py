@@ -93,6 +93,20 @@ def test_flat_fields_and_the_mapping_are_one(tmp_path):
     assert (split.view_plan, split.noise_levels, split.clean_rollouts) == ("split", [0.5], 1)
 
 
+def test_what_is_correct_is_what_a_reward_says(tmp_path):
+    def dead_unless_right(rewards, correct):
+        return correct.double() - 0.5
+
+    given = {"advantage": dead_unless_right, "correct_reward": "by_index", "correct_at": 0.5}
+    trainer = make(tmp_path, rewards=(by_index,), **given)
+    trainer.model.train()
+    rows = [row for row in tiny_rows(2) for _ in range(4)]
+    found = trainer._generate_and_score_completions(rows)["advantages"]
+    assert found.tolist() == [-0.5, 0.5] * 4
+    with pytest.raises(UserError, match="correct_reward: 'accuracy' is not one of the rewards by_"):
+        make(tmp_path, rewards=(by_index,), **{**given, "correct_reward": "accuracy"})
+
+
 def test_a_knob_without_a_field_reaches_the_published_function(tmp_path):
     trainer = make(tmp_path, rewards=(by_index,), advantage={"name": "grpo", "eps": 1.0})
     trainer.model.train()
@@ -118,6 +132,7 @@ def test_a_knob_without_a_field_reaches_the_published_function(tmp_path):
          "noise_kind: mixup: folder 'nowhere' holds no picture"),
         ({"view_plan": stairs, "noise_kind": "distractor", "log_view_ratio": True},
          "log_view_ratio: true needs views of the image's size"),
+        ({"advantage": tilted, "correct_reward": "accuracy"}, "which does not name 'correct'"),
         ({"advantage": 3}, "advantage: 3 is not a mapping or text or a function or null"),
         ({"advantage": "salt"}, "advantage: 'salt' is not one of grpo, .* or path.py:function"),
     ],

@@ -78,6 +78,8 @@ def test_a_plan_draws_from_an_addressed_generator_and_is_scaled(code):
 def test_views_levels_and_numpys_numbers_may_be_mixed(code):
     plan = resolve("view_plan", f"{code}:mixed")
     assert plan_views(plan, 4, step=3) == [View(0.5, True), View(0.3), View(0.0), View(0.25)]
+    tensor = resolve("view_plan", remember(lambda group: torch.arange(group) / 10))
+    assert [view.level for view in plan_views(tensor, 3)] == pytest.approx([0, 0.1, 0.2])
     with pytest.raises(ValueError, match="clean=1 has no meaning"):
         plan_views(plan, 4, clean=1)
 

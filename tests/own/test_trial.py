@@ -29,7 +29,11 @@ ADVANTAGE = {
     "scaled_across": "beside other groups; use statistics of each group",
     "in_place": "modifies the rewards that it gets; work on a copy",
     "levels_in_place": "modifies the levels that it gets; work on a copy",
-    "raises": "raises KeyError: 'gone'",
+    "raises": "raises KeyError: 'gone' (wrong.py:",
+    "leaves": "asks the process to exit: exit(0) (wrong.py:",
+    "hangs": "is not done after 0.2 s",
+    "of_four": "with an unscorable completion it gets the others alone: 3 of 4)",
+    "later": "returned coroutine as advantages",
     "asks": "needs 'alpha'; give it a default or the knob advantage.alpha",
     "of_nothing": "takes (); it must begin with (rewards)",
     "of_anything": "takes (*args, **kwargs); it must begin with (rewards)",
@@ -56,7 +60,8 @@ PLAN = {
     "single": "returned float; a list of 4 levels or views is needed",
     "consumes": "uses the global random numbers of numpy.random; draw from rng",
     "takes_levels_apart": "modifies the levels that it gets; work on a copy",
-    "level_of": "returned 4 values; a list of 4 levels or views is needed",
+    "level_of": "returned dict; a list of 4 levels or views is needed",
+    "one_by_one": "returned generator; a list of 4 levels or views is needed",
 }
 
 
@@ -78,7 +83,8 @@ def attempt(field, name, **knobs):
         for name, message in table.items()
     ],
 )
-def test_a_wrong_one_is_refused_with_its_field_and_name(field, name, message):
+def test_a_wrong_one_is_refused_with_its_field_and_name(field, name, message, monkeypatch):
+    monkeypatch.setattr("noisygrpo.own.resolve.CALL_LIMIT", 0.2 if name == "hangs" else 60.0)
     before = torch.random.get_rng_state()
     with pytest.raises(UserError) as caught:
         attempt(field, f"{FILE}:{name}")

@@ -1,6 +1,8 @@
 """Functions of one's own that are wrong, each in one way, for the tests of the trial."""
 
 import random
+import sys
+import time
 
 import numpy as np
 import torch
@@ -69,6 +71,23 @@ def levels_in_place(rewards, levels):
 
 def raises(rewards):
     raise KeyError("gone")
+
+
+def leaves(rewards):
+    sys.exit(0)
+
+
+def hangs(rewards):
+    while True:
+        time.sleep(0.01)
+
+
+def of_four(rewards):
+    return rewards - rewards[:, [1, 0, 3, 2]]
+
+
+async def later(rewards):
+    return rewards
 
 
 def asks(rewards, alpha):
@@ -163,3 +182,7 @@ def takes_levels_apart(group, levels):
 
 def level_of(group):
     return {index: 0.1 for index in range(group)}
+
+
+def one_by_one(group):
+    yield from [0.1] * group

@@ -21,11 +21,12 @@ def test_any_group_and_any_kind_of_rollout(tmp_path):
     text = group_text(folder, Asked(step=2, example="rows-2"))
     assert "step 2  rows-2" in text and text.count("#") == 4
     lines = records()
+    down = [one for one in lines if one["rewards"]["accuracy"] == 1 and one["advantage"] < 0]
     counts = {
         "wrong": sum(one["rewards"]["accuracy"] == 0 for one in lines),
         "right": sum(one["rewards"]["accuracy"] == 1 for one in lines),
         "wrong_up": sum(one["rewards"]["accuracy"] == 0 and one["advantage"] > 0 for one in lines),
-        "right_down": sum(one["rewards"]["accuracy"] == 1 and one["advantage"] < 0 for one in lines),
+        "right_down": len(down),
         "prior_driven": sum(one["gain"] > 0.5 for one in lines), "cut_off": 1, "unscorable": 1,
     }  # fmt: skip
     for name, number in counts.items():

@@ -85,7 +85,7 @@ def blend(ground, rgb, depth):
 def test_colours_have_the_contrast_that_wcag_aa_asks(scheme):
     style = (PAGE / "style.css").read_text()
     (block,) = re.findall(
-        r'\[data-theme="%s"\] \{(.*?)\}' % scheme, style.split("@media")[0], re.DOTALL
+        rf'\[data-theme="{scheme}"\] \{{(.*?)\}}', style.split("@media")[0], re.DOTALL
     )
     colors = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", block))
     tones = {

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_run import write_run
 from noisygrpo.errors import UserError
-from noisygrpo.report.plots import learning_curve, series, smooth
+from noisygrpo.report.curve import learning_curve, measured_lines, reward_lines
+from noisygrpo.report.plots import local_mean, read_metrics, series
 
 
 def test_learning_curve_reads_trl_metrics(tmp_path):
@@ -53,6 +55,36 @@ def test_a_step_logged_twice_keeps_its_last_value():
     assert found[1].tolist() == [0.5, 1.0]
 
 
-def test_smoothing_keeps_constants_and_ends():
-    assert np.allclose(smooth(np.full(9, 0.3), 2.0), 0.3)
-    assert smooth(np.arange(9.0), 1e-3).tolist() == list(range(9))
+def test_a_local_mean_keeps_constants_and_ends_and_knows_its_error():
+    mean, error = local_mean(np.full(9, 0.3), 2.0)
+    assert np.allclose(mean, 0.3) and np.allclose(error, 0.0)
+    mean, error = local_mean(np.arange(9.0), 1e-3)
+    assert mean.tolist() == list(range(9)) and error.tolist() == [0.0] * 9
+    values = np.random.default_rng(0).normal(size=400)
+    mean, error = local_mean(values, 1e6)  # as wide as all: the mean and its error
+    assert mean[7] == pytest.approx(values.mean())
+    assert error[7] == pytest.approx(values.std(ddof=1) / 20)
+
+
+def test_no_line_is_another_one_once_more():
+    steps = range(1, 6)
+    varying = [{"step": n, "rewards/accuracy/mean": n / 9, "rewards/format/mean": 1.0,
+                "reward": 1 + n / 9} for n in steps]  # fmt: skip
+    lines, constant = reward_lines(varying)
+    assert [line.name for line in lines] == ["accuracy"] and constant == {"format": 1.0}
+    both = [{**record, "rewards/format/mean": 1 / record["step"]} for record in varying]
+    lines, constant = reward_lines(both)
+    assert [line.name for line in lines] == ["reward", "accuracy", "format"] and constant == {}
+    flat = [{"step": n, "rewards/format/mean": 1.0, "reward": 1.0} for n in steps]
+    assert [line.name for line in reward_lines(flat)[0]] == ["reward"]
+
+
+def test_measured_accuracies_go_from_before_to_after(tmp_path):
+    folder = write_run(tmp_path / "run")
+    record = {"step": 2, "evaluation/test/accuracy": 0.5, "evaluation/test/stderr": 0.2}
+    (line,) = measured_lines(folder, [record, *read_metrics(folder / "metrics.jsonl")])
+    assert line.name == "test" and line.steps.tolist() == [0, 2, 4]
+    assert line.values == pytest.approx([100 / 3, 50, 200 / 3])
+    assert line.errors == pytest.approx([10, 20, 10])
+    with Image.open(learning_curve(folder)) as image:
+        assert image.width > 2 * image.height

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -58,9 +59,11 @@ def test_a_prompt_twice_in_a_step_is_two_groups(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ['{"step": 1, "exam', "[]", "null", "{}", '{"step": "x", "example_id": "a"}', "\x00", "[" * 9000,
+    ['{"step": 1, "exam', "[]", "null", "{}", '{"step": "x", "example_id": "a"}', "\x00",
+     "[" * 9000,
      '{"step": 1}', '{"step": 1, "example_id": "a", "noise_level": "x"}',
-     '{"step": 1, "example_id": "a", "noise_seed": 5}', '{"step": null, "example_id": "a"}', '{"step": 1, "example_id": "a", "rewards": 3}'],
+     '{"step": 1, "example_id": "a", "noise_seed": 5}', '{"step": null, "example_id": "a"}',
+     '{"step": 1, "example_id": "a", "rewards": 3}'],
 )  # fmt: skip
 def test_a_line_that_is_no_record_is_left_out_and_named(tmp_path, line):
     found = write(tmp_path, [record(1, 0, 0, 0.0), line + "\n", record(1, 0, 1, 0.1)])
@@ -71,8 +74,16 @@ def test_a_line_that_is_no_record_is_left_out_and_named(tmp_path, line):
 
 
 def test_odd_values_become_none_and_odd_texts_text(tmp_path):
-    odd = {"reward": float("nan"), "advantage": "much", "completion": {"a": 1}, "hint": HOSTILE,
-           "rewards": {"new": True}, "noise_seed": None, "example_id": 7, "prompt": "plain"}  # fmt: skip
+    odd = {
+        "reward": float("nan"),
+        "advantage": "much",
+        "completion": {"a": 1},
+        "hint": HOSTILE,
+        "rewards": {"new": True},
+        "noise_seed": None,
+        "example_id": 7,
+        "prompt": "plain",
+    }
     found = write(tmp_path, [record(1, 0, 0, 0.0), record(1, 0, 1, 0.3) | odd])
     assert (found.reward[1], found.advantage[1], found.examples[1]) == (None, None, "7")
     assert found.parts["new"] == [None, None] and found.parts["accuracy"][1] is None
@@ -91,10 +102,8 @@ class Words:
     """Stands for a tokenizer: one token for each two characters."""
 
     def encode(self, text, add_special_tokens):
-        class Encoding:
-            offsets = [(n, min(n + 2, len(text))) for n in range(0, len(text), 2)]
-
-        return Encoding
+        offsets = [(n, min(n + 2, len(text))) for n in range(0, len(text), 2)]
+        return SimpleNamespace(offsets=offsets)
 
 
 def test_ends_of_tokens_are_in_the_units_of_a_browser():

@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from noisygrpo.errors import UserError
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.report.views import redraw, redraw_all
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.records.recorder import noise_of
 from noisygrpo.training.records.rollouts import record
 from noisygrpo.training.views.plan import plan_batch
 
@@ -19,12 +20,12 @@ def picture(width=60, height=40, mode="RGB", seed=0):
     return Image.fromarray(pixels).convert(mode)
 
 
-def as_written(rollout, kind):
+def as_written(rollout, config):
     """The rollout's line, through JSON."""
-    return json.loads(json.dumps(record(rollout, {1}, kind=kind)))
+    return json.loads(json.dumps(record(rollout, {1}, noise=noise_of(config))))
 
 
-@pytest.mark.parametrize("kind", NOISE_KINDS)
+@pytest.mark.parametrize("kind", [*NOISE_KINDS, {"name": "gaussian", "wrap": True}])
 @pytest.mark.parametrize("plan", ["grid", "uniform", "split"])
 def test_a_redrawn_view_is_the_sampled_one(kind, plan, tmp_path):
     levels = {"grid": [0.0, 0.25, 0.5, 1.0], "uniform": [0.1, 0.9], "split": [0.7]}[plan]
@@ -35,7 +36,7 @@ def test_a_redrawn_view_is_the_sampled_one(kind, plan, tmp_path):
     images = [picture(), picture(33, 70, "L", 1), picture(20, 20, "RGBA", 2)]
     row = {"prompt": "?", "images": images, "example_id": "a\u2028b \u0645"}
     for rollout in plan_batch(config, [row] * 4, first=0, group=4, step=17):
-        line = as_written(rollout, kind)
+        line = as_written(rollout, config)
         seen = rollout.see(images)
         again = redraw_all(line, images)
         assert [view.mode for view in again] == [view.mode for view in seen]
@@ -61,7 +62,7 @@ def test_records_of_before_kinds_were_named_take_the_kind_that_is_given():
         ({"noise_seed": ["xyz"]}, 0, "hexadecimal"),
         ({"noise_seed": [5]}, 0, "hexadecimal"),
         ({"noise_seed": ["-1"]}, 0, "noise_seed"),
-        ({"noise_kind": "../evil.py:run"}, 0, "noise_kind"),
+        ({"noise_kind": "../evil.py:run"}, 0, "is code"),
         ({"noise_kind": "sepia"}, 0, "sepia"),
         ({"noise_level": 1.5}, 0, "1.5"),
         ({"noise_level": "high"}, 0, "noise_level"),
@@ -73,3 +74,16 @@ def test_a_record_that_cannot_be_drawn_says_what_is_wrong(change, number, said):
     with pytest.raises(UserError, match=said) as error:
         redraw(line, picture(), number)
     assert "row-7" in str(error.value)
+
+
+def test_a_noise_of_ones_own_is_run_only_where_that_is_allowed(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from PIL import ImageOps\n\ndef upside(image, level, strength=1):\n"
+        "    return ImageOps.flip(image) if strength > 1 else image\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    line = {"noise_level": 0.5, "noise_seed": ["ff"], "noise_kind": "mine.py:upside"}
+    line |= {"noise_knobs": {"strength": 2}, "example_id": "row-7", "step": 1}
+    with pytest.raises(UserError, match=r"row-7.*is code"):
+        redraw(line, picture())
+    assert redraw(line, picture(), own_code=True).tobytes() == ImageOps.flip(picture()).tobytes()

@@ -139,3 +139,13 @@ def test_what_cannot_be_is_refused(home, wanted, said):
 
 def test_the_page_without_data_is_small():
     assert len(page_text("", Parts())) < 900_000
+
+
+def test_the_command(home, run_cli):
+    write_run(home / "one")
+    status, out, _ = run_cli("report", "one", "--output", "page.html", "--no-pictures")
+    assert status == 0 and (home / "page.html").is_file() and "MB: page.html" in out
+    status, out, _ = run_cli("report", "mine=one", "--all-views")
+    assert status == 0 and (home / "one" / "report" / "index.html").is_file()
+    status, _, error = run_cli("report", "gone")
+    assert status == 2 and "gone" in error

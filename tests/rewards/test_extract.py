@@ -22,6 +22,8 @@ from noisygrpo.rewards.extract import (
         ("The answer is 9.</answer>", "9"),  # the prompt opened the tag
         ("<answer>12", None),  # cut off in the middle of a number
         ("<answer>12</answer", None),
+        ("12 <ans \n", None),  # white space behind it closes nothing
+        ("< ", None),
         ("<answer>1</answer> wait, <answer>2", None),
         ("<answer>\\boxed{\\frac{1}{2}}</answer>", "\\frac{1}{2}"),
         ("so \\boxed{\\frac{\\sqrt{3}}{2}} cm", "\\frac{\\sqrt{3}}{2}"),

@@ -27,6 +27,44 @@ def test_noisyrollout_weights_accuracy_and_format() -> None:
     assert call(noisyrollout, texts, "3", form="all_or_nothing") == [1.0, 0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("text", "reward"),
+    [  # cut off, the form is not there and nothing is answered: as in the release
+        ("<think>so</think> \\boxed{3", 0.0),
+        ("<think>so</think> \\boxed{3} or \\boxed{3", 0.0),
+        ("<think>so</think> \\boxed{\\frac{6}{2}", 0.0),
+        ("<think>so</think> \\fbox{3", 0.0),
+        ("<think>so</think> $\\boxed{3$", 0.0),
+        ("<think>so \\boxed{3}</think> \\boxed{3", 0.0),
+        ("<think>so</think> \\boxed{3} }", 1.0),
+    ],
+)
+def test_noisyrollout_of_a_box_that_is_cut_off(text, reward) -> None:
+    assert call(noisyrollout, [text], "3") == [reward]
+
+
+R1V = ["<think>so</think><answer>3</answer>", "<answer>3</answer>", "<answer>4</answer>", GOOD]
+
+
+def test_noisyrollout_of_the_r1v_form(monkeypatch) -> None:
+    tagged_wrong = "<think>so</think>\n<answer>4</answer>"
+    texts = [*R1V[:3], tagged_wrong, "3"]
+    assert call(noisyrollout, texts, "3", form="r1v") == [1.0, 0.5, 0.0, 0.5, 0.5]
+    assert call(noisyrollout, R1V[:2], "3", form="r1v", format_weight=0.2) == [1.0, 0.8]
+    graded = []
+
+    def grader(prediction, target, time_limit, op):
+        graded.append(prediction)
+        return prediction == target, ""
+
+    monkeypatch.setattr(released, "math_equal", grader)
+    monkeypatch.setattr(released.importlib.util, "find_spec", lambda name: name)
+    texts = [*R1V, "<think>so</think><answer>\n3</answer>", "<think></think><answer>3</answer>\n"]
+    rewards = call(noisyrollout, texts, "3", form="r1v", compat=True)
+    assert rewards == [1.0, 0.5, 0.0, 0.0, 0.5, 0.5]
+    assert graded[3:5] == [GOOD, texts[4]]  # without a tag on one line, the whole text
+
+
 def test_noisyrollout_compat_keeps_pattern_and_grader(monkeypatch) -> None:
     graded = []
 
@@ -143,6 +181,27 @@ def test_choices_are_judged_not_compared(fake_encoder) -> None:
     texts = tagged("B", "(B)", "B. red cart", "red cart", "red car", "A")
     assert similar(texts, "B", question) == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
     assert similar(texts, "The answer is B.", question) == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]
+
+
+SENTENCE = "The answer is C because"
+
+
+@pytest.mark.parametrize("question", ["What is it? choices: see the picture", "What is it?"])
+@pytest.mark.parametrize(
+    ("given", "target", "reward"),
+    [
+        ("C", SENTENCE, 1.0),
+        ("(c).", f"{SENTENCE} it has wings.", 1.0),
+        ("B", f"{SENTENCE} it has wings.", 0.0),
+        ("A", f"{SENTENCE} A is wrong.", 0.0),
+        ("C", "It shows a bird, thus C is right.", 1.0),
+        ("C", "Option C is correct, unlike A and B.", 1.0),
+    ],
+)
+def test_a_letter_is_judged_by_the_one_that_a_sentence_names(
+    fake_encoder, given, target, question, reward
+) -> None:
+    assert similar(tagged(given), target, question) == [reward]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from noisygrpo.runs.interrupt import NOT_FINISHED
+from noisygrpo.runs.interrupt import NOT_FINISHED, Interrupt
 
 
 @pytest.fixture
@@ -119,6 +121,37 @@ def test_a_signal_ends_the_step_and_a_second_one_the_process(
     assert (out / "checkpoint-2").is_dir() and not (out / "checkpoint").exists()
     assert run_cli(*words, "--resume")[0] == 0
     assert steps_logged(out) == [1, 2, 3, 4] and (out / "checkpoint").is_dir()
+
+
+def test_what_a_signal_saves_can_go_on():
+    args, state = TrainingArguments(save_only_model=True), TrainerState(global_step=1, max_steps=2)
+    Interrupt(lambda here: True).on_step_end(args, state, TrainerControl())
+    assert args.save_only_model is False
+
+
+def test_a_checkpoint_of_the_model_alone_is_gone_on_from_only_where_that_is_said(run):
+    schedule = ("--no-evaluation", "--training.lr_scheduler_type=linear")
+    status, printed, _ = run(*schedule, "--training.save_only_model=true", steps=4)
+    assert status == 0
+    assert "every 1 steps, the model alone (save_only_model): after a crash --resume" in printed
+    rates = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
+    rates = [line["learning_rate"] for line in rates if "learning_rate" in line]
+    for step in (3, 4):
+        shutil.rmtree(run.out / f"checkpoint-{step}")
+    assert sorted(path.name for path in run.out.glob("checkpoint-2/*.p*t*")) == []
+    status, _, said = run(*schedule, "--resume", steps=4)
+    assert status == 2
+    assert "checkpoint-2 holds the model alone: its optimizer and random numbers" in said
+    status, printed, _ = run(*schedule, "--resume", "--changed", steps=4)
+    assert status == 0
+    assert "goes on from checkpoint-2 with a new optimizer" in printed
+    (entry,) = json.loads((run.out / "changes.json").read_text())["changes"]
+    assert entry == {"after_step": 2, "changed": {"optimizer": ["that of the run", "a new one"]}}
+    again = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
+    again = [line["learning_rate"] for line in again if "learning_rate" in line]
+    assert steps_logged(run.out) == [1, 2, 3, 4]
+    assert again == pytest.approx(rates)  # the schedule is at its step, not at its beginning
+    assert len(set(rates)) == 4
 
 
 def test_one_command_starts_and_then_has_nothing_left_to_do(recipe_file, run_cli, tmp_path):

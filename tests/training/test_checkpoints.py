@@ -1,6 +1,7 @@
 """A resumed run is the run that was not stopped: weights, rows, noise, rollouts."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -133,6 +134,34 @@ def test_a_killed_save_leaves_the_last_checkpoint_and_is_cleared_away(tmp_path):
     saved(tmp_path, steps=2)
     assert newest(tmp_path) == (tmp_path / "checkpoint-2", [])
     assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_a_checkpoint_of_another_step_or_without_its_manifest_is_left_out(tmp_path):
+    saved(tmp_path, steps=3)
+    shutil.rmtree(tmp_path / "checkpoint-3")
+    shutil.copytree(tmp_path / "checkpoint-1", tmp_path / "checkpoint-3")  # its manifest fits
+    (tmp_path / "checkpoint-2" / MANIFEST).unlink()
+    (tmp_path / "checkpoint-2" / "identity.json").write_text("{}")  # only with a manifest
+    assert newest(tmp_path) == (
+        tmp_path / "checkpoint-1",
+        [
+            "checkpoint-3 is left out: trainer_state.json is missing or of another step",
+            "checkpoint-2 is left out: its manifest.json is missing",
+        ],
+    )
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(target_modules=["q_proj"])])
+def test_weights_under_another_name_are_refused(tmp_path, lora):
+    """Without a manifest nothing else would notice: they would begin at random."""
+    start(tmp_path, lora, max_steps=1).train()
+    folder = tmp_path / "checkpoint-1"
+    (folder / MANIFEST).unlink()
+    path = next(folder.glob("*.safetensors"))
+    one = b"q_proj.lora_A.weight" if lora else b"embed_tokens.weight"
+    path.write_bytes(path.read_bytes().replace(one, one[:-1] + b"u", 1))
+    with pytest.raises(UserError, match=r"checkpoint-1: .*(weights are missing|another adapter)"):
+        start(tmp_path, lora, max_steps=2).train(resume_from_checkpoint=str(folder))
 
 
 def test_old_checkpoints_go_and_the_newest_stays(tmp_path):

@@ -1,5 +1,6 @@
 """What the trainer asks of a data set, before anything is trained."""
 
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ from datasets import Dataset
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.dataset import check, is_mixed, refuse_sharded
+from noisygrpo.training.dataset import check, check_dataset, is_mixed, refuse_sharded
 from tiny import tiny_image, tiny_rows, tiny_settings
 from tiny_hints import hinted, rows
 from tiny_trainer import by_index, make
@@ -104,3 +105,22 @@ def test_what_only_noise_needs_is_not_asked_of_others(tmp_path):
     nameless = tiny_rows(2).remove_columns("example_id").add_column("example_id", [None] * 2)
     make(tmp_path, twice)
     make(tmp_path, nameless, method="noisygrpo")
+
+
+def test_what_was_checked_for_the_same_settings_is_not_checked_again(caplog):
+    """A run asks before a model is loaded, and the trainer that it makes asks again."""
+    known, plain = tiny_rows(3), NoisyGRPOConfig("x", use_cpu=True, bf16=False)
+    check_dataset(known, plain)
+    noisy = NoisyGRPOConfig("x", use_cpu=True, bf16=False, method="noisygrpo")
+    twice = Dataset.from_list([{"prompt": "a", "images": [], "example_id": "same"}] * 2)
+    check_dataset(twice, plain)
+    for _ in range(2):
+        with pytest.raises(UserError, match="occurs 2 times"):
+            check_dataset(twice, noisy)
+    few = {"prompt": "a", "reasoning": ""}
+    some = Dataset.from_list([few, {**few, "reasoning": "Step 1: a. Step 2: b. Step 3: c."}])
+    hints = NoisyGRPOConfig("x", use_cpu=True, bf16=False, method="hint_grpo")
+    with caplog.at_level(logging.WARNING):
+        check_dataset(some, hints)
+        check(some, hints)
+    assert sum("too little reasoning" in record.getMessage() for record in caplog.records) == 1

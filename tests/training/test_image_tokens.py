@@ -44,3 +44,13 @@ def test_image_token_in_the_text_is_refused_by_name(tmp_path):
     with pytest.raises((UserError, ValueError)) as error:
         trainer._generate_and_score_completions([row] * 8)
     assert "image" in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["<|image_pad|>", "<|video_pad|>"])
+def test_a_text_with_an_image_token_is_refused_by_its_row(tmp_path, token):
+    def ask(row, number):
+        return {"prompt": [{"role": "user", "content": f"see {token}" if number else "see"}]}
+
+    rows = tiny_rows(2).map(ask, with_indices=True)
+    with pytest.raises(UserError, match=r"row 'row-1': the processor refuses its prompt: "):
+        make(tmp_path, rows, method="noisygrpo").train()

@@ -32,7 +32,7 @@ from noisygrpo.check.page import heading
 from noisygrpo.check.shrink import shrink
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import build_inputs
-from noisygrpo.models.loading import load_config
+from noisygrpo.models.loading import attention_of, load_config
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.prepare import Prepared, make_config
 from noisygrpo.runs.trained import require_targets, require_trained
@@ -145,7 +145,7 @@ def _small_model(prepared: Prepared, processor: Any) -> Any:
     spec, config = prepared.recipe.model, load_config(prepared.recipe.model)
     inputs = build_inputs(processor, [prepared.train[0]])
     options: dict[str, Any] = {"dtype": torch.float32, "trust_remote_code": spec.trust_remote_code}
-    attention = spec.attn_implementation
+    attention = attention_of(spec)
     chosen = options if attention is None else {**options, "attn_implementation": attention}
     reason = ""
     for narrow in (True, False):

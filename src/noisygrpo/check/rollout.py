@@ -9,10 +9,12 @@ from noisygrpo.check.page import beside, heading, shorten
 from noisygrpo.check.rewards import Row, score
 from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.models.loading import default_device, load_model
+from noisygrpo.models.vision import noise_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.rewards import RewardFunction
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.views.plan import plan_batch
+from noisygrpo.training.views.show import fit_all
 
 
 def report_rollout(
@@ -28,8 +30,10 @@ def report_rollout(
         model.to(default_device())
     group = config.num_generations
     rollouts = plan_batch(config, [row] * group, first=0, group=group, step=1)
+    limits = noise_limits(config.noise_at, processor) if config.noisy else None
+    (images,) = fit_all([row["images"]], limits) if limits else [row["images"]]
     seen = [
-        {**row, "images": item.see(row["images"]), "example_id": f"{item.example_id}-{item.index}"}
+        {**row, "images": item.see(images), "example_id": f"{item.example_id}-{item.index}"}
         for item in rollouts
     ]
     settings = Generation(

@@ -22,6 +22,7 @@ from noisygrpo.report.rollouts import Reader
 from noisygrpo.report.views import redraw_all
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.prepare import Prepared
+from noisygrpo.training.records.recorder import noise_of
 from noisygrpo.training.rollout import Rollout, row_images
 from noisygrpo.training.views.plan import plan_batch, scale_at
 
@@ -40,7 +41,7 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
     for step in steps_shown(prepared):
         for rollout in planned(prepared, rows, step):
             record = _record(rollout, prepared)
-            views = redraw_all(record, row_images(rollout.row))
+            views = redraw_all(record, row_images(rollout.row), own_code=True)
             records.append(record)
             tokens.append(costs.of(rollout.row, views))
             reader.add({**record, "completion_tokens": tokens[-1][1]})
@@ -81,7 +82,7 @@ def _record(rollout: Rollout, prepared: Prepared) -> dict[str, Any]:
         "rollout_index": rollout.index,
         "prompt": rollout.row["prompt"],
         "noise_level": rollout.view.level,
-        "noise_kind": prepared.config.noise_kind if rollout.noisy else None,
+        **noise_of(prepared.config),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": "",
         "advantage": None,

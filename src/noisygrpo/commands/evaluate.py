@@ -20,7 +20,7 @@ DECODING = (
     "batch_size", "max_new_tokens", "temperature", "top_p", "seed", "text_bias_scale",
 )  # fmt: skip
 """Options that are fields of ``Generation``."""
-VIEW = ("noise_level", "noise_kind", "text_only", "max_pixels", "min_pixels")
+VIEW = ("noise_level", "noise_kind", "noise_at", "text_only", "max_pixels", "min_pixels")
 """Options about what the model is shown."""
 BENCHMARK = (
     "prompt", "system", "image_root", "engine", "robustness", "levels", "judge_url", "judge_model",
@@ -61,6 +61,11 @@ def _add_decoding(group: Any) -> None:
 def _add_view(group: Any) -> None:
     group.add_argument("--noise-level", type=float, help="noise on the images, 0 to 1")
     group.add_argument("--noise-kind", help="gaussian (default), another, or path.py:function")
+    group.add_argument(
+        "--noise-at",
+        help="noise on the image within the model's pixel limits (model, default) or the file's "
+        "own (file)",
+    )
     group.add_argument("--text-only", action="store_true", default=None, help="without the images")
     group.add_argument("--max-pixels", type=int, help="scale larger images down")
     group.add_argument("--min-pixels", type=int, help="scale smaller images up")

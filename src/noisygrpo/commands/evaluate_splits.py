@@ -16,7 +16,7 @@ from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
 from noisygrpo.models.spec import PLAYGROUND
-from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.models.vision import noise_limits, set_pixel_limits
 from noisygrpo.recipes.found import found_recipe
 from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, load_recipe
 from noisygrpo.report.result import write_report
@@ -31,7 +31,8 @@ _LIMITS = ("min_pixels", "max_pixels")
 def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[str, Any]) -> int:
     """Evaluate on the splits of a recipe; ``given``: the options of decoding and view."""
     recipe = _recipe(args, model_path, given)
-    generation, view = _generation(recipe, given), _view(given)
+    generation = _generation(recipe, given)
+    _view(given)  # is what it says allowed?
     # Before the rows, which take longer: whether there is such a model at all.
     weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     splits = load_splits(recipe)
@@ -41,6 +42,7 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)
     set_pixel_limits(processor, **limits)
+    view = _view(given, processor)
     results = {}
     for split, rows in splits.items():
         if args.overwrite:
@@ -74,12 +76,17 @@ def _generation(recipe: Recipe, given: Mapping[str, Any]) -> Generation:
     return Generation(**settings)
 
 
-def _view(given: Mapping[str, Any]) -> EvaluationView:
+def _view(given: Mapping[str, Any], processor: Any = None) -> EvaluationView:
+    """What the model sees; with its processor, noise is on pictures within that one's limits."""
+    at, level = given.get("noise_at"), given.get("noise_level", 0.0)
+    require(at in (None, "model", "file"), f"noise_at: {at!r}, allowed are model, file")
+    require(at is None or level > 0, f"noise_at: {at!r} has no effect without noise_level")
     return EvaluationView(
         kind=given.get("noise_kind", "gaussian"),
-        level=given.get("noise_level", 0.0),
+        level=level,
         text_only=given.get("text_only", False),
         seed=given.get("seed", 0),
+        limits=noise_limits(at, processor) if processor is not None and level > 0 else None,
     )
 
 

@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--noise-kind", default="gaussian", help="a noise's name, or path.py:function"
     )
+    parser.add_argument(
+        "--noise-at",
+        help="noise on the image within the model's pixel limits (model, default) or the file's "
+        "own (file)",
+    )
     parser.add_argument("--temperature", type=float, default=0.0, help="0 (default) is greedy")
     parser.add_argument(
         "--text-bias-scale",
@@ -53,14 +58,17 @@ def run(args: argparse.Namespace) -> int:
         f"--text-bias-scale: {args.text_bias_scale} compares with and without the image; give one",
     )
     spec = ModelSpec(path=args.model)
+    images = [_open(path) for path in args.image]
+    _check_noise(args)
+    processor = load_any_processor(spec)
     row = {
         "prompt": [
             {"role": "user", "content": _template(args, spec).replace("{question}", args.question)}
         ],
-        "images": [_see(_open(path), number, args) for number, path in enumerate(args.image)],
+        "images": [_see(one, number, args, processor) for number, one in enumerate(images)],
         "example_id": "generate",
     }
-    model, processor = load_model(spec).to(default_device()), load_any_processor(spec)
+    model = load_model(spec).to(default_device())
     for sample in range(args.samples):
         settings = Generation(
             batch_size=1,
@@ -95,12 +103,22 @@ def _open(path: str) -> Image.Image:
     return to_rgb(Image.open(path))
 
 
-def _see(image: Image.Image, number: int, args: argparse.Namespace) -> Image.Image:
-    from noisygrpo.methods.noise import noise_seed, perturb
+def _check_noise(args: argparse.Namespace) -> None:
+    level, at = args.noise_level, args.noise_at
+    require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
+    require(at in (None, "model", "file"), f"--noise-at: {at!r}, allowed are model, file")
+    require(at is None or level > 0, f"--noise-at: {at!r} has no effect without --noise-level")
+
+
+def _see(image: Image.Image, number: int, args: argparse.Namespace, processor: Any) -> Image.Image:
+    from noisygrpo.methods.noise import fit_pixels, noise_seed, perturb
+    from noisygrpo.models.vision import noise_limits
     from noisygrpo.own.choice import read_choice
     from noisygrpo.own.resolve import resolve
 
-    level = args.noise_level
-    require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
     noise = resolve("noise_kind", *read_choice("noise_kind", args.noise_kind))
-    return perturb(image, level, noise_seed(args.seed, 0, "generate", 0, number), noise)
+    if args.noise_level == 0:
+        return image
+    limits = noise_limits(args.noise_at, processor)
+    image = image if limits is None else fit_pixels(image, *limits)
+    return perturb(image, args.noise_level, noise_seed(args.seed, 0, "generate", 0, number), noise)

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from noisygrpo.data.turns import plain_text, with_image_slots
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.methods.calibration import calibrated_generate
 from noisygrpo.models.vision import vision_token_ids
 
@@ -80,7 +80,7 @@ class Completion:
     truncated: bool
 
 
-class RefusedInput(ValueError):
+class RefusedInput(UserError):
     """The processor cannot make inputs of a batch, e.g. because an image is one pixel wide."""
 
 

@@ -48,6 +48,9 @@ class EvaluationRequest(LoadOptions):
     text_bias_scale: float = 0.0
     noise_kind: str = "gaussian"
     noise_level: float = 0.0
+    noise_at: str | None = None
+    """Disturb the image within the model's pixel limits (model) or the file's own (file); None is
+    model where the processor has such limits."""
     text_only: bool = False
     engine: str = "hf"
     revision: str | None = None
@@ -71,6 +74,14 @@ class EvaluationRequest(LoadOptions):
             self.engine in ENGINES, f"engine: {self.engine!r}, allowed are {', '.join(ENGINES)}"
         )
         require(self.limit is None or self.limit > 0, f"limit: {self.limit}, allowed is 1 or more")
+        require(
+            self.noise_at in (None, "model", "file"),
+            f"noise_at: {self.noise_at!r}, allowed are model, file",
+        )
+        require(
+            self.noise_at is None or self.disturbed,
+            f"noise_at: {self.noise_at!r} has no effect without noise_level or robustness",
+        )
         for name, value in {"max": self.max_pixels, "min": self.min_pixels}.items():
             require(value is None or value > 0, f"{name}_pixels: {value}, allowed is 1 or more")
         self.generation(benchmark)
@@ -98,13 +109,18 @@ class EvaluationRequest(LoadOptions):
             self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale
         )
 
-    def view(self) -> EvaluationView:
-        """What the model sees of the images."""
-        return EvaluationView(self.noise_kind, self.noise_level, self.text_only, self.seed)
+    @property
+    def disturbed(self) -> bool:
+        """Whether some image is not shown as it is."""
+        return self.noise_level > 0 or bool(self.robustness)
 
-    def plan(self) -> RobustnessPlan:
-        """The views of the robustness curve."""
-        return RobustnessPlan(self.robustness, self.levels, seed=self.seed)
+    def view(self, limits: tuple[int, int] | None = None) -> EvaluationView:
+        """What the model sees of the images; ``limits``: of its processor."""
+        return EvaluationView(self.noise_kind, self.noise_level, self.text_only, self.seed, limits)
+
+    def plan(self, limits: tuple[int, int] | None = None) -> RobustnessPlan:
+        """The views of the robustness curve; ``limits``: of the model's processor."""
+        return RobustnessPlan(self.robustness, self.levels, seed=self.seed, limits=limits)
 
     def judge(self) -> JudgeEndpoint:
         """The second judge."""

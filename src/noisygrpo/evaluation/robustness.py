@@ -38,13 +38,15 @@ class RobustnessPlan:
     levels: tuple[float, ...] = LEVELS
     text_only: bool = True
     seed: int = 0
+    limits: tuple[int, int] | None = None
+    """Pixels that an image is brought to before it is disturbed; see ``EvaluationView``."""
 
     def views(self) -> dict[str, EvaluationView]:
         """Folder name -> view; the clean one first."""
         views = {"clean": EvaluationView(seed=self.seed)}
         for kind in self.kinds:
             for level in sorted({*self.levels} - {0.0}):
-                view = EvaluationView(kind, level, seed=self.seed)
+                view = EvaluationView(kind, level, seed=self.seed, limits=self.limits)
                 name = f"{view.label}-{level:g}"
                 require(
                     views.setdefault(name, view) == view,

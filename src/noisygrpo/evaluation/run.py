@@ -16,13 +16,13 @@ from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import judge_evaluation
 from noisygrpo.evaluation.request import EvaluationRequest
-from noisygrpo.evaluation.robustness import CURVE_FILES, robustness_curve
+from noisygrpo.evaluation.robustness import CURVE_FILES, RobustnessPlan, robustness_curve
 from noisygrpo.evaluation.rows import Rows
 from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.evaluation.vllm_engine import vllm_answers
-from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.models.vision import noise_limits, set_pixel_limits
 
 __all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
 
@@ -39,14 +39,16 @@ def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) ->
     and for a folder that holds an evaluation of other weights or settings.
     """
     benchmark, rows = load_benchmark(request)
-    generation, view = request.generation(benchmark), request.view()
+    generation, limits = request.generation(benchmark), _noise_limits(request, load)
+    view = request.view(limits)
     # Who brings a model along answers for its weights; else they are identified by content.
     weights = {} if load is not None else {"weights": _fingerprint(request)}
     settings = {**request.settings(), **weights}
     if request.overwrite:
         _clear(request)
     if request.robustness:
-        return _robustness(request, benchmark, rows, generation, settings, load)
+        plan = request.plan(limits)
+        return _robustness(request, benchmark, rows, plan, generation, settings, load)
     result = evaluate_answers(
         _answers(request, rows, generation, load),
         rows,
@@ -157,6 +159,17 @@ def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) 
     return vllm_answers(location(spec), processor, config, generation, images, **options)
 
 
+def _noise_limits(request: EvaluationRequest, load: LoadModel | None) -> tuple[int, int] | None:
+    """The pixels that images are brought into before they are disturbed."""
+    if not request.disturbed or request.noise_at == "file":
+        return None
+    from noisygrpo.models.loading import load_any_processor
+
+    processor = load_any_processor(_spec(request)) if load is None else load()[1]
+    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
+    return noise_limits(request.noise_at, processor)
+
+
 def _loaded(request: EvaluationRequest, load: LoadModel | None) -> Loaded:
     model, processor = load_model(request) if load is None else load()
     set_pixel_limits(processor, request.min_pixels, request.max_pixels)
@@ -167,6 +180,7 @@ def _robustness(
     request: EvaluationRequest,
     benchmark: Benchmark,
     rows: Any,
+    plan: RobustnessPlan,
     generation: Generation,
     settings: dict[str, Any],
     load: LoadModel | None,
@@ -175,7 +189,7 @@ def _robustness(
         _answers(request, rows, generation, load),
         rows,
         request.folder,
-        request.plan(),
+        plan,
         generation=generation,
         judge=benchmark.judge,
         metrics=benchmark.metrics,

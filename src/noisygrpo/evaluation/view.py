@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from noisygrpo.errors import require
-from noisygrpo.methods.noise import NOISE_KINDS, address, perturb
+from noisygrpo.methods.noise import NOISE_KINDS, address, fit_pixels, perturb
 from noisygrpo.own.choice import is_own, read_choice
 from noisygrpo.own.resolve import resolve
 from noisygrpo.own.trial import try_noise
@@ -34,6 +34,9 @@ class EvaluationView:
     text_only: bool = False
     """Leave the images out: what the model knows without looking."""
     seed: int = 0
+    limits: tuple[int, int] | None = None
+    """How few and how many pixels an image is brought to before it is disturbed: the model's, so
+    that a level means the same for all sizes. None disturbs the file's own."""
 
     def __post_init__(self) -> None:
         require(0 <= self.level <= 1, f"noise level: {self.level}, allowed is 0 to 1")
@@ -59,9 +62,13 @@ class EvaluationView:
         """What tells this view from others, a user's code by its content."""
         name, _ = read_choice("noise_kind", self.kind)
         code = {"code": content_name(user_file(name))} if is_user_function(name) else {}
-        return {**asdict(self), **code}
+        said = {**asdict(self), **code}
+        return {name: value for name, value in said.items() if name != "limits" or value}
 
     def apply(self, image: Image.Image, example_id: str, position: int = 0) -> Image.Image:
         """The view of an RGB image; the same object at level 0."""
+        if self.level == 0:
+            return image
+        image = image if self.limits is None else fit_pixels(image, *self.limits)
         seed = address("evaluation view", self.seed, 0, example_id, position)
         return perturb(image, self.level, seed, self._noise)

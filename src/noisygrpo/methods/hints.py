@@ -36,15 +36,19 @@ from torch import Tensor
 
 STYLES = ("auto", "step", "numbered", "sentence")
 
-# After punctuation or at the start of a line any "Step k" is a marker, elsewhere only "Step k:".
+# After punctuation or at the start of a line any "Step k" is a marker, elsewhere only "Step k:". It
+# may be in brackets, in bold, an item of a list, a heading or quoted.
 _STEP = re.compile(
-    r"(?:(?:^|(?<=[.!?:;\n]))[ \t]*[#*_]*[ \t]*Step[ \t]+(\d+)\b|\bStep[ \t]+(\d+)(?=[*_ \t]*:))"
-    r"[*_ \t]*[:.)]?[*_ \t]*",
+    r"(?:(?:^|(?<=[.!?:;\n]))[-–—•‣·>#*_ \t]*(?:\d+[.)][*_ \t]*)?[(\[]?[*_]*"
+    r"Step[ \t]+(\d+)(?![0-9A-Za-z])"
+    r"|[*_]*[(\[]?\bStep[ \t]+(\d+)(?=[*_ \t)\]]*:))"
+    r"[*_ \t)\]]*(?:[:.)]|[-–—](?=[ \t]))?[*_ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"^[ \t]*[*_]*(\d+)()[.)](?=[ \t*_])[*_]*", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(\[$\\]*[A-Z0-9])|\s*\n\s*")
 _AROUND = " :\t\n"  # what may stand between a marker and its step
+_ITEM = re.compile(r"[(\[]?\d{1,3}[.)\]]+")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs|fig|eq|approx|resp)\.$", re.IGNORECASE)
 
 
@@ -104,8 +108,9 @@ def _sentences(text: str) -> list[Span]:
     spans: list[Span] = []
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        # A line break always ends the sentence, an abbreviation does not.
-        if "\n" not in match[0] and _ABBREVIATION.search(text[start : match.start()].strip()):
+        # A line break always ends the sentence; an abbreviation or an item's number does not.
+        said = text[start : match.start()].strip()
+        if "\n" not in match[0] and (_ABBREVIATION.search(said) or _ITEM.fullmatch(said)):
             continue
         spans.append((start, start, match.start()))
         start = match.end()

@@ -8,10 +8,16 @@ the schedule):
     x_t         = sqrt(alpha_bar_t) * x_0 + sqrt(1 - alpha_bar_t) * eps
     eps ~ N(0, 1) per pixel and channel
 
-``x_0`` is RGB in [0, 1] at the image's own resolution, before any processor. A level ``n`` in [0,
-1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and ``patch_mask``
-(NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout), ``mixup`` and ``distractor``
-(``second_picture``), and everyday ``corruptions``. Training and evaluation have the same kinds.
+``x_0`` is RGB in [0, 1]: the picture as it is given, before any processor. Which picture that is
+decides how much of the noise a model sees, for its processor averages the noise of a picture that
+it makes smaller and spreads that of one that it enlarges. NoisyGRPO's release adds noise to the
+file's pixels; NoisyRollout's first brings the picture into the model's pixel limits, which
+``fit_pixels`` does: there a level means the same for pictures of all sizes.
+
+A level ``n`` in [0, 1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and
+``patch_mask`` (NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout), ``mixup`` and
+``distractor`` (``second_picture``), and everyday ``corruptions``. Training and evaluation have the
+same kinds.
 
 Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
 outside.
@@ -25,8 +31,8 @@ Deliberate deviations from the released code (ids of the defects in docs/papers.
 - B1: the result is clamped to [0, 1] and rounded. ``wrap=True`` reproduces the wrap modulo 256, for
   parity runs only.
 - B2, R11: level 0, and any level that rounds to t = 0, returns the very object that came in; the
-  released codes add noise of std .0047 there. Wrapping changes nothing about that.
-- B4: the index is rounded, and n = 1 is t = 999, not an error.
+  released codes add noise of std .0047 there, as ``zero=True`` does.
+- B4: the index is rounded (``truncate=True`` cuts it), and n = 1 is t = 999, not an error.
 - R14: the released codes draw from the process-wide generator.
 - ``patch_mask`` covers the right and bottom remainder too (the released cells leave up to 7 pixels
   unmasked); counts of masked pixels and cells are rounded, not truncated.
@@ -72,11 +78,14 @@ def alpha_bar() -> np.ndarray:
     return result
 
 
-def noise_index(level: float) -> int:
-    """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside."""
+def noise_index(level: float, truncate: bool = False) -> int:
+    """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside.
+
+    ``truncate``: cut as the releases do (B4), instead of rounding.
+    """
     if not 0.0 <= level <= 1.0:
         raise ValueError(f"noise level {level!r} is outside [0, 1]")
-    return min(round(level * T), T - 1)
+    return min(int(level * T) if truncate else round(level * T), T - 1)
 
 
 def address(
@@ -113,6 +122,24 @@ def diffuse(pixels: np.ndarray, index: int, rng: np.random.Generator) -> np.ndar
     noisy *= np.float32(math.sqrt(1.0 - signal_power))
     noisy += np.float32(math.sqrt(signal_power)) * pixels
     return noisy
+
+
+def fit_pixels(image: Image.Image, low: int, high: int) -> Image.Image:
+    """Return the picture with at least ``low`` and at most ``high`` pixels, its proportions kept.
+
+    Bicubic, sides cut to whole pixels: byte for byte what NoisyRollout's release makes of an RGB
+    picture before it adds noise. A picture within the limits is returned as it is, the same object.
+    """
+    if image.width * image.height > high:
+        image = _resized(image, high)
+    if image.width * image.height < low:
+        image = _resized(image, low)
+    return image
+
+
+def _resized(image: Image.Image, pixels: int) -> Image.Image:
+    factor = math.sqrt(pixels / (image.width * image.height))
+    return image.resize((max(1, int(image.width * factor)), max(1, int(image.height * factor))))
 
 
 def to_bytes(pixels: np.ndarray, wrap: bool = False) -> np.ndarray:
@@ -205,6 +232,9 @@ def perturb(
     seed: Seed,
     kind: str | NoiseFunction = "gaussian",
     wrap: bool = False,
+    *,
+    truncate: bool = False,
+    zero: bool = False,
 ) -> Image.Image:
     """Return ``image`` as a rollout at noise ``level`` sees it, in RGB; at level 0 the same object.
 
@@ -214,17 +244,23 @@ def perturb(
             largest angle or side).
         seed: from ``noise_seed``, or integers; the result is a pure function of it.
         kind: one of ``NOISE_KINDS``, or a function like those in it.
-        wrap: reproduce the released NoisyGRPO's wrap modulo 256 (B1); only with ``gaussian``.
+        wrap, truncate, zero: reproduce the releases' wrap modulo 256 (B1), their index (B4) and
+            their noise at index 0 (B2, R11); only with ``gaussian``.
 
     Raises:
-        ValueError: for a level outside [0, 1], an unknown kind, or ``wrap`` with another kind.
+        ValueError: for a level outside [0, 1], an unknown kind, or a defect with another kind.
     """
     if isinstance(kind, str) and kind not in NOISE_KINDS:
         raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
-    if wrap and kind != "gaussian":
-        raise ValueError(f"wrap=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}")
-    if noise_index(level) == 0:
-        return image
     function = NOISE_KINDS[kind] if isinstance(kind, str) else kind
+    for name, asked in (("wrap", wrap), ("truncate", truncate), ("zero", zero)):
+        if asked and function is not _gaussian:
+            raise ValueError(
+                f"{name}=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}"
+            )
+    index = noise_index(level, truncate)
+    if index == 0 and not zero:
+        return image
+    level = index / T if truncate else level
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return function(rgb, level, np.random.default_rng(seed), **({"wrap": True} if wrap else {}))

@@ -50,6 +50,9 @@ class View:
     shared_noise: bool = False
     """Whether the noise is the one draw that the prompt's noisy rollouts of this step share."""
 
+    zero_noise: bool = False
+    """Whether noise is drawn at level 0 too, of index 0, as the releases do (B2, R11)."""
+
 
 def view_seed(
     view: View, seed: int, step: int, example_id: str, rollout: int, image: int = 0
@@ -193,11 +196,12 @@ def _check_settings(
 
 def as_views(result: Any, group: int) -> list[View]:
     """Return what a plan gave as views; ``ValueError`` where it is not one for each rollout."""
-    if not isinstance(result, Sequence | np.ndarray) or len(result) != group:
-        got = f"{len(result)} values" if hasattr(result, "__len__") else type(result).__name__
+    levels = result.tolist() if hasattr(result, "tolist") else result  # of NumPy, of torch
+    if not isinstance(levels, Sequence) or len(levels) != group:
+        got = f"{len(levels)} values" if isinstance(levels, Sequence) else type(result).__name__
         raise ValueError(f"returned {got}; a list of {group} levels or views is needed")
     views = []
-    for place, one in enumerate(result):
+    for place, one in enumerate(levels):
         view = one if isinstance(one, View) else _as_view(one, place)
         if not 0.0 <= view.level <= 1.0:  # NaN too
             raise ValueError(f"returned level {view.level!r} for rollout {place}, outside [0, 1]")

@@ -22,10 +22,11 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers.utils import is_flash_attn_2_available
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.processor_facts import compare_facts
-from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json
+from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json, say_once
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
@@ -70,7 +71,13 @@ def adapter_base(spec: ModelSpec) -> ModelSpec | None:
     folder = Path(location(spec))
     if not (folder / ADAPTER_FILE).is_file():
         return None
-    base = read_json(str(folder), ADAPTER_FILE).get("base_model_name_or_path")
+    config = read_json(str(folder), ADAPTER_FILE)
+    require(  # PEFT imports the module that the file names, in early releases whichever it is
+        not config.get("megatron_config"),
+        f"model.path: {spec.path!r} holds an adapter for Megatron (megatron_config in its "
+        f"{ADAPTER_FILE}), which is not supported",
+    )
+    base = config.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise UserError(f"model.path: {spec.path!r} holds an adapter that does not name its model")
     require(
@@ -106,6 +113,22 @@ def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
     return torch.float32 if all_trained or not torch.cuda.is_available() else None
 
 
+FLASH_OR_SDPA = "flash_or_sdpa"
+
+
+def attention_of(spec: ModelSpec) -> str | None:
+    """What computes the attention of a model that is loaded here; None leaves it to Transformers.
+
+    A line says where flash attention is asked for if it is there, and is not.
+    """
+    if spec.attn_implementation != FLASH_OR_SDPA:
+        return spec.attn_implementation
+    if is_flash_attn_2_available():
+        return "flash_attention_2"
+    say_once("flash attention is not there (package flash_attn, a GPU): attention is by SDPA")
+    return "sdpa"
+
+
 def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
     """The model with its weights, on the CPU, in the type that ``weights_dtype`` says.
 
@@ -119,8 +142,8 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
         "dtype": weights_dtype(spec, train=train) or "auto",
         "use_safetensors": True,
     }
-    if spec.attn_implementation is not None:
-        options["attn_implementation"] = spec.attn_implementation
+    if (attention := attention_of(spec)) is not None:
+        options["attn_implementation"] = attention
     if train and spec.quantization is not None:
         options["quantization_config"] = quantization_config(spec)
         if torch.cuda.is_available():  # each process puts its weights on its own GPU at once

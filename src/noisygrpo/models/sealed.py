@@ -46,6 +46,8 @@ def seal(written: Path, folder: Path) -> None:
     for path in [*(path for path in written.rglob("*") if path.is_dir()), written]:
         _sync(path)
     old = folder.with_name(folder.name + ".old")
+    if folder.is_symlink() or folder.is_file():  # no folder of ours
+        folder.unlink()
     if folder.exists():  # a rename onto a folder that is not empty is refused
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
@@ -74,7 +76,7 @@ def damage(folder: Path, *, hashes: bool = True) -> str | None:
         expected = {str(name): (int(f["bytes"]), str(f["xxh3_128"])) for name, f in files.items()}
     except FileNotFoundError:
         return f"it has no {MANIFEST}: it was not written to its end"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"its {MANIFEST} cannot be read"
     for name, (size, _) in expected.items():
         path = folder / name

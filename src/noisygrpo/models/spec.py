@@ -20,7 +20,8 @@ class ModelSpec:
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Type of the weights; ``auto``: see ``models.loading.weights_dtype``."""
     attn_implementation: str | None = None
-    """``sdpa``, ``flash_attention_2``, ``eager``; null lets Transformers choose."""
+    """``sdpa``, ``flash_attention_2``, ``eager``; ``flash_or_sdpa`` is the second where the package
+    flash_attn is installed and the first elsewhere; null lets Transformers choose."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model. Only for a model whose code you have read."""
     lora: dict[str, Any] | None = None

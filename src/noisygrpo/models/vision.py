@@ -72,3 +72,34 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
         f"min_pixels: {size['shortest_edge']} is above max_pixels {size['longest_edge']}",
     )
     images.size = size
+
+
+def pixel_limits(processor: Any) -> tuple[int, int] | None:
+    """Return how few and how many pixels the processor gives a picture; None if it says no such.
+
+    That is for a processor that keeps proportions and sizes by area (Qwen's).
+    """
+    images: Any = getattr(processor, "image_processor", None)
+    known = set() if images is None else set(images.valid_kwargs.__annotations__)
+    if not {"min_pixels", "max_pixels"} <= known:
+        return None
+    return int(images.size["shortest_edge"]), int(images.size["longest_edge"])
+
+
+def noise_limits(noise_at: str | None, processor: Any) -> tuple[int, int] | None:
+    """Return the limits in pixels that a picture is brought into before noise; None is the file's.
+
+    Args:
+        noise_at: model or file; None is model where the processor has such limits.
+        processor: the model's, with the run's limits.
+
+    Raises:
+        UserError: model is asked for, and the processor does not size pictures by their pixels.
+    """
+    limits = None if noise_at == "file" else pixel_limits(processor)
+    require(
+        noise_at != "model" or limits is not None,
+        f"noise_at: 'model' needs a processor with limits in pixels, which "
+        f"{type(processor).__name__} has not; give file",
+    )
+    return limits

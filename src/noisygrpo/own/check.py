@@ -67,6 +67,13 @@ def check_functions(config: Any) -> None:
     else:
         group, levels, clean = settings
         groups = [plan_views(found.plan, group, levels=levels, clean=clean)]
+    if is_own("advantage", config.advantage):
+        told = config.correct_reward is not None or config.correct_at != type(config).correct_at
+        require(
+            not told or takes(found.advantage, "correct"),
+            f"correct_reward: {config.correct_reward!r} and correct_at {config.correct_at} have no "
+            f"effect with advantage {config.advantage}, which does not name 'correct'",
+        )
     if is_own("advantage", config.advantage) or "advantage" in knobs:
         try_advantage(config.advantage, found.advantage, [view.level for view in groups[0]])
 

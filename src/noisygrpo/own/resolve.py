@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
 from noisygrpo.methods.declared import declared
@@ -32,6 +33,9 @@ from noisygrpo.schema import nearest, shown
 from noisygrpo.user_code import is_user_function, load_user_function
 
 Function = Callable[..., Any]
+
+CALL_LIMIT = 300.0
+"""Seconds for one call: a picture, a group's views, a batch's advantages."""
 
 
 @dataclass(frozen=True)
@@ -259,11 +263,13 @@ def _weights(
 
 def _called(where: str, function: Function, *args: Any, **kwargs: Any) -> Any:
     try:
-        return function(*args, **kwargs)
-    except UserError:
-        raise
-    except Exception as error:  # anything may be wrong in a user's function
-        raise UserError(f"{where} raises {type(error).__name__}: {error}") from error
+        with contained(CALL_LIMIT):
+            made = function(*args, **kwargs)
+    except UserCodeError as error:  # anything may be wrong in a user's function
+        raise UserError(f"{where} {error}") from error
+    if inspect.iscoroutine(made):
+        made.close()  # nobody will await it
+    return made
 
 
 def described(value: Any) -> str:

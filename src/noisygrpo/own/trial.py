@@ -130,11 +130,19 @@ def try_advantage(name: str, estimator: Callable[..., Any], levels: Sequence[flo
         options = {"correct": seen[0] >= 1.0} if takes(estimator, "correct") else {}
         return estimator(seen[0], levels=seen[1], **options).advantages
 
-    every = range(len(rewards))
-    together = repeatable(where, lambda: weigh(every), torch.equal, "draw nothing")
+    whole, last = range(len(rewards) - 1), len(rewards) - 1
+    together = repeatable(where, lambda: weigh(whole), torch.equal, "draw nothing")
     if declared(estimator, "across_groups"):
+        repeatable(where, lambda: weigh([*whole, last]), torch.equal, "draw nothing")
         return
-    for row in every:
+    try:
+        weigh([last])
+    except UserError as error:
+        raise UserError(
+            f"{error} (of a group with an unscorable completion it gets the others alone: "
+            f"{len(levels) - 1} of {len(levels)})"
+        ) from error
+    for row in whole:
         alone = weigh([row])[0]
         require(
             torch.allclose(alone, together[row], rtol=1e-6, atol=1e-9),

@@ -50,7 +50,8 @@ def found_recipe(path: Path, overrides: Sequence[tuple[str, str]] = ()) -> Recip
     document = read_yaml(read_text(path), str(path))
     require(
         isinstance(document, Mapping),
-        f"{path}: a recipe is a mapping of sections, not {type(document).__name__}",
+        f"{path}: a recipe is a mapping of sections, not "
+        + ("an empty file" if document is None else type(document).__name__),
     )
     kept = {name: _taken(document[name], name) for name in TAKEN if document.get(name) is not None}
     given = {name for name, _ in overrides}

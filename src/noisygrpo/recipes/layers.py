@@ -107,7 +107,8 @@ def read_layers(name_or_path: str, base_of: tuple[str, ...] = ()) -> list[dict[s
     document = read_yaml(text, label)
     require(
         isinstance(document, dict),
-        f"{label}: a recipe is a mapping of sections, not {type(document).__name__}",
+        f"{label}: a recipe is a mapping of sections, not "
+        + ("an empty file" if document is None else type(document).__name__),
     )
     base = document.pop("base", None)
     if base is None:

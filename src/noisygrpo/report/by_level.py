@@ -1,8 +1,8 @@
 """Reward against noise level with intervals: at which level noise stops being seen through.
 
 Per level (or tenth, at the mean of its levels, where some are closer than 0.04) the mean over
-rollouts with a 95 % interval: 1.96 standard errors that hold the rollouts of one prompt together (``evaluation.stats``),
-for all steps and for the first and the last third of them.
+rollouts with a 95 % interval: 1.96 standard errors that hold the rollouts of one prompt together
+(``evaluation.stats``), for all steps and for the first and the last third of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LEAST_APART = 0.04
 
 
 def level_curves(rollouts: Rollouts) -> dict[str, Any]:
-    """``{"reward" or a function's name: {"all" | "first" | "last": [[level, mean, low, high, n]]}}``
+    """``{reward: {"all" | "first" | "last": [[level, mean, low, high, n]]}}``, by reward's name.
 
     {} where every rollout saw the clean image.
     """

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from matplotlib.axes import Axes
+
 from noisygrpo.evaluation.compare import Comparison, Difference
-from noisygrpo.report.plots import GRID, INK, PALETTE, new_axes, new_figure, save
+from noisygrpo.report.plots import GRID, INK, PALETTE, new_axes, new_figure, note_below, save
 from noisygrpo.report.table import percent, table
 
 
@@ -58,34 +60,37 @@ def comparison_plot(comparison: Comparison, path: str | Path) -> Path:
 
     An interval that leaves zero out is drawn in full colour, the others are pale.
     """
-    items = list(reversed(comparison.differences))
+    tasks = list(dict.fromkeys(item.task for item in comparison.differences))
     methods = list(dict.fromkeys(item.method for item in comparison.differences))
-    figure = new_figure(width=6.4, height=1.1 + 0.36 * len(items))
+    figure = new_figure(width=6.8, height=1.7 + (0.26 * len(methods) + 0.2) * len(tasks))
     axes = new_axes(figure)
     axes.grid(visible=False, axis="y")
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.axvline(0, color=INK, linewidth=1)
-    for row, item in enumerate(items):
-        color = PALETTE[methods.index(item.method) % len(PALETTE)]
-        alpha = 1.0 if item.low > 0 or item.high < 0 else 0.4
-        low, mean, high = (100 * value for value in (item.low, item.difference, item.high))
-        axes.plot(
-            [low, high], [row, row], color=color, alpha=alpha, linewidth=3, solid_capstyle="round"
-        )
-        axes.plot(
-            [mean],
-            [row],
-            color=color,
-            alpha=alpha,
-            marker="o",
-            markersize=7,
-            markeredgecolor="white",
-        )
-    names = [item.task if len(methods) == 1 else f"{item.task} · {item.method}" for item in items]
-    axes.set_yticks(range(len(items)), names)
-    axes.set_ylim(-0.6, len(items) - 0.4)
+    labelled: set[str] = set()
+    for item in comparison.differences:
+        number = methods.index(item.method)
+        row = -tasks.index(item.task) - (number + 0.5) / (len(methods) + 0.6)
+        _draw(axes, item, row, PALETTE[number % len(PALETTE)], item.method not in labelled)
+        labelled.add(item.method)
+    axes.set_yticks(
+        [-place - len(methods) / 2 / (len(methods) + 0.6) for place in range(len(tasks))], tasks
+    )
+    axes.set_ylim(-len(tasks), 0.1)
     baseline = comparison.differences[0].baseline
-    title = f"{methods[0]} against {baseline}" if len(methods) == 1 else f"against {baseline}"
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.set_xlabel("difference in accuracy, percentage points")
+    axes.set_title(f"against {baseline}", loc="left", fontsize=11, color=INK)
+    axes.set_xlabel("difference in accuracy, percentage points", fontsize=9, color=INK)
+    level = f"{100 * comparison.differences[0].confidence:g} %"
+    note_below(figure, f"bars: {level} interval, on the same samples; faint: it holds 0")
     return save(figure, Path(path))
+
+
+def _draw(axes: Axes, item: Difference, row: float, color: str, named: bool) -> None:
+    alpha = 1.0 if item.low > 0 or item.high < 0 else 0.4
+    low, mean, high = (100 * value for value in (item.low, item.difference, item.high))
+    axes.plot([low, high], [row] * 2, color=color, alpha=alpha, linewidth=3, solid_capstyle="round")
+    axes.plot(
+        [mean], [row], color=color, alpha=alpha, marker="o", markersize=7, markeredgecolor="white"
+    )
+    if named:  # the legend shows a method's colour, never faint
+        axes.plot([], [], color=color, marker="o", linewidth=3, label=item.method)

@@ -74,7 +74,7 @@ def facts(named: Named) -> dict[str, Any]:
         "label": named.label,
         "folder": str(folder),
         "recipe": yaml.safe_dump(recipe, sort_keys=False, width=100) if recipe else "",
-        "lines": _lines(recipe),
+        "lines": _lines(recipe) or _asked(folder),
         "fields": {name: _shown(value) for name, value in flat(_long(recipe)).items()},
         "base": base,
         "differences": differing,
@@ -175,7 +175,11 @@ def _defaults() -> dict[str, Any]:
     from noisygrpo.models.spec import ModelSpec
     from noisygrpo.recipes.recipe import EvaluationSpec
 
-    parts = {"model": ModelSpec("-"), "data": DataSpec("-"), "evaluation": EvaluationSpec()}
+    parts: dict[str, Any] = {
+        "model": ModelSpec("-"),
+        "data": DataSpec("-"),
+        "evaluation": EvaluationSpec(),
+    }
     return {name: asdict(part) for name, part in parts.items()}
 
 
@@ -222,6 +226,15 @@ def _lines(recipe: Mapping[str, Any]) -> list[list[str]]:
     names = ("view_plan", "noise_kind", "noise_levels", "advantage", "num_generations",
              "learning_rate", "beta", "max_steps", "seed")  # fmt: skip
     return lines + [[name, _shown(training[name])] for name in names if name in training]
+
+
+def _asked(folder: Path) -> list[list[str]]:
+    """What the evaluations in a folder were asked, of the first of them."""
+    first = next(iter(sorted(folder.rglob("settings.json"))), None)
+    settings = {} if first is None else _json(first)
+    left_out = ("weights", "moment", "name")
+    shown = {name: value for name, value in flat(settings).items() if name not in left_out}
+    return [[name, _shown(value)] for name, value in shown.items() if value not in (None, "")]
 
 
 def _shown(value: Any) -> str:

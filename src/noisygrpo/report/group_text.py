@@ -96,7 +96,7 @@ def _find(folder: Path, asked: Asked, right: Verdict) -> tuple[list[Record], int
     Without a step the last one counts, without a row the first of it.
     """
     found: list[Record] = []
-    more, steps = 0, set()
+    more, steps = 0, set[int]()
     for record in _records(folder):
         step = int(record["step"])
         if not asked.searching and asked.step is None and steps and step > max(steps):
@@ -104,9 +104,9 @@ def _find(folder: Path, asked: Asked, right: Verdict) -> tuple[list[Record], int
         steps.add(step)
         if not _wanted(record, asked, right):
             continue
-        if not asked.searching and asked.example is None and found:
-            if record.get("example_id") != found[0].get("example_id"):
-                continue
+        first = found[0].get("example_id") if found else record.get("example_id")
+        if not asked.searching and asked.example is None and record.get("example_id") != first:
+            continue
         if len(found) < asked.most:
             found.append(record)
         else:

@@ -34,7 +34,7 @@ class Look:
 def write_look(look: Look, path: Path) -> Path:
     """Write the page; returns its path."""
     parts, shown = Parts(), Shown()
-    room = Room(MOST_BYTES / 2, LONGEST)
+    room = Room(MOST_BYTES / 2, LONGEST, own_code=True)
     add_clean(shown, look.rollouts.examples, look.rows.get, room)
     add_views(shown, look.rollouts, look.rows.get, room)
     places = [n for n, name in enumerate(look.rollouts.examples) if name in shown.clean]
@@ -53,7 +53,11 @@ def write_look(look: Look, path: Path) -> Path:
 
 def _index(look: Look, shown: Shown, places: list[int]) -> dict[str, Any]:
     chunks = look.rollouts.chunks
-    run = {
+    empty: dict[str, Any] = {
+        name: [] for name in ("differences", "arguments", "changes", "problems")
+    }
+    empty |= {name: {} for name in ("environment", "summary", "levels", "fields")}
+    run: dict[str, Any] = {
         "label": look.title,
         "lines": [list(line) for line in look.lines if len(line) == 2],
         "metrics": {"steps": [], "columns": {}},
@@ -67,9 +71,10 @@ def _index(look: Look, shown: Shown, places: list[int]) -> dict[str, Any]:
             "views": sorted(shown.views),
         },
         "scored": [list(look.scored[name]) for name in look.rollouts.examples],
-        "base": "", "differences": [], "environment": {}, "arguments": [], "changes": [],
-        "hours": None, "summary": {}, "levels": {}, "curve": None, "problems": [], "recipe": "", "fields": {},
-    }  # fmt: skip
+        **{name: "" for name in ("base", "recipe")},
+        **{name: None for name in ("hours", "curve")},
+        **empty,
+    }
     return {
         "title": look.title,
         "runs": [run],

@@ -88,6 +88,7 @@ class Room:
     longest: int | None = LONGEST_SIDE  # pixels of a side; None leaves pictures as they are
     clean: float = MOST_CLEAN  # rows
     views: float = MOST_VIEWS  # rollouts
+    own_code: bool = False  # whether a noise of the user's may be run
 
 
 def add_clean(shown: Shown, ids: Sequence[str], rows: Images, room: Room) -> None:
@@ -121,7 +122,7 @@ def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> Non
                 example = rollouts.examples[rollouts.example[rollouts.groups[group]]]
                 images = _images(shown, rows, example) if noisy else []
                 if images:
-                    jobs.append((group, pool.submit(_draw, rollouts, noisy, images, room.longest)))
+                    jobs.append((group, pool.submit(_draw, rollouts, noisy, images, room)))
                     drawn += len(noisy)
             for group, job in jobs:
                 try:
@@ -139,7 +140,7 @@ def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> Non
 
 
 def _draw(
-    rollouts: Rollouts, places: Sequence[int], images: Sequence[Image.Image], limit: int | None
+    rollouts: Rollouts, places: Sequence[int], images: Sequence[Image.Image], room: Room
 ) -> dict[int, list[Any]]:
     """The views of some rollouts; those that share their noise share the picture."""
     made: dict[Any, list[Any]] = {}
@@ -147,7 +148,8 @@ def _draw(
     for place in places:
         key = (rollouts.level[place], *rollouts.seeds[place])
         if key not in made:
-            made[key] = _encode_all(redraw_all(rollouts.record(place), images), limit)
+            views = redraw_all(rollouts.record(place), images, own_code=room.own_code)
+            made[key] = _encode_all(views, room.longest)
         found[place] = made[key]
     return found
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
 
-INK, GRID = "#2b2b2b", "#e4e4e4"
+INK, SOFT, GRID = "#2b2b2b", "#57606a", "#e4e4e4"
 PALETTE = (
     "#0072b2",
     "#d55e00",
@@ -25,38 +25,6 @@ PALETTE = (
     "#e69f00",
     "#7f7f7f",
 )  # Okabe & Ito
-
-# Names in metrics.jsonl; trl calls the mean of a reward function "rewards/<function>/mean".
-_REWARD = re.compile("reward")
-_ACCURACY = re.compile(r"rewards/\w*(accuracy|correct)\w*/mean|accuracy")
-
-
-def learning_curve(run_dir: str | Path, out: str | Path | None = None) -> Path:
-    """Mean reward and accuracy of the rollouts over the steps of a run, each value and a smoothed
-    line.
-
-    Reads ``metrics.jsonl`` of ``run_dir`` (one JSON object a line; ``step`` and trl's metric
-    names), writes ``learning_curve.png`` there, or ``out``, and returns its path. Raises
-    ``UserError`` without metrics to draw.
-    """
-    folder = Path(run_dir)
-    records = read_metrics(folder / "metrics.jsonl")
-    panels = [
-        (title, *found)
-        for title, name in (("mean reward", _REWARD), ("accuracy of rollouts", _ACCURACY))
-        if (found := series(records, name)) is not None
-    ]
-    require(
-        bool(panels),
-        f"{folder / 'metrics.jsonl'}: holds no value named 'reward'",
-    )
-    figure = new_figure(width=5.2 * len(panels), height=3.4)
-    for number, (title, steps, values) in enumerate(panels):
-        axes = new_axes(figure, 1, len(panels), number + 1)
-        draw_series(axes, steps, values, PALETTE[number])
-        axes.set_title(title, loc="left", fontsize=11, color=INK)
-        axes.set_xlabel("step")
-    return save(figure, folder / "learning_curve.png" if out is None else Path(out))
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -92,34 +60,24 @@ def series(
     return None
 
 
-def smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Gaussian-weighted local mean over positions, ``width`` their standard deviation; no lag, no
-    shrunken ends.
+def local_mean(
+    values: NDArray[np.float64], width: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gaussian-weighted mean around each position and its standard error, ``width`` the standard
+    deviation in positions; no lag, no shrunken ends.
+
+    The error is that of a weighted mean of independent values, ``sqrt(v / n)`` with the weighted
+    variance ``v`` around it and the effective number ``n = (sum w)^2 / sum w^2``, 0 for one value.
     """
     positions = np.arange(len(values))
     weights = np.exp(-0.5 * ((positions[:, None] - positions) / width) ** 2)
-    return np.asarray(weights @ values / weights.sum(axis=1))
-
-
-def draw_series(
-    axes: Axes,
-    steps: NDArray[np.float64],
-    values: NDArray[np.float64],
-    color: str,
-    label: str | None = None,
-) -> None:
-    """Every value faintly and a smoothed line over it, with its last value written at its end."""
-    axes.plot(steps, values, color=color, alpha=0.25, linewidth=1, marker=".", markersize=3)
-    line = smooth(values, max(1.0, len(values) / 20)) if len(values) > 2 else values
-    axes.plot(steps, line, color=color, linewidth=2, label=label, solid_capstyle="round")
-    axes.annotate(
-        f"{line[-1]:.2f}",
-        (steps[-1], line[-1]),
-        (4, 0),
-        textcoords="offset points",
-        color=color,
-        va="center",
-    )
+    total = weights.sum(axis=1)
+    mean = weights @ values / total
+    spread = (weights * (values - mean[:, None]) ** 2).sum(axis=1) / total
+    number = total**2 / (weights**2).sum(axis=1)
+    # What a mean of few values leaves of their variance: (n - 1) / n.
+    error = np.sqrt(spread / np.maximum(number - 1.0, 1e-9))
+    return mean, np.where(number > 1.001, error, 0.0)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -140,6 +98,20 @@ def new_axes(figure: Figure, rows: int = 1, columns: int = 1, number: int = 1) -
     axes.spines["bottom"].set_color(GRID)
     axes.tick_params(length=0, labelsize=9, colors=INK)
     return axes
+
+
+def note_below(figure: Figure, text: str) -> None:
+    """The figure's one legend, and over it what the reader must know of faint and bold."""
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    legend = figure.legend(
+        handles.values(), handles.keys(), loc="outside lower left", ncols=6, frameon=False,
+        fontsize=9, handlelength=1.6, columnspacing=1.4, title=text, title_fontsize=8,
+        alignment="left",
+    )  # fmt: skip
+    legend.get_title().set_color(SOFT)
 
 
 def save(figure: Figure, path: Path) -> Path:

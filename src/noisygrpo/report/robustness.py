@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from noisygrpo.errors import require
 from noisygrpo.evaluation.robustness import read_curve
 from noisygrpo.evaluation.samples import write_atomic
-from noisygrpo.report.plots import INK, PALETTE, new_axes, new_figure, save
+from noisygrpo.report.plots import INK, PALETTE, new_axes, new_figure, note_below, save
 from noisygrpo.report.table import percent, table
 
+Z = 1.96
 _COLUMNS = 4
 """Panels side by side."""
 
@@ -24,27 +25,28 @@ def robustness_plot(curves: Mapping[str, Curve], path: str | Path) -> Path:
     """Accuracy against the level of each disturbance, one panel for each kind, one line for each
     model.
 
-    ``curves``: model name -> its curve. Error bars are one standard error; a dashed line is the
-    accuracy without the image. Writes a PNG and returns its path.
+    ``curves``: model name -> its curve. Bars are 95 % intervals; a dashed line is the accuracy
+    without the image. Writes a PNG and returns its path.
     """
     require(bool(curves), "robustness plot: no curves")
     kinds = list(dict.fromkeys(kind for curve in curves.values() for kind in curve["curves"]))
     columns = min(len(kinds), _COLUMNS)
     rows = -(-len(kinds) // columns)
-    figure = new_figure(width=1.2 + 3.6 * columns, height=3.4 * rows)
-    axes: Axes | None = None
+    figure = new_figure(width=1.2 + 3.6 * columns, height=0.7 + 3.2 * rows)
     for number, kind in enumerate(kinds, start=1):
         axes = new_axes(figure, rows, columns, number)
         for color, (name, curve) in zip(PALETTE * 9, curves.items(), strict=False):
             _draw(axes, name, kind, curve, color)
         axes.set_title(kind.replace("_", " "), loc="left", fontsize=11, color=INK)
         if number > len(kinds) - columns:
-            axes.set_xlabel("level")
-        axes.set_ylim(0, 100)
+            axes.set_xlabel("level", fontsize=9, color=INK)
+        axes.set_ylim(-4, 104)  # so that 0 and 100 % do not lie on the frame
+        axes.set_yticks(range(0, 101, 20))
         if number % columns == 1 or columns == 1:
-            axes.set_ylabel("accuracy, %")
-    if axes is not None:
-        axes.legend(frameon=False, fontsize=8, loc="lower left")
+            axes.set_ylabel("accuracy, %", fontsize=9, color=INK)
+    blind = any("text_only" in curve for curve in curves.values())
+    dashed = "; dashed: without the image" if blind else ""
+    note_below(figure, f"bars: 95 % interval{dashed}")
     return save(figure, Path(path))
 
 
@@ -91,14 +93,16 @@ def robustness_table(curve: Curve, style: str = "text") -> str:
 
 def _draw(axes: Axes, name: str, kind: str, curve: Curve, color: str) -> None:
     points = curve["curves"].get(kind, [])
+    middles = [100 * point["accuracy"] for point in points]
+    errors = [Z * 100 * (point["stderr"] or 0.0) for point in points]
+    # An accuracy has no interval beyond 0 and 100 %.
+    low = [min(error, middle) for error, middle in zip(errors, middles, strict=True)]
+    high = [min(error, 100 - middle) for error, middle in zip(errors, middles, strict=True)]
     axes.errorbar(
-        [p["level"] for p in points],
-        [100 * p["accuracy"] for p in points],
-        [100 * (p["stderr"] or 0.0) for p in points],
-        color=color, linewidth=2, marker="o", markersize=4, label=name, capsize=0,
+        [point["level"] for point in points], middles, [low, high], color=color, linewidth=2,
+        elinewidth=1.2, marker="o", markersize=4, label=name, capsize=0,
     )  # fmt: skip
     if "text_only" in curve:
         axes.axhline(
-            100 * curve["text_only"]["accuracy"], color=color, linewidth=1.2, linestyle=(0, (4, 3)),
-            label=f"{name}, no image",
-        )  # fmt: skip
+            100 * curve["text_only"]["accuracy"], color=color, linewidth=1.2, linestyle=(0, (4, 3))
+        )

@@ -25,7 +25,7 @@ MOST_CHARACTERS = 20_000
 
 ROLLOUTS_FILE, ROLLOUTS_FOLDER = "rollouts.jsonl", "rollouts"
 
-DRAWING = ("noise_size", "released")
+DRAWING = ("noise_knobs", "noise_size", "released")
 """Fields of a record, further ones than level, kind and seed, that say how a view was drawn."""
 
 Record = Mapping[str, Any]

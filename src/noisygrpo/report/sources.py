@@ -31,6 +31,7 @@ class Found:
         self._places = {str(name): place for place, name in enumerate(data["example_id"])}
 
     def __call__(self, example: str) -> Row | None:
+        """A row with its images; None where there is none of that id."""
         place = self._places.get(example)
         return None if place is None else self._data[place]
 
@@ -103,9 +104,9 @@ class Sources:
         from noisygrpo.evaluation.run import load_benchmark
 
         names = ("benchmark", "split", "prompt", "system")
-        given = {name: settings[name] for name in names if settings.get(name)}
-        where = {"data": self._where.data, "image_root": self._where.image_root}
-        request = EvaluationRequest(model=str(settings.get("model")), **where, **given)
+        given: dict[str, Any] = {name: settings[name] for name in names if settings.get(name)}
+        given |= {"data": self._where.data, "image_root": self._where.image_root}
+        request = EvaluationRequest(model=str(settings.get("model")), **given)
         if repr(request) not in self._loaded:
             self._loaded[repr(request)] = FromCells(load_benchmark(request)[1])
         return self._loaded[repr(request)]

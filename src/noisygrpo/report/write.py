@@ -81,9 +81,10 @@ class _Page:
 
     def room(self, share: float) -> Room:
         """What pictures may take of a share of what is left."""
+        own = self.wanted.where.recipe is not None
         if self.wanted.all_views:
-            return Room(float("inf"), None, float("inf"), float("inf"))
-        return Room(self.left * share)
+            return Room(float("inf"), None, float("inf"), float("inf"), own)
+        return Room(self.left * share, own_code=own)
 
     def note(self, text: str) -> None:
         """Say on the page what it leaves out."""
@@ -142,7 +143,7 @@ def _add_rollouts(page: _Page, run: int, rollouts: Rollouts, waiting: int) -> di
         return {"count": 0}
     page.parts.add(f"columns/{run}", rollouts.columns())
     page.parts.add(f"prompts/{run}", rollouts.prompts)
-    budget, kept = page.left * TEXT_SHARE / waiting, []
+    budget, kept = page.left * TEXT_SHARE / waiting, list[int]()
     for place in spread(len(rollouts.chunks)):
         budget -= in_page(rollouts.chunks[place].data)
         if budget >= 0 or not kept:

@@ -24,9 +24,11 @@ from noisygrpo.rewards.judge import TIME_LIMIT
 from noisygrpo.rewards.math_pool import math_equal
 from noisygrpo.rewards.outcome import is_unscorable
 
-FORMS = ("weighted", "all_or_nothing")
+FORMS = ("weighted", "all_or_nothing", "r1v")
+FORMAT_WEIGHT = {"weighted": 0.1, "all_or_nothing": 0.1, "r1v": 0.5}
 
 _RELEASED_BOXED = re.compile(r"<think>.*</think>.*\\boxed\{.*\}.*", re.DOTALL)
+_RELEASED_R1V = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTALL)
 _RELEASED_ANSWER = re.compile(r"<answer>(.*?)</answer>")  # a dot does not match a newline
 
 
@@ -39,54 +41,69 @@ def noisyrollout(
     hint: Sequence[str] | None = None,
     *,
     form: str = "weighted",
-    format_weight: float = 0.1,
+    format_weight: float | None = None,
     time_limit: float = TIME_LIMIT,
     compat: bool = False,
     **columns: Any,
 ) -> list[float | None]:
     """NoisyRollout's reward: ``(1 - w) accuracy + w format``, or 1 only if both hold.
 
-    ``form``: ``weighted`` (released code) or ``all_or_nothing`` (paper). ``format_weight``: w.
+    ``form``: ``weighted`` (released code), ``all_or_nothing`` (paper) or ``r1v`` (the release's
+    other reward: half answer, half format, with the answer in ``<answer>``). ``format_weight``: w;
+    default .1, for ``r1v`` .5.
     ``compat`` uses the released pattern and the released grader (package ``mathruler``): the last
-    ``\\boxed{}`` counts even if it stands inside the thinking, equal fractions that are not reduced
-    are wrong, percent signs and units are ignored, and whatever fails is 0.
+    ``\\boxed{}`` counts even if it stands inside the thinking (``r1v``: the first tag on one line,
+    else the whole text), equal fractions that are not reduced are wrong, percent signs and units
+    are ignored, and whatever fails is 0.
     """
     check_noisyrollout(form=form, format_weight=format_weight, compat=compat)
+    weight = FORMAT_WEIGHT[form] if format_weight is None else format_weight
     if compat:
-        graded = _released_grades(own_texts(completions, hint), answer, time_limit)
+        graded = _released_grades(own_texts(completions, hint), answer, time_limit, form)
     else:
         rows = (prompts, completions, answer, question, kind, hint)
         graded = accuracy(*rows, time_limit=time_limit)
+    style = STYLES["think_answer" if form == "r1v" else "think_boxed"]
+    pattern = _RELEASED_R1V if form == "r1v" else _RELEASED_BOXED
     rewards: list[float | None] = []
     for completion, right in zip(completions, graded, strict=True):
         if right is None or is_unscorable(right):
             rewards.append(right)
             continue
         text = completion_text(completion)
-        released = compat and _RELEASED_BOXED.fullmatch(text) is not None
-        formed = released if compat else STYLES["think_boxed"](text)
-        mixed = (1 - format_weight) * right + format_weight * formed
+        formed = pattern.fullmatch(text) is not None if compat else style(text)
+        mixed = (1 - weight) * right + weight * formed
         rewards.append(float(right * formed) if form == "all_or_nothing" else mixed)
     return rewards
 
 
 def _released_grades(
-    texts: Sequence[str], targets: Sequence[Any], time_limit: float
+    texts: Sequence[str], targets: Sequence[Any], time_limit: float, form: str
 ) -> list[float | None]:
-    """What the package ``mathruler`` gives the last box of each text; failures are 0."""
+    """What the package ``mathruler`` gives the answer of each text; failures are 0."""
+    read = _released_tagged if form == "r1v" else _released_boxed
     return [
-        float(math_equal(_released_boxed(text), target, time_limit, "mathruler")[0] is True)
+        float(math_equal(read(text), target, time_limit, "mathruler")[0] is True)
         for text, target in zip(texts, targets, strict=True)
     ]
 
 
+def _released_tagged(text: str) -> str:
+    """The contents of the first one-line answer tag, else the whole text."""
+    match = _RELEASED_ANSWER.search(text)
+    return (match.group(1) if match else text).strip()
+
+
 def check_noisyrollout(
-    form: str = "weighted", format_weight: float = 0.1, compat: bool = False, **other: Any
+    form: str = "weighted",
+    format_weight: float | None = None,
+    compat: bool = False,
+    **other: Any,
 ) -> None:
     """Raise ``UserError`` for arguments that cannot work, before a run starts."""
     require(form in FORMS, f"rewards.noisyrollout.form: {form!r} is not one of {list(FORMS)}")
     require(
-        0 <= format_weight <= 1,
+        format_weight is None or 0 <= format_weight <= 1,
         f"rewards.noisyrollout.format_weight: {format_weight} is not in [0, 1]",
     )
     if compat:
@@ -143,10 +160,7 @@ def hint_accuracy(
 
 def _same_tag(text: str, target: str) -> bool:
     """The released fall-back: contents of the first one-line answer tag, else the whole text."""
-    found = [_RELEASED_ANSWER.search(each) for each in (text, target)]
-    pair = zip(found, (text, target), strict=True)
-    mine, wanted = ((match.group(1) if match else each).strip() for match, each in pair)
-    return mine == wanted
+    return _released_tagged(text) == _released_tagged(target)
 
 
 YES_NO_SENTENCE = "Answer the question with Yes or No."

@@ -16,6 +16,7 @@ with both words always scores. ``compat`` brings that back; its rules are in ``r
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.rewards.choices import options_of
+from noisygrpo.rewards.choices import LETTERS, chosen_letter, options_of
 from noisygrpo.rewards.contrast import contradicts
 from noisygrpo.rewards.extract import answer_texts, extract_answer, own_texts
 from noisygrpo.rewards.functions import target_text
@@ -32,6 +33,9 @@ from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.released import YES_NO_SENTENCE, first_tag, released_overrides
 
 THRESHOLD = 0.6
+
+_CHOICES = re.compile(r"\b(?:choices|options)\s*:", re.IGNORECASE)
+_LETTER = re.compile(rf"\W*[{LETTERS}{LETTERS.lower()}]\W*")
 
 
 @functools.lru_cache(maxsize=2)
@@ -127,6 +131,11 @@ def semantic(
 def _ruled(given: str, target: str, question: str) -> bool | None:
     """What rules can decide; None leaves it to similarity."""
     kind = "multiple_choice" if options_of(question) else "auto"
+    if kind == "auto" and (_CHOICES.search(question) or _LETTER.fullmatch(given)):
+        # Options that cannot be told apart; a target such as "The answer is C because …" names one.
+        wanted, said = chosen_letter(target), chosen_letter(given)
+        if wanted is not None and said is not None:
+            return said == wanted
     pair = polarity_pair(target)
     if pair is None and YES_NO_SENTENCE.lower() in question.lower():
         pair = next((pair for pair in POLARITIES if read_polarity(target, pair)), None)

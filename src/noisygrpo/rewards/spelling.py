@@ -108,6 +108,7 @@ def plain(text: str) -> str:
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
     text = _letters(_ROOT.sub(_root, text))
     text = re.sub(r"(?<=[\d)])\*\*(?=[\d(])", "^", text).replace("**", "")
+    text = re.sub(r"\^(\d)\^", r"^{\1}", text)  # Pandoc's raised text
     text = re.sub(r"(?<!\w)__|__(?!\w)|`", "", text)
     text = re.sub(r"\\[,;: ](?=\d{3}(?!\d))|~(?=\d{3}(?!\d))|\{,\}", _group_sign, text)
     text = _tidy(_SPACING.sub(" ", text))

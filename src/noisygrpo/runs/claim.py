@@ -25,7 +25,13 @@ from typing import Any, Literal
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.runs.folder import CHECKPOINT, HIDDEN, has_steps, is_run
-from noisygrpo.runs.identity import IDENTITY_FILE, changed_since, lines_of, require_same
+from noisygrpo.runs.identity import (
+    IDENTITY_FILE,
+    changed_since,
+    lines_of,
+    require_same,
+    require_state,
+)
 from noisygrpo.terminal import one_line, say
 from noisygrpo.training.checkpoints import newest, step_of
 
@@ -124,6 +130,8 @@ def going_on(
             )
     if checkpoint is not None:
         require_same(folder, checkpoint, whose, changed=changed)
+        if not is_done(checkpoint, updates):
+            require_state(folder, checkpoint, changed=changed)
     return checkpoint
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import datasets
 import transformers
 
+from noisygrpo.models.vision import noise_limits
 from noisygrpo.own.choice import FIELDS
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.released import released_lines
 
 
 def quiet_libraries() -> None:
@@ -36,9 +39,11 @@ def describe(prepared: Prepared) -> list[str]:
     )
     source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
-    lines += [("views", views_line(config)), ("data", source)]
+    lines += [("views", views_line(config, prepared.processor)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]
     lines.append(("rewards", rewards))
+    brought_back = released_lines(vars(config), recipe.rewards)
+    lines += [("released" if n == 0 else "", line) for n, line in enumerate(brought_back)]
     if recipe.model.lora is not None:
         said = ", ".join(f"{name} {value}" for name, value in recipe.model.lora.items())
         lines.append(("adapter", said))
@@ -52,11 +57,23 @@ def describe(prepared: Prepared) -> list[str]:
     if spec is not None and spec.every is not None:
         sizes += f"; every {spec.every} steps at most {spec.every_rows} of each"
         sizes += f", best checkpoint by {spec.best}" if spec.best else ""
-    lines += [("measured", sizes or "no"), ("output", str(config.output_dir))]
+    lines += [("measured", sizes or "no"), ("saved", saving_line(config))]
+    lines.append(("output", str(config.output_dir)))
     return [f"{name:8} {value}" for name, value in lines]
 
 
-def views_line(config: NoisyGRPOConfig) -> str:
+def saving_line(config: NoisyGRPOConfig) -> str:
+    """What is written while it trains, and whether a run that was stopped can go on from that."""
+    strategy = str(getattr(config.save_strategy, "value", config.save_strategy))
+    if strategy == "no":
+        return "at the end alone: a run that is stopped begins anew"
+    when = f"every {config.save_steps:g} steps" if strategy == "steps" else f"every {strategy}"
+    if config.save_only_model:
+        return f"{when}, the model alone (save_only_model): after a crash --resume has no optimizer"
+    return f"{when}, with what --resume needs"
+
+
+def views_line(config: NoisyGRPOConfig, processor: Any) -> str:
     """The view plan and the advantage in words."""
     if not config.noisy:
         advantage = f"{config.advantage}{_knobs(config, 'advantage')}"
@@ -65,7 +82,9 @@ def views_line(config: NoisyGRPOConfig) -> str:
     levels = " at levels U[0, 1]" if config.view_plan == "uniform" else ""
     levels = levels if given is None else f" at levels {', '.join(f'{x:g}' for x in given)}"
     named = {field: f"{getattr(config, field)}{_knobs(config, field)}" for field in FIELDS}
-    noise = f"{named['noise_kind']} noise{levels}"
+    limits = noise_limits(config.noise_at, processor)
+    drawn = "of the file's size" if limits is None else "within {:,} to {:,} pixels".format(*limits)
+    noise = f"{named['noise_kind']} noise{levels} on pictures {drawn}"
     return f"{named['view_plan']}, {noise}; advantage {named['advantage']}"
 
 

@@ -24,7 +24,7 @@ from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.functions import contents
 from noisygrpo.secrets import without_keys
 from noisygrpo.terminal import one_line, say
-from noisygrpo.training.checkpoints import step_of
+from noisygrpo.training.checkpoints import holds_the_model_alone, step_of
 from noisygrpo.user_code import FOLDER as FUNCTIONS
 
 IDENTITY_FILE = "identity.json"
@@ -35,6 +35,7 @@ FREE = (
     "output_dir", "logging_steps", "logging_strategy", "save_steps", "save_strategy", "report_to",
     "save_total_limit", "disable_tqdm", "dataloader_num_workers", "dataloader_pin_memory",
     "log_completions", "rollouts_format", "run_name", "hub_token", "push_to_hub",
+    "save_only_model",
 )  # fmt: skip
 """Fields of ``training`` that change nothing of what is learnt."""
 
@@ -116,3 +117,21 @@ def require_same(folder: Path, checkpoint: Path, whose: dict[str, Any], *, chang
     if found:
         record_changes(folder, step_of(checkpoint), found)
         say(f"goes on from {checkpoint.name} with what is new: {said}")
+
+
+def require_state(folder: Path, checkpoint: Path, *, changed: bool) -> None:
+    """See that a checkpoint holds what a run needs to go on; going on without it is recorded.
+
+    Raises:
+        UserError: it holds the model alone, and nothing was said about that.
+    """
+    if not holds_the_model_alone(checkpoint):
+        return
+    lost = "its optimizer and random numbers are not there (training.save_only_model)"
+    require(
+        changed,
+        f"--resume: {checkpoint} holds the model alone: {lost}, so it would be another run. "
+        "--changed goes on from its weights with a new optimizer, at its step of the schedule",
+    )
+    record_changes(folder, step_of(checkpoint), {"optimizer": ["that of the run", "a new one"]})
+    say(f"goes on from {checkpoint.name} with a new optimizer: {lost}")

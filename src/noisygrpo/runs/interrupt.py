@@ -68,6 +68,7 @@ class Interrupt(TrainerCallback):
     ) -> None:
         """Save and stop, on all processes alike; a run that is done anyway is not interrupted."""
         if self._anywhere(self.asked) and state.global_step < state.max_steps:
+            args.save_only_model = False  # it is to go on, whatever other checkpoints lack
             control.should_save = control.should_training_stop = self.stopped = True
 
 

@@ -34,6 +34,7 @@ from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.methods.views import View
 from noisygrpo.models.loading import default_device, load_model, location
+from noisygrpo.models.vision import noise_limits
 from noisygrpo.own.check import Functions
 from noisygrpo.recipes.recipe import Recipe, load_recipe
 from noisygrpo.report.levels import levels_text, write_levels_report
@@ -45,6 +46,7 @@ from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.terminal import say
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.settings import MEASURED, placeholder_levels
+from noisygrpo.training.views.show import fit_all
 
 LEVELS_FILE, PLOT_FILE = "levels.json", "levels.png"
 
@@ -142,6 +144,7 @@ def _asked(prepared: Prepared, plan: LevelsPlan) -> dict[str, Any]:
         "model": spec.path,
         "weights": model_fingerprint(location(spec), spec.revision),
         "noise_kind": str(config.noise_kind),
+        "noise_at": config.noise_at or "",
         "knobs": (config.knobs or {}).get("noise_kind", {}),
         "code": contents(prepared.recipe).get(str(config.noise_kind).rpartition(":")[0], ""),
         "temperature": config.temperature if plan.temperature is None else plan.temperature,
@@ -182,10 +185,13 @@ def _answering(prepared: Prepared, plan: LevelsPlan) -> tuple[Answer, Generation
 def _views(prepared: Prepared, plan: LevelsPlan) -> dict[str, See | None]:
     """Return the folder of each view and what it shows of a row; None shows no picture."""
     noise = Functions.of(prepared.config).noise
+    limits = noise_limits(prepared.config.noise_at, prepared.processor)
 
     def noisy(level: float) -> See:
         def see(row: Row) -> list[Image.Image]:
-            return Rollout(dict(row), 0, View(level=level), plan.seed, 0, noise).see(row["images"])
+            images = list(row["images"])
+            fitted = images if limits is None else fit_all([images], limits)[0]
+            return Rollout(dict(row), 0, View(level=level), plan.seed, 0, noise).see(fitted)
 
         return see
 

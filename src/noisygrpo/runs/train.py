@@ -18,7 +18,7 @@ What a run's folder holds:
 ``evaluation/before|after``  every evaluated sample and its verdict, by split; while training in
                              ``evaluation/step-000020``
 ``summary.json``             ``{split: {before: {accuracy, stderr, n}, after: {…}, …}}``
-``learning_curve.png``       reward and accuracy of the rollouts over the steps
+``learning_curve.png``       rewards of the rollouts and measured accuracy over the steps
 ===========================  ===================================================================
 """
 
@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -44,7 +45,7 @@ from noisygrpo.models.processor_facts import compare_facts, write_facts
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
-from noisygrpo.report.plots import learning_curve
+from noisygrpo.report.curve import learning_curve
 from noisygrpo.report.table import before_after_table, percent
 from noisygrpo.runs.claim import Claim, Resume, claim_folder, going_on, is_done
 from noisygrpo.runs.console import describe
@@ -178,6 +179,11 @@ def setting_up(begun: Begun) -> Iterator[None]:
         yield
     except (UserError, RunStopped):
         raise
+    except pickle.UnpicklingError as error:  # torch refuses what would run code
+        raise UserError(
+            "--resume: a state of the checkpoint (optimizer.pt, scheduler.pt, rng_state.pth) holds "
+            "more than numbers, and is not read"
+        ) from error
     except (
         ValueError,
         TypeError,
@@ -285,6 +291,7 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
             note(f"  {name:20} {text}")
     again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
     note(f"\nlook again with: {again}")
+    note(f"see every rollout and what it saw with: noisygrpo report {folder}")
     return summary
 
 

@@ -14,14 +14,17 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from noisygrpo.errors import require
-from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
+from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult, group_normalize
+from noisygrpo.own.choice import is_own
+from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import is_constant, total_rewards
+from noisygrpo.training.released import EPSILON, is_released
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ def weigh(
     rewards = total_rewards(batch.rewards, weights).cpu().unflatten(0, shape)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
+    if is_released(vars(config), "epsilon"):
+        return Weighed(rewards, levels, group_normalize(rewards, EPSILON), batch.lost)
     if estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
         silent = is_constant(rewards)
         if config.multi_objective_aggregation == "normalize_then_sum":
@@ -64,6 +69,22 @@ def weigh(
         options["correct"] = parts[..., correct_column(names, config)] >= config.correct_at
     result = estimator(rewards, levels=levels, **options)
     return Weighed(rewards, levels, result.advantages, batch.lost, result.gain)
+
+
+def beats_the_clean(
+    batch: Batch, weighed: Weighed, names: Sequence[str], config: NoisyGRPOConfig
+) -> Bool[Tensor, " R"] | None:
+    """Tell the noisy rollouts whose correctness is above the lowest clean one of their group.
+
+    NoisyGRPO's ``mask_noise_correct``; None where the run does not bring that back. Without a clean
+    rollout none is above, and none whose correctness is not known.
+    """
+    if not is_released(vars(config), "mask_noise_correct"):
+        return None
+    column = batch.rewards[:, correct_column(names, config)].cpu().view_as(weighed.rewards)
+    clean = weighed.levels == 0
+    lowest = column.masked_fill(~clean, torch.inf).nan_to_num(torch.inf).amin(1, keepdim=True)
+    return (~clean & (column > lowest)).flatten()
 
 
 def knobs(estimator: Callable[..., Any], config: NoisyGRPOConfig) -> dict[str, Any]:
@@ -91,7 +112,8 @@ def correct_column(names: Sequence[str], config: NoisyGRPOConfig) -> int:
 
 def check_correct(names: Sequence[str], config: NoisyGRPOConfig) -> None:
     """Refuse a ``correct_reward`` that is not there; say which one it is where that is a choice."""
-    if config.constant_groups == "prior_if_correct":
-        name = names[correct_column(names, config)]
+    own = is_own("advantage", config.advantage) and takes(resolved(config, "advantage"), "correct")
+    if own or config.constant_groups == "prior_if_correct":
+        name, asks = names[correct_column(names, config)], "advantage" if own else "constant_groups"
         if config.correct_reward is None and sum("format" not in other for other in names) > 1:
-            logger.warning("constant_groups: correct is what reward %r says (correct_reward)", name)
+            logger.warning("%s: correct is what reward %r says (correct_reward)", asks, name)

@@ -26,6 +26,7 @@ to go on from.
 import json
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,9 @@ from noisygrpo.own.check import files
 from noisygrpo.training.finite import require_finite_weights
 from noisygrpo.training.records.rollouts import drop_steps_after
 from noisygrpo.user_code import keep_files
+
+SEALED_WITH = "identity.json"
+"""A file that only runs write which seal their checkpoints."""
 
 UNFINISHED = ".saving"
 """Folder, beside the checkpoints, in which one is written."""
@@ -76,12 +80,31 @@ def load(model: Any, accelerator: Accelerator, folder: str) -> bool:
         require(reason is None, f"checkpoint {folder}: {reason}")
     state = accelerator.state
     plugins = [getattr(state, name, None) for name in ("fsdp_plugin", "deepspeed_plugin")]
-    if any(plugin is not None for plugin in plugins) or is_peft_model(model):
+    if any(plugin is not None for plugin in plugins):
         return False
     whole = accelerator.unwrap_model(model)
-    saved = type(whole).from_pretrained(folder, dtype=whole.dtype, local_files_only=True)
+    if is_peft_model(model):
+        _require_adapter(whole, Path(folder))
+        return False
+    saved, found = type(whole).from_pretrained(
+        folder, dtype=whole.dtype, local_files_only=True, output_loading_info=True
+    )
+    missing = sorted(found["missing_keys"])
+    require(not missing, f"checkpoint {folder}: {len(missing)} weights are missing: {missing[:3]}")
     whole.load_state_dict(saved.state_dict())
     return True
+
+
+def _require_adapter(model: Any, folder: Path) -> None:
+    """See that an adapter's file has the names of the model's; PEFT passes over what is missing."""
+    from peft import get_peft_model_state_dict
+    from peft.utils import SAFETENSORS_WEIGHTS_NAME
+
+    path = folder / SAFETENSORS_WEIGHTS_NAME
+    if path.is_file():
+        with safe_open(path, framework="pt") as file:
+            other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
+        require(not other, f"checkpoint {folder}: {path.name} is of another adapter: {other[:3]}")
 
 
 def by_epoch(plain: RepeatSampler) -> EpochSampler:
@@ -165,6 +188,27 @@ def _finish(folder: Path, unfinished: Path, args: TrainingArguments, state: Trai
     )
 
 
+def holds_the_model_alone(checkpoint: Path) -> bool:
+    """Whether a checkpoint was written with ``save_only_model``.
+
+    Then optimizer, schedule and random numbers are missing; these last every other one has.
+    """
+    return not any(checkpoint.glob("rng_state*.pth"))
+
+
+class ScheduleAtItsStep(TrainerCallback):
+    """Lets the learning rate go on where it was, of a run resumed without its schedule."""
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
+        """Move a schedule that is at its beginning to the step of the checkpoint."""
+        schedule: Any = kwargs.get("lr_scheduler")
+        behind = state.global_step - getattr(schedule, "last_epoch", state.global_step)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that no optimizer has made these steps
+            for _ in range(behind):
+                schedule.step()
+
+
 def step_of(checkpoint: Path) -> int:
     """Return the optimizer steps that a checkpoint's name says were done."""
     return int(checkpoint.name.rpartition("-")[2])
@@ -178,29 +222,44 @@ def newest(folder: Path) -> tuple[Path | None, list[str]]:
     skipped: list[str] = []
     for step in sorted((int(match[1]) for match in found if match), reverse=True):
         path = folder / f"{PREFIX_CHECKPOINT_DIR}-{step}"
-        reason = damage(path) if (path / MANIFEST).exists() else _unsealed(path, step)
+        reason = _damage(path, step)
         if reason is None:
             return path, skipped
         skipped.append(f"{path.name} is left out: {reason}")
     return None, skipped
 
 
+def _damage(folder: Path, step: int) -> str | None:
+    """Return what is wrong with a checkpoint that is called after a step; None if nothing is."""
+    if (folder / MANIFEST).exists():
+        return damage(folder) or _other_step(folder, step)
+    if (folder / SEALED_WITH).exists():
+        return f"its {MANIFEST} is missing"
+    return _unsealed(folder, step)
+
+
+def _other_step(folder: Path, step: int) -> str | None:
+    try:
+        state = json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        same = state["global_step"] == step > 0
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    return None if same else f"{TRAINER_STATE_NAME} is missing or of another step"
+
+
 def _unsealed(folder: Path, step: int) -> str | None:
     """Return what is wrong with a checkpoint of a release before manifests, state written last."""
     try:
-        state = json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
+        (folder / TRAINER_STATE_NAME).stat()
         weights = list(folder.glob("*.safetensors"))
         for path in weights:
             with safe_open(path, framework="pt") as file:
                 file.keys()
     except (OSError, ValueError, SafetensorError):
         return "it was not written to its end, or is damaged"
-    whole = isinstance(state, dict) and state.get("global_step") == step > 0
     needed = ("optimizer.pt", "scheduler.pt")
     missing = [name for name in needed if not (folder / name).is_file()] if weights else []
-    if missing or not whole:
-        return f"{', '.join(missing) or TRAINER_STATE_NAME} is missing or of another step"
-    return None
+    return f"{', '.join(missing)} is missing" if missing else _other_step(folder, step)
 
 
 class FreshLogs(TrainerCallback):

@@ -46,6 +46,11 @@ class NoisyGRPOConfig(GRPOConfig):
     noise_kind: Choice = "gaussian"
     """What noise does: one of ``methods.noise.NOISE_KINDS``, or your own."""
 
+    noise_at: str | None = None
+    """The picture that noise is drawn on: the one within the processor's pixel limits (model), so
+    that a level means the same for pictures of all sizes, or the file's own (file). ``None`` is
+    model where the processor has such limits. See ``methods.noise``."""
+
     noise_levels: list[float] | Literal["measured"] | None = None
     """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split).
     In a recipe also ``measured``: `noisygrpo train` then measures them first (docs/levels.md)."""
@@ -165,6 +170,10 @@ class NoisyGRPOConfig(GRPOConfig):
     shared_prefill: bool = False
     """Before sampling with ``generate``, read every distinct prompt and view once instead of once
     per rollout; the same logits up to rounding. vLLM does so by itself."""
+
+    released: list[str] | None = None
+    """What the releases do and this package mends, brought back for runs that are compared with
+    theirs: names in ``training.released.DEFECTS``. ``check`` lists what is on."""
 
     rollouts_format: str = "jsonl"
     """Where every rollout is kept: jsonl (one file), parquet (one file a step), none."""

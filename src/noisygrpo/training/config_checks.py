@@ -22,6 +22,7 @@ from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
+from noisygrpo.training.released import check_released
 from noisygrpo.training.settings import is_noisy
 
 Values = Mapping[str, Any]
@@ -67,6 +68,7 @@ def check_together(values: Values) -> None:
     _check_advantage(values)
     _check_engine(values)
     _check_generation(values)
+    check_released(values)
     for low, high in (
         ("min_pixels", "max_pixels"),
         ("entropy_coef_min", "entropy_coef_max"),

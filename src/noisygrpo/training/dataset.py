@@ -11,6 +11,7 @@ image does not run the vision tower, which the others do:
 """
 
 import logging
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -25,6 +26,16 @@ from noisygrpo.training.hints.prompts import new_levels, row_hints
 from noisygrpo.training.sharding import weights_sharded
 
 logger = logging.getLogger(__name__)
+
+CHECKED_FOR = (
+    *("view_plan", "noise_levels", "noise_decay"),
+    *("hint_levels", "hint_style", "hint_markers", "hint_template"),
+)
+"""Settings that decide what is checked, and how."""
+
+_checked: weakref.WeakKeyDictionary[Dataset, Any] = weakref.WeakKeyDictionary()
+"""For what each data set was found right: a run checks it before a model is loaded, and the trainer
+that it makes needs not do so again."""
 
 
 def check(dataset: Any, config: NoisyGRPOConfig, environment: Any = None) -> None:
@@ -58,6 +69,9 @@ def check_dataset(
         UserError: for a missing column, an empty data set, noisy views of data without images
             or with example ids that are not unique, or hints from data without reasoning.
     """
+    needs = tuple(vars(config)[field] for field in CHECKED_FOR), asks
+    if isinstance(dataset, Dataset) and _checked.get(dataset) == needs:
+        return
     if not isinstance(dataset, Dataset):
         require(
             not (config.noisy or config.hinted),
@@ -84,6 +98,7 @@ def check_dataset(
             )
     if config.hinted:
         check_reasoning(dataset, config)
+    _checked[dataset] = needs
 
 
 def check_reasoning(dataset: Dataset, config: NoisyGRPOConfig) -> None:

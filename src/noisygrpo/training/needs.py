@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
         "give view_plan grid, uniform or split, or the method noisygrpo or noisyrollout",
     ),
     Rule(
-        ("noise_kind", "noise_decay", *OF_A_SCHEDULE),
+        ("noise_kind", "noise_at", "noise_decay", *OF_A_SCHEDULE),
         ("view_plan", "noise_levels"),
         is_noisy,
         "give view_plan grid, uniform or split with a level above 0",

@@ -3,19 +3,23 @@
 What a part needs of TRL it gets as bound callables; it knows neither the trainer nor other parts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from accelerate.utils import is_peft_model
 from transformers.integrations import TensorBoardCallback, WandbCallback
 from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
-from noisygrpo.training.advantage import check_correct
+from noisygrpo.models import vision
+from noisygrpo.training.advantage import beats_the_clean, check_correct
 from noisygrpo.training.asking import Asking
-from noisygrpo.training.batch import Batch
-from noisygrpo.training.checkpoints import FreshLogs
+from noisygrpo.training.batch import Batch, Weighed
+from noisygrpo.training.checkpoints import FreshLogs, ScheduleAtItsStep
+from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import refuse_sharded
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.vllm import VLLMEngine
@@ -30,6 +34,7 @@ from noisygrpo.training.prefix.shared import SharedPrefix, warn_rows
 from noisygrpo.training.records import progress, view_ratio
 from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.records.table import TensorBoardTable, WandbPictures
+from noisygrpo.training.released import is_released
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
 
 
@@ -43,6 +48,48 @@ def ban(trainer: Any) -> None:
     kwargs = ban_tokens(trainer.generation_kwargs, trainer._banned, vllm=False)
     trainer.generation_kwargs |= kwargs
     trainer.generation_config.update(**kwargs)
+
+
+def noise_limits(trainer: Any) -> tuple[int, int] | None:
+    """Return the pixels that images are brought into before noise; None leaves them as they are."""
+    args = trainer.args
+    return vision.noise_limits(args.noise_at, trainer.processing_class) if args.noisy else None
+
+
+@contextmanager
+def temperatures(trainer: Any, args: NoisyGRPOConfig) -> Iterator[None]:
+    """Within this context TRL, which has one temperature, is made with the one for scoring.
+
+    After it the sampler has its own (``released: [score_at_1]``).
+    """
+    sampling = args.temperature
+    if not is_released(vars(args), "score_at_1"):
+        yield
+        return
+    args.temperature = 1.0
+    try:
+        yield
+    finally:
+        args.temperature = sampling
+    if trainer.use_vllm:
+        trainer.vllm_generation.temperature = sampling
+    else:
+        trainer.generation_kwargs["temperature"] = sampling
+        trainer.generation_config.temperature = sampling
+
+
+def mask_as_released(trainer: Any, batch: Batch, weighed: Weighed, output: dict[str, Any]) -> None:
+    """Let no loss touch the rows that NoisyGRPO's ``mask_noise_correct`` names, if that is on.
+
+    A loss of type grpo is 0 for them and counts them in its mean, as in the release.
+    """
+    above = beats_the_clean(batch, weighed, trainer.reward_func_names, trainer.args)
+    if above is None:
+        return
+    first = trainer.accelerator.process_index * len(batch.rollouts)
+    masked = above[first : first + len(batch.rollouts)]
+    kept = output.get("tool_mask", torch.ones_like(output["completion_mask"]))
+    output["tool_mask"] = kept.masked_fill(masked.to(kept.device)[:, None], 0)
 
 
 def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngine:
@@ -187,6 +234,7 @@ def recorder(trainer: Any) -> Recorder:
 def install_callbacks(trainer: Any) -> None:
     """Add what cuts the logs of a resumed run, and our progress in the place of Transformers'."""
     trainer.add_callback(FreshLogs())
+    trainer.add_callback(ScheduleAtItsStep())
     progress.install(trainer.add_callback, trainer.pop_callback)
     for callback in (
         list(trainer.callback_handler.callbacks) if trainer.args.log_completions else ()

@@ -159,6 +159,7 @@ RANGES: dict[str, Range] = {
 """Every field that holds a number, and the numbers that mean something."""
 
 NAMES: dict[str, tuple[str, ...]] = {
+    "noise_at": ("model", "file"),
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),

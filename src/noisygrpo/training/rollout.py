@@ -39,6 +39,9 @@ class Rollout:
     step: int  # optimizer step that the rollout was made for, from 1
     kind: str | NoiseFunction  # a name in ``methods.noise.NOISE_KINDS``, or a function like these
     derived_id: str = ""  # id of a row that has none of its own
+    released: Sequence[str] = ()  # defects of the releases that its views have
+    scored_as: "Rollout | None" = None  # whose views it is scored on; None is the clean images
+    sizes: Sequence[tuple[int, int]] = ()  # of its images as noise was drawn on them
     hint: Hint = Hint()  # what stands in front of the completion, or behind the question
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
     completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered
@@ -71,7 +74,7 @@ class Rollout:
     @property
     def noisy(self) -> bool:
         """Whether it sees something else than the clean image."""
-        return self.view.level > 0.0
+        return self.view.level > 0.0 or self.view.zero_noise
 
     def noise_seed(self, image: int = 0) -> np.random.SeedSequence:
         """Return the seed of the noise on this rollout's image number ``image``."""
@@ -88,7 +91,15 @@ class Rollout:
         level, kind = self.view.level, self.kind
         if not self.noisy:
             return list(images)
-        return [perturb(one, level, self.noise_seed(n), kind) for n, one in enumerate(images)]
+        asked = {
+            "wrap": "wrap" in self.released,
+            "truncate": "truncated_index" in self.released,
+            "zero": self.view.zero_noise,
+        }
+        how = {name: True for name, on in asked.items() if on}
+        return [
+            perturb(one, level, self.noise_seed(n), kind, **how) for n, one in enumerate(images)
+        ]
 
     def columns(self) -> dict[str, Any]:
         """Return what tells a reward function what the rollout saw and began from."""

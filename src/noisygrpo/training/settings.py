@@ -59,6 +59,7 @@ OF_HINTS = (
 OF_A_METHOD = (
     "view_plan",
     "noise_kind",
+    "noise_at",
     "noise_levels",
     "clean_rollouts",
     "noise_decay",
@@ -71,6 +72,7 @@ OF_A_METHOD = (
     "constant_groups",
     "correct_reward",
     "correct_at",
+    "released",
     KNOBS,
 )
 """Fields that say what a method is: another method, named later, takes none of them over."""

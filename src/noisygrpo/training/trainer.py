@@ -85,10 +85,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
         self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
-        super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
+        with parts.temperatures(self, config):
+            super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
         self._banned = prepare_vision(self.model, self.processing_class, config)
+        self._noise_limits = parts.noise_limits(self)
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
@@ -152,6 +154,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         output["advantages"] = torch.tensor(own).to(output["advantages"])
         part = self._step % self.args.gradient_accumulation_steps
         self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
+        parts.mask_as_released(self, batch, weighed, output)
         spare_noisy(output, batch.rollouts)
         self._pictures.scored(batch, output)
         if self.args.log_view_ratio:
@@ -173,7 +176,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        shown = show(prompts, batch.rollouts, tokenize, partial(self._spent, "noise"))
+        how = partial(self._spent, "noise"), self._noise_limits
+        shown = show(prompts, batch.rollouts, tokenize, *how)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
         self._pictures.drawn(batch)
@@ -188,6 +192,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         # vLLM processes images itself: the views', until a tool answers, which is for clean views.
         if self.use_vllm and prompt_ids is batch.shown.ids:
             images = batch.shown.images
+        if self._hints is not None and batch.training:
+            prompt_ids, multimodal_fields = self._hints.opened(prompt_ids, multimodal_fields)
         first = self._sample(batch, prompt_ids, images, multimodal_fields, *more, **kw)
         if self._hints is None or not batch.training:
             return first

@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from noisygrpo.evaluation.benchmarks import LoadOptions, get_benchmark, load_table
 from noisygrpo.evaluation.rows import Rows
+from noisygrpo.rewards.released import hint_accuracy
 from tiny import tiny_image
 
 
@@ -82,3 +84,41 @@ def test_a_neighbour_is_wrong(gold):
     if "√" in gold:  # what reading over the root gives
         assert judged(re.sub(r"√\{?(\w+)\}?", r"\1", gold), gold) is False
         assert judged(re.sub(r"√\{?(\w+)\}?.*", "", gold) or "1", gold) is False
+
+
+# Every golden answer of the test file that Hint-GRPO and R1-V score (754 rows), and how often.
+ALL = json.loads((Path(__file__).parent / "geoqa_golds.json").read_text(encoding="utf-8"))
+UNIT = re.compile(r"(cm|mm|m|平方米|厘米|海里|小时|米|秒)(?=\^|$)")
+
+
+def whole_latex(gold):
+    text = gold.replace("^2^", "^{2}").replace("²", "^{2}").replace("√", "\\sqrt")
+    return UNIT.sub(r"\\text{\1}", text.replace("π", "\\pi ").replace("°", "^\\circ"))
+
+
+def whole_text(gold):
+    text = re.sub(r"√\{(\w+)\}", r"√\1", gold.replace("^2^", "²").replace("^{2}", "²"))
+    return re.sub(r"\\frac\{(.*?)\}\{(\d+)\}", r"(\1)/\2", text).replace("°", " degrees")
+
+
+@pytest.mark.parametrize("written", [str, whole_latex, whole_text])
+def test_a_perfect_solver_of_all_754_has_all_right(written):
+    texts = [f"<think>so</think><answer>{written(gold)}</answer>" for gold in ALL]
+    rewards = hint_accuracy([""] * len(texts), texts, list(ALL))
+    missed = [gold for gold, reward in zip(ALL, rewards, strict=True) if reward != 1.0]
+    assert (sum(ALL.values()), missed) == (754, [])
+
+
+def test_the_released_scorer_reads_nothing_from_an_answer_tag():
+    released = get_benchmark("geoqa-released")
+    # All forms, and of those with many golds some: each takes 3 ms of math-verify.
+    some = [gold for gold in ALL if not re.fullmatch(r"[\d.]+°?", gold)] + ["140°", "65°", "12"]
+    right = {
+        gold
+        for gold in some
+        if released.judge(f"<think>so</think><answer>{gold}</answer>", {"answer": gold}).correct
+    }
+    assert "\\frac{4}{5}" in right and not right & {"140°", "65°", "12", "8cm", "2√{3}"}
+    # 61 of the 754 rows, all of them fractions: echoing the target has the other 693 wrong.
+    assert sum(ALL[gold] for gold in right) == 61
+    assert released.judge("it is 140, I think", {"answer": "140°"}).correct

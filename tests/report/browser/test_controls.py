@@ -88,7 +88,7 @@ def test_filters_and_sorting_find_what_they_say(page):
     find.get_by_label("Sort by").select_option("advup")
     status(page, f"{len(lines)} rollouts")
     low = page.locator("#rollouts .list tbody tr").first.locator("td").nth(3).inner_text()
-    assert low == "\u22121"
+    assert low == "\u22121.00"
     page.locator("#search").fill("SHAPE 2")
     status(page, f"{STEPS * 4} rollouts")
     page.locator("#rollouts .list tbody tr").nth(3).click()

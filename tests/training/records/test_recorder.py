@@ -10,10 +10,11 @@ import torch
 
 from noisygrpo.methods.advantages import bayesian_posterior
 from noisygrpo.methods.views import View
+from noisygrpo.report.views import redraw_all
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.recorder import Recorder
-from noisygrpo.training.rollout import Rollout
+from noisygrpo.training.rollout import Rollout, row_images
 from tiny_trainer import by_index, length, make
 
 METRICS = [
@@ -45,12 +46,18 @@ def lines(path):
 
 
 @pytest.fixture(scope="module")
-def noisy_run(tmp_path_factory):
+def made_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("noisy")
     rewards, weights = (by_index, length), [1.0, 0.5]
     changes = {"method": "noisygrpo", "log_view_ratio": True, "max_steps": 3}
-    make(folder, None, rewards, weights, None, **changes).train()
-    return folder
+    trainer = make(folder, None, rewards, weights, None, **changes)
+    trainer.train()
+    return folder, trainer.made
+
+
+@pytest.fixture(scope="module")
+def noisy_run(made_run):
+    return made_run[0]
 
 
 def test_noisygrpo_run_leaves_rollouts(noisy_run):
@@ -74,6 +81,18 @@ def test_noisygrpo_run_leaves_rollouts(noisy_run):
             assert parts["by_index"] == record["rollout_index"] % 2
             assert record["reward"] == pytest.approx(parts["by_index"] + 0.5 * parts["length"])
             assert parts["length"] == pytest.approx(len(record["completion"]) / 10)
+
+
+def test_a_view_is_drawn_again_from_its_line_to_the_byte(made_run):
+    folder, batch = made_run
+    drawn = 0
+    for line, images, row in zip(
+        lines(folder / "rollouts.jsonl")[-8:], batch.shown.images, batch.rows, strict=True
+    ):
+        again = redraw_all(line, row_images(row))
+        assert [view.tobytes() for view in again] == [view.tobytes() for view in images]
+        drawn += line["noise_level"] > 0
+    assert drawn == 6
 
 
 def test_noisygrpo_run_leaves_metrics(noisy_run):
@@ -107,6 +126,7 @@ def test_a_rollout_without_any_reward_is_counted_and_gets_no_advantage(tmp_path)
 def recorder_of(folder, main=True, turns=False, **changes):
     """A recorder without a trainer."""
     settings = {"output_dir": str(folder), "rollouts_format": "jsonl", "log_multimodal": True}
+    settings |= {"noise_kind": "gaussian", "knobs": None}
     logs = {name: deque() for name in ("advantages", "prompt", "images")}
     config = SimpleNamespace(**{**settings, **changes})
     return Recorder(config, logs, defaultdict(list), Clock(), main, {2, 3}, turns)

@@ -36,6 +36,22 @@ def test_resumed_log_drops_later_steps_and_a_line_cut_short(tmp_path):
     drop_steps_after(tmp_path / "none", 0)
 
 
+def test_a_line_that_cannot_be_read_is_left_out_and_said(tmp_path, capsys):
+    """A disk's or a hand's damage; and the last line may have lost only its end of line."""
+    path = tmp_path / ROLLOUTS_FILE
+    good = [json.dumps({"step": step, "text": "é"}, ensure_ascii=False) for step in (1, 2)]
+    damaged = [b'{"step": 1, "text": "\xc3', b'{"loss": 1}', b"[1, 2]", b'{"step": "two"}']
+    damaged.append(bytes(9))
+    path.write_bytes(b"\n".join([good[0].encode(), *damaged, good[1].encode()]))
+    drop_steps_after(tmp_path, 2)
+    assert path.read_text(encoding="utf-8").split("\n") == [*good, ""]
+    said = capsys.readouterr().err
+    assert said == "rollouts.jsonl: 5 lines cannot be read and are left out: 2, 3, 4, 5, 6\n"
+    path.write_bytes(good[0].encode() + b"\n" + good[1].encode()[:-2])  # cut by a crash
+    drop_steps_after(tmp_path, 2)
+    assert path.read_text(encoding="utf-8") == good[0] + "\n" and not capsys.readouterr().err
+
+
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 

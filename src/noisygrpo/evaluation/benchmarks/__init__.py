@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         wemath.BENCHMARK,
         geometry3k.BENCHMARK,
         geoqa.BENCHMARK,
+        geoqa.RELEASED,
         mme_cot.BENCHMARK,
         mme_cot.DIRECT,
     )

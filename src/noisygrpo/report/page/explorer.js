@@ -31,6 +31,7 @@ function rolloutCells(n) {
 
 /** Show a rollout: its group, with it marked. */
 function showRollout(all, place, options = {}) {
+  if (explorer.all === all) explorer.place = place; // at once: keys may come faster than pictures
   address.set("rollouts", {
     run: all.number || null, step: all.step[place], example: all.examples[all.example[place]], rollout: all.index[place],
   }, options);
@@ -132,7 +133,7 @@ function drawFilters(all) {
     oninput: debounced(() => set("text", "")(search.value), 350) });
   fill(explorer.parts.filters,
     report.look ? null : choice("Show", usefulFilters(all), address.get("filter", "all"), set("filter", "all")),
-    levels.length > 1 && levels.length <= 40 ? choice("Level", [["", "any"], ...levels.map((level) => [String(level), num(level, 3)])], address.get("level"), set("level", "")) : null,
+    levels.length > 1 && levels.length <= 40 ? choice("Level", [["", "any"], ...levels.map((level) => [String(level), plain(level)])], address.get("level"), set("level", "")) : null,
     choice("Steps", [["this", "this one"], ["all", "all"]], address.get("steps", "this"), set("steps", "this")),
     report.look ? null : choice("Sort by", Object.entries(SORTS).map(([name, [text]]) => [name, text]), address.get("sort", "step"), set("sort", "step")),
     field("Text", search));

@@ -36,7 +36,7 @@ function rewardByLevel(runs) {
 function levelLabels(curves) {
   const levels = [...new Set(curves.flatMap((curve) => curve.points.map(([x]) => x)))];
   if (levels.length > 12) return { color: theme.value("--soft"), fontSize: 13 };
-  return { color: theme.value("--soft"), fontSize: 13, customValues: levels, hideOverlap: true, formatter: (value) => num(value, 3) };
+  return { color: theme.value("--soft"), fontSize: 13, customValues: levels, hideOverlap: true, formatter: plain };
 }
 
 /** Curves of [x, mean, low, high, n]. */

@@ -27,7 +27,7 @@ async function openView(all, place) {
   const level = all.level[place];
   const seen = level > 0 ? views?.[place] ?? null : clean;
   const name = `rollout ${all.index[place]} at level ${num(level)}`;
-  const caption = level > 0 ? `What it saw: level ${num(level, 3)}` : "It saw the clean picture";
+  const caption = level > 0 ? `What it saw: level ${plain(level)}` : "It saw the clean picture";
   const size = clean[0] ? ` · ${clean[0][1]} × ${clean[0][2]} pixels` : "";
   const longest = clean[0] ? Math.max(clean[0][1], clean[0][2]) : 0;
   const scaled = !report.all_views && longest > report.longest;

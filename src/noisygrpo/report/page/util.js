@@ -39,9 +39,15 @@ function num(value, digits = 2) {
   return value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
-/** A number with its sign. */
+/** A number with its sign and always as many digits: `+1.00`. */
 function signed(value, digits = 2) {
-  return value > 0 ? `+${num(value, digits)}` : num(value, digits).replace("-", "\u2212");
+  const text = Math.abs(value).toFixed(digits);
+  return `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${text}`;
+}
+
+/** A number without zeros at its end. */
+function plain(value) {
+  return String(Number(value.toFixed(3)));
 }
 
 /** A share as percentage points with their sign: `+18.0`. */

@@ -76,6 +76,15 @@ class HintLadder:
     rank: int  # this process's place
     whole_batches: bool  # whether the engine needs all rows of a batch
 
+    def opened(self, ids: Any, fields: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return prompts and fields as level 0 is asked: as they are, or as Hint-GRPO released it
+        (``think_at_level_0``), with the template's own text behind each."""
+        text = row_hints(self.config, "")[0].text
+        if not text:
+            return ids, fields
+        opening = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return begin_answers(ids, fields, [opening] * len(ids))
+
     def climb(
         self,
         rollouts: Sequence[Rollout],
@@ -92,7 +101,7 @@ class HintLadder:
         """
         climb = self._start(rollouts, shown)
         every = [(row, True) for row in range(len(rollouts))]
-        self._enter(climb, 0, every, shown.scored_ids, first, judge)
+        self._enter(climb, 0, every, self.opened(shown.scored_ids, {})[0], first, judge)
         for level in range(1, climb.table.rewards.size(1)):
             turns = self._turns(climb.table.due(level), len(rollouts))
             if turns:

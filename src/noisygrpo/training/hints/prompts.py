@@ -12,8 +12,8 @@ hint of its own and is not generated: it would be the same prompt once more.
 Shapes: B rows, N prompt tokens without hints, L with them (both left padded), T completion tokens.
 
 Deliberate deviations from the released code (arXiv 2503.23905): at level 0 nothing is added, so
-that the model trains on the prompt that it will be asked (H10: the release puts ``<think>`` there);
-and H14's empty hints are not generated again.
+that the model trains on the prompt that it will be asked (H10: the release puts ``<think>`` there,
+as ``released: [think_at_level_0]`` does); and H14's empty hints are not generated again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from noisygrpo.methods.hints import hint_ratios, hint_text
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.released import is_released
 from noisygrpo.training.rollout import Hint
 from noisygrpo.training.views.show import Prompt
 
@@ -37,7 +38,8 @@ def row_hints(config: NoisyGRPOConfig, reasoning: str) -> list[Hint]:
     hints = []
     for level, ratio in enumerate(hint_ratios(config.hint_levels or 1)):
         cut = hint_text(reasoning, ratio, config.hint_style, config.hint_markers)
-        text = config.hint_template.replace("{hint}", cut) if cut else ""
+        opened = is_released(vars(config), "think_at_level_0")
+        text = config.hint_template.replace("{hint}", cut) if cut or opened else ""
         hints.append(Hint(level, ratio, text))
     return hints
 

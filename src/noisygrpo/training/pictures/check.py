@@ -16,6 +16,7 @@ from noisygrpo.training.pictures.mismatch import EVERY, LIMITS, Mismatch
 from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
 from noisygrpo.training.prefix.scorer import Scorer
 from noisygrpo.training.records.view_ratio import TOKENS
+from noisygrpo.training.rollout import Rollout
 
 QWEN = ("pixel_values", "image_grid_thw")
 """Fields of the layout in which one row is scored again."""
@@ -46,7 +47,7 @@ class Pictures:
             return
         self.links.scored(output, batch.rollouts)
         step, ids = batch.rollouts[0].step, output["completion_ids"]
-        clean = [-1 if one.noisy else row for row, one in enumerate(batch.rollouts)]
+        clean = [row if same_pictures(one) else -1 for row, one in enumerate(batch.rollouts)]
         self.mismatch.names = {row: one.example_id for row, one in enumerate(batch.rollouts)}
         output["clean_row"] = torch.tensor(clean, device=ids.device)
         if self.again is not None:
@@ -58,7 +59,7 @@ class Pictures:
     def _score_again(self, batch: Batch, output: dict[str, Any], log_probs: torch.Tensor) -> None:
         """Score the first clean rollout with a picture on the patches that it was sampled from."""
         assert self.again is not None and batch.shown is not None
-        seen = [row for row, one in enumerate(batch.rollouts) if one.seen and not one.noisy]
+        seen = [row for row, one in enumerate(batch.rollouts) if one.seen and same_pictures(one)]
         row = (seen or [0])[0]  # a forward that sharded weights need on every process
         given = {name: torch.as_tensor(batch.shown.fields[name]).to(output[name]) for name in QWEN}
         both = {key: output[key] for key in (*TOKENS, *SCORING_KEYS) if key in output} | given
@@ -75,6 +76,11 @@ class Pictures:
     def flush(self, gather: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
         """Return the step's metrics, the same on every process."""
         return {} if self.off else self.mismatch.flush(gather)
+
+
+def same_pictures(rollout: Rollout) -> bool:
+    """Tell whether a rollout was sampled from the pictures that it is scored on."""
+    return tuple(rollout.seen) == tuple(rollout.scored)
 
 
 def make_pictures(trainer: Any, rows: Callable[..., Any], core: Any, off: bool) -> Pictures:

@@ -18,6 +18,12 @@ from noisygrpo.training.records.table import complete
 logger = logging.getLogger(__name__)
 
 
+def noise_of(config: NoisyGRPOConfig) -> dict[str, Any]:
+    """What a record says of the noise of its run, so that its view can be drawn again."""
+    knobs = (config.knobs or {}).get("noise_kind")
+    return {"noise_kind": config.noise_kind} | ({"noise_knobs": knobs} if knobs else {})
+
+
 @dataclass
 class Recorder:
     """Writes down what happened, on the main process; every process takes part in gathering."""
@@ -55,8 +61,8 @@ class Recorder:
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
-        kind = self.config.noise_kind
-        mine = [record(one, self.ends, self.turns, kind) for one in batch.rollouts]
+        noise = noise_of(self.config)
+        mine = [record(one, self.ends, self.turns, noise) for one in batch.rollouts]
         lines = gather_object(mine)
         self.clock.tokens += sum(line["completion_tokens"] for line in lines)
         if self.main:

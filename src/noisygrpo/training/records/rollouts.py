@@ -4,7 +4,6 @@ One JSON object a line, written by the main process, flushed line by line, so a 
 what it had. A reward or metric that is not a number is ``null``.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -14,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from noisygrpo.terminal import say
 from noisygrpo.training.rollout import Rollout, row_images
 
 METRICS_FILE = "metrics.jsonl"
@@ -58,10 +58,8 @@ def last_step(folder: Path) -> int:
     """Return the last step of which a run's folder has rollouts; 0 without any."""
     steps = [int(path.stem.split("-")[1]) for path in _tables(folder)]
     if (folder / ROLLOUTS_FILE).exists():
-        with (folder / ROLLOUTS_FILE).open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                with contextlib.suppress(json.JSONDecodeError):
-                    steps.append(json.loads(line)["step"])
+        with (folder / ROLLOUTS_FILE).open("rb") as file:
+            steps += [step for line in file if (step := _step_of(line)) is not None]
     return max(steps, default=0)
 
 
@@ -72,20 +70,33 @@ def _tables(folder: Path) -> Iterator[Path]:
 def _drop_lines_after(path: Path, step: int) -> None:
     """Replace the file in one go, so that a crash leaves the old or the new one.
 
-    A last line that a crash cut short is dropped.
+    A last line that a crash cut short is dropped; any other that cannot be read is too, and said.
     """
-    kept = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            with contextlib.suppress(json.JSONDecodeError):
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
+    kept, lost = [], []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        found = _step_of(line)
+        if found is not None and found <= step:
+            kept.append(line + b"\n")
+        elif found is None and line:
+            lost.append(number)
+    if lost and (len(lost) > 1 or lost[0] <= len(kept)):
+        places = ", ".join(map(str, lost[:5]))
+        say(f"{path.name}: {len(lost)} lines cannot be read and are left out: {places}", error=True)
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
+    with temporary.open("wb") as file:
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def _step_of(line: bytes) -> int | None:
+    """Return the step of a line of a log; None where there is no such line."""
+    try:
+        step = json.loads(line.decode("utf-8"))["step"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return step if isinstance(step, int) else None
 
 
 def write_rollouts(
@@ -108,7 +119,10 @@ def write_rollouts(
 
 
 def record(
-    rollout: Rollout, end_tokens: set[int], turns: bool = False, kind: Any = None
+    rollout: Rollout,
+    end_tokens: set[int],
+    turns: bool = False,
+    noise: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a finished rollout as a line of the file.
 
@@ -116,7 +130,8 @@ def record(
         rollout: with its completion, rewards and advantage.
         end_tokens: those that end a completion; without one it was cut off.
         turns: write the messages of the completion as well, for there may be several.
-        kind: the run's ``noise_kind``, so that a view can be drawn again (``report.views``).
+        noise: the run's ``noise_kind``, and ``noise_knobs`` where it has any, with which a view can
+            be drawn again (``report.views``).
     """
     ids = rollout.completion_ids
     line = {
@@ -125,8 +140,10 @@ def record(
         "rollout_index": rollout.index,
         "prompt": rollout.row.get("prompt") if rollout.prompt is None else rollout.prompt,
         **rollout.columns(),
-        "noise_kind": kind if rollout.noisy else None,
+        "noise_kind": None,
+        **((noise or {}) if rollout.noisy else {}),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
+        "noise_size": [list(size) for size in rollout.sizes],
         "pictures": {"sampled": [*rollout.seen], "scored": [*rollout.scored]},
         "image_tokens": rollout.image_tokens,
         "completion": rollout.completion,

@@ -11,6 +11,7 @@ total is the run's number of batches.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from noisygrpo.methods.schedules import noise_scale
@@ -65,8 +66,20 @@ def plan_batch(
             blind, name = clean or not row_images(row), derived or str(known)
             views = [CLEAN] * group if blind else _views(config, chosen, group, step, name, scale)
         seen = config.seed, step, chosen.noise
-        rollouts.append(Rollout({**row, **shared}, index, views[index], *seen, derived))
+        made = Rollout({**row, **shared}, index, views[index], *seen, derived)
+        rollouts.append(as_released(config, made, views[0]))
     return rollouts
+
+
+def as_released(config: NoisyGRPOConfig, rollout: Rollout, first: View) -> Rollout:
+    """Give the rollout the defects that the config brings back (``training.released``).
+
+    ``first``: view of the group's first rollout, on whose noise of index 0 NoisyGRPO scores.
+    """
+    rollout.released = tuple(config.released or ())
+    if "noisy_zero" in rollout.released and first.zero_noise and not first.shared_noise:
+        rollout.scored_as = replace(rollout, index=0, view=first)
+    return rollout
 
 
 def row_id(row: Mapping[str, Any]) -> str:
@@ -81,7 +94,7 @@ def _views(
     config: NoisyGRPOConfig, chosen: Functions, group: int, step: int, name: str, scale: float
 ) -> list[View]:
     assert not isinstance(config.noise_levels, str)  # ``measured`` is refused before
-    return plan_views(
+    views = plan_views(
         chosen.plan,
         group,
         levels=config.noise_levels,
@@ -91,6 +104,14 @@ def _views(
         scale=scale,
         clean=config.clean_rollouts,
     )
+    if "noisy_zero" not in (config.released or ()):
+        return views
+    # A grid's level 0 and an annealed half are noise there; the clean half of a split is clean.
+    grid = config.view_plan == "grid"
+    return [
+        replace(one, zero_noise=True) if one.level == 0 and (grid or one.shared_noise) else one
+        for one in views
+    ]
 
 
 def scale_at(config: NoisyGRPOConfig, step: int, steps: int) -> float:

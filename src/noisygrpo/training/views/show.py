@@ -22,6 +22,8 @@ from typing import Any
 
 from PIL import Image
 
+from noisygrpo.errors import UserError
+from noisygrpo.methods.noise import fit_pixels
 from noisygrpo.training.rollout import Rollout
 
 Images = list[list[Image.Image]]
@@ -56,22 +58,62 @@ def show(
     rollouts: Sequence[Rollout],
     tokenize: Tokenize,
     drawing: Callable[[], AbstractContextManager[None]],
+    limits: tuple[int, int] | None = None,
 ) -> Shown:
     """Draw what each rollout sees, and tokenize it.
 
     ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
-    Views are drawn within a context that ``drawing`` returns; it measures the time.
+    Views are drawn within a context that ``drawing`` returns; it measures the time. With ``limits``
+    every image is brought into so many pixels first: noise is drawn on that, and that is scored.
+
+    Raises:
+        UserError: the processor refuses a row, whose text holds a token for an image, say.
     """
     clean = [prompt_images(prompt) for prompt in prompts]
+    if limits is not None:
+        clean = fit_all(clean, limits)
+        prompts = [replace_images(prompt, row) for prompt, row in zip(prompts, clean, strict=True)]
     seen, views = clean, prompts
     if any(rollout.noisy for rollout in rollouts):
+        for rollout, row in zip(rollouts, clean, strict=True):
+            rollout.sizes = _sizes(row) if rollout.noisy else ()
         with drawing():
-            seen = see_all(rollouts, clean)
+            seen, clean = draw(rollouts, clean)
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
-    ids, images, fields = tokenize(views)
+            prompts = [replace_images(one, row) for one, row in zip(prompts, clean, strict=True)]
+    ids, images, fields = _tokenized(views, rollouts, tokenize)
     alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
     scored = ids if alike else tokenize(prompts)[0]
     return Shown(prompts, views, ids, images, fields, clean, scored)
+
+
+def draw(rollouts: Sequence[Rollout], images: Images) -> tuple[Images, Images]:
+    """Return what each rollout sees, and what it is scored on: its images, or as it says."""
+    apart = [(n, one.scored_as) for n, one in enumerate(rollouts) if one.scored_as is not None]
+    others, their_images = [one for _, one in apart], [images[n] for n, _ in apart]
+    # Together: a view that is both sampled and scored on is then one object.
+    drawn = see_all([*rollouts, *others], [*images, *their_images])
+    scored = list(images)
+    for (place, _), row in zip(apart, drawn[len(images) :], strict=True):
+        scored[place] = row
+    return drawn[: len(images)], scored
+
+
+def _tokenized(
+    prompts: list[Any], rollouts: Sequence[Rollout], tokenize: Tokenize
+) -> tuple[Any, Any, dict[str, Any]]:
+    """What ``tokenize`` gives; where the processor refuses, of which row that is."""
+    try:
+        return tokenize(prompts)
+    except ValueError as error:
+        for prompt, rollout in zip(prompts, rollouts, strict=True):
+            try:
+                tokenize([prompt])
+            except ValueError as own:
+                raise UserError(
+                    f"row {rollout.example_id!r}: the processor refuses its prompt: {own}"
+                ) from error
+        raise
 
 
 def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]) -> Images:
@@ -90,6 +132,12 @@ def see_all(rollouts: Sequence[Rollout], images: Sequence[Sequence[Image.Image]]
         views = pool.map(lambda job: job[0].see(job[1]), distinct.values())
         seen = dict(zip(distinct, views, strict=True))
     return [seen[key] for key in keys]
+
+
+def fit_all(images: Images, limits: tuple[int, int]) -> Images:
+    """Return the images within limits of pixels (``fit_pixels``), each object fitted once."""
+    fitted = {id(image): fit_pixels(image, *limits) for row in images for image in row}
+    return [[fitted[id(image)] for image in row] for row in images]
 
 
 def own_cores() -> int:
