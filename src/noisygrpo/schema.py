@@ -187,7 +187,8 @@ def _describe_one(hint: Any) -> str:
     if hint in _NAMES:
         return _NAMES[hint]
     if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
-        return "a mapping"
+        inner = [arg for arg in typing.get_args(hint) if arg is not Any]
+        return f"a mapping of names to {describe(inner[1])}" if len(inner) == 2 else "a mapping"
     if isinstance(origin, type) and issubclass(origin, collections.abc.Sequence):
         args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
         return f"a list (of {describe(args[0])})" if len(args) == 1 else "a list"

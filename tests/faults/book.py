@@ -62,8 +62,14 @@ def summary(book: Book, parts: Mapping[str, Part]) -> dict[str, Any]:
         lines = book.of(name)
         kinds = Counter(line["kind"] for line in lines)
         held = [line for line in lines if line["kind"] in part.held]
-        entry = {"title": part.title, "tried": len(lines), "held": len(held), "kinds": dict(kinds),
-                 "seconds": round(sum(line["seconds"] for line in lines))}  # fmt: skip
+        entry = {
+            "title": part.title,
+            "tried": len(lines),
+            "planned": len(part.trials(book.folder)),
+            "held": len(held),
+            "kinds": dict(kinds),
+            "seconds": round(sum(line["seconds"] for line in lines)),
+        }
         entry["not held"] = {
             line["trial"]: f"{line['kind']}: {line['note']}"
             for line in lines
@@ -96,7 +102,9 @@ def markdown(found: Mapping[str, Any]) -> str:
                 f"; {entry['at drawn times']} at uniformly drawn times, {entry['inside saves']} "
                 f"hit a save; steps done again: at most {entry['most steps lost']}"
             )
-        rows.append(f"| {entry['title']} | {entry['held']} | {entry['tried']} | {how} |")
+        tried, planned = entry["tried"], entry["planned"]
+        count = tried if tried == planned else f"{tried} (of {planned} so far)"
+        rows.append(f"| {entry['title']} | {entry['held']} | {count} | {how} |")
     missed = [
         f"- {trial}: {why.replace('|', ' ')[:160]}"
         for entry in found["parts"].values()

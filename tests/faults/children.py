@@ -67,6 +67,10 @@ class Child:
         """Whether any of its processes is."""
         return any(process.is_alive() for process in self.processes)
 
+    def wait_or_end(self, seconds: float) -> None:
+        """Wait so long, or until one of its processes has ended."""
+        connection.wait([process.sentinel for process in self.processes], timeout=seconds)
+
     def kill(self, order: Sequence[int] = (0,), between: float = 0.0) -> bool:
         """SIGKILL its processes in this order, seconds apart; whether the first was still there."""
         first = self.processes[order[0]]

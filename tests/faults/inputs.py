@@ -190,5 +190,5 @@ PART = Part(
     "wrong recipes, command lines, rows and rewards, told clearly",
     trials,
     ("clear", "counted"),
-    every=12,
+    every=16,
 )

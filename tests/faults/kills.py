@@ -46,6 +46,7 @@ def undisturbed(kind: Kind, shared: Path) -> Undisturbed:
     if kind.name not in _KNOWN:
         folder = shared / f"undisturbed-{kind.name}"
         shutil.rmtree(folder, ignore_errors=True)
+        run(["env"], folder / "first")  # so that what is forked from is there, and is not measured
         child = Child(kind.words(shared, folder / "run"), folder / "log", kind.processes)
         seen = watch(child, folder / "run")
         ended = child.wait()
@@ -98,7 +99,7 @@ def trial(kind: Kind, inside: bool, seed: int, shared: Path, folder: Path) -> Ou
             number = draw.randrange(kind.steps + 1)  # one save a step, and the final one
             kill_in_save(child, run_folder, number, draw.uniform(0, 0.9 * whole.saving))
         else:
-            time.sleep(draw.uniform(0.0, whole.seconds))
+            child.wait_or_end(draw.uniform(0.0, whole.seconds))
         order = draw.sample(range(kind.processes), kind.processes)
         killed = child.kill(order, draw.uniform(0, 0.3))
         if killed and (not inside or saving(run_folder)):

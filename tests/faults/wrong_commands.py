@@ -71,7 +71,7 @@ COMMANDS = {
     "evaluate --model RUN/checkpoint --benchmark mmstar --engine sglang": "engine sglang hf",
     "evaluate --model RUN/checkpoint --benchmark mmstar --robustness fog9": "fog9",
     "evaluate --model RUN/checkpoint --benchmark mmstar --levels 0 2 --robustness gaussian":
-        "levels 2",
+        "level 2 1",
     # --- generate
     "generate": "--question",
     "generate --question Q --samples 0": "--samples 0",
@@ -82,7 +82,7 @@ COMMANDS = {
     "generate --question Q --model RUN/checkpoint --image PICTURE --noise-level 3":
         "--noise-level 3",
     "generate --question Q --model RUN/checkpoint --image PICTURE --noise-level .5 --noise-kind z":
-        "--noise-kind 'z' gaussian",
+        "kind 'z' gaussian",
     "generate --question Q --model RUN/checkpoint --temperature -2": "temperature -2",
     "generate --question Q --model RUN/checkpoint --max-new-tokens 0": "max 0",
     "generate --question Q --model RUN/checkpoint --text-bias-scale 1": "--text-bias-scale image",
@@ -96,7 +96,6 @@ COMMANDS = {
     "compare a=RUN b=RUN --confidence 2": "confidence 2",
     "compare a=RUN b=RUN --confidence nan": "confidence nan",
     "compare RUN TEXT": "TEXT",
-    "compare a=RUN b=RUN --plot HERE/no/such/a.png": "--plot HERE/no/such",
     # --- merge
     "merge": "--output-dir",
     "merge HERE --output-dir HERE/new": "HERE config.json",
@@ -111,7 +110,7 @@ COMMANDS = {
     "playground show --rows 99999999999 --output-dir HERE/p": "99999999999 rows",
     "playground show --seed -1 --output-dir HERE/p": "seed -1",
     "playground show --output-dir TEXT": "--output-dir TEXT",
-    "playground warmstart --steps -1 --output-dir HERE/w": "steps -1",
+    "playground warmstart --see-steps -1 --output-dir HERE/w": "steps -1",
     "recipes playgruond": "playgruond playground",
     "recipes a b": "b",
     "env now": "now",

@@ -37,12 +37,12 @@ RECIPES = {
     GOOD.replace("[accuracy]", "[{name: accuracy, tolerance: abc}]"): "tolerance 'abc' number",
     GOOD.replace("[accuracy]", "[{name: accuracy, tolerance: -1}]"): "tolerance -1",
     GOOD.replace("[accuracy]", "[{name: format, style: 5}]"): "style 5 think_answer",
-    GOOD.replace("[accuracy]", "['x.py:']"): "rewards[0] x.py:",
+    GOOD.replace("[accuracy]", "['x.py:']"): "rewards x.py:",
     GOOD.replace("[accuracy]", "[':f']"): "rewards[0] :f",
     GOOD.replace("{source: ROWS}", "{source: [ROWS]}"): "data.source text",
-    GOOD.replace("{source: ROWS}", "{source: ''}"): "data.source empty",
+    GOOD.replace("{source: ROWS}", "{source: ''}"): "data.source not given",
     GOOD.replace("{source: ROWS}", "{source: ROWS, columns: [a]}"): "data.columns mapping",
-    GOOD.replace("{source: ROWS}", "{source: ROWS, columns: {image: 5}}"): "data.columns.image 5",
+    GOOD.replace("{source: ROWS}", "{source: ROWS, columns: {image: 5}}"): "data.columns 5 text",
     GOOD.replace("{source: ROWS}", "{source: ROWS, prompt: 5}"): "data.prompt 5",
     GOOD.replace("{source: ROWS}", "{source: ROWS, holdout: 2}"): "data.holdout 2",
     GOOD.replace("{source: ROWS}", "{source: ROWS, shuffle: maybe}"): "data.shuffle true or false",
@@ -52,12 +52,12 @@ RECIPES = {
     GOOD.replace("model: MODEL", "model: {path: MODEL, lora: true}"): "model.lora mapping",
     GOOD.replace("model: MODEL", "model: {path: MODEL, trust_remote_code: maybe}"):
         "model.trust_remote_code true or false",
-    GOOD.replace("method: grpo", "method: [grpo]"): "method text",
-    GOOD.replace("method: grpo", "method: true"): "method true text",
+    GOOD.replace("method: grpo", "method: [grpo]"): "method grpo name",
+    GOOD.replace("method: grpo", "method: true"): "method True name",
 }  # fmt: skip
 
 BYTES = {
-    "a byte order of another kind": (GOOD.encode("utf-16-le"), "UTF-8"),
+    "a byte order of another kind": (GOOD.encode("utf-16-le"), "YAML"),
     "Latin letters": (GOOD.encode() + b"# \xe9\n", "UTF-8"),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "recipe"),
     "a null": (GOOD.encode() + b"training: {run_name: 'a\x00b'}\n", "recipe"),

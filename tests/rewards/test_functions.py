@@ -117,6 +117,13 @@ def test_load_binds_arguments_names_and_weights() -> None:
         ([{"name": "accuracy", "weight": "high"}], "weight"),
         ([{"name": "accuracy", "tolerence": 1}], r"no argument 'tolerence'.*tolerance"),
         ([{"name": "accuracy", "answer": "3"}], "no argument 'answer'"),
+        (
+            [{"name": "accuracy", "tolerance": "abc"}],
+            r"accuracy\).tolerance: 'abc' is not a number",
+        ),
+        ([{"name": "accuracy", "tolerance": -1}], r"tolerance: -1.0, allowed is 0 or more"),
+        ([{"name": "accuracy", "time_limit": float("inf")}], "time_limit: inf, allowed"),
+        ([{"name": "format", "compat": "yes"}], "compat: 'yes' is not true or false"),
         (["accuracy", "accuracy"], "occur twice"),
         (["missing.py:reward"], "missing.py"),
         ([{"name": "accuracy", "on_error": "ignore"}], "on_error"),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
 from noisygrpo.rewards.guard import Guard, guarded
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
+from noisygrpo.schema import read_value
 from noisygrpo.user_code import is_user_function, load_user_function, user_file
 
 REWARDS: dict[str, RewardFunction] = {
@@ -113,7 +114,8 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
 
 
 def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, Any]) -> None:
-    """Refuse arguments that the function does not have; built-in ones are keyword-only."""
+    """Refuse arguments that the function does not have; built-in ones are keyword-only, of the
+    types that they say, and never negative."""
     parameters = inspect.signature(function).parameters
     keyword_only = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -122,3 +124,10 @@ def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, 
         known = key in keyword_only if builtin else key in parameters or takes_any
         allowed = keyword_only if builtin else list(parameters)
         require(known, f"{where}: no argument {key!r}; it takes {allowed}")
+        if builtin:
+            value = read_value(arguments[key], get_type_hints(function)[key], f"{where}.{key}")
+            number = isinstance(value, (int, float))
+            require(
+                not number or (math.isfinite(value) and value >= 0),
+                f"{where}.{key}: {value}, allowed is 0 or more",
+            )

@@ -47,8 +47,8 @@ class Pictures:
             return
         self.links.scored(output, batch.rollouts)
         step, ids = batch.rollouts[0].step, output["completion_ids"]
-        clean = [row if same_pictures(one) else -1 for row, one in enumerate(batch.rollouts)]
-        self.mismatch.names = {row: one.example_id for row, one in enumerate(batch.rollouts)}
+        first = self.mismatch.name([one.example_id for one in batch.rollouts])
+        clean = [n if same_pictures(one) else -1 for n, one in enumerate(batch.rollouts, first)]
         output["clean_row"] = torch.tensor(clean, device=ids.device)
         if self.again is not None:
             log_probs = torch.full(ids.shape, torch.nan, device=ids.device)

@@ -25,6 +25,9 @@ from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.preprocess import OncePerImage
 from noisygrpo.training.views.show import Shown, prompt_images
 
+KEPT = 4096
+"""Rows whose names are remembered: a batch may be merged of several, before it is trained on."""
+
 
 class LostPicture(RunStopped):
     """What was sampled from or scored is not what was meant to be; nothing was trained on it."""
@@ -82,7 +85,7 @@ class Links:
         """Enter in the rollouts what they see and are scored on; check the prompts' fields."""
         views = [prompt_images(prompt) for prompt in shown.view_prompts]
         hashes, names = PictureHashes(), [rollout.example_id for rollout in rollouts]
-        for rollout, seen, clean in zip(rollouts, views, shown.clean, strict=True):
+        for rollout, seen, clean in zip(rollouts, views, shown.scored, strict=True):
             rollout.seen, rollout.scored = hashes.row(seen), hashes.row(clean)
         counts = [len(row) for row in views]
         self._counts, self._clean = counts, None
@@ -91,7 +94,7 @@ class Links:
             made = PictureHashes(lambda image: hash_patches(images.patches(image)))
             meant, found = [made.row(row) for row in views], hash_rows(shown.fields, counts)
             require_same(rollouts[0].step, names, meant, found, "in the sampled prompt")
-            self._clean = [[images.patches(image) for image in row] for row in shown.clean]
+            self._clean = [[images.patches(image) for image in row] for row in shown.scored]
 
     def scored(self, output: dict[str, Any], rollouts: Sequence[Rollout]) -> None:
         """Check what was scored, and add each row's key to TRL's batch for ``updated``."""
@@ -106,7 +109,8 @@ class Links:
         self._clean = None
         if found is not None and pixels is not None:
             keys = [_key(row) for row in found]
-            self._names = {key: one.example_id for key, one in zip(keys, rollouts, strict=True)}
+            new = {key: one.example_id for key, one in zip(keys, rollouts, strict=True)}
+            self._names = dict([*self._names.items(), *new.items()][-KEPT:])
             output["picture_key"] = torch.tensor(keys, device=pixels.device)
 
     def updated(self, inputs: dict[str, Any], step: int) -> None:
@@ -119,8 +123,9 @@ class Links:
             if key != _key(came):
                 owner = self._names.get(_key(came))
                 said = "no picture of this batch" if owner is None else f"that of row {owner!r}"
+                name = self._names.get(key)
                 raise LostPicture(
-                    f"step {step}: row {self._names[key]!r} (row {row} of a micro-batch): the loss "
+                    f"step {step}: row {name!r} (row {row} of a micro-batch): the loss "
                     f"was given {said}; stopped before the optimizer step"
                 )
 

@@ -17,14 +17,14 @@ gives (docs/performance.md): by row, and of all clean rows of a step together.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from noisygrpo.training.pictures.links import LostPicture
+from noisygrpo.training.pictures.links import KEPT, LostPicture
 
 EVERY = 50
 """Steps between two checks of ``generate``; the first step is checked."""
@@ -42,6 +42,13 @@ class Mismatch:
     names: dict[int, str] = field(default_factory=dict)  # row of each number in ``clean_row``
     values: list[float] = field(default_factory=list)  # m of each clean row of the step
 
+    def name(self, rows: Sequence[str]) -> int:
+        """Remember a batch's rows; returns the first one's number for ``clean_row``."""
+        first = max(self.names, default=-1) + 1
+        new = enumerate(rows, first)
+        self.names = dict([*self.names.items(), *new][-KEPT:])
+        return first
+
     def add(self, inputs: dict[str, Any], current: Tensor, step: int) -> None:
         """Compare a micro-batch; ``current [B, T]`` are the loss's log-probs.
 
@@ -50,6 +57,8 @@ class Mismatch:
         """
         theirs = inputs.get("sampling_per_token_logps", inputs.get("engine_log_probs"))
         if theirs is None or "clean_row" not in inputs or math.isinf(self.limit):
+            return
+        if len(current) != len(theirs):  # scored on several views at once
             return
         ours = inputs.get("old_per_token_logps", current).detach()
         mask = inputs["completion_mask"].bool() & ~theirs.isnan()
@@ -65,8 +74,9 @@ class Mismatch:
 
     def _require(self, mean: float, row: int, step: int) -> None:
         if not mean <= self.limit:
+            name = self.names.get(row)
             raise LostPicture(
-                f"step {step}: row {self.names[row]!r}: the engine's log-probs of a rollout on the "
+                f"step {step}: row {name!r}: the engine's log-probs of a rollout on the "
                 f"clean picture are {mean:.3g} a token away from the learner's (limit "
                 f"{self.limit:g}): it saw another picture, prompt or weights; stopped before the "
                 "optimizer step"
