@@ -13,9 +13,16 @@ Each of the processes holds the shipped model, the playground's recipe and the s
 - ``noisygrpo``  ours, ``method: noisygrpo``, ``shared_prefix: true``
 - ``noisygrpo+prefill``  the same with ``shared_prefill: true`` as well
 
+and, where ``--kinds`` names them, ``grpo`` with a second view (black patches) on top:
+
+- ``metric``     visual dependence of every token, logged and nothing else
+- ``papo``, ``papo_exact``, ``vppo``, ``vision_matters``  the methods, with equal tokens
+- ``all``        NoisyGRPO with ``score_view: all``
+
 A step is sampling, rewards, advantages, update. Every completion has the same number of tokens (no
 end before the limit), and the learning rate is 0, so that the clean processes sample the very same
-text in every round. All of them step in turn, so that whatever else the machine does hits all.
+text in every round. All of them step in turn, so that whatever else the machine does hits all;
+where that is a lot, ``--cpu`` counts the processor's seconds instead of the clock's.
 """
 
 import argparse
@@ -27,7 +34,16 @@ import time
 from typing import Any
 
 KINDS = ("trl", "trl+vision", "rows", "grpo", "prefill", "noisygrpo", "noisygrpo+prefill")
-PARTS = ("noise", "generate", "reward", "score", "update")
+VIEWS: dict[str, dict[str, Any]] = {
+    "metric": {"second_view": "black_patches", "second_level": 0.6},
+    "metric, text": {"second_view": "text"},
+    "papo": {"method": "papo"},
+    "papo_exact": {"method": "papo_exact"},
+    "vppo": {"method": "vppo"},
+    "vision_matters": {"method": "vision_matters", "noise_kind": "gaussian", "noise_levels": [0.3]},
+    "all": {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3], "score_view": "all"},
+}
+PARTS = ("noise", "generate", "reward", "score", "second_view", "update")
 
 
 def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
@@ -72,6 +88,7 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
     method: dict[str, Any] = {"method": "grpo", "shared_prefix": kind != "rows"}
     if kind.startswith("noisygrpo"):
         method |= {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
+    method |= VIEWS.get(kind, {})
     method["shared_prefill"] = kind.endswith("prefill")
     config = NoisyGRPOConfig(**settings, **method, rollouts_format="none")
     return NoisyGRPOTrainer(model, rewards, config, rows, processing_class=processor)
@@ -91,13 +108,14 @@ def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:
         batches = iter(trainer.get_train_dataloader())
         pipe.send("ready")
         while pipe.recv() == "step":
-            started = time.perf_counter()
+            clock = time.process_time if args.cpu else time.perf_counter
+            started = clock()
             for _ in range(2):
                 trainer.training_step(model, next(batches), None)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            seconds = time.perf_counter() - started
+            seconds = clock() - started
             trainer.state.global_step += 1
             metrics = trainer._metrics["train"]
             parts = {
@@ -131,7 +149,7 @@ def print_ratios(seconds: dict[str, list[float]]) -> None:
     print(f"\n{'':24} {'median':>7} {'least':>7} {'most':>7}")
     pairs = [("trl", "grpo"), ("trl+vision", "grpo"), ("rows", "grpo"), ("noisygrpo", "grpo")]
     pairs += [("grpo", "prefill"), ("trl", "prefill"), ("noisygrpo", "noisygrpo+prefill")]
-    pairs += [("noisygrpo+prefill", "prefill")]
+    pairs += [("noisygrpo+prefill", "prefill"), *((kind, "grpo") for kind in VIEWS)]
     for one, other in pairs:
         if one in seconds and other in seconds:
             ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
@@ -143,20 +161,23 @@ def print_ratios(seconds: dict[str, list[float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--kinds", nargs="+", choices=(*KINDS, *VIEWS), default=KINDS)
     parser.add_argument("--prompts", type=int, default=4, help="per step; eight rollouts each")
     parser.add_argument("--completion", type=int, default=64, help="tokens of every completion")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu", action="store_true", help="steps in seconds of the processor")
     args = parser.parse_args()
     print(__doc__.splitlines()[0])
     print(" ".join(f"{key}={value}" for key, value in vars(args).items()))
     found = measure(args)
     seconds = {kind: [s for s, _ in rounds] for kind, rounds in found.items()}
-    print(f"\n{'median seconds':14} {'step':>7} " + " ".join(f"{name:>9}" for name in PARTS))
+    print(f"\n{'median seconds':14} {'step':>7} " + " ".join(f"{name:>11}" for name in PARTS))
     for kind, rounds in found.items():
         parts = [
-            f"{statistics.median(p[name] for _, p in rounds):>9.3f}" if rounds[0][1] else f"{'':>9}"
+            f"{statistics.median(p.get(name, 0.0) for _, p in rounds):>11.3f}"
+            if rounds[0][1]
+            else f"{'':>11}"
             for name in PARTS
         ]
         print(f"{kind:14} {statistics.median(seconds[kind]):>7.3f} " + " ".join(parts))

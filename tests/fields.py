@@ -22,6 +22,7 @@ from transformers.utils.logging import log_levels
 from noisygrpo.data.spec import DataSpec
 from noisygrpo.fields import PACKAGES, PATH
 from noisygrpo.methods.advantages import ADVANTAGES, CONSTANT_GROUPS
+from noisygrpo.methods.dependence import CORRECTIONS
 from noisygrpo.methods.hints import SELECTIONS, STYLES
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import SCHEDULES
@@ -34,6 +35,8 @@ CHOICES = {
     "view_plan": PLANS,
     "noise_kind": NOISE_KINDS,
     "noise_decay": SCHEDULES,
+    "second_view": ["none", "text", *NOISE_KINDS],
+    "view_correction": CORRECTIONS,
     "hint_selection": SELECTIONS,
     "hint_style": STYLES,
     "advantage": ADVANTAGES,

@@ -26,6 +26,11 @@ from two_processes import by_row_and_rollout, keep_samples, leave, run_module
 ROOT = Path(__file__).parents[1]
 REASONING = "Step 1: look. Step 2: count. Step 3: two."
 VIEWS = {"method": "noisygrpo", "view_plan": "uniform", "log_view_ratio": True}
+SECOND = {
+    **{"second_view": "black_patches", "second_level": 0.5, "second_loss": -0.1},
+    **{"second_policy": "current", "second_gradient": "both", "second_token_mask": 0.6},
+    "second_gate": "correct",
+}
 ADAM = {"optim": "adamw_torch", "learning_rate": 1e-3, "save_strategy": "steps", "save_steps": 1}
 RUNS = {
     "rows": VIEWS,
@@ -46,6 +51,7 @@ RUNS = {
         "num_iterations": 2,
         "max_steps": 4,
         "shared_prefix": True,
+        **SECOND,
     },
 }
 """Settings of the runs, without those that are common to all."""

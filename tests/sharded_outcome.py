@@ -20,7 +20,11 @@ def parameters(folder):
 def compare(one, two):
     """Check that two runs sampled, logged and learned the same."""
     rollouts = lines(one, "rollouts.jsonl")
-    assert lines(two, "rollouts.jsonl") == rollouts  # views, hints, rewards, advantages
+    others = lines(two, "rollouts.jsonl")
+    for record, other in zip(rollouts, others, strict=True):
+        depends = record.pop("visual_dependence", []), other.pop("visual_dependence", [])
+        assert depends[0] == pytest.approx(depends[1], abs=1e-4)
+    assert others == rollouts  # views, hints, rewards, advantages
     assert len({record["completion"] for record in rollouts}) > len(rollouts) // 2
     sampled = [json.loads((folder / "sampled.json").read_text()) for folder in (one, two)]
     assert sampled[0] == sampled[1]

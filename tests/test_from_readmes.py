@@ -14,6 +14,7 @@ import datasets
 import pytest
 import yaml
 from tests.evaluation.benchmarks.test_base import ROWS, png
+from tests.evaluation.eval_data_folder import write_eval_data
 from tests.recipes.copies import MINILM, free_form, llava_cot, mm_rlhf, tiny_model
 
 from noisygrpo.cli import main
@@ -41,7 +42,6 @@ SHORTER = {
 def commands(name):
     """The words of every command of a page, behind ``noisygrpo``; launchers' files are there."""
     text = (ROOT / "docs" / f"from-{name}.md").read_text(encoding="utf-8")
-    text = re.sub(r"<!-- evaluation -->.*?<!-- /evaluation -->", "", text, flags=re.DOTALL)
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
         words = shlex.split(line)
@@ -74,7 +74,13 @@ def published(tmp_path_factory):
 def _mm_rlhf(folder):
     rows, images = mm_rlhf(folder / "annotations")
     assert rows.name == "mm_rlhf_train13k.json"
+    found = json.loads(rows.read_text())
+    elsewhere = [{**row, "image": f"/inspurfs/data/MM_RLHF/{row['image']}"} for row in found]
+    rows.write_text(json.dumps(elsewhere))  # as published: absolute paths of another machine
     Path(images).rename(folder / "MM_RLHF")
+    (folder / "data_config").mkdir()
+    entry = {"json_path": "annotations/mm_rlhf_train13k.json", "sampling_strategy": "first:3"}
+    (folder / "data_config" / "mmrlhf13k.yaml").write_text(yaml.safe_dump({"datasets": [entry]}))
 
 
 def _evaluation(folder):
@@ -88,6 +94,12 @@ def _evaluation(folder):
     line = {"image_path": "./Geo170K/images/test/0.png", "question": "then angle CED is ()"}
     text = json.dumps({**line, "ground_truth": "140°"}, ensure_ascii=False)
     (prompts / "geoqa_test_prompts.jsonl").write_text(text + "\n", encoding="utf-8")
+    (folder / "images").mkdir()
+    tiny_image(2).save(folder / "images" / "superCLEVR_new_025000.png")
+    line = {"image_path": "./images/superCLEVR_new_025000.png", "question": "How many items?"}
+    text = json.dumps({**line, "ground_truth": 4})
+    (prompts / "superclevr_test200_counting_problems.jsonl").write_text(text + "\n")
+    write_eval_data(folder / "eval" / "data")
 
 
 def cut(words, name):
@@ -135,7 +147,7 @@ def test_a_readme_from_top_to_bottom(name, settings, published, monkeypatch, cap
         ran.append(words[0])
         if words[0] == "train":
             trained.append(Path(words[words.index("--output-dir") + 1]))
-    assert {"check", "train"} <= set(ran)
+    assert {"check", "train", "evaluate"} <= set(ran)
     for folder in trained:
         assert (folder / "checkpoint" / "model.safetensors").is_file()
         assert (folder / "rollouts.jsonl").stat().st_size > 0

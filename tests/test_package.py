@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
     {"errors", "secrets"},
-    {"terminal", "fields"},
+    {"terminal", "fields", "reach"},
     {"contained", "yaml_text"},
     {"user_code", "schema"},
     {"methods", "rewards", "playground"},
@@ -95,7 +95,9 @@ def test_nothing_imports_torchvision_or_a_pickle():
     for path in MODULES:
         tops = {name.split(".")[0] for name in imports(path)}
         assert not tops & {"torchvision", "pickle", "dill", "joblib", "cloudpickle"}, path
-        assert "torch.load(" not in path.read_text(), path
+        for call in re.findall(r"torch\.load\(.*", path.read_text()):
+            # What others have written in shards is a pickle; only data is read from it.
+            assert path.name == "shards.py" and "weights_only=True" in call, path
 
 
 def test_remote_code_is_never_trusted_by_default():

@@ -45,7 +45,7 @@ def write_rows(folder: Path) -> Path:
     return folder / "rows.jsonl"
 
 
-def write_recipe(path: Path, model: str, data: Path, **changes: Any) -> str:
+def write_recipe(path: Path, model: str, data: Path, /, **changes: Any) -> str:
     """A recipe that works, with sections changed as asked; returns its path."""
     document: dict[str, Any] = {
         "model": model,

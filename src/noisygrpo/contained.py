@@ -216,8 +216,9 @@ def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
 
 
 def _arm(seconds: float) -> None:
-    with suppress(ValueError, AttributeError, OSError):  # a standard error that is no file
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    if sys.__stderr__ is not None:
+        with suppress(ValueError, AttributeError, OSError):  # it may be no file
+            faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
 
 
 _inside: dict[int, int] = {}  # how many functions run in this process, by its id
@@ -228,7 +229,7 @@ def _refuse_exit(step: int) -> None:
     with _counting:
         _inside[os.getpid()] = _inside.get(os.getpid(), 0) + step
     if os._exit is not _exit:
-        os._exit = _exit
+        vars(os)["_exit"] = _exit
 
 
 def _exit(status: int) -> None:

@@ -115,7 +115,7 @@ def test_hub_id_without_network_is_one_message(monkeypatch) -> None:
     monkeypatch.setattr(datasets, "load_dataset", unreachable)
     with pytest.raises(
         UserError,
-        match=r"^data\.source: cannot load some/data, split 'train' .*here.: C",
+        match=r"^data\.source: cannot load some/data, split 'train' .* HF_HUB_OFFLINE is set.: C",
     ):
         load_examples(DataSpec("some/data"))
 

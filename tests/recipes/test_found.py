@@ -77,11 +77,22 @@ def test_the_recipe_that_a_run_writes_gives_its_rows(planted, tmp_path):
         ({"data": {"source": "rows.jsonl", "image_root": "/"}}, "data.image_root"),
         ({"evaluation": {"source": "../secret"}}, "evaluation.source"),
         ({"data": "a\0b"}, "data.source"),
+        ({"data": {"source": [{"source": "a.jsonl"}, {"source": "/etc/b.jsonl"}]}}, "data.source"),
+        (
+            {"data": {"source": [{"source": "a.jsonl", "image_root": "../secret"}]}},
+            "data.source",
+        ),
+        ({"data": "inner.yaml"}, "data.source"),
+        ({"data": "../outer.yaml"}, "data.source"),
+        ({"evaluation": {"source": "inner.yaml"}}, "evaluation.source"),
     ],
 )
 def test_paths_outside_are_refused_with_the_way_out(planted, tmp_path, sections, field):
     path = planted(**sections)
     os.symlink(tmp_path, tmp_path / "work" / "link")
+    (tmp_path / "secret.jsonl").touch()
+    for name in ("work/inner.yaml", "outer.yaml"):  # a list may name what lies elsewhere
+        (tmp_path / name).write_text(f"datasets: [json_path: {tmp_path / 'secret.jsonl'}]\n")
     with pytest.raises(UserError, match=rf"{field} .* lies outside .*--recipe .*recipe\.yaml"):
         found_recipe(path)
     mine = [("data.source", "/mine.jsonl"), ("data.image_root", "/"), ("evaluation.source", "/m")]

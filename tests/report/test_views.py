@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from noisygrpo.errors import UserError
-from noisygrpo.methods.noise import NOISE_KINDS
+from noisygrpo.methods.noise import NOISE_KINDS, fit_pixels
 from noisygrpo.report.views import redraw, redraw_all
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.recorder import noise_of
@@ -87,3 +87,33 @@ def test_a_noise_of_ones_own_is_run_only_where_that_is_allowed(tmp_path, monkeyp
     with pytest.raises(UserError, match=r"row-7.*is code"):
         redraw(line, picture())
     assert redraw(line, picture(), own_code=True).tobytes() == ImageOps.flip(picture()).tobytes()
+
+
+@pytest.mark.parametrize(
+    "released", [["wrap"], ["truncated_index"], ["noisy_zero"], ["wrap", "noisy_zero"]]
+)
+def test_views_with_defects_of_the_releases(released, tmp_path):
+    config = NoisyGRPOConfig(
+        output_dir=str(tmp_path), view_plan="grid", noise_levels=[0.0, 0.2505, 0.9, 1.0],
+        released=released, num_generations=4, use_cpu=True, bf16=False,
+    )  # fmt: skip
+    row = {"prompt": "?", "images": [picture()], "example_id": "a"}
+    for rollout in plan_batch(config, [row] * 4, first=0, group=4, step=2):
+        again = redraw_all(as_written(rollout, config), row["images"])
+        assert [view.tobytes() for view in again] == [
+            v.tobytes() for v in rollout.see(row["images"])
+        ]
+
+
+def test_noise_in_the_models_pixels(tmp_path):
+    large, small = picture(300, 200), picture(9, 7)
+    row = {"prompt": "?", "images": [large, small], "example_id": "a"}
+    config = NoisyGRPOConfig(
+        output_dir=str(tmp_path), method="noisyrollout", num_generations=2, use_cpu=True, bf16=False
+    )
+    (rollout,) = plan_batch(config, [row] * 2, first=0, group=2, step=2)[1:]
+    fitted = [fit_pixels(image, 28 * 28, 100 * 100) for image in row["images"]]
+    assert fitted[0].size != large.size and fitted[1].size != small.size
+    rollout.sizes = [image.size for image in fitted]
+    again = redraw_all(as_written(rollout, config), row["images"])
+    assert [view.tobytes() for view in again] == [v.tobytes() for v in rollout.see(fitted)]

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from base64 import b64decode
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from made_run import record, write_data, write_evaluation, write_run
 from noisygrpo.errors import UserError
 from noisygrpo.report.page_file import page_text
 from noisygrpo.report.parts import Parts
+from noisygrpo.report.sources import Where
 from noisygrpo.report.write import Wanted, write_page
 
 PART = re.compile(r'data-part="([^"]+)" data-kind="(.)">(.*?)</script>', re.DOTALL)
@@ -126,7 +128,8 @@ def test_a_seed_makes_the_same_page_twice(home):
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [({"most_megabytes": 1.0}, "--max-mb"), ({"runs": ["gone"]}, "gone"),
-     ({"output": "one"}, "is a folder")],
+     ({"output": "one"}, "is a folder"), ({"output": "/proc/none/page.html"}, "cannot be written"),
+     ({"where": Where(Path("gone.yaml"))}, r"gone\.yaml")],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(home, wanted, said):
     write_run(home / "one")
@@ -149,3 +152,23 @@ def test_the_command(home, run_cli):
     assert status == 0 and (home / "one" / "report" / "index.html").is_file()
     status, _, error = run_cli("report", "gone")
     assert status == 2 and "gone" in error
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "left"),
+    [
+        ("rollouts.jsonl", "", 0),
+        ("rollouts.jsonl", "\x00\n[]\n", 0),
+        ("metrics.jsonl", '[1]\n{"step": "a"}\n{"step": 1, "kl": "x", "loss": [1]}\nnull\n', 48),
+        ("summary.json", '{"test": {"before": {}}, "more": 3}', 48),
+        ("evaluation/after/test/samples.jsonl", '{"a": 1}\n', 48),
+        ("evaluation/after/test/samples.jsonl", '{"example_id": "test-0", "correct": null}\n', 48),
+    ],
+)
+def test_a_run_that_was_cut_short_or_damaged_is_shown_as_far_as_it_goes(home, name, text, left):
+    folder = write_run(home / "one")
+    (folder / name).write_text(text)
+    index = parts_of(write_page(Wanted(["one"]))[0])["index"]
+    assert index["runs"][0]["rollouts"]["count"] == left
+    assert "x" not in index["runs"][0]["metrics"]["columns"].get("kl", [])
+    assert all("after" in entry for entry in index["runs"][0]["summary"].values())

@@ -16,6 +16,10 @@ FREE = Claim()
 def sealed(folder, **files):
     written = folder.with_name("being written")
     written.mkdir()
+    step = folder.name.rpartition("-")[2]
+    if step.isdigit():
+        (written / "trainer_state.json").write_text(json.dumps({"global_step": int(step)}))
+        (written / "rng_state.pth").touch()
     for name, text in files.items():
         (written / name.replace("__", ".")).write_text(text)
     seal(written, folder)

@@ -4,7 +4,10 @@
 """
 
 import pytest
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration
 
+from noisygrpo.models.merge import merge_checkpoint
 from sharded import RUNS, launch, train_alone
 from sharded_outcome import compare, compare_resumed
 
@@ -26,3 +29,19 @@ def test_zero_trains_as_one_process(alone, zero, name):
 
 def test_zero_resumes_where_it_stopped(zero):
     compare_resumed(zero)
+
+
+def test_a_checkpoint_in_shards_becomes_one_folder(zero, model_folder, tmp_path):
+    """By DeepSpeed's own converter; the last checkpoint has the weights of the run's end."""
+    found = sorted((zero / "shared").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    assert list(found[-1].glob("global_step*/*_states.pt"))
+    # What the trainer wrote beside the shards is taken away: they alone are read.
+    for path in found[-1].glob("*.safetensors"):
+        path.unlink()
+    merged, layout = merge_checkpoint(str(found[-1]), str(tmp_path / "out"), base=model_folder)
+    assert layout == "DeepSpeed"
+    paths = (merged, zero / "shared" / "checkpoint")
+    one, two = (Qwen2_5_VLForConditionalGeneration.from_pretrained(p).state_dict() for p in paths)
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.equal(value, two[name]), name

@@ -17,14 +17,18 @@ import cpu_weights  # noqa: F401  stands in for NCCL on the trainer's side
 import pytest
 import requests
 import torch
+from transformers import TrainerCallback
 from trl.generation.vllm_client import VLLMClient
 
-from noisygrpo.errors import UserError
+from noisygrpo.errors import RunStopped, UserError
 from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.models.vision import set_pixel_limits
+from noisygrpo.runs.trouble import told
 from with_vllm.runs import CLOSE, clean_difference, differences, groups_of, records, trainer_of
 
 READY_S, STOP_S = 900, 60
+RUNNING: list[subprocess.Popen[bytes]] = []
+"""The server's process, for the test that kills it."""
 LOUD = [0.0, 0.5, 0.7, 0.9]
 """Levels at which a view looks so unlike its image that the model answers otherwise."""
 
@@ -45,6 +49,7 @@ def server(model_folder, tmp_path_factory):
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    RUNNING.append(process)
     try:
         wait_until_ready(process, port, log)
         yield port
@@ -209,3 +214,24 @@ def test_an_image_of_another_length_names_the_row(trainer, server):
     with pytest.raises(UserError, match=rf"row '{name}': vLLM made \d+ tokens of its prompt"):
         sample(one)
     assert healthy(server)
+
+
+class Kill(TrainerCallback):
+    """Kills the server and all its children behind the first step."""
+
+    def on_step_end(self, args, state, control, **kwargs):
+        os.killpg(RUNNING[-1].pid, signal.SIGKILL)
+        RUNNING[-1].wait(STOP_S)
+
+
+def test_a_server_that_dies_ends_the_run_in_one_line(trainer, tmp_path):
+    """The last test, for there is no server afterwards."""
+    made = trainer(max_steps=3)
+    made.add_callback(Kill())
+    with (
+        pytest.raises(RunStopped, match=r"^vLLM does not answer any more: .*--auto-resume$"),
+        told(tmp_path, vllm=True),
+    ):
+        made.train()
+    assert made.state.global_step == 1
+    made.vllm_generation.vllm_client.close_communicator = lambda: None

@@ -12,7 +12,9 @@ import pytest
 import torch
 from trl.generation import vllm_generation
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import build_inputs
+from noisygrpo.evaluation.vllm_engine import engine_arguments, start_vllm
 from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.training.engines.vllm import fold_images
 from with_vllm.runs import CLOSE, clean_difference, groups_of, records, trainer_of
@@ -103,19 +105,58 @@ def test_expanded_prompts_would_be_expanded_again(engines, model_folder):
 
 
 def test_evaluation(model_folder, tmp_path):
-    """The same rows through both engines: nearly the same answers, as one computes in bfloat16."""
+    """The same rows through both engines: nearly the same answers, as one computes in bfloat16.
+
+    Two benchmarks by one engine, with vLLM's own arguments.
+    """
     texts = {}
-    for engine in ("hf", "vllm"):
-        words = ["evaluate", "--model", model_folder, "--benchmark", "playground-test"]
-        words += ["--rows", "12", "--max-new-tokens", "128", "--engine", engine]
+    arguments = [
+        "--tensor-parallel-size",
+        "1",
+        "--max-model-len",
+        "512",
+        "--vllm.max_num_seqs",
+        "8",
+    ]
+    arguments += ["--gpu-memory-utilization", "0.4", "--vllm.enforce_eager", "true"]
+    for engine, more in {"hf": [], "vllm": arguments}.items():
+        words = ["evaluate", "--model", model_folder, "--rows", "12", "--max-new-tokens", "128"]
+        words += ["--benchmark", "playground-test,playground-absent", "--engine", engine, *more]
         result = in_a_process(*words, "--output-dir", str(tmp_path / engine))
         assert result.returncode == 0, result.stderr[-3000:]
-        (samples,) = (tmp_path / engine).rglob("samples.jsonl")
-        lines = [json.loads(line) for line in samples.read_text().splitlines()]
+        files = sorted((tmp_path / engine).rglob("samples.jsonl"))
+        assert len(files) == 2
+        lines = [json.loads(line) for line in files[1].read_text().splitlines()]
         texts[engine] = {line["example_id"]: line["output"] for line in lines}
     assert texts["hf"].keys() == texts["vllm"].keys()
     same = sum(texts["vllm"][key] == text for key, text in texts["hf"].items())
     assert len(texts["hf"]) == 12 and same >= 8, f"{same} of 12 answers are the same"
+    settings = json.loads(files[1].with_name("settings.json").read_text())
+    assert settings["vllm"] == {
+        "tensor_parallel_size": 1, "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True,
+    }  # fmt: skip
+
+
+def test_engine_arguments_are_read_by_vllms_own_types():
+    given = {"max_model_len": "512", "gpu_memory_utilization": "0.5", "kv_cache_dtype": "auto"}
+    assert engine_arguments(given) == {
+        "max_model_len": 512, "gpu_memory_utilization": 0.5, "kv_cache_dtype": "auto",
+    }  # fmt: skip
+    for name, value in {
+        "max_model_length": 5,
+        "max_model_len": "many",
+        "kv_cache_dtype": "x",
+    }.items():
+        with pytest.raises(UserError, match=rf"vllm\.{name}"):
+            engine_arguments({name: value})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_model_len": 10**7}, {"gpu_memory_utilization": 3.0}, {"max_num_seqs": -1}]
+)
+def test_what_vllm_refuses_is_one_line(model_folder, wrong):
+    with pytest.raises(UserError, match="vLLM refuses its arguments: "):
+        start_vllm(model_folder, 1, seed=0, dtype="float32", **wrong)
 
 
 def in_a_process(*words):

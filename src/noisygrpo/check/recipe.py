@@ -23,6 +23,7 @@ from noisygrpo.check.page import heading
 from noisygrpo.check.rehearsal import rehearse
 from noisygrpo.check.rewards import Row, report_rewards
 from noisygrpo.check.rollout import report_rollout
+from noisygrpo.check.views import Tokens, view_lines
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.models.loading import load_config, weights_dtype
@@ -57,7 +58,10 @@ def check(
     heading("recipe", *describe(prepared))
     trouble = report_rewards(rewards, prepared.weights, examples)
     processor = prepared.processor
-    longest = report_tokens(processor, load_config(recipe.model), examples)
+    longest, blind = report_tokens(processor, load_config(recipe.model), examples)
+    sizes = Tokens(prepared.batch.rollouts, longest, config.max_completion_length, blind)
+    if lines := view_lines(config, sizes):
+        heading("views, and what they cost at most", *lines)
     if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))
     report_memory(prepared, longest)
@@ -73,8 +77,9 @@ def check(
     return 1 if trouble else 0
 
 
-def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> int:
-    """Print image and prompt lengths in tokens; returns the longest prompt."""
+def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> tuple[int, int]:
+    """Print image and prompt lengths in tokens; returns the longest prompt, with its images and
+    without any."""
     images, prompts = [], []
     vision = torch.tensor(vision_token_ids(config.to_dict(), processor.tokenizer))
     for row in examples:
@@ -86,7 +91,7 @@ def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> int:
         f"images, with their markers: {spread(images)}",
         f"prompts, with their images: {spread(prompts)}",
     )
-    return max(prompts)
+    return max(prompts), max(a - b for a, b in zip(prompts, images, strict=True))
 
 
 def spread(counts: Sequence[int]) -> str:

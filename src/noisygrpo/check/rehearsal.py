@@ -130,6 +130,8 @@ def _small(prepared: Prepared) -> Recipe:
         "max_completion_length": min(TOKENS, config.max_completion_length or TOKENS),
         "disable_tqdm": True,
     }
+    if training.get("groups") == "refill":
+        training["refill_attempts"] = 1  # random weights earn nothing, however often
     if not trackers:
         training.pop("run_name", None)
         training.pop("project", None)

@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from PIL import Image
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import build_inputs
+from noisygrpo.methods.noise import fit_pixels
 from noisygrpo.models.loading import load_config
-from noisygrpo.models.vision import vision_token_ids
+from noisygrpo.models.vision import noise_limits, vision_token_ids
 from noisygrpo.report.look import Look, write_look
 from noisygrpo.report.rollouts import Reader
 from noisygrpo.report.views import redraw_all
@@ -37,16 +39,16 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
     """
     reader = Reader()
     costs = Costs(prepared)
-    records, tokens = [], []
+    tokens = []
     for step in steps_shown(prepared):
         for rollout in planned(prepared, rows, step):
-            record = _record(rollout, prepared)
-            views = redraw_all(record, row_images(rollout.row), own_code=True)
-            records.append(record)
+            images = fitted(prepared, row_images(rollout.row))
+            record = _record(rollout, prepared, images)
+            views = redraw_all(record, images, own_code=True)
             tokens.append(costs.of(rollout.row, views))
             reader.add({**record, "completion_tokens": tokens[-1][1]})
     by_id = {str(row["example_id"]): row for row in rows}
-    scored = {name: costs.of(row, row_images(row)) for name, row in by_id.items()}
+    scored = {n: costs.of(row, fitted(prepared, row_images(row))) for n, row in by_id.items()}
     look = Look(
         title=f"{prepared.recipe.name}: one batch",
         lines=[tuple(line.split(maxsplit=1)) for line in describe(prepared) if line[:1] != " "],
@@ -55,7 +57,10 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
         tokens=tokens,
         scored=scored,
     )
-    return write_look(look, folder / "index.html")
+    try:
+        return write_look(look, folder / "index.html")
+    except OSError as error:
+        raise UserError(f"--show: {folder} cannot be written: {error.strerror}") from error
 
 
 def steps_shown(prepared: Prepared) -> list[int]:
@@ -75,7 +80,14 @@ def planned(prepared: Prepared, rows: Sequence[Row], step: int) -> Iterator[Roll
         )
 
 
-def _record(rollout: Rollout, prepared: Prepared) -> dict[str, Any]:
+def fitted(prepared: Prepared, images: Sequence[Image.Image]) -> list[Image.Image]:
+    """The images in the pixels in which noise is drawn on them (``noise_at``)."""
+    config = prepared.config
+    limits = noise_limits(config.noise_at, prepared.processor) if config.noisy else None
+    return list(images) if limits is None else [fit_pixels(image, *limits) for image in images]
+
+
+def _record(rollout: Rollout, prepared: Prepared, images: Sequence[Image.Image]) -> dict[str, Any]:
     return {
         "step": rollout.step,
         "example_id": rollout.example_id,
@@ -83,6 +95,7 @@ def _record(rollout: Rollout, prepared: Prepared) -> dict[str, Any]:
         "prompt": rollout.row["prompt"],
         "noise_level": rollout.view.level,
         **noise_of(prepared.config),
+        "noise_size": [list(image.size) for image in images],
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "completion": "",
         "advantage": None,

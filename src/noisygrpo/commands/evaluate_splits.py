@@ -12,6 +12,7 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
@@ -28,7 +29,12 @@ from noisygrpo.terminal import say
 _LIMITS = ("min_pixels", "max_pixels")
 
 
-def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[str, Any]) -> int:
+def evaluate_splits(
+    args: argparse.Namespace,
+    model_path: str,
+    given: Mapping[str, Any],
+    processes: Processes = ALONE,
+) -> int:
     """Evaluate on the splits of a recipe; ``given``: the options of decoding and view."""
     recipe = _recipe(args, model_path, given)
     generation = _generation(recipe, given)
@@ -45,8 +51,9 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
     view = _view(given, processor)
     results = {}
     for split, rows in splits.items():
-        if args.overwrite:
+        if args.overwrite and processes.main:
             remove_evaluation(folder / split)
+        processes.wait()
         results[split] = evaluate_rows(
             model,
             processor,
@@ -56,8 +63,12 @@ def evaluate_splits(args: argparse.Namespace, model_path: str, given: Mapping[st
             view=None if view == EvaluationView(seed=view.seed) else view,
             name=split,
             settings={"model": recipe.model.path, "weights": weights, **limits},
+            processes=processes,
         ).to_dict()
-        write_report(folder / split)
+        if processes.main:
+            write_report(folder / split)
+    if not processes.main:
+        return 0
     text = f"accuracy in percent ± standard error\n{results_table(results)}"
     write_atomic(folder / "report.txt", f"{text}\n")
     say(f"\n{text}\n\nevery sample and its verdict: {folder}")

@@ -53,12 +53,12 @@ def run(args: argparse.Namespace) -> int:
     overrides = list(args.overrides)
     if args.no_evaluation:
         overrides.append(("evaluation", "null"))
-    resume = "auto" if args.auto_resume else bool(args.resume)
     require(
         args.overwrite + args.resume + args.auto_resume <= 1,
         "--overwrite, --resume and --auto-resume exclude each other",
     )
-    require(bool(resume) or not args.changed, "--changed: only with --resume or --auto-resume")
+    goes_on = args.resume or args.auto_resume
+    require(goes_on or not args.changed, "--changed: only with --resume or --auto-resume")
     recipe = load_recipe(args.recipe, overrides, check_settings)
 
     # Only now what takes seconds: a mistake above is told at once.
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
                 recipe,
                 args.output_dir,
                 overwrite=args.overwrite,
-                resume=resume,
+                resume="auto" if args.auto_resume else args.resume,
                 changed=args.changed,
             )
     except NotFinished as stop:

@@ -42,6 +42,8 @@ class Root:
     folder: Path
     given: bool = False
     """Whether the user named it: then links in it may lead out of it."""
+    moved: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Absolute paths of another machine that were found here by their last folders."""
     _real: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, path: str) -> str:
@@ -49,6 +51,8 @@ class Root:
         base = os.path.abspath(self.folder)
         full = os.path.normpath(os.path.join(base, os.path.expanduser(path)))
         cache = os.path.abspath(datasets.config.HF_CACHE_HOME)
+        if self.given and os.path.isabs(path) and not _inside(full, base):
+            full = self._found_here(path, base) or full
         if not (_inside(full, base) or _inside(full, cache)):
             raise ImageProblem(
                 f"image path {_short(path)} leads outside {base}; data.image_root: "
@@ -67,6 +71,18 @@ class Root:
                     f"data.image_root: {base} allows links"
                 )
         return full
+
+    def _found_here(self, path: str, base: str) -> str | None:
+        """Where the picture of an absolute path lies below ``base``, by its last two folders or
+        more: ``/theirs/MM_RLHF/long/1.jpg`` is ``long/1.jpg`` in one's own ``MM_RLHF``.
+        """
+        names = os.path.normpath(path).strip(os.sep).split(os.sep)
+        for start in range(len(names) - 1):
+            full = os.path.join(base, *names[start:])
+            if os.path.isfile(full):
+                self.moved.add(path)
+                return full
+        return None
 
     def _real_folder(self, folder: str) -> str:
         if folder not in self._real:

@@ -21,9 +21,11 @@ import pyarrow.parquet as pq
 from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
+from noisygrpo.data.parts import FILES, Source, parts_of
 from noisygrpo.errors import UserError, require
+from noisygrpo.reach import hub_problem
 
-FILE_KINDS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+FILE_KINDS = FILES
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What datasets raises for a missing repository, split, file or connection.
@@ -118,9 +120,14 @@ class Settings:
     split: str = "data.split"
 
 
-def has_splits(source: str) -> bool:
-    """Whether a source has several tables: not so a file, and a data set saved without splits."""
-    path = Path(source).expanduser()
+def has_splits(source: Source) -> bool:
+    """Whether a source has several tables: not so a file, and a data set saved without splits; a
+    list of sources does where one of them does.
+    """
+    parts = parts_of(source)
+    if parts is not None:
+        return any(has_splits(part.source) for part in parts)
+    path = Path(str(source)).expanduser()
     saved = (path / _SAVED_ONE).is_file() and not (path / _SAVED_SPLITS).is_file()
     return not (path.is_file() or saved)
 
@@ -148,7 +155,11 @@ def read_rows(
         path.is_dir() or (path.suffix not in FILE_KINDS and bool(_HUB_ID.fullmatch(source))),
         f"{settings.source}: {source!r} does not exist",
     )
-    with _loading(source, split, settings, " (not a file or folder here)" * (not path.is_dir())):
+    note = ""
+    if not path.is_dir():
+        problem = hub_problem()
+        note = " (not a file or folder here" + (f", and {problem})" if problem else ")")
+    with _loading(source, split, settings, note):
         data = _load_folder_or_hub(source, path, split, config, settings)
     name = path.name if path.is_dir() else source
     label, one = f"{name} ({split})", not has_splits(source)

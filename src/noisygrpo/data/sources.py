@@ -7,13 +7,12 @@ row and what is wrong. What was detected, and what differs from the file, is in 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
 import datasets
 import numpy as np
@@ -21,14 +20,15 @@ import pyarrow as pa
 
 from noisygrpo.data import pictures
 from noisygrpo.data.adapters import make_adapter
+from noisygrpo.data.assemble import data_set
 from noisygrpo.data.checks import Seen, check_all_images, report_lines
-from noisygrpo.data.convert import Draft, digest, draft, finish, share
-from noisygrpo.data.example import FEATURES, KEYS, as_stored, check_prompt
+from noisygrpo.data.convert import Draft, digest, draft, share
 from noisygrpo.data.formats import choose_format
-from noisygrpo.data.further import further_columns
-from noisygrpo.data.prompts import DEFAULT, resolve_prompt, resolve_system
+from noisygrpo.data.parts import ALL, Part, chosen_rows, parts_of, prefixes
+from noisygrpo.data.prompts import DEFAULT, resolve_prompt
 from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem
+from noisygrpo.data.several import Piece, drawn, joined
 from noisygrpo.data.spec import TRAIN, DataSpec
 from noisygrpo.data.user_adapter import user_adapter
 from noisygrpo.errors import UserError, require
@@ -56,6 +56,10 @@ class Loaded:
     """What was seen of each example and its images; None where these were not read."""
 
 
+class NothingLeft(UserError):
+    """All examples of a source are on the other side of ``holdout``."""
+
+
 def load_examples(spec: DataSpec, check_images: bool = True) -> datasets.Dataset:
     """Load, convert and check the rows of ``spec``; see ``load``."""
     return load(spec, check_images=check_images).data
@@ -81,27 +85,74 @@ def load(
     """
     if spec.source == PLAYGROUND:
         return _playground(spec, settings)
+    parts = parts_of(spec.source, settings.source)
+    if parts is None:
+        whole = replace(spec, source=str(spec.source))
+        piece = _piece(whole, Part(str(spec.source)), settings, held_out=held_out)
+    else:
+        piece = _joined(spec, parts, settings, held_out=held_out)
+    data, where = piece.data, piece.where
+    seen = check_all_images(data, where) if check_images else None
+    counts = pictures.lengths(data.data.column("images"))
+    lines = piece.lines + report_lines(data, counts, where, seen) + piece.further
+    return Loaded(data, lines, where, seen)
+
+
+def _piece(
+    spec: DataSpec, part: Part, settings: Settings, *, held_out: bool, prefix: str = ""
+) -> Piece:
+    """The examples of one source; ``prefix`` tells its name from that of another."""
+    source = part.source
     require(
-        has_splits(spec.source) or spec.split == TRAIN,
-        f"{settings.split}: {spec.split!r}, but {spec.source} has no splits; leave it out",
+        has_splits(source) or spec.split == TRAIN,
+        f"{settings.split}: {spec.split!r}, but {source} has no splits; leave it out",
     )
-    raw = read_rows(spec.source, spec.split, spec.config, spec.image_root, settings)
+    raw = read_rows(source, spec.split, spec.config, spec.image_root, settings)
     require(len(raw) > 0, f"{raw.label}: the data set has no rows")
+    raw = replace(raw, name=prefix.replace("/", "-") + raw.name)
     adapter, lines = _adapter(spec, raw)
     columns = _image_columns(adapter, raw)
-    drafts = _drafts(spec, raw, adapter, columns, held_out)
+    order = chosen_rows(part, len(raw), spec.seed)
+    drafts = _drafts(spec, raw, adapter, columns, held_out, order)
     rows = [made.row for made in drafts]
     images = _images(spec, raw, drafts, columns)
-    data, further = _data_set(spec, raw, adapter, drafts, images, columns)
+    data, further = data_set(spec, raw, adapter, drafts, images, columns)
     logger.info("%s: %d examples from %d rows", raw.label, len(data), len(raw))
-
-    def where(index: int) -> str:
-        return raw.where(rows[index])
-
-    seen = check_all_images(data, where) if check_images else None
+    if raw.root.moved:
+        lines.append(
+            f"{len(raw.root.moved):,} image paths are absolute and lead elsewhere; these pictures "
+            f"were found in {raw.root.folder} by their last folders"
+        )
     lines += _prompt_lines(spec, adapter, drafts)
-    lines += report_lines(data, pictures.lengths(images), where, seen) + further
-    return Loaded(data, lines, where, seen)
+    return Piece(data, lambda index: raw.where(rows[index]), lines, further)
+
+
+def _joined(spec: DataSpec, parts: Sequence[Part], settings: Settings, *, held_out: bool) -> Piece:
+    """The examples of several sources; ``limit`` and ``shuffle`` are over all of them."""
+    pieces = []
+    for part, prefix in zip(parts, prefixes(parts), strict=True):
+        root = part.image_root or spec.image_root
+        own = replace(spec, source=part.source, image_root=root, limit=None, shuffle=False)
+        try:
+            piece = _piece(own, part, settings, held_out=held_out, prefix=prefix)
+        except NothingLeft as error:
+            other = error
+            continue
+        except UserError as error:
+            known = part.named in str(error) or not prefix
+            raise UserError(str(error) if known else f"{prefix}{error}") from error
+        label, taken = prefix + Path(part.source).name, "" if part.rows == ALL else part.rows
+        head = f"{label}: {len(piece.data):,} examples" + (f" ({taken})" if taken else "")
+        lines = [head, *(f"{label}: {line}" for line in piece.lines)]
+        pieces.append(replace(piece, where=_prefixed(piece.where, prefix), lines=lines))
+    if not pieces:
+        raise other
+    count = sum(len(piece.data) for piece in pieces)
+    return joined(pieces, drawn(count, spec.seed, spec.limit, shuffle=spec.shuffle))
+
+
+def _prefixed(where: Callable[[int], str], prefix: str) -> Callable[[int], str]:
+    return lambda index: prefix + where(index)
 
 
 def _images(
@@ -178,11 +229,17 @@ def _image_columns(adapter: Adapter, raw: RawRows) -> list[str]:
 
 
 def _drafts(
-    spec: DataSpec, raw: RawRows, adapter: Adapter, images: Sequence[str], held_out: bool
+    spec: DataSpec,
+    raw: RawRows,
+    adapter: Adapter,
+    images: Sequence[str],
+    held_out: bool,
+    order: Sequence[int],
 ) -> list[Draft]:
     """Convert rows, those of the wanted side of ``holdout``, until ``limit`` is reached."""
-    count = len(raw)
-    order = np.random.default_rng(spec.seed).permutation(count) if spec.shuffle else range(count)
+    count = len(order)
+    if spec.shuffle:
+        order = [order[n] for n in np.random.default_rng(spec.seed).permutation(count)]
     skip = () if adapter.image_in_row else images
     drafts: list[Draft] = []
     other_side = 0
@@ -201,11 +258,11 @@ def _drafts(
             drafts.append(made)
             if len(drafts) == spec.limit:
                 return drafts
-    require(
-        bool(drafts) or not other_side,
-        f"data.holdout: {spec.holdout} leaves nothing to "
-        f"{'measure' if held_out else 'train'} of {other_side} examples of {raw.label}",
-    )
+    if not drafts and other_side:
+        raise NothingLeft(
+            f"data.holdout: {spec.holdout} leaves nothing to "
+            f"{'measure' if held_out else 'train'} of {other_side} examples of {raw.label}"
+        )
     require(bool(drafts), f"{raw.label}: the adapter {spec.adapter!r} kept none of {count} rows")
     return drafts
 
@@ -225,67 +282,3 @@ def _address(spec: DataSpec, raw: RawRows, made: Draft, images: Sequence[str]) -
     cells = [raw.cell(made.row, column) for column in images]
     asked = [turn["content"] for turn in made.turns]
     return digest(asked, fields["answer"], made.images or [], cells)
-
-
-def _data_set(
-    spec: DataSpec,
-    raw: RawRows,
-    adapter: Adapter,
-    drafts: Sequence[Draft],
-    images: pa.ChunkedArray,
-    image_columns: Sequence[str],
-) -> tuple[datasets.Dataset, list[str]]:
-    """The examples as a data set with the source's further columns, and what was left out."""
-    examples = _examples(spec, raw, adapter, drafts, pictures.lengths(images))
-    stored = [as_stored(example) for example in examples]
-    columns: dict[str, Any] = {key: [row[key] for row in stored] for key in KEYS if key != "images"}
-    columns["images"] = images
-    rows = [made.row for made in drafts]
-    further, left_out = further_columns(
-        raw, rows, [made.more for made in drafts], adapter.fields, image_columns
-    )
-    features = datasets.Features(
-        {**FEATURES, **{name: feature for name, (feature, _) in further.items()}}
-    )
-    columns |= {name: values for name, (_, values) in further.items()}
-    ordered = {name: columns[name] for name in features}
-    table = pa.table(ordered, schema=features.arrow_schema)
-    info = datasets.DatasetInfo(features=features)
-    passed = [f"further columns for reward functions: {', '.join(further)}"] if further else []
-    data = datasets.Dataset(table, info=info, fingerprint=_fingerprint(spec, raw, rows))
-    return data, passed + left_out
-
-
-def _examples(
-    spec: DataSpec,
-    raw: RawRows,
-    adapter: Adapter,
-    drafts: Sequence[Draft],
-    counts: Sequence[int],
-) -> list[dict[str, Any]]:
-    """Finish every draft; ids are unique."""
-    template = resolve_prompt(spec.prompt or adapter.prompt)
-    system = resolve_system(spec.system)
-    examples: list[dict[str, Any]] = []
-    first_with_id: dict[str, int] = {}
-    for made, count in zip(drafts, counts, strict=True):
-        default = f"{raw.name}-{made.row}" + (f"-{made.number}" if made.number else "")
-        where = raw.where(made.row)
-        try:
-            example = finish(made, count, default, template, system, spec.cluster_pattern)
-        except RowProblem as problem:
-            raise UserError(f"{where}: {problem}") from problem
-        check_prompt(example["prompt"], where)
-        other = first_with_id.get(example["example_id"])
-        if other is not None:
-            same = f"id {example['example_id']!r} is also that of {raw.where(other)}"
-            raise UserError(f"{where}: {same}")
-        first_with_id[example["example_id"]] = made.row
-        examples.append(example)
-    return examples
-
-
-def _fingerprint(spec: DataSpec, raw: RawRows, rows: Sequence[int]) -> str:
-    """A stable name of the result, so that ``datasets`` need not hash every image."""
-    text = repr((sorted(asdict(spec).items()), raw.name, len(raw), raw.columns, rows))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

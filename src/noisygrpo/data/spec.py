@@ -33,8 +33,9 @@ TRAIN = "train"
 class DataSpec:
     """The ``data`` section of a recipe."""
 
-    source: str
-    """``playground``, a hub id, a folder, or a .parquet, .json, .jsonl, .csv or .tsv file."""
+    source: str | list[dict[str, Any]]
+    """``playground``, a hub id, a folder, a .parquet, .json, .jsonl, .csv or .tsv file; or several
+    of them, as a list of ``{source, rows, image_root}`` or a .yaml file with one (``parts``)."""
     split: str = TRAIN
     """Split of a hub data set, a folder or the playground; single files have none."""
     config: str = ""

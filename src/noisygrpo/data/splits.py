@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from noisygrpo.data.checks import pairs
+from noisygrpo.data.parts import Source, said
 from noisygrpo.data.readers import Settings, has_splits
 from noisygrpo.data.sources import PLAYGROUND, Loaded, load
 from noisygrpo.data.spec import TRAIN, DataSpec
@@ -23,7 +24,7 @@ HOLDOUT = "holdout"
 
 
 def load_measured(
-    data: DataSpec, names: Sequence[str], source: str | None = None, rows: int | None = None
+    data: DataSpec, names: Sequence[str], source: Source | None = None, rows: int | None = None
 ) -> dict[str, Loaded]:
     """The rows that are measured, by split.
 
@@ -68,7 +69,7 @@ def _measured(
         )
         return load(spec, held_out=True, settings=settings)
     if single:
-        _check_single(spec.source, name, names, same)
+        _check_single(said(spec.source), name, names, same)
         return load(replace(spec, split=TRAIN), settings=settings)
     require(
         not (same and name == spec.split and name != TRAIN),
@@ -124,7 +125,9 @@ def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
     return lines
 
 
-def _same(first: str, second: str) -> bool:
+def _same(first: Source, second: Source) -> bool:
+    if not isinstance(first, str) or not isinstance(second, str):
+        return first == second
     one, two = Path(first).expanduser(), Path(second).expanduser()
     if one.exists() and two.exists():
         return os.path.samefile(one, two)

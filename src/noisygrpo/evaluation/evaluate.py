@@ -9,7 +9,7 @@ continues (see `samples`).
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,9 +23,10 @@ from noisygrpo.evaluation.generate import (
     batches_by_length,
     generate_batch,
 )
+from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.rows import BrokenRow, Rows
-from noisygrpo.evaluation.samples import Sample, SampleStore
+from noisygrpo.evaluation.samples import Sample, SampleStore, read_samples
 from noisygrpo.evaluation.stats import Result, accuracy_with_stderr
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.rewards.extract import extract_answer
@@ -75,6 +76,7 @@ def evaluate_rows(
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
+    processes: Processes = ALONE,
 ) -> Result:
     """Answer every row of ``dataset`` with ``model`` and judge it; see `evaluate_answers` for what
     is written.
@@ -82,7 +84,8 @@ def evaluate_rows(
     ``dataset``: rows in the example format. ``view``: noise or a corruption on its images, or none
     at all; the clean images by default. ``generation``: greedy, 256 tokens, batches of 32 by
     default. ``settings``: JSON values that identify the question (model path, benchmark ...); an
-    ``out_dir`` that holds an evaluation with other settings is refused.
+    ``out_dir`` that holds an evaluation with other settings is refused. ``processes``: those that
+    answer together; all have to call this.
     """
     chosen = Generation() if generation is None else generation
     return evaluate_answers(
@@ -96,6 +99,7 @@ def evaluate_rows(
         name=name,
         settings=settings,
         progress=progress,
+        processes=processes,
     )
 
 
@@ -120,6 +124,7 @@ def evaluate_answers(
     name: str = "evaluation",
     settings: Mapping[str, Any] | None = None,
     progress: bool = True,
+    processes: Processes = ALONE,
 ) -> Result:
     """`evaluate_rows` for any function that answers batches of rows, e.g. another inference engine.
 
@@ -134,21 +139,32 @@ def evaluate_answers(
         **({} if view is None else {"view": view.record()}),
         **(settings or {}),
         "name": name,
-        "generation": asdict(generation),
+        "generation": generation.record(),
         "data": rows.fingerprint(),
     }
-    store = SampleStore(Path(out_dir), asked)
+    store = SampleStore(Path(out_dir), asked, processes)
     plan = batches_by_length(
         [rows.length(index) for index in range(len(rows))], generation.batch_size
     )
     done = store.resume([[rows.ids[index] for index in batch] for batch in plan])
-    bar = Progress(name, len(rows), len(done)) if progress and len(done) < len(rows) else None
-    for batch in plan:
-        if rows.ids[batch[0]] not in done:
-            store.append(_answer_batch(answer, judge, rows, batch))
-            if bar is not None:
-                bar.advance(len(batch), f"accuracy {store.accuracy():.3f}")
-    return _finish(store, rows, metrics, asked)
+    open_batches = [batch for batch in plan if rows.ids[batch[0]] not in done]
+    share = open_batches[processes.rank :: processes.count]
+    shown = progress and bool(share) and processes.main
+    mine = len(done) + sum(map(len, share))
+    bar = Progress(_named(name, processes), mine, len(done)) if shown else None
+    for batch in share:
+        store.append(_answer_batch(answer, judge, rows, batch))
+        if bar is not None:
+            bar.advance(len(batch), f"accuracy {store.accuracy():.3f}")
+    store.gather()
+    result = _finish(store, rows, metrics, asked) if processes.main else None
+    processes.wait()
+    # The others read what the main process has made of all shares.
+    return summarize(read_samples(Path(out_dir) / "samples.jsonl")) if result is None else result
+
+
+def _named(name: str, processes: Processes) -> str:
+    return name if processes.count == 1 else f"{name}, the first of {processes.count} processes"
 
 
 def _answer_batch(answer: Answer, judge: Judge, rows: Rows, batch: Sequence[int]) -> list[Sample]:

@@ -25,6 +25,7 @@ from typing import BinaryIO
 from transformers.utils.hub import cached_file, extract_commit_hash
 
 from noisygrpo.errors import UserError
+from noisygrpo.reach import hub_problem
 
 WHOLE = 64 * 2**20
 WINDOWS = 256
@@ -51,11 +52,13 @@ def model_fingerprint(where: str, revision: str | None = None) -> str:
     folder = Path(where)
     if folder.is_dir():
         return folder_fingerprint(folder)
+    problem = hub_problem()
     try:
         config = cached_file(where, "config.json", revision=revision)
     except OSError as error:
         reason = " ".join(str(error).strip().split("\n\n")[0].split())
-        raise UserError(f"model: {where!r} cannot be loaded: {reason}") from error
+        note = f" ({problem})" if problem else ""
+        raise UserError(f"model: {where!r} cannot be loaded: {reason}{note}") from error
     return f"commit {extract_commit_hash(config, None)}"
 
 

@@ -18,7 +18,7 @@ with them cannot be scored again.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -54,6 +54,15 @@ class Generation:
     """Seed of sampling: a batch's draw depends on it and on the ids of its rows only."""
     text_bias_scale: float = 0.0
     """Strength of text-bias calibration (Hint-GRPO publishes 0.8); 0 is plain decoding."""
+    repetition_penalty: float = 1.0
+    """Divides the logits of tokens that prompt and answer hold already; 1 is none."""
+
+    def record(self) -> dict[str, Any]:
+        """The settings for the record; the penalty only where there is one, as in older records."""
+        values = asdict(self)
+        if self.repetition_penalty == 1:
+            del values["repetition_penalty"]
+        return values
 
     def __post_init__(self) -> None:
         require(self.batch_size >= 1, f"batch_size: {self.batch_size}, allowed is 1 or more")
@@ -66,6 +75,11 @@ class Generation:
         require(
             self.text_bias_scale >= 0,
             f"text_bias_scale: {self.text_bias_scale}, allowed is 0 (off) or more",
+        )
+        require(
+            0 < self.repetition_penalty <= 2,
+            f"repetition_penalty: {self.repetition_penalty}, allowed is above 0 and at most 2 "
+            "(1 is none)",
         )
         require(0 <= self.seed <= MOST_SEED, f"seed: {self.seed}, allowed is 0 to {MOST_SEED:,}")
         require(0 < self.top_p <= 1, f"top_p: {self.top_p}, allowed is above 0 and at most 1")
@@ -173,7 +187,7 @@ def _decoding_options(settings: Generation) -> dict[str, Any]:
     # generation_config.
     neutral = {
         "num_beams": 1,
-        "repetition_penalty": 1.0,
+        "repetition_penalty": settings.repetition_penalty,
         "no_repeat_ngram_size": 0,
         "min_new_tokens": 0,
     }

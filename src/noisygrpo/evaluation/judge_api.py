@@ -27,9 +27,12 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
+from noisygrpo.reach import connection_problem
 from noisygrpo.rewards.verdicts import read_verdict
 
 JUDGE_FILE = "judge.jsonl"
+KEY = "OPENAI_API_KEY"
+"""Environment variable of the key, where none is named; it need not be there."""
 
 PROMPT = """You compare a model's answer with the reference answer to a question. Ignore how the
 answer was reached, its wording, its units if they are the usual ones, and its formatting. The
@@ -64,7 +67,7 @@ class JudgeEndpoint:
     url: str
     """Base URL, e.g. ``http://localhost:8000/v1``."""
     model: str
-    key_variable: str = "OPENAI_API_KEY"
+    key_variable: str = KEY
     """Environment variable that holds the key, if one is needed."""
     workers: int = 8
     """Requests under way at once."""
@@ -86,6 +89,19 @@ class JudgeEndpoint:
     def client(self) -> httpx2.Client:
         """Connections that all requests share; threads may use it at once."""
         return httpx2.Client(timeout=self.timeout, follow_redirects=False)
+
+    def require_reachable(self) -> None:
+        """See that something listens there, so that nothing is generated for a judge that is not.
+
+        Raises ``UserError``, also where a variable was named for the key and is not set.
+        """
+        named = self.key_variable != KEY
+        require(
+            not named or bool(os.environ.get(self.key_variable)),
+            f"judge key: the environment variable {self.key_variable} is not set",
+        )
+        problem = connection_problem(self.url)
+        require(not problem, f"judge url: {self.url} cannot be reached: {problem}")
 
     def ask(self, prompt: str) -> str:
         """The judge's words, greedy. Raises `JudgeUnavailable` after the last try."""

@@ -1,13 +1,13 @@
 """What one evaluation is asked: model, benchmark, decoding, view, engine, second judge."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.benchmarks import Benchmark, LoadOptions, get_benchmark
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.evaluation.judge_api import JudgeEndpoint
+from noisygrpo.evaluation.judge_api import KEY, JudgeEndpoint
 from noisygrpo.evaluation.robustness import LEVELS, RobustnessPlan
 from noisygrpo.evaluation.view import EvaluationView
 
@@ -17,6 +17,9 @@ _IDENTITY = (
     "model", "revision", "dtype", "benchmark", "split", "prompt", "system", "engine", "max_pixels",
     "min_pixels",
 )  # fmt: skip
+
+_NO_MATTER = ("gpu_memory_utilization", "swap_space", "cpu_offload_gb")
+"""Arguments of vLLM's that change no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,10 @@ class EvaluationRequest(LoadOptions):
     """Disturb the image within the model's pixel limits (model) or the file's own (file); None is
     model where the processor has such limits."""
     text_only: bool = False
+    repetition_penalty: float = 1.0
     engine: str = "hf"
+    vllm: dict[str, Any] = field(default_factory=dict)
+    """Arguments of vLLM's engine by its names, such as ``tensor_parallel_size``."""
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     dtype: str = "auto"
@@ -67,11 +73,17 @@ class EvaluationRequest(LoadOptions):
     """OpenAI-compatible endpoint of a second judge."""
     judge_model: str = ""
     judge_workers: int = 8
+    judge_key: str = KEY
+    """Environment variable that holds the judge's key."""
 
     def __post_init__(self) -> None:
         benchmark = get_benchmark(self.benchmark)
         require(
             self.engine in ENGINES, f"engine: {self.engine!r}, allowed are {', '.join(ENGINES)}"
+        )
+        require(
+            self.engine == "vllm" or not self.vllm,
+            f"{', '.join(self.vllm)}: an argument of vLLM's; only with --engine vllm",
         )
         require(self.limit is None or self.limit > 0, f"limit: {self.limit}, allowed is 1 or more")
         require(
@@ -106,8 +118,9 @@ class EvaluationRequest(LoadOptions):
         """Decoding settings."""
         tokens = benchmark.max_new_tokens if self.max_new_tokens is None else self.max_new_tokens
         return Generation(
-            self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale
-        )
+            self.batch_size, tokens, self.temperature, self.top_p, self.seed, self.text_bias_scale,
+            self.repetition_penalty,
+        )  # fmt: skip
 
     @property
     def disturbed(self) -> bool:
@@ -124,8 +137,12 @@ class EvaluationRequest(LoadOptions):
 
     def judge(self) -> JudgeEndpoint:
         """The second judge."""
-        return JudgeEndpoint(self.judge_url, self.judge_model, workers=self.judge_workers)
+        return JudgeEndpoint(
+            self.judge_url, self.judge_model, self.judge_key, workers=self.judge_workers
+        )
 
     def settings(self) -> dict[str, Any]:
         """What identifies the question, for the record and for resuming."""
-        return {name: vars(self)[name] for name in _IDENTITY}
+        engine = {name: value for name, value in self.vllm.items() if name not in _NO_MATTER}
+        more = {"vllm": engine} if engine else {}
+        return {**{name: vars(self)[name] for name in _IDENTITY}, **more}

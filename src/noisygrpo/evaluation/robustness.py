@@ -21,6 +21,7 @@ from noisygrpo.evaluation.evaluate import (
     judge_by_rules,
 )
 from noisygrpo.evaluation.generate import Generation
+from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import Result, paired_difference
 from noisygrpo.evaluation.view import EvaluationView
@@ -68,6 +69,7 @@ def robustness_curve(
     metrics: Metrics | None = None,
     settings: dict[str, Any] | None = None,
     progress: bool = True,
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Evaluate every view of ``plan``; writes and returns ``robustness.json``.
 
@@ -85,6 +87,7 @@ def robustness_curve(
         results[name] = evaluate_answers(
             answer, dataset, folder / name, generation=generation or Generation(), judge=judge,
             metrics=metrics, view=view, name=name, settings=settings, progress=progress,
+            processes=processes,
         )  # fmt: skip
     curve: dict[str, Any] = {
         "curves": {kind: _points(kind, chosen, results) for kind in chosen.kinds}
@@ -92,7 +95,8 @@ def robustness_curve(
     if chosen.text_only:
         curve["text_only"] = results["text-only"].to_dict()
         curve["looking"] = _gain(folder / "text-only", folder / "clean")
-    write_json(folder / CURVE_FILE, curve)
+    if processes.main:
+        write_json(folder / CURVE_FILE, curve)
     return curve
 
 

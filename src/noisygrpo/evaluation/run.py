@@ -1,34 +1,51 @@
-"""One evaluation from a request: load model and benchmark, answer, judge, summarize.
+"""Evaluations from requests: load benchmarks and model, answer, judge, summarize.
 
-The command line fills an `EvaluationRequest` and calls `run_evaluation`; nothing here prints but
-progress.
+The command line fills an `EvaluationRequest` and calls `run_evaluation`, for a list of benchmarks
+`run_evaluations`; nothing here prints but progress.
 """
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation.benchmarks import Benchmark, get_benchmark, load_table
-from noisygrpo.evaluation.evaluate import Answer, answer_with, evaluate_answers
+from noisygrpo.evaluation.benchmarks.base import located
+from noisygrpo.evaluation.engine import Engine, LoadModel, load_model, model_spec
+from noisygrpo.evaluation.evaluate import Answer, evaluate_answers
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import judge_evaluation
+from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.request import EvaluationRequest
 from noisygrpo.evaluation.robustness import CURVE_FILES, RobustnessPlan, robustness_curve
-from noisygrpo.evaluation.rows import Rows
 from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import EvaluationView
-from noisygrpo.evaluation.vllm_engine import vllm_answers
-from noisygrpo.models.vision import noise_limits, set_pixel_limits
 
-__all__ = ["EvaluationRequest", "add_judge", "load_benchmark", "load_model", "run_evaluation"]
+__all__ = [
+    "EvaluationRequest",
+    "add_judge",
+    "load_benchmark",
+    "load_model",
+    "run_evaluation",
+    "run_evaluations",
+]
 
-Loaded = tuple[Any, Any]
-"""(model, processor)"""
-LoadModel = Callable[[], Loaded]
+
+@dataclass(frozen=True)
+class _Asked:
+    """One evaluation whose rows are there."""
+
+    request: EvaluationRequest
+    benchmark: Benchmark
+    rows: Any
+    generation: Generation
+    settings: dict[str, Any]
 
 
 def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) -> Result:
@@ -38,42 +55,97 @@ def run_evaluation(request: EvaluationRequest, load: LoadModel | None = None) ->
     ``UserError`` for anything wrong with data or settings before the first answer is generated,
     and for a folder that holds an evaluation of other weights or settings.
     """
-    benchmark, rows = load_benchmark(request)
-    generation, limits = request.generation(benchmark), _noise_limits(request, load)
-    view = request.view(limits)
+    return run_evaluations([request], load)[0]
+
+
+def run_evaluations(
+    requests: Sequence[EvaluationRequest],
+    load: LoadModel | None = None,
+    processes: Processes = ALONE,
+) -> list[Result]:
+    """Run requests that differ in their benchmark alone, one after the other with one model.
+
+    The rows of all are read first: what is wrong with the last one's ends the run before the model
+    is loaded. ``processes``: those that answer together; all have to call this.
+    """
     # Who brings a model along answers for its weights; else they are identified by content.
-    weights = {} if load is not None else {"weights": _fingerprint(request)}
-    settings = {**request.settings(), **weights}
-    if request.overwrite:
-        _clear(request)
+    weights = {} if load is not None else {"weights": _fingerprint(requests[0])}
+    if requests[0].judge_url and not all(_is_judged(request.folder) for request in requests):
+        requests[0].judge().require_reachable()
+    asked = []
+    for request in requests:
+        with _named(request, several=len(requests) > 1):
+            benchmark, rows = load_benchmark(request)
+        settings = {**request.settings(), **weights}
+        generation = request.generation(benchmark)
+        asked.append(_Asked(request, benchmark, rows, generation, settings))
+    engine = Engine(requests[0], [one.rows for one in asked], load, processes)
+    limits = engine.noise_limits()
+    answers = [engine.answers(one.generation) for one in asked]
+    if processes.main:
+        for request in requests:
+            if request.overwrite:
+                _clear(request)
+    processes.wait()
+    pairs = zip(asked, answers, strict=True)
+    return [_run(one, answer, limits, processes) for one, answer in pairs]
+
+
+def _run(
+    one: _Asked, answer: Answer, limits: tuple[int, int] | None, processes: Processes
+) -> Result:
+    request, benchmark, view = one.request, one.benchmark, one.request.view(limits)
     if request.robustness:
-        plan = request.plan(limits)
-        return _robustness(request, benchmark, rows, plan, generation, settings, load)
+        return _robustness(one, answer, request.plan(limits), processes)
     result = evaluate_answers(
-        _answers(request, rows, generation, load),
-        rows,
+        answer,
+        one.rows,
         request.folder,
-        generation=generation,
+        generation=one.generation,
         judge=benchmark.judge,
         metrics=benchmark.metrics,
         view=None if view == EvaluationView(seed=request.seed) else view,
         name=benchmark.name,
-        settings=settings,
+        settings=one.settings,
+        processes=processes,
     )
-    if request.judge_url:
-        add_judge(request, benchmark)
-    if benchmark.finish is not None:
-        benchmark.finish(request.folder)
+    if processes.main:
+        if request.judge_url:
+            add_judge(request, benchmark)
+        if benchmark.finish is not None:
+            benchmark.finish(request.folder)
     return result
+
+
+def _is_judged(folder: Path) -> bool:
+    """Whether an evaluation is complete and a second judge has a verdict on every sample."""
+    path = folder / "result.json"
+    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return bool(result.get("judge", {}).get("unjudged", 1) == 0)
 
 
 def load_benchmark(request: EvaluationRequest) -> tuple[Benchmark, Any]:
     """The benchmark, completed from its data folder, and its rows."""
     benchmark = get_benchmark(request.benchmark)
-    rows = (benchmark.load or load_table)(benchmark, request)
+    options = replace(request, data=located(benchmark, request.data))
+    rows = (benchmark.load or load_table)(benchmark, options)
     if benchmark.bind is not None:
-        benchmark = benchmark.bind(benchmark, Path(request.data).expanduser())
+        benchmark = benchmark.bind(benchmark, Path(options.data).expanduser())
     return benchmark, rows
+
+
+@contextmanager
+def _named(request: EvaluationRequest, *, several: bool) -> Iterator[None]:
+    """Name the benchmark in what is wrong with one of several."""
+    try:
+        yield
+    except UserError as error:
+        name = request.benchmark
+        if not several or str(error).startswith(name):
+            raise
+        where = f" (no folder or file called {name} in {request.data})"
+        found = located(get_benchmark(name), request.data) != request.data
+        raise UserError(f"{name}: {error}{'' if found or not request.data else where}") from error
 
 
 def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any]:
@@ -87,29 +159,10 @@ def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any
     return summary
 
 
-def load_model(request: EvaluationRequest) -> Loaded:
-    """Model and processor of a request, on the GPU if there is one."""
-    # Imported here: recipes know models, evaluation needs them only when it loads one itself.
-    from noisygrpo.models.loading import default_device, load_any_processor
-    from noisygrpo.models.loading import load_model as load_weights
-
-    spec = _spec(request)
-    return load_weights(spec).to(default_device()), load_any_processor(spec)
-
-
-def _spec(request: EvaluationRequest) -> Any:
-    from noisygrpo.models.spec import ModelSpec
-    from noisygrpo.schema import checked, hints_of
-
-    names = ("revision", "dtype", "attn_implementation", "trust_remote_code")
-    given = {"path": request.model, **{name: vars(request)[name] for name in names}}
-    return ModelSpec(**checked(given, hints_of(ModelSpec), "model"))
-
-
 def _fingerprint(request: EvaluationRequest) -> str:
     from noisygrpo.models.loading import location
 
-    return model_fingerprint(location(_spec(request)), request.revision)
+    return model_fingerprint(location(model_spec(request)), request.revision)
 
 
 def _clear(request: EvaluationRequest) -> None:
@@ -121,81 +174,19 @@ def _clear(request: EvaluationRequest) -> None:
             (request.folder / name).unlink(missing_ok=True)
 
 
-def _answers(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
-) -> Answer:
-    """A function that loads the engine when it is first asked: a finished evaluation needs none."""
-    made: list[Answer] = []
-
-    def answer(batch: Any) -> Any:
-        if not made:
-            made.append(_engine(request, rows, generation, load))
-        return made[0](batch)
-
-    return answer
-
-
-def _engine(
-    request: EvaluationRequest, rows: Any, generation: Generation, load: LoadModel | None
-) -> Answer:
-    if request.engine == "vllm":
-        return _vllm_engine(request, rows, generation)
-    model, processor = _loaded(request, load)
-    return answer_with(model, processor, generation)
-
-
-def _vllm_engine(request: EvaluationRequest, rows: Any, generation: Generation) -> Answer:
-    from noisygrpo.models.loading import load_any_processor, load_config, location
-
-    spec = _spec(request)
-    limits = {"max_pixels": request.max_pixels, "min_pixels": request.min_pixels}
-    pixels = {name: value for name, value in limits.items() if value is not None}
-    options: dict[str, Any] = {"mm_processor_kwargs": pixels} if pixels else {}
-    options |= {"dtype": spec.dtype, "trust_remote_code": spec.trust_remote_code}
-    if spec.revision is not None:
-        options["revision"] = spec.revision
-    processor, config = load_any_processor(spec), load_config(spec)
-    images = max(1, Rows(rows).most_images())
-    return vllm_answers(location(spec), processor, config, generation, images, **options)
-
-
-def _noise_limits(request: EvaluationRequest, load: LoadModel | None) -> tuple[int, int] | None:
-    """The pixels that images are brought into before they are disturbed."""
-    if not request.disturbed or request.noise_at == "file":
-        return None
-    from noisygrpo.models.loading import load_any_processor
-
-    processor = load_any_processor(_spec(request)) if load is None else load()[1]
-    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
-    return noise_limits(request.noise_at, processor)
-
-
-def _loaded(request: EvaluationRequest, load: LoadModel | None) -> Loaded:
-    model, processor = load_model(request) if load is None else load()
-    set_pixel_limits(processor, request.min_pixels, request.max_pixels)
-    return model, processor
-
-
-def _robustness(
-    request: EvaluationRequest,
-    benchmark: Benchmark,
-    rows: Any,
-    plan: RobustnessPlan,
-    generation: Generation,
-    settings: dict[str, Any],
-    load: LoadModel | None,
-) -> Result:
+def _robustness(one: _Asked, answer: Answer, plan: RobustnessPlan, processes: Processes) -> Result:
     curve = robustness_curve(
-        _answers(request, rows, generation, load),
-        rows,
-        request.folder,
+        answer,
+        one.rows,
+        one.request.folder,
         plan,
-        generation=generation,
-        judge=benchmark.judge,
-        metrics=benchmark.metrics,
-        settings=settings,
+        generation=one.generation,
+        judge=one.benchmark.judge,
+        metrics=one.benchmark.metrics,
+        settings=one.settings,
+        processes=processes,
     )
-    clean = curve["curves"][request.robustness[0]][0]
+    clean = curve["curves"][one.request.robustness[0]][0]
     stderr = math.nan if clean["stderr"] is None else clean["stderr"]
     counts = {name: clean[name] for name in ("n", "clusters", "failures")}
     return Result(clean["accuracy"], stderr, **counts)

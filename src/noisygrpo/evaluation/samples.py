@@ -4,7 +4,8 @@ when done.
 ``settings.json``   what was asked (model and its weights, data, generation ...); another question
                     in the same folder is refused
 ``samples.jsonl``   one line per sample; during the run in the order of the batches, at the end in
-                    the order of the rows
+                    the order of the rows. Of several processes each has a file of its own
+                    (``samples.part-1.jsonl`` …) until the end
 ``result.json``     written last: its presence means that the evaluation is complete
 
 A batch counts as done when all of its samples are on disk. What a kill left of an unfinished batch
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.evaluation.processes import ALONE, Processes
 
 Sample = dict[str, Any]
 
@@ -30,7 +32,8 @@ CONTENTS = (
     "judge.jsonl",
     "report.txt",
 )
-"""Every file that an evaluation writes into its folder."""
+"""Every file that an evaluation writes into its folder, parts apart."""
+_PARTS = "samples.part-*.jsonl"
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -74,27 +77,53 @@ def read_samples(path: Path) -> list[Sample]:
 
 
 class SampleStore:
-    """The folder of one evaluation; see the module docstring."""
+    """The folder of one evaluation; see the module docstring.
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        self._folder, self._path = folder, folder / "samples.jsonl"
-        folder.mkdir(parents=True, exist_ok=True)
-        self._claim(json.loads(json.dumps(settings)))
+    ``processes``: those that answer it together; every one has a store, and calls `resume` and
+    `finish`.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, Any], processes: Processes = ALONE
+    ) -> None:
+        self._folder, self._all = folder, folder / "samples.jsonl"
+        self._processes = processes
+        part = folder / _PARTS.replace("*", str(processes.rank))
+        self._path = self._all if processes.main else part
         self._samples: dict[str, Sample] = {}
+        if processes.main:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._claim(json.loads(json.dumps(settings)))
 
     def resume(self, batches: Iterable[Sequence[str]]) -> set[str]:
         """Ids of the samples that are done, given the ids of every batch; drops the rest of an
         unfinished batch.
         """
-        if not self._path.exists():
-            return set()
-        found = {sample["example_id"]: sample for sample in read_samples(self._path)}
+        if self._processes.main:
+            self._keep(batches)
+        self._processes.wait()
+        done = {sample["example_id"] for sample in self._read(self._all)}
+        self._processes.wait()  # nobody adds to the file before all have read it
+        return done
+
+    def _keep(self, batches: Iterable[Sequence[str]]) -> None:
+        parts = self._parts()
+        found = {s["example_id"]: s for path in (self._all, *parts) for s in self._read(path)}
         kept = [
             found[key] for batch in batches if all(key in found for key in batch) for key in batch
         ]
         self._samples = {sample["example_id"]: sample for sample in kept}
-        write_atomic(self._path, _lines(kept))
-        return set(self._samples)
+        if found or self._all.exists():
+            write_atomic(self._all, _lines(kept))
+        for path in parts:
+            path.unlink()
+
+    @staticmethod
+    def _read(path: Path) -> list[Sample]:
+        return read_samples(path) if path.exists() else []
+
+    def _parts(self) -> list[Path]:
+        return sorted(self._folder.glob(_PARTS))
 
     def append(self, batch: Sequence[Sample]) -> None:
         """Add the samples of one finished batch, and wait until they are on disk."""
@@ -109,17 +138,26 @@ class SampleStore:
         return list(self._samples.values())
 
     def accuracy(self) -> float:
-        """The share of right samples so far; at least one has to be there."""
+        """The share of right samples of this process so far; at least one has to be there."""
         return sum(bool(sample["correct"]) for sample in self._samples.values()) / len(
             self._samples
         )
+
+    def gather(self) -> None:
+        """Wait for all processes and take in what the others have answered."""
+        self._processes.wait()
+        if self._processes.main:
+            for path in self._parts():
+                self._samples.update({s["example_id"]: s for s in self._read(path)})
 
     def finish(self, order: Sequence[str], result: Mapping[str, Any]) -> None:
         """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last.
 
         A second judge's verdict in an earlier ``result.json`` stays: the samples are the same.
         """
-        write_atomic(self._path, _lines([self._samples[key] for key in order]))
+        write_atomic(self._all, _lines([self._samples[key] for key in order]))
+        for path in self._parts():
+            path.unlink()
         path = self._folder / "result.json"
         earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         judge = {"judge": earlier["judge"]} if "judge" in earlier else {}
@@ -127,7 +165,8 @@ class SampleStore:
 
     def _claim(self, settings: Mapping[str, Any]) -> None:
         path = self._folder / "settings.json"
-        if not self._path.exists() or not self._path.stat().st_size:
+        answered = [file for file in (self._all, *self._parts()) if file.exists()]
+        if not any(file.stat().st_size for file in answered):
             write_json(path, settings)  # nothing was answered yet: nothing to mix up
             return
         require(path.exists(), f"{self._folder}: holds samples.jsonl of something else")
@@ -146,8 +185,8 @@ def remove_evaluation(folder: Path) -> None:
     ``settings.json`` is left alone.
     """
     if (folder / "settings.json").is_file():
-        for name in CONTENTS:
-            (folder / name).unlink(missing_ok=True)
+        for path in (*(folder / name for name in CONTENTS), *folder.glob(_PARTS)):
+            path.unlink(missing_ok=True)
 
 
 def _difference(key: str, was: Any, now: Any) -> str:

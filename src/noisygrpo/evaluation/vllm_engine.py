@@ -4,17 +4,21 @@ vLLM is optional and only imported here. It gets the chat-templated prompt with 
 each image and expands it itself. Vision tokens are banned through ``logit_bias``, as in training.
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import Answer
 from noisygrpo.evaluation.generate import Completion, Generation, Row, with_image_slots
 from noisygrpo.models.versions import import_vllm
 from noisygrpo.models.vision import vision_token_ids
+from noisygrpo.schema import Raw, checked
 
 _BAN = -100.0  # vLLM's smallest logit bias
+TAKEN = ("model", "revision", "seed", "dtype", "trust_remote_code", "limit_mm_per_prompt")
+"""Engine arguments that follow from the request."""
 
 
 def vllm_answers(
@@ -31,18 +35,71 @@ def vllm_answers(
     ``max_images``: most images of a row; ``engine_options``: for ``vllm.LLM``. Raises
     ``UserError`` where vLLM is not installed.
     """
+    refuse_calibration(settings)
+    engine = start_vllm(model, max_images, seed=settings.seed, **engine_options)
+    return answer_with_vllm(engine, processor, config, settings)
+
+
+def refuse_calibration(settings: Generation) -> None:
+    """See that no text-bias calibration is asked of vLLM."""
     require(
         settings.text_bias_scale == 0,
-        "text_bias_scale: vLLM cannot decode two coupled prompts; use --engine hf",
+        "text_bias_scale: calibration runs the model a second time for every token, on the prompt "
+        "without its image; vLLM's logits processors see logits and cannot run it. Use --engine "
+        "hf, on several GPUs with accelerate launch",
     )
+
+
+def engine_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Engine arguments by vLLM's names, texts of the command line read as vLLM's types.
+
+    Raises ``UserError`` where vLLM is not installed, has no such argument, or wants another type.
+    """
+    import_vllm()
+    from vllm.engine.arg_utils import EngineArgs
+
+    # Some types are names that vLLM imports for type checkers alone; such take any value.
+    hints = {
+        field.name: Any if isinstance(field.type, str) else field.type
+        for field in dataclasses.fields(EngineArgs)
+        if field.name not in TAKEN
+    }
+    for name in given:
+        require(name not in TAKEN, f"vllm.{name}: an option of evaluate says it (--help)")
+    raw = {name: Raw(v) if isinstance(v, str) else v for name, v in given.items()}
+    return checked(raw, hints, "vllm")
+
+
+def start_vllm(model: str, max_images: int, **engine_options: Any) -> Any:
+    """A ``vllm.LLM`` for prompts of up to ``max_images`` images.
+
+    Its arguments are tried on vLLM's own configuration before weights are read; what that refuses
+    is a ``UserError``.
+    """
     vllm = import_vllm()
-    limits = {"limit_mm_per_prompt": {"image": max_images}}
-    engine = vllm.LLM(model=model, seed=settings.seed, **limits, **engine_options)
+    from vllm.engine.arg_utils import EngineArgs
+
+    options = {
+        "model": model, "limit_mm_per_prompt": {"image": max_images}, **engine_options,
+    }  # fmt: skip
+    try:
+        EngineArgs(**options).create_engine_config()
+    except (ValueError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:400]
+        raise UserError(f"vLLM refuses its arguments: {reason}") from error
+    return vllm.LLM(**options)
+
+
+def answer_with_vllm(engine: Any, processor: Any, config: Any, settings: Generation) -> Answer:
+    """The function that answers batches of rows with a running engine."""
+    refuse_calibration(settings)
+    vllm = import_vllm()
     banned = vision_token_ids(config.to_dict(), processor.tokenizer)
     common = {
         "temperature": settings.temperature,
         "top_p": settings.top_p,
         "max_tokens": settings.max_new_tokens,
+        "repetition_penalty": settings.repetition_penalty,
         "logit_bias": dict.fromkeys(banned, _BAN) or None,
     }
 

@@ -16,8 +16,8 @@ file's pixels; NoisyRollout's first brings the picture into the model's pixel li
 
 A level ``n`` in [0, 1] stands for ``t = min(round(1000 n), 999)``. Other kinds: ``random_mask`` and
 ``patch_mask`` (NoisyGRPO), ``rotation`` and ``crop_fill`` (NoisyRollout), ``mixup`` and
-``distractor`` (``second_picture``), and everyday ``corruptions``. Training and evaluation have the
-same kinds.
+``distractor`` (``second_picture``), ``black_patches`` (PAPO, arXiv 2507.06448, and VPPO,
+2510.09285), and everyday ``corruptions``. Training and evaluation have the same kinds.
 
 Shapes: a picture is ``pixels: float32 [height, width, 3]`` in [0, 1] inside, a ``PIL.Image``
 outside.
@@ -61,6 +61,9 @@ SHARED = -1
 
 MAX_ANGLE = 180.0
 """Largest rotation in degrees, at level 1."""
+
+BLACK_PATCH = 14
+"""Side in pixels of the squares of ``black_patches``."""
 
 PATCH_GRID = 8
 """``patch_mask`` cuts the picture into ``PATCH_GRID`` x ``PATCH_GRID`` cells."""
@@ -204,6 +207,16 @@ def _crop_fill(image: Image.Image, level: float, rng: np.random.Generator) -> Im
     return Image.fromarray(pixels)
 
 
+def _black_patches(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
+    """Blacken each square of 14 x 14 pixels with probability ``level``, on its own."""
+    pixels = np.array(image)
+    height, width, _ = pixels.shape
+    rows, columns = np.arange(height) // BLACK_PATCH, np.arange(width) // BLACK_PATCH
+    black = rng.random((int(rows[-1]) + 1, int(columns[-1]) + 1)) < level
+    pixels[black[rows[:, None], columns[None, :]]] = 0
+    return Image.fromarray(pixels)
+
+
 NoiseFunction = Callable[..., Image.Image]
 """``f(rgb_image, level, rng, **knobs) -> rgb_image``, called only with levels that change
 something; a picture of another size is declared (``declared.changes_size``)."""
@@ -214,6 +227,7 @@ NOISE_KINDS: dict[str, NoiseFunction] = {
     "patch_mask": _patch_mask,
     "rotation": _rotation,
     "crop_fill": _crop_fill,
+    "black_patches": _black_patches,
     "blur": blur,
     "jpeg": jpeg,
     "contrast": contrast,

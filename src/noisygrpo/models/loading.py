@@ -31,6 +31,7 @@ from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
 from noisygrpo.playground import load_processor as load_playground
+from noisygrpo.reach import hub_problem
 from noisygrpo.schema import checked, hints_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -225,6 +226,8 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
 
     The cause stays attached.
     """
+    if not Path(location(spec)).is_dir():
+        hub_problem()  # what is out of reach is told now, not after a minute
     try:
         return load(
             location(spec),
@@ -245,8 +248,9 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
 
 
 def default_device() -> str:
-    """The first GPU if there is one, else the CPU."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """This process's GPU if there are any (a launcher numbers its processes), else the CPU."""
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
 
 
 def lora_config(spec: ModelSpec) -> Any | None:

@@ -46,11 +46,19 @@ def check_functions(config: Any) -> None:
         UserError: naming field, function, what was got and what is allowed.
     """
     found = Functions.of(config)
-    require(
-        not (config.log_view_ratio and declared(found.noise, "changes_size")),
-        "log_view_ratio: true needs views of the image's size, which noise_kind "
-        f"{config.noise_kind!r} changes",
-    )
+    needing = {
+        "log_view_ratio: true": config.log_view_ratio,
+        f"view_correction: {config.view_correction}": config.view_correction != "none",
+        "score_view: all": config.score_view == "all",
+        f"second_view: {config.second_view}": config.second_view != "none"
+        and config.score_view != "clean",
+    }
+    for name, needs in needing.items():
+        require(
+            not (needs and declared(found.noise, "changes_size")),
+            f"{name} needs views of the image's size, which noise_kind {config.noise_kind!r} "
+            "changes",
+        )
     knobs = config.knobs or {}
     if is_own("noise_kind", config.noise_kind) or "noise_kind" in knobs:
         try_noise(config.noise_kind, found.noise)

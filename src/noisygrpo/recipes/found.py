@@ -16,7 +16,7 @@ Never read: ``trust_remote_code`` and the rest of ``model``, ``rewards`` (which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ def found_recipe(path: Path, overrides: Sequence[tuple[str, str]] = ()) -> Recip
     for field in PATHS:
         section, _, key = field.partition(".")
         if not given & {field, section}:
-            _require_inside(path, field, kept.get(section, {}).get(key))
+            for value in _places(kept.get(section, {}).get(key), field):
+                _require_inside(path, field, value)
     adapter = str(kept.get("data", {}).get("adapter"))
     require(
         ":" not in adapter or "data.adapter" in given,
@@ -75,6 +76,16 @@ def _taken(section: Any, name: str) -> dict[str, Any]:
         section = {SHORT[name]: section}
     require(isinstance(section, Mapping), f"{name}: {section!r} is not a mapping")
     return {key: value for key, value in section.items() if key in TAKEN[name]}
+
+
+def _places(value: Any, field: str) -> Iterator[Any]:
+    """A source or folder; of several sources the file that lists them, and then each."""
+    yield value
+    if field.endswith(".source") and isinstance(value, (str, list)):
+        from noisygrpo.data.parts import parts_of
+
+        for part in parts_of(value, field) or []:
+            yield from (part.source, part.image_root)
 
 
 def _require_inside(path: Path, field: str, value: Any) -> None:

@@ -82,10 +82,20 @@ def facts(named: Named) -> dict[str, Any]:
         "arguments": [str(word) for word in arguments],
         "changes": _json(folder / "changes.json").get("changes", []),
         "hours": hours(metrics),
-        "summary": _json(folder / "summary.json"),
+        "summary": results(_json(folder / "summary.json")),
         "metrics": metrics,
         "correct": correct_reward(recipe),
     }
+
+
+def results(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The splits of a summary that were measured before and after; what is none is left out."""
+
+    def measured(entry: Any) -> bool:
+        moments = [_mapping(_mapping(entry).get(name)) for name in ("before", "after")]
+        return all(_number(moment.get("accuracy")) is not None for moment in moments)
+
+    return {split: entry for split, entry in summary.items() if measured(entry)}
 
 
 def correct_reward(recipe: Mapping[str, Any]) -> dict[str, Any]:

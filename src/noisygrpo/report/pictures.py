@@ -118,7 +118,7 @@ def add_views(shown: Shown, rollouts: Rollouts, rows: Images, room: Room) -> Non
         for batch in _batches(groups_in_order(rollouts)):
             jobs = []
             for group in batch:
-                noisy = [place for place in rollouts.members(group) if rollouts.level[place] > 0]
+                noisy = [place for place in rollouts.members(group) if rollouts.seeds[place]]
                 example = rollouts.examples[rollouts.example[rollouts.groups[group]]]
                 images = _images(shown, rows, example) if noisy else []
                 if images:

@@ -69,8 +69,14 @@ class Sources:
     """
 
     def __init__(self, where: Where) -> None:
-        """Take what the user says."""
+        """Take what the user says.
+
+        Raises:
+            UserError: a recipe that is named is none.
+        """
         self._where = where
+        if where.recipe is not None:
+            self._recipe()
         self._loaded: dict[str, Found] = {}
 
     def training(self, folder: Path) -> tuple[Found | None, str]:

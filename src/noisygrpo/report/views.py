@@ -18,6 +18,7 @@ from PIL import Image
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.noise import perturb
 from noisygrpo.own.resolve import resolve
+from noisygrpo.training.rollout import as_drawn
 from noisygrpo.user_code import is_user_function
 
 Record = Mapping[str, Any]
@@ -46,11 +47,12 @@ def redraw(
         UserError: the record has no seed for that image, or its level, seed or kind is none.
     """
     level = record.get("noise_level") or 0.0
-    if not level:
+    if not level and not _seeds(record):
         return image
     seed, function = seed_of(record, number), _noise_of(record, kind, own_code)
+    how = as_drawn(record.get("released") or (), not level)
     try:
-        return perturb(_fitted(record, image, number), float(level), seed, function)
+        return perturb(_fitted(record, image, number), float(level), seed, function, **how)
     except (TypeError, ValueError) as error:
         raise UserError(f"noise_level of {_named(record)}: {error}") from error
 
@@ -90,14 +92,18 @@ def redraw_all(
     return [redraw(record, image, number, own_code=own_code) for number, image in enumerate(images)]
 
 
+def _seeds(record: Record) -> list[Any]:
+    found = record.get("noise_seed")
+    return [] if found is None else list(found)
+
+
 def seed_of(record: Record, number: int = 0) -> np.random.SeedSequence:
     """Return the seed of the noise on image ``number``, which the record has in hexadecimal.
 
     Raises:
         UserError: it has none for that image, or something else.
     """
-    found = record.get("noise_seed")
-    seeds = [] if found is None else list(found)
+    seeds = _seeds(record)
     where = _named(record)
     require(
         0 <= number < len(seeds), f"noise_seed of {where}: {len(seeds)}, asked is image {number}"

@@ -129,12 +129,13 @@ def _written(page: _Page, title: str) -> tuple[Path, list[str]]:
     }
     page.parts.add("index", page.index)
     base = named[0].folder if len(named) == 1 else Path()
-    if wanted.all_views:
-        folder = wanted.output or base / "report"
-        return write_folder(folder, title, page.parts), page.index["notes"]
-    path = wanted.output or base / "report.html"
-    require(not path.is_dir(), f"--output: {path} is a folder")
-    return write_file(path, title, page.parts), page.index["notes"]
+    path = wanted.output or base / ("report" if wanted.all_views else "report.html")
+    require(wanted.all_views or not path.is_dir(), f"--output: {path} is a folder")
+    write = write_folder if wanted.all_views else write_file
+    try:
+        return write(path, title, page.parts), page.index["notes"]
+    except OSError as error:
+        raise UserError(f"--output: {path} cannot be written: {error.strerror}") from error
 
 
 def _add_rollouts(page: _Page, run: int, rollouts: Rollouts, waiting: int) -> dict[str, Any]:
@@ -190,8 +191,8 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
         page.parts.add_pictures(f"views/{run}/{group}", views)
     about["views"] = sorted(shown.views)
     drawable = {n for n, name in enumerate(rollouts.examples) if name in known}
-    pairs = zip(rollouts.level, rollouts.example, strict=True)
-    noisy = sum(level > 0 and example in drawable for level, example in pairs)
+    pairs = zip(rollouts.seeds, rollouts.example, strict=True)
+    noisy = sum(bool(seeds) and example in drawable for seeds, example in pairs)
     drawn = sum(map(len, shown.views.values()))
     if drawn < noisy:
         steps = len({rollouts.step[rollouts.groups[group]] for group in shown.views})

@@ -229,12 +229,12 @@ def as_number(value: Any) -> float | str | None:
         return None
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # of numpy or torch
         value = value.item()
-    if not isinstance(value, numbers.Real) or isinstance(value, complex):
+    if not isinstance(value, numbers.Real):
         return f"{value!r:.80}"
     try:
         return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
+    except OverflowError:  # an integer beyond all floats
+        return math.inf
 
 
 def _named(given: Mapping[str, Any], row: int) -> str:

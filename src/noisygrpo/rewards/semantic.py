@@ -18,12 +18,14 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.reach import hub_problem
 from noisygrpo.rewards.choices import LETTERS, chosen_letter, options_of
 from noisygrpo.rewards.contrast import contradicts
 from noisygrpo.rewards.extract import answer_texts, extract_answer, own_texts
@@ -51,11 +53,13 @@ def load_encoder(model: str, device: str) -> Any:
         raise UserError(
             "rewards.semantic needs sentence-transformers: pip install 'sentence-transformers>=5.0'"
         ) from error
+    problem = "" if Path(model).is_dir() else hub_problem()
     try:
         return SentenceTransformer(model, device=device)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"rewards.semantic.model: cannot load {model!r}: {reason}") from error
+        note = f" ({problem}; a folder with the model will do)" if problem else ""
+        raise UserError(f"rewards.semantic.model: cannot load {model!r}: {reason}{note}") from error
 
 
 def similarities(

@@ -91,7 +91,9 @@ def _found(folder: Path, option: str) -> Claim:
     for line in skipped:
         say(line, error=True)
     final = folder / CHECKPOINT
-    whole = (final / MANIFEST).is_file() and damage(final) is None
+    # With --resume the user has decided that there is something to train, if that is possible.
+    asked = checkpoint is None or option != "--resume"
+    whole = asked and (final / MANIFEST).is_file() and damage(final) is None
     claim = Claim(checkpoint, final if whole else None)
     require(
         claim.goes_on or not skipped or option == "--resume",

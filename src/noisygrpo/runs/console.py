@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import transformers
 
+from noisygrpo.data.parts import said as source_line
 from noisygrpo.models.vision import noise_limits
 from noisygrpo.own.choice import FIELDS
 from noisygrpo.runs.prepare import Prepared
@@ -37,7 +38,9 @@ def describe(prepared: Prepared) -> list[str]:
         reward.__name__ + ("" if weight == 1 else f" x {weight:g}")
         for reward, weight in zip(prepared.rewards, prepared.weights, strict=True)
     )
-    source = f"{recipe.data.source}, split {recipe.data.split}, {len(prepared.train)} rows"
+    source = (
+        f"{source_line(recipe.data.source)}, split {recipe.data.split}, {len(prepared.train)} rows"
+    )
     lines = [("recipe", recipe.name), ("model", recipe.model.path), ("method", recipe.method)]
     lines += [("views", views_line(config, prepared.processor)), ("data", source)]
     lines += [("", line) for line in prepared.data_report]

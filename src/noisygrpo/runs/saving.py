@@ -11,6 +11,7 @@ from noisygrpo.evaluation.samples import write_json
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import seal
 from noisygrpo.training.finite import require_finite_weights
+from noisygrpo.training.sharding import whole_weights
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 
@@ -34,7 +35,8 @@ def save_checkpoint(
         shutil.rmtree(temporary)
     trainer.accelerator.wait_for_everyone()
     try:
-        trainer.save_model(str(temporary))
+        with whole_weights(trainer.accelerator.state):
+            trainer.save_model(str(temporary))
         trainer.accelerator.wait_for_everyone()
         if main:
             readable_everywhere(temporary, trainer.processing_class)

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -175,11 +174,6 @@ def setting_up(begun: Begun) -> Iterator[None]:
         yield
     except (UserError, RunStopped):
         raise
-    except pickle.UnpicklingError as error:  # torch refuses what would run code
-        raise UserError(
-            "--resume: a state of the checkpoint (optimizer.pt, scheduler.pt, rng_state.pth) holds "
-            "more than numbers, and is not read"
-        ) from error
     except (
         ValueError,
         TypeError,

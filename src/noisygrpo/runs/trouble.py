@@ -52,7 +52,8 @@ def told(folder: Path, *, vllm: bool) -> Iterator[None]:
 def trouble(error: BaseException | None, folder: Path, *, vllm: bool = False) -> str | None:
     """Return the line for an error, or for one that caused it; None where it is of another kind."""
     while error is not None:
-        found = _disk(error, folder) or _worker(error) or (_server(error) if vllm else None)
+        found = _disk(error, folder) or _worker(error) or _state(error)
+        found = found or (_server(error) if vllm else None)
         if found is not None:
             return found
         error = error.__cause__ or error.__context__
@@ -66,7 +67,7 @@ def _disk(error: BaseException, folder: Path) -> str | None:
         number = int(match[1] or match[2])
     where = error.filename if isinstance(error, OSError) and error.filename else folder
     after = f"what was saved before is whole: go on with --auto-resume ({folder})"
-    if number in OF_A_DISK:
+    if number is not None and number in OF_A_DISK:
         return f"cannot write {where}: {os.strerror(number)}; {after}"
     if _TORCH.search(str(error)):  # torch does not say why
         return f"cannot write {where}: is the disk full? {after}"
@@ -78,6 +79,16 @@ def _worker(error: BaseException) -> str | None:
     if match is None:
         return None
     return f"{match[0][:200]}: it prepared the data; is memory short? go on with --auto-resume"
+
+
+def _state(error: BaseException) -> str | None:
+    """torch refuses to unpickle what would run code."""
+    if type(error).__name__ != "UnpicklingError":
+        return None
+    return (
+        "a state of the checkpoint (optimizer.pt, scheduler.pt, rng_state.pth) holds more than "
+        "numbers, and is not read"
+    )
 
 
 def _server(error: BaseException) -> str | None:

@@ -39,6 +39,7 @@ def weigh(
     weights: Float[Tensor, " functions"],
     trl: Float[Tensor, " R"],
     estimator: Callable[..., AdvantageResult],
+    bonus: Float[Tensor, " R"] | None = None,
 ) -> Weighed:
     """Return the advantages of the whole batch.
 
@@ -49,15 +50,18 @@ def weigh(
         weights: of these.
         trl: the advantages that TRL computed from the same rewards.
         estimator: what ``advantage`` names, with its knobs.
+        bonus: added to the rewards, where something is; TRL's advantages are then not taken.
     """
     shape = (-1, config.num_generations)
     parts = batch.rewards.cpu().unflatten(0, shape)
     rewards = total_rewards(batch.rewards, weights).cpu().unflatten(0, shape)
+    if bonus is not None:
+        rewards = rewards + bonus.cpu().view_as(rewards)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
     if is_released(vars(config), "epsilon"):
         return Weighed(rewards, levels, group_normalize(rewards, EPSILON), batch.lost)
-    if estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
+    if bonus is None and estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
         silent = is_constant(rewards)
         if config.multi_objective_aggregation == "normalize_then_sum":
             # Each function is normalised alone there, so equal sums can be of unequal parts.

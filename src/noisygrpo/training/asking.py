@@ -10,6 +10,7 @@ run, which would otherwise go through its steps to the end as if it were learnin
 Shapes: R rollouts over all processes.
 """
 
+import functools
 import logging
 import math
 from collections.abc import Callable
@@ -79,7 +80,8 @@ class Asking:
             finally:
                 self._wait(-1)
 
-        return async_reward if is_async(guard.function) else reward
+        chosen: Callable[..., Any] = async_reward if is_async(guard.function) else reward
+        return functools.update_wrapper(chosen, function, updated=())
 
     def _fail(self, given: dict[str, Any], error: RewardError) -> list[float | None]:
         self.failures.append(str(error))

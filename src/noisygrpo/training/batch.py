@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +12,9 @@ from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.hints.prompts import TOKEN_TYPES, fit_token_types
 from noisygrpo.training.rollout import Rollout
 from noisygrpo.training.views.show import Shown
+
+if TYPE_CHECKING:
+    from noisygrpo.training.views.score import AllViews
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,9 @@ class Batch:
     hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
     lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    scored: Float[Tensor, "B T"] | None = None  # the sampler's log-probs on the scored view
+    views: "AllViews | None" = None  # where completions are scored on all views of their group
+    dependence: Float[Tensor, "B T"] | None = None  # on the picture; 0 where there is no token
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -112,6 +118,12 @@ class Batch:
             rollout.rewards = dict(zip(names, parts, strict=True))
             rollout.reward, rollout.advantage = reward, advantage
         return [rollout.advantage for rollout in self.rollouts]
+
+    def fit(self, output: dict[str, Any]) -> None:
+        """Make TRL's scored batch fit prompts with hints."""
+        completion = output["completion_ids"].size(1)
+        width = output["prompt_ids"].size(1) + completion
+        output |= self.token_types(output, width, completion)
 
     def token_types(self, fields: dict[str, Any], width: int, completion: int) -> dict[str, Tensor]:
         """Return TRL's ``TOKEN_TYPES``, moved to fit prompts with hints; {} where nothing moves.

@@ -22,6 +22,7 @@ from noisygrpo.training.config_checks import check, check_together, check_types
 from noisygrpo.training.precision import choose_precision
 from noisygrpo.training.ranges import RANGES, check_ranges
 from noisygrpo.training.settings import METHODS, chosen, complete, is_hinted, is_noisy
+from noisygrpo.training.views.fields import ViewFields
 
 __all__ = ["METHODS", "OWN_FIELDS", "NoisyGRPOConfig"]
 
@@ -30,7 +31,7 @@ Choice = dict[str, Any] | str | Callable[..., Any] | None
 
 
 @dataclass
-class NoisyGRPOConfig(GRPOConfig):
+class NoisyGRPOConfig(ViewFields, GRPOConfig):
     """``trl.GRPOConfig`` with views, advantages and the logs of this package.
 
     Raises:
@@ -43,7 +44,7 @@ class NoisyGRPOConfig(GRPOConfig):
     view_plan: Choice = None
     """How the G rollouts of a prompt get their views: clean, grid, uniform, split, or your own."""
 
-    noise_kind: Choice = "gaussian"
+    noise_kind: Choice = None
     """What noise does: one of ``methods.noise.NOISE_KINDS``, or your own."""
 
     noise_at: str | None = None
@@ -123,6 +124,13 @@ class NoisyGRPOConfig(GRPOConfig):
     reward_missing: str = "skip"
     """What the reward of a function is that gives None for some completions of a prompt and not for
     others: skip (left out of the sum, as in TRL), zero, or unscorable (the rollout is left out)."""
+
+    groups: str = "all"
+    """Which groups are trained: all, or refill (DAPO): those whose advantages are all 0 are
+    replaced by the next prompts of an order that seed and step give."""
+
+    refill_attempts: int = 10
+    """How many batches are sampled besides the first, at most, to replace such groups."""
 
     reward_time_limit: float | None = 600.0
     """Seconds that a reward function has for a batch; then it is interrupted and the run stops (or

@@ -24,6 +24,7 @@ from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
 from noisygrpo.training.released import check_released
 from noisygrpo.training.settings import is_noisy
+from noisygrpo.training.views.checks import check_groups, check_views
 
 Values = Mapping[str, Any]
 
@@ -68,6 +69,8 @@ def check_together(values: Values) -> None:
     _check_advantage(values)
     _check_engine(values)
     _check_generation(values)
+    check_views(values)
+    check_groups(values)
     check_released(values)
     for low, high in (
         ("min_pixels", "max_pixels"),

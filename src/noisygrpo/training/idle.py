@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from noisygrpo import fields
 from noisygrpo.errors import UserError
 from noisygrpo.schema import shown
-from noisygrpo.training.needs import RULES, Rule, Values
+from noisygrpo.training.needs import RULES
+from noisygrpo.training.rule import Rule, Values
 from noisygrpo.training.settings import DEFAULTS
 
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 from noisygrpo.own.choice import KNOBS, is_own
 from noisygrpo.training.packages import LAYERWISE
-from noisygrpo.training.settings import OF_A_SCHEDULE, OF_HINTS, is_hinted, is_noisy
-
-Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Fields that need something."""
-
-    names: tuple[str, ...]
-    switches: tuple[str, ...]
-    """Fields that decide whether they have an effect; shown with their values."""
-    works: Callable[[Values], bool]
-    needs: str
-    """How to make them have one."""
+from noisygrpo.training.rule import Rule, Values
+from noisygrpo.training.settings import (
+    OF_A_SCHEDULE,
+    OF_HINTS,
+    is_compared,
+    is_hinted,
+    is_noisy,
+)
+from noisygrpo.training.views.needs import VIEW_RULES
 
 
 def _with_schedule(values: Values) -> bool:
@@ -83,15 +75,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("correct_reward", "correct_at"),
-        ("advantage", "constant_groups"),
+        ("advantage", "constant_groups", "second_gate"),
         lambda values: (
             is_own("advantage", values["advantage"])
             or (
                 values["advantage"] == "bayesian"
                 and values["constant_groups"] == "prior_if_correct"
             )
+            or (is_compared(values) and values["second_gate"] == "correct")
         ),
-        "give constant_groups prior_if_correct",
+        "give constant_groups prior_if_correct, or a second_view with second_gate correct",
     ),
     Rule(
         ("scale_rewards", "multi_objective_aggregation"),
@@ -105,6 +98,7 @@ RULES: tuple[Rule, ...] = (
         lambda values: is_noisy(values) or bool(values["use_vllm"]),
         "it compares views with clean images, or vLLM's arithmetic with the learner's",
     ),
+    *VIEW_RULES,
     Rule(("shared_prefix_kernel",), ("shared_prefix",), _on("shared_prefix"), "give shared_prefix"),
     Rule(
         ("num_train_epochs",),

@@ -152,19 +152,26 @@ def refuse(trainer: Any, data: Any) -> None:
     """
     refuse_sharded(trainer.accelerator.state, data)
     args = trainer.args
-    for name, used in (("view_plan", args.noisy), ("hint_levels", args.hinted)):
+    compared = args.second_view != "none"
+    uses = {"view_plan": args.noisy, "hint_levels": args.hinted, "second_view": compared}
+    for name, used in uses.items():
         require(
             not (used and (several_turns(trainer) or trainer.rollout_func is not None)),
             f"{name}: {vars(args)[name]} cannot go with tools, environments or a rollout function: "
             "views and hints are made for one turn, which the trainer samples itself",
         )
+    require(
+        not (trainer.aux_loss_enabled and (compared or args.score_view == "all")),
+        "second_view, score_view all: a mixture of experts whose balance is a part of the loss "
+        "would balance the tokens of other views; give router_aux_loss_coef 0",
+    )
 
 
 def asking(trainer: Any) -> Asking:
-    """Put a guard around each reward function, in TRL's own list, and return what asks them."""
+    """Put a guard around each reward function that TRL has, and return what asks them."""
     limit = trainer.args.reward_time_limit
     made = Asking(trainer.accelerator, trainer.reward_func_names, limit, trainer.args.output_dir)
-    trainer.reward_funcs[:] = [
+    trainer.reward_funcs = [  # the user's list stays as it is
         made.guarded(*both)
         for both in zip(trainer.reward_funcs, trainer.reward_func_names, strict=True)
     ]

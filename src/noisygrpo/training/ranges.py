@@ -17,6 +17,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.choice import FIELDS, KNOBS, is_known
 from noisygrpo.schema import nearest, shown
+from noisygrpo.training.views.fields import BOUNDS, CHOICES
 
 MOST_STEPS = 10**9
 """More steps, tokens or rows than any run has: a schedule over them overflows or never ends."""
@@ -153,6 +154,7 @@ RANGES: dict[str, Range] = {
     "correct_at": Range(),
     "max_pixels": COUNT,
     "min_pixels": COUNT,
+    **{name: Range(*bounds) for name, bounds in BOUNDS.items()},
 }
 """Every field that holds a number, and the numbers that mean something."""
 
@@ -161,6 +163,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "hint_place": ("answer", "question"),
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
+    **CHOICES,
     # TRL's and Transformers' own, which they would miss in the first step, or never.
     "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
     "importance_sampling_level": ("token", "sequence"),

@@ -8,7 +8,7 @@ processes and loader workers, and after a resume.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,7 @@ class Rollout:
     step: int  # optimizer step that the rollout was made for, from 1
     kind: str | NoiseFunction  # a name in ``methods.noise.NOISE_KINDS``, or a function like these
     derived_id: str = ""  # id of a row that has none of its own
+    views: Sequence[View] = ()  # of the whole group
     released: Sequence[str] = ()  # defects of the releases that its views have
     scored_as: "Rollout | None" = None  # whose views it is scored on; None is the clean images
     sizes: Sequence[tuple[int, int]] = ()  # of its images as noise was drawn on them
@@ -54,6 +55,7 @@ class Rollout:
     reward: float = math.nan  # their weighted sum; until then the one that selects a hint level
     unscorable: bool = False  # whether a function applies and could not say; see ``outcomes``
     advantage: float = 0.0  # what the update weighs it with
+    dependence: list[float] | None = None  # on the picture, by token; None where it was not asked
     gain: float | None = None  # weight of the prior in its group, where there is one
 
     @property
@@ -88,15 +90,16 @@ class Rollout:
         level, kind = self.view.level, self.kind
         if not self.noisy:
             return list(images)
-        asked = {
-            "wrap": "wrap" in self.released,
-            "truncate": "truncated_index" in self.released,
-            "zero": self.view.zero_noise,
-        }
-        how = {name: True for name, on in asked.items() if on}
+        how = as_drawn(self.released, self.view.zero_noise)
         return [
             perturb(one, level, self.noise_seed(n), kind, **how) for n, one in enumerate(images)
         ]
+
+    def peers(self) -> list["Rollout"]:
+        """Return a rollout for each distinct view of the group, in their order."""
+        others = [replace(self, index=n, view=view) for n, view in enumerate(self.views)]
+        distinct = {(one.view.level, *one.seeds(1)): one for one in reversed(others)}
+        return list(reversed(distinct.values()))
 
     def columns(self) -> dict[str, Any]:
         """Return what tells a reward function what the rollout saw and began from."""
@@ -111,6 +114,16 @@ class Rollout:
     def reward_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return this rollout's row, with what TRL added to it, and our ``columns``."""
         return {**row, "example_id": self.derived_id or row["example_id"], **self.columns()}
+
+
+def as_drawn(released: Sequence[str], zero_noise: bool) -> dict[str, bool]:
+    """Return the keywords of ``perturb`` for defects of the releases that are brought back."""
+    asked = {
+        "wrap": "wrap" in released,
+        "truncate": "truncated_index" in released,
+        "zero": zero_noise,
+    }
+    return {name: True for name, on in asked.items() if on}
 
 
 def row_images(row: Mapping[str, Any]) -> list[Image.Image]:

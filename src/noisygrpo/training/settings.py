@@ -12,6 +12,8 @@ from noisygrpo.errors import require
 from noisygrpo.own.choice import FIELDS, KNOBS
 from noisygrpo.schema import nearest
 
+_PAPO = {"second_view": "black_patches", "second_level": 0.6, "second_loss": -0.02}
+
 METHODS: dict[str, dict[str, Any]] = {
     "grpo": {},
     "dr_grpo": {"advantage": "dr_grpo", "loss_type": "dr_grpo"},
@@ -26,18 +28,65 @@ METHODS: dict[str, dict[str, Any]] = {
     "noisyrollout": {"view_plan": "split", "noise_levels": [0.5], "noise_decay": "sigmoid"},
     # Released code of arXiv 2503.23905; paper: 3 levels.
     "hint_grpo": {"hint_levels": 2},
+    # Released code of arXiv 2507.06448: masked log-probs of the old policy, so without gradient.
+    "papo": {**_PAPO, "second_policy": "old", "second_gradient": "clean"},
+    # The paper's formula: both log-probs of the current policy, with gradient.
+    "papo_exact": {**_PAPO, "second_policy": "current", "second_gradient": "both"},
+    # Released code of arXiv 2510.09285, the 7B's entropy weight.
+    "vppo": {
+        "second_view": "black_patches",
+        "second_level": 0.5,
+        "second_token_mask": 0.4,
+        "second_sequence_weight": 0.9,
+        "sampled_entropy": 0.06,
+    },
+    # arXiv 2506.09736: whole groups are sampled and scored on one disturbed picture; its data
+    # mixes 0.1 to 0.3 of another picture in, puts a distractor beside it, or turns it.
+    "vision_matters": {
+        "view_plan": "split",
+        "clean_rollouts": 0,
+        "noise_levels": [0.2],
+        "noise_kind": "mixup",
+        "score_view": "own",
+    },
 }
 """Method name to the values of the fields that the user left ``None``."""
+
+OF_THE_SECOND_VIEW: dict[str, Any] = {
+    "second_estimator": "k3",
+    "second_policy": "old",
+    "second_gradient": "none",
+    "second_gate": "all",
+    "second_loss": 0.0,
+    "second_loss_decay": "none",
+    "second_entropy": 0.0,
+    "second_token_mask": 1.0,
+    "second_token_weight": 0.0,
+    "second_sequence_weight": 1.0,
+    "second_reward": 0.0,
+    "second_advantage": 0.0,
+}
+"""What is done with the second view, where neither user nor method says: nothing but a metric."""
 
 DEFAULTS: dict[str, Any] = {
     "view_plan": "clean",
     "noise_kind": "gaussian",
+    "score_view": "clean",
+    "second_view": "none",
+    "sampled_entropy": 0.0,
+    **OF_THE_SECOND_VIEW,
     "noise_decay": "none",
     "hint_levels": 1,
     "advantage": "grpo",
     "loss_type": "dapo",
 }
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
+
+BY_TOKEN = ("second_token_mask", "second_token_weight", "second_advantage")
+"""Fields by which the tokens of a completion get advantages of their own."""
+
+BEFORE_THE_UPDATE = (*BY_TOKEN, "second_sequence_weight", "second_reward")
+"""Fields that take visual dependence under the sampling policy."""
 
 OF_A_SCHEDULE = ("noise_decay_coefficient", "noise_decay_mid_step")
 """Fields that say how a schedule fades the noise."""
@@ -69,6 +118,14 @@ OF_A_METHOD = (
     "constant_groups",
     "correct_reward",
     "correct_at",
+    "score_view",
+    "second_view",
+    "second_level",
+    *OF_THE_SECOND_VIEW,
+    "second_metric",
+    "sampled_entropy",
+    "view_correction",
+    "view_correction_limit",
     "released",
     KNOBS,
 )
@@ -117,6 +174,27 @@ def is_noisy(values: Mapping[str, Any]) -> bool:
     """Whether any rollout may see something else than the clean image."""
     levels = values["noise_levels"]
     return values["view_plan"] != "clean" and (levels is None or any(levels))
+
+
+def weighs_by_dependence(values: Mapping[str, Any]) -> bool:
+    """Whether something is made of visual dependence before the update, besides a metric."""
+    return any(values[name] != OF_THE_SECOND_VIEW[name] for name in BEFORE_THE_UPDATE)
+
+
+def in_the_loss(values: Mapping[str, Any]) -> bool:
+    """Whether the second view is a part of the loss."""
+    return is_compared(values) and bool(values["second_loss"] or values["second_entropy"])
+
+
+def measures_dependence(values: Mapping[str, Any]) -> bool:
+    """Whether visual dependence is computed, and logged, before the update."""
+    asked = weighs_by_dependence(values) or values["second_metric"] or not in_the_loss(values)
+    return is_compared(values) and bool(asked)
+
+
+def is_compared(values: Mapping[str, Any]) -> bool:
+    """Whether completions are scored on a second view."""
+    return bool(values["second_view"] != "none")
 
 
 def is_hinted(values: Mapping[str, Any]) -> bool:

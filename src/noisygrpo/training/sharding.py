@@ -1,7 +1,10 @@
 """What changes where each process holds a part of the weights (FSDP, DeepSpeed's ZeRO-3)."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from accelerate.state import AcceleratorState
@@ -30,6 +33,29 @@ def keep_output_dtype(state: AcceleratorState) -> None:
     policy = plugin.mixed_precision_policy
     if plugin.fsdp_version == 2 and policy is not None:
         plugin.mixed_precision_policy = replace(policy, output_dtype=None)
+
+
+@contextmanager
+def whole_weights(state: AcceleratorState) -> Iterator[None]:
+    """Let FSDP write a model whole, whatever it writes checkpoints in.
+
+    With ``fsdp_state_dict_type: SHARDED_STATE_DICT`` Transformers would write no model at all.
+    """
+    plugin = getattr(state, "fsdp_plugin", None)
+    kind = None if plugin is None else plugin.state_dict_type
+    if kind is None or "FULL" in str(kind):
+        yield
+        return
+    _set_kind(plugin, "FULL_STATE_DICT")
+    try:
+        yield
+    finally:
+        _set_kind(plugin, kind)
+
+
+def _set_kind(plugin: Any, kind: Any) -> None:
+    plugin.state_dict_config = plugin.optim_state_dict_config = None  # they go with the kind
+    plugin.set_state_dict_type(kind)
 
 
 def require_all_processes(accelerator: Accelerator) -> None:

@@ -1,8 +1,7 @@
-"""The trainer: rollouts see their views, scores see the clean image.
+"""The trainer: rollouts see their views, scores see the clean image, or what they are told to.
 
-One step, the methods of TRL that are overridden for it (each once), and the part that is asked. The
-formulas are in ``methods``; loss and optimisation are TRL's; i = 1..G are the rollouts of a prompt,
-q is its question.
+One step, the methods of TRL that are overridden for it (each once), and the part that is asked.
+Formulas: ``methods``. Loss and optimisation are TRL's; i = 1..G are rollouts, q the prompt's text.
 
 =========  ==================================  ====================================  ===============
 plan       v_i = plan(seed, step, example, i)  _generate_and_score_completions       views.plan
@@ -10,16 +9,15 @@ see        view i = noise(clean image, v_i)    _tokenize_prompts                
 sample     o_i ~ pi( . | view i, q, hint)      _generate_single_turn, _generate      engines, hints
 score      log pi(o_i | clean image, q, hint)  _get_per_token_logps_and_entropies    prefix.scorer
 reward     r_i = sum of the functions          _calculate_rewards                    hints.selecting
-advantage  A = advantage(r_1..G, v_1..G)       _generate_and_score_completions       advantage
+advantage  A = advantage(r_1..G, v_1..G)       _generate_and_score_completions       finish
 update     finite numbers, groups as wholes    _prepare_inputs, _compute_loss,       prefix.shared
                                                training_step, _get_grad_norm         finite
 record     rollouts.jsonl, metrics.jsonl       log                                   records
 resume     as if it had not been stopped       _get_train_sampler, _load_…, _save_…  checkpoints
 =========  ==================================  ====================================  ===============
 
-Sampling and scoring differ on purpose; as published, nothing corrects for it (``log_view_ratio``
-shows by level what would). Evaluation rollouts are clean and only enter ``eval_loss``. Nothing here
-draws from a global generator: with clean views a run is TRL's, bit for bit.
+Sampling and scoring differ on purpose; as published, nothing corrects for it. Evaluation rollouts
+are clean. Nothing draws from a global generator: with clean views a run is TRL's, bit for bit.
 """
 
 from collections.abc import Iterator
@@ -27,19 +25,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.own.check import Functions
 from noisygrpo.training import checkpoints, dataset, parts
-from noisygrpo.training.advantage import weigh
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.engines.vllm import spare_noisy
+from noisygrpo.training.finish import attach, finish
 from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
+from noisygrpo.training.loss.terms import averaging
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
@@ -47,8 +44,10 @@ from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
 from noisygrpo.training.sharding import keep_output_dtype, require_all_processes
+from noisygrpo.training.views.parts import all_views, of_views
 from noisygrpo.training.views.plan import plan_batch, scale_at
 from noisygrpo.training.views.preprocess import once_per_image
+from noisygrpo.training.views.score import expand, pictures
 from noisygrpo.training.views.show import show
 
 
@@ -73,13 +72,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> None:
         """Take TRL's arguments, in its order.
 
-        ``args`` may be TRL's: then every rollout sees the clean image. A frozen tower and pixel
-        limits change model and processor in place. Rows without ``example_id`` get one of their
-        prompt and images. ``UserError`` where data, model or processor lack what is asked for.
+        With TRL's ``args`` every rollout sees the clean image. A frozen tower and pixel limits
+        change model and processor in place. Rows without ``example_id`` get one of their content.
+        ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
-        self._last_log_probs = torch.empty(0)  # of the loss's forward, until the loss reads them
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._functions = Functions.of(config)
         self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
@@ -97,6 +95,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
+        self._comparison, self._forward, self._refill = of_views(self)
         parts.install_callbacks(self)
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -109,16 +108,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         with self._spent("rollout"):
-            with self._making(inputs) as batch, once_per_image(self.processing_class):
-                output = super()._generate_and_score_completions(batch.rows)
-            prompt, completion = output["prompt_ids"].size(1), output["completion_ids"].size(1)
-            output |= batch.token_types(output, prompt + completion, completion)
-            if self.args.log_completions:
-                self._recorder.table(batch)
-            if batch.training:
-                self._finish(batch, output)
-            self._asking.settle(batch, self.state.global_step + 1)
-        return output
+            return finish(self, *self._made(inputs))
+
+    def _made(self, inputs: list[Any]) -> tuple[Batch, dict[str, Any]]:
+        with self._making(inputs) as batch, once_per_image(self.processing_class):
+            output = super()._generate_and_score_completions(batch.rows)
+        attach(self, batch, output, super()._tokenize_prompts)
+        return batch, output
 
     @contextmanager
     def _making(self, inputs: list[Any]) -> Iterator[Batch]:
@@ -135,29 +131,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
             functions=self._functions,
         )
         if training:
-            self._scorer.start(rollouts, self.num_generations)
+            self._scorer.start(rollouts, self.num_generations, pictures(self.args))
         self._batch = Batch(rollouts, training)
         try:
             yield self._batch
         finally:
             self._batch = None
             refreeze(self.model, self.args)
-
-    def _finish(self, batch: Batch, output: dict[str, Any]) -> None:
-        """Replace the advantages and record the batch; every process gathers, one writes."""
-        trl = self.accelerator.gather(output["advantages"])
-        named = self.reward_func_names, self.reward_weights
-        weighed = weigh(batch, self.args, *named, trl, self._functions.advantage)
-        first = self.accelerator.process_index * len(batch.rollouts)
-        own = batch.take_advantages(self.reward_func_names, weighed, first)
-        output["advantages"] = torch.tensor(own).to(output["advantages"])
-        part = self._step % self.args.gradient_accumulation_steps
-        self._recorder.batch(batch, weighed, self.state.global_step + 1, part)
-        parts.mask_as_released(self, batch, weighed, output)
-        spare_noisy(output, batch.rollouts)
-        if self.args.log_view_ratio:
-            with self._spent("view_ratio"):
-                parts.add_view_log_probs(self, batch, output)
 
     # ---- see and sample ----
 
@@ -174,11 +154,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         batch, tokenize = self._batch, super()._tokenize_prompts
         if batch is None:
             return tokenize(prompts)
-        how = partial(self._spent, "noise"), self._noise_limits
+        how = partial(self._spent, "noise"), self._noise_limits, self.args.score_view == "own"
         shown = show(prompts, batch.rollouts, tokenize, *how)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
-        return shown.ids, shown.clean if any(shown.clean) else None, shown.fields
+        return shown.ids, shown.scored if any(shown.scored) else None, shown.fields
 
     def _generate_single_turn(
         self, prompt_ids: Any, images: Any, multimodal_fields: dict[str, Any], *more: Any, **kw: Any
@@ -236,11 +216,12 @@ class NoisyGRPOTrainer(GRPOTrainer):
     def _get_per_token_logps_and_entropies(
         self, model: Any, input_ids: Tensor, attention_mask: Tensor, logits_to_keep: int, **kw: Any
     ) -> Any:
+        inputs = model, input_ids, attention_mask, logits_to_keep
         if self._batch is not None:
             kw |= self._batch.token_types(kw, input_ids.size(1), logits_to_keep)
-        scores = self._scorer.score(model, input_ids, attention_mask, logits_to_keep, **kw)
-        self._last_log_probs = scores[0].detach()
-        return scores
+            if views := all_views(self, self._batch, kw, super()._tokenize_prompts):
+                return views.score(partial(self._scorer.score, *inputs), kw)
+        return self._forward.score(self._scorer.score, *inputs, **kw)
 
     # ---- update ----
 
@@ -255,11 +236,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        loss = super()._compute_loss(model, inputs)
-        self._view_ratio.add(inputs, self._last_log_probs)
-        if self.model.training:
-            self._means.take(self._metrics["train"], inputs)
-        return loss
+        inputs, forward = expand(inputs), self._forward
+        with forward.of(inputs):
+            loss = super()._compute_loss(model, inputs)
+        if not self.model.training:
+            return loss
+        self._view_ratio.add(inputs, forward.first.detach())
+        self._means.take(self._metrics["train"], inputs)
+        return forward.added(loss, inputs, averaging(self, inputs), self.state)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Take TRL's step and refuse a loss that is not a number, on all processes together."""
@@ -271,7 +255,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         if self._step % self.current_gradient_accumulation_steps == 0:
             add_up = partial(self.accelerator.reduce, reduction="sum")
             found = self._view_ratio.flush(add_up) | self._means.flush(add_up)
-            self._recorder.add(self._clock.flush() | found)
+            self._recorder.add(self._clock.flush() | found | self._forward.terms.flush(add_up))
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:

@@ -40,7 +40,7 @@ def test_rewards_see_the_whole_turn_once(tmp_path, monkeypatch):
     assert list(trainer._logs["rewards"]["first"]) == [0.0, 1.0, 0.0, 1.0] * 2
     assert trainer._logs["rewards"]["second"][-1] == pytest.approx(2 / 3)
     assert batch["advantages"][:2].tolist() == pytest.approx([-0.8659, 0.8659], abs=1e-3)
-    assert trainer.reward_funcs == [first, second]
+    assert [function.__wrapped__ for function in trainer.reward_funcs] == [first, second]
 
 
 def test_reward_that_logs_is_asked_again_for_what_is_trained(tmp_path, monkeypatch):

@@ -132,7 +132,7 @@ class Shared:
     def takes(self, core, batch, images):
         return self.left.pop(0)
 
-    def score(self, model, core, batch, images):
+    def score(self, model, core, batch, images, tap):
         self.scored.append(batch.ids[:, 0].tolist())
         return -batch.completion_ids.float(), batch.completion_ids.float(), None
 

@@ -13,6 +13,7 @@ from noisygrpo.evaluation.benchmarks import (
     mmstar,
     nlvr,
     playground,
+    superclevr,
     wemath,
 )
 from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions, load_table
@@ -36,17 +37,46 @@ BENCHMARKS: dict[str, Benchmark] = {
         geometry3k.BENCHMARK,
         geoqa.BENCHMARK,
         geoqa.RELEASED,
+        superclevr.BENCHMARK,
         mme_cot.BENCHMARK,
         mme_cot.DIRECT,
     )
 }
 
 
+ALIASES = {
+    "geo3k": "geometry3k",
+    "geo170k": "geoqa",
+    "hallubench": "hallusionbench",
+    "hallusion-bench": "hallusionbench",
+    "math-v": "mathvision",
+    "math-vision": "mathvision",
+    "math-vista": "mathvista",
+    "math-verse": "mathverse",
+    "super-clevr": "superclevr",
+    "we-math": "wemath",
+}
+"""Other names that are in use, NoisyRollout's and Hint-GRPO's among them."""
+
+
 def get_benchmark(name: str) -> Benchmark:
-    """The benchmark of that name; ``UserError`` listing all names if there is none."""
-    if name not in BENCHMARKS:
+    """The benchmark of that name, or of that usual name; ``UserError`` with all if there is none.
+
+    Capitals and underscores do not matter: ``MME_CoT`` is ``mme-cot``.
+    """
+    plain = name.strip().lower().replace("_", "-")
+    plain = ALIASES.get(plain, plain)
+    if plain not in BENCHMARKS:
         raise UserError(f"benchmark: {name!r} is unknown; there are {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[name]
+    return BENCHMARKS[plain]
 
 
-__all__ = ["BENCHMARKS", "OFFICIAL", "Benchmark", "LoadOptions", "get_benchmark", "load_table"]
+__all__ = [
+    "ALIASES",
+    "BENCHMARKS",
+    "OFFICIAL",
+    "Benchmark",
+    "LoadOptions",
+    "get_benchmark",
+    "load_table",
+]

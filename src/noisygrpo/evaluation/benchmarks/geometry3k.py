@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.judges import judge_math
 
@@ -12,7 +13,9 @@ def convert(row: Mapping[str, Any]) -> Item:
     letter.
     """
     return Item(
-        question=row["problem"], answer=str(row["answer"]), example_id=f"geometry3k-{row['id']}"
+        question=row["problem"],
+        answer=str(row["answer"]),
+        example_id=f"geometry3k-{row['id']}" if row.get("id") is not None else "",
     )
 
 
@@ -26,8 +29,10 @@ BENCHMARK = Benchmark(
     rows=601,
     data="hiyouga/geometry3k",
     split="test",
-    columns=("problem", "answer", "id"),
+    columns=("problem", "answer"),
     image=("images",),
+    folders=("geo3k", "Geometry3K"),
+    layout=eval_data.geometry3k,
     convert=convert,
     prompt="{question}\nReason step by step, and put the final answer in \\boxed{}.",
     judge=judge_math,

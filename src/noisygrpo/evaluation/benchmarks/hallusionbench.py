@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import Key, all_correct_share, share
@@ -22,6 +23,8 @@ def convert(row: Mapping[str, Any]) -> Item:
         example_id="-".join(place),
         cluster="-".join(place[:3]),
         kind=meta["category"],
+        asked=row["question"].split("?")[0]
+        + "? You final answer can only be \\boxed{yes} or \\boxed{no}.",
         meta=meta,
     )
 
@@ -81,12 +84,15 @@ BENCHMARK = Benchmark(
     data="lmms-lab/HallusionBench",
     split="image+non_image",
     columns=(*_PLACE, "question", "gt_answer"),
-    image=("image",),
+    image=("image", "filename"),
+    folders=("hallubench", "HallusionBench"),
+    layout=eval_data.hallusionbench,
     convert=convert,
     prompt="{question}\nPlease answer yes or no.",
     max_new_tokens=1024,
     judge=judge,
     metrics=hallusionbench_metrics,
+    headline=("aAcc", "qAcc", "fAcc", "image_aAcc"),
     metric="aAcc (questions), qAcc (question pairs), fAcc (figures)",
     note=(
         "The official judge is GPT-4; here a rule reads yes or no. The hub splits 'image' (951 "

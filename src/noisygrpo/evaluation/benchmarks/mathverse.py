@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.judges import judge_letter, judge_math
 from noisygrpo.evaluation.evaluate import Judgement, Row
@@ -61,6 +62,8 @@ BENCHMARK = Benchmark(
         "query_cot",
     ),
     image=("image",),
+    folders=("MathVerse",),
+    layout=eval_data.mathverse,
     convert=convert,
     judge=judge,
     metrics=metrics,
@@ -80,4 +83,5 @@ TEXT_ONLY = dataclasses.replace(
     split="testmini_text_only",
     rows=788,
     image=(),
+    layout=None,
 )

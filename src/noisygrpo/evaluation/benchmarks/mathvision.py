@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.benchmarks.mathvision_rules import mathvision_correct
 from noisygrpo.evaluation.evaluate import Judgement, Row
@@ -16,7 +17,7 @@ def convert(row: Mapping[str, Any]) -> Item:
     """A row; options that are letters (they are in the figure) are not listed, as officially."""
     options = list(row["options"] or [])
     listed = "".join(f"\n({chr(65 + i)}) {option}" for i, option in enumerate(options))
-    if "".join(options) == "ABCDE":
+    if "".join(options) == "ABCDE" or _lists(row["question"], options):
         listed = ""
     return Item(
         question=row["question"] + listed,
@@ -25,6 +26,11 @@ def convert(row: Mapping[str, Any]) -> Item:
         kind=row["subject"],
         meta={"options": options, "level": row["level"]},
     )
+
+
+def _lists(question: str, options: Sequence[str]) -> bool:
+    """Whether a question has its options in it, as those of VLMEvalKit's copy do."""
+    return bool(options) and "Choices:" in question
 
 
 def judge(completion: str, row: Row) -> Judgement:
@@ -51,6 +57,8 @@ BENCHMARK = Benchmark(
     split="test",
     columns=("id", "question", "options", "answer", "level", "subject"),
     image=("decoded_image", "image"),
+    folders=("MathVision", "MATH-V"),
+    layout=eval_data.mathvision,
     convert=convert,
     prompt=(
         'Please solve the problem and put your answer in one "\\boxed{}". If it is a multiple '
@@ -62,5 +70,11 @@ BENCHMARK = Benchmark(
 )
 
 MINI = dataclasses.replace(
-    BENCHMARK, name="mathvision-mini", title="MATH-Vision testmini", split="testmini", rows=304
+    BENCHMARK,
+    name="mathvision-mini",
+    title="MATH-Vision testmini",
+    split="testmini",
+    rows=304,
+    folders=(),
+    layout=None,
 )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
@@ -146,7 +147,10 @@ BENCHMARK = Benchmark(
     data="AI4Math/MathVista",
     split="testmini",
     columns=("pid", "question", "query", "answer", *_META),
-    image=("decoded_image",),
+    image=("decoded_image", "image"),
+    folders=("MathVista",),
+    layout=eval_data.mathvista,
+    pictures_alone=True,
     convert=convert,
     prompt="{question}",
     judge=judge,

@@ -64,6 +64,7 @@ BENCHMARK = Benchmark(
     max_new_tokens=1024,
     judge=judge,
     metrics=metrics,
+    headline=("official_accuracy",),
     metric="accuracy, overall and for each of six categories",
     note=(
         "The official rule compares the first letter of the output, so that 'Because' and 'B or C' "

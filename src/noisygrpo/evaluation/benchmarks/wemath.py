@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.evaluation.benchmarks import eval_data
 from noisygrpo.evaluation.benchmarks.base import Benchmark, Item
 from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by, grouped, share
@@ -22,6 +23,7 @@ def convert(row: Mapping[str, Any]) -> Item:
         example_id=f"{row['ID']}-{row['key']}",
         cluster=row["ID"],
         kind=row["key"],
+        asked=f"{row['question']}\n\nOptions: {row['option']}",
         meta={"key": row["key"]},
     )
 
@@ -118,6 +120,8 @@ BENCHMARK = Benchmark(
     split="testmini",
     columns=("ID", "key", "question", "option", "answer"),
     image=("image_path",),
+    folders=("We-Math", "we-math"),
+    layout=eval_data.wemath,
     convert=convert,
     prompt=(
         "Now, we require you to solve a multiple-choice math question. Please briefly describe "
@@ -127,6 +131,7 @@ BENCHMARK = Benchmark(
     ),
     judge=judge,
     metrics=wemath_metrics,
+    headline=("score_strict", "score_loose", "read/accuracy"),
     metric="strict and loose score over 525 composites",
     note=(
         "Read by the official rule, which needs the template: an answer in another form (a box, a "

@@ -7,7 +7,7 @@ const PANELS = [
   ["Rewards", "Mean of all rollouts, and of each reward function", [/^reward$/, /^rewards\/.*\/mean$/]],
   ["Accuracy on measured rows", "Before, while and after training; bars are one standard error", "evaluations"],
   ["Reward by noise level", "Level 0.0 saw the clean image, 0.3 are levels in (0.2, 0.3]", [/^reward\/level_/]],
-  ["Slope of reward over level", "Below 0: the more noise, the less reward", [/slope/]],
+  ["Slope of reward over level", "Below 0: the more noise, the less reward", [/slope$/]],
   ["Who decides", "Gain: weight of the prior; shares of groups that the prior drives, or that teach nothing",
     [/^advantage\/gain$/, /^advantage\/prior_driven$/, /^advantage\/zero_groups$/]],
   ["Lost rollouts", "Shares that could not be scored, or to which no reward applied",
@@ -114,7 +114,7 @@ function metricPanel(title, hint, names, { stacked = false } = {}) {
 
 /** Name of a metric within a panel: without what all of them begin and end with. */
 function shortName(name) {
-  return visible(name.replace(/^rewards\/(.*)\/mean$/, "$1").replace(/^(advantage|completions|time|view_ratio\/token|reward(?=\/))\//, "")
+  return visible(name.replace(/^rewards\/(.*)\/mean$/, "$1").replace(/^(advantage|completions|time|view_ratio\/token|visual_dependence|reward(?=\/))\//, "")
     .replace("level_", "level ").replaceAll("_", " "));
 }
 

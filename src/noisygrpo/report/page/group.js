@@ -68,7 +68,7 @@ function otherSteps(all, group) {
 
 function card(all, place, { clean, views, texts, chosen }) {
   const level = all.level[place];
-  const seen = level > 0 ? views?.[place] ?? null : clean;
+  const seen = views?.[place] ?? (level > 0 ? null : clean);
   const open = () => { showRollout(all, place); openView(all, place); };
   const advantage = all.advantage[place] ?? 0;
   const tone = `rgba(var(--${advantage >= 0 ? "up" : "down"}),${(Math.min(1, Math.abs(advantage) / 2) * 0.42).toFixed(2)})`;

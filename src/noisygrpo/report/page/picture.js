@@ -25,7 +25,7 @@ async function openView(all, place) {
   const group = all.groupOf[place];
   const [clean, views, texts] = await Promise.all([all.cleanPictures(all.example[place]), all.viewPictures(group), all.texts(place)]);
   const level = all.level[place];
-  const seen = level > 0 ? views?.[place] ?? null : clean;
+  const seen = views?.[place] ?? (level > 0 ? null : clean);
   const name = `rollout ${all.index[place]} at level ${num(level)}`;
   const caption = level > 0 ? `What it saw: level ${plain(level)}` : "It saw the clean picture";
   const size = clean[0] ? ` · ${clean[0][1]} × ${clean[0][2]} pixels` : "";

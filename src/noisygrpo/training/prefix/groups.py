@@ -40,6 +40,7 @@ from noisygrpo.training.prefix.layout import (
     plain_positions,
 )
 from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows
+from noisygrpo.training.prefix.states import StateTap
 
 MROPE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 """Model types whose positions are M-RoPE's."""
@@ -83,6 +84,7 @@ class CompletionStates:
         self.model, self._kernel = model, kernel
         self._index: Tensor | None = None
         self._image: ImageOutput | None = None
+        self.kept: Tensor | None = None  # what the last forward returned, ``[1, K, d]``
         model.base_model.register_forward_pre_hook(self._before, with_kwargs=True)
         model.base_model.register_forward_hook(self._after)
 
@@ -103,6 +105,11 @@ class CompletionStates:
         finally:
             self._index = self._image = None
 
+    def take(self) -> Tensor | None:
+        """Return the states of the last forward, and keep them no longer."""
+        kept, self.kept = self.kept, None
+        return kept
+
     def _before(self, backbone: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if self._image is None:
             return None
@@ -111,6 +118,7 @@ class CompletionStates:
     def _after(self, backbone: Any, args: Any, output: Any) -> None:
         if self._index is not None:
             output.last_hidden_state = output.last_hidden_state.flatten(0, 1)[self._index][None]
+            self.kept = output.last_hidden_state
 
 
 def find_groups(batch: Prompts, images: dict[str, Any]) -> list[Rows]:
@@ -159,6 +167,7 @@ def score_groups(
     batch: Prompts,
     images: dict[str, Any],
     frozen: FrozenImages | None,
+    tap: StateTap | None = None,
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"] | None]:
     """Return log-probs and, if the model's head gives it, entropy of every completion token.
 
@@ -169,6 +178,7 @@ def score_groups(
         states: of the model inside.
         batch, images: the rows, ``regular``, and what TRL's batch holds of theirs, without None.
         frozen: the store of image features, if the vision tower is frozen.
+        tap: takes the hidden states of completion tokens, where it is open.
     """
     groups = find_groups(batch, images)
     first = [rows[0] for rows in groups]
@@ -187,6 +197,12 @@ def score_groups(
             fused_lm_head=True,
             **inputs,
         )
+
+    kept = states.take()
+    if tap is not None and tap.on and kept is not None:
+        places = kept.new_zeros(batch.completion_ids.numel(), kept.size(2))
+        flat = places.index_copy(0, target, kept[0])
+        tap.parts.append(flat.unflatten(0, batch.completion_ids.shape))
 
     def by_row(values: Float[Tensor, "1 K"]) -> Float[Tensor, "B T"]:
         flat = values.new_zeros(batch.completion_ids.numel()).scatter(0, target, values[0])

@@ -11,7 +11,7 @@ the model takes every row for one of a single image and finds too few image toke
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from noisygrpo.training.prefix.layout import cut
 from noisygrpo.training.prefix.rows import Scores, chunks
 from noisygrpo.training.prefix.shared import SharedPrefix
+from noisygrpo.training.prefix.states import StateTap
 from noisygrpo.training.rollout import Rollout
 
 COUNTS = "batch_num_images"
@@ -35,12 +36,16 @@ class Scorer:
     rows: Callable[..., Scores]  # TRL's ``_get_per_token_logps_and_entropies``
     core: Callable[[Any], PreTrainedModel]  # returns a model without its wrappers
     shared: SharedPrefix | None  # scores groups; None scores rows
+    tap: StateTap = field(default_factory=StateTap)  # takes hidden states where they are asked for
 
-    def start(self, rollouts: Sequence[Rollout], group: int) -> None:
-        """Begin a batch of rollouts in groups: forget the features of the images of the last."""
+    def start(self, rollouts: Sequence[Rollout], group: int, views: int = 1) -> None:
+        """Begin a batch of rollouts in groups: forget the features of the images of the last.
+
+        ``views``: how many pictures a group's completions are scored on, for each of its images.
+        """
         if self.shared is not None:
             images = sum(len(rollout.row.get("images") or [0]) for rollout in rollouts)
-            self.shared.images.start(room=images // group + 1)
+            self.shared.images.start(room=views * (images // group + 1))
 
     def score(
         self,
@@ -82,5 +87,6 @@ class Scorer:
         elif self.shared is not None:
             prompts = cut(input_ids, attention_mask, keep)
             if self.shared.takes(core, prompts, images):
-                return self.shared.score(model, core, prompts, images)
-        return self.rows(model, input_ids, attention_mask, keep, **options, **images)
+                return self.shared.score(model, core, prompts, images, self.tap)
+        with self.tap.rows(core.base_model, keep):
+            return self.rows(model, input_ids, attention_mask, keep, **options, **images)

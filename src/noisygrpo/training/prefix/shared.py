@@ -39,6 +39,7 @@ from noisygrpo.training.prefix.groups import (
 )
 from noisygrpo.training.prefix.layout import Prompts, keep_groups
 from noisygrpo.training.prefix.rows import Scores, take
+from noisygrpo.training.prefix.states import StateTap
 
 logger = logging.getLogger(__name__)
 
@@ -97,12 +98,20 @@ class SharedPrefix:
         return reason is None
 
     def score(
-        self, model: Any, core: PreTrainedModel, batch: Prompts, images: dict[str, Any]
+        self,
+        model: Any,
+        core: PreTrainedModel,
+        batch: Prompts,
+        images: dict[str, Any],
+        tap: StateTap | None = None,
     ) -> Scores:
-        """Return log-probs and entropies; arguments as ``takes``, and the model with wrappers."""
+        """Return log-probs and entropies; arguments as ``takes``, and the model with wrappers.
+
+        ``tap`` takes the hidden states, where it is open.
+        """
         frozen = self.images if self._frozen[id(core)] else None
         with self._autocast():
-            return *score_groups(model, self._states[id(core)], batch, images, frozen), None
+            return *score_groups(model, self._states[id(core)], batch, images, frozen, tap), None
 
 
 def warn_rows(reason: str) -> None:

@@ -94,7 +94,8 @@ class Clock:
         ``score`` and ``update`` are what is left of the surrounding work: ``score`` is preparing
         inputs and the old and reference log-probs, ``update`` the forward and backward of the loss.
         """
-        inner = ("noise", "generate", "reward", "view_ratio")
+        inner = ["noise", "generate", "reward", "view_ratio"]
+        inner += ["second_view"] * ("second_view" in self.seconds)
         spent = {name: self.seconds.get(name, 0.0) for name in inner}
         rollout, step = self.seconds.get("rollout", 0.0), self.seconds.get("step", 0.0)
         metrics = {f"time/{name}": value for name, value in spent.items()}

@@ -16,8 +16,11 @@ from noisygrpo.training.records.table import complete
 
 def noise_of(config: NoisyGRPOConfig) -> dict[str, Any]:
     """What a record says of the noise of its run, so that its view can be drawn again."""
-    knobs = (config.knobs or {}).get("noise_kind")
-    return {"noise_kind": config.noise_kind} | ({"noise_knobs": knobs} if knobs else {})
+    knobs, released = (config.knobs or {}).get("noise_kind"), list(config.released or ())
+    more = {"noise_knobs": knobs, "released": released}
+    return {"noise_kind": config.noise_kind} | {
+        name: value for name, value in more.items() if value
+    }
 
 
 @dataclass

@@ -153,4 +153,6 @@ def record(
         "gain": rollout.gain,
         "advantage": rollout.advantage,
     }
+    if rollout.dependence is not None:
+        line["visual_dependence"] = rollout.dependence
     return line | {"turns": rollout.turns} if turns else line

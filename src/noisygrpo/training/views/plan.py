@@ -66,7 +66,7 @@ def plan_batch(
             blind, name = clean or not row_images(row), derived or str(known)
             views = [CLEAN] * group if blind else _views(config, chosen, group, step, name, scale)
         seen = config.seed, step, chosen.noise
-        made = Rollout({**row, **shared}, index, views[index], *seen, derived)
+        made = Rollout({**row, **shared}, index, views[index], *seen, derived, tuple(views))
         rollouts.append(as_released(config, made, views[0]))
     return rollouts
 

@@ -17,7 +17,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
@@ -39,13 +39,14 @@ Tokenize = Callable[[list[Any]], tuple[Any, Any, dict[str, Any]]]
 class Shown:
     """A batch's prompts as they are sampled from and as they are scored."""
 
-    prompts: list[Any]  # with the clean images
+    prompts: list[Any]  # as they are scored: with the clean images, or the views
     view_prompts: list[Any]  # with the views; the same objects where these are the clean images
     ids: Any  # tokens of ``view_prompts``
     images: Any  # the images in them
     fields: dict[str, Any]  # what the processor made of these besides tokens
-    clean: Images  # the images in ``prompts``
+    clean: Images  # the images before any noise
     scored_ids: Any  # tokens of ``prompts``
+    scored: Images = field(default_factory=list)  # the images in ``prompts``
 
     @property
     def resized(self) -> bool:
@@ -59,12 +60,14 @@ def show(
     tokenize: Tokenize,
     drawing: Callable[[], AbstractContextManager[None]],
     limits: tuple[int, int] | None = None,
+    own: bool = False,
 ) -> Shown:
     """Draw what each rollout sees, and tokenize it.
 
     ``prompts``, one per rollout, are as TRL made them: images are parts of structured messages.
     Views are drawn within a context that ``drawing`` returns; it measures the time. With ``limits``
     every image is brought into so many pixels first: noise is drawn on that, and that is scored.
+    With ``own`` completions are scored on what they were sampled on.
 
     Raises:
         UserError: the processor refuses a row, whose text holds a token for an image, say.
@@ -82,9 +85,11 @@ def show(
             views = [replace_images(prompt, row) for prompt, row in zip(prompts, seen, strict=True)]
             prompts = [replace_images(one, row) for one, row in zip(prompts, clean, strict=True)]
     ids, images, fields = _tokenized(views, rollouts, tokenize)
+    if own:
+        return Shown(views, views, ids, images, fields, clean, ids, seen)
     alike = [_sizes(row) for row in clean] == [_sizes(row) for row in seen]
     scored = ids if alike else tokenize(prompts)[0]
-    return Shown(prompts, views, ids, images, fields, clean, scored)
+    return Shown(prompts, views, ids, images, fields, clean, scored, clean)
 
 
 def draw(rollouts: Sequence[Rollout], images: Images) -> tuple[Images, Images]:

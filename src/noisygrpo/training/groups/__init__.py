@@ -1,0 +1,1 @@
+"""Which groups of rollouts are trained."""

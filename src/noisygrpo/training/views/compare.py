@@ -1,0 +1,171 @@
+"""What is made of other views before the update: visual dependence, and weights of advantages.
+
+    dependence  d_t of ``methods.dependence`` under the sampling policy, [B, T]
+    reward      r_i + w exp(-mean_t d_t)                                          second_reward
+    advantage   (A_i s_i v_i + w d_t) u_t                        second_advantage
+                s_i  sequence weight                             second_sequence_weight
+                u_t  token mask times token weight               second_token_mask, _token_weight
+                v_i  correction for the view it was sampled on   view_correction
+
+Advantages by token have the shape ``[B, T]``, which TRL's loss takes. A completion outside the gate
+(``second_gate: correct``) keeps its reward and its advantage: there s = u = 1 and w = 0. The
+normalisers of s are over the whole batch of rollouts and all processes. Every forward is run by
+every process, whatever the gate says.
+
+Shapes: B rollouts of this process, R over all processes, T completion tokens.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from jaxtyping import Float
+from torch import Tensor
+
+from noisygrpo.methods import dependence
+from noisygrpo.methods.dependence import ESTIMATORS, mean_of
+from noisygrpo.training.batch import Batch
+from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.loss.forward import Full
+from noisygrpo.training.loss.terms import GATE, SECOND
+from noisygrpo.training.records.metrics import by_level
+from noisygrpo.training.settings import (
+    BY_TOKEN,
+    OF_THE_SECOND_VIEW,
+    in_the_loss,
+    measures_dependence,
+    weighs_by_dependence,
+)
+from noisygrpo.training.views.pixels import Score
+from noisygrpo.training.views.second import SecondView
+
+LIMITS = {"truncated": 2.0, "geometric": 2.0, "rejection": 0.2}
+"""Limit of each correction where none is given."""
+
+
+@dataclass
+class Comparison:
+    """Scores batches of rollouts on other views, and weighs their advantages by what that says."""
+
+    config: NoisyGRPOConfig
+    second: SecondView | None
+    score: Score
+    gather: Callable[[Tensor], Tensor]
+    gated: Callable[[Tensor], Tensor] | None  # from the batch's rewards to 1 of right ones, [R]
+    first_row: Callable[[int], int]  # place over all processes of the first of so many own rows
+    full: Full | None = None  # compares whole distributions, where that is asked for
+
+    def __post_init__(self) -> None:
+        """See what is asked for."""
+        values = vars(self.config)
+        self.weighs = self.second is not None and weighs_by_dependence(values)
+        self.old = in_the_loss(values) and self.config.second_policy == "old"
+        self.measures = measures_dependence(values)
+
+    def look(self, batch: Batch, output: dict[str, Any]) -> dict[str, float]:
+        """Score the batch on its second view, the pixels of which it holds; return metrics.
+
+        Adds to ``output`` what the loss needs, and to the rollouts what they depend on.
+        """
+        if self.second is None:
+            return {}
+        if self.gated is not None:
+            output[GATE] = self._own(self.gated(batch.rewards), len(batch.rollouts))
+        if not (self.measures or self.old):
+            return {}
+        if self.full is not None:
+            return self._enter(batch, self._whole(output, self.full), output["completion_mask"])
+        seen = self.score(self.second.on(output))
+        if self.old:
+            output[SECOND] = seen
+        if not self.measures:
+            return {}
+        d = ESTIMATORS[str(self.config.second_estimator)](self.scored(batch, output), seen)
+        return self._enter(batch, d, output["completion_mask"])
+
+    def _whole(self, output: dict[str, Any], full: Full) -> Float[Tensor, "B T"]:
+        assert self.second is not None
+        with full.tap.open() as states:
+            self.score(output)
+            self.score(self.second.on(output))
+        first, second = torch.cat(states).chunk(2)
+        with torch.no_grad():
+            return full.compare(first, second, output["completion_mask"], "none")
+
+    def scored(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, "B T"]:
+        """Return the sampling policy's log-probs on the scored view, computed once."""
+        if batch.scored is None:
+            known = output.get("old_per_token_logps")
+            batch.scored = self.score(output) if known is None else known
+        return batch.scored
+
+    def _enter(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> dict[str, float]:
+        batch.dependence = d * mask
+        for rollout, row in zip(batch.rollouts, batch.dependence.tolist(), strict=True):
+            length = len(rollout.completion_ids)
+            rollout.dependence = [round(value, 6) for value in row[:length]]
+        means = mean_of(batch.dependence, mask)
+        levels = gather_object([rollout.view.level for rollout in batch.rollouts])
+        there = self.gather(mask.sum(1) > 0).tolist()
+        values = [
+            mean if some else float("nan")
+            for mean, some in zip(self.gather(means).tolist(), there, strict=True)
+        ]
+        total = self.gather(torch.stack((batch.dependence.sum(), mask.sum()))[None]).sum(0)
+        mean = (total[0] / total[1].clamp(min=1)).item()
+        return {"visual_dependence": mean} | by_level(values, levels, "visual_dependence")
+
+    def bonus(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, " R"] | None:
+        """Return what is added to the rewards of all processes; None where nothing is."""
+        weight = self.config.second_reward
+        if not weight or batch.dependence is None:
+            return None
+        scores = mean_of(batch.dependence, output["completion_mask"])
+        own = weight * dependence.consistency(scores) * output.get(GATE, torch.ones_like(scores))
+        return self.gather(own)
+
+    def weigh(self, batch: Batch, output: dict[str, Any]) -> None:
+        """Replace the advantages by what views make of them."""
+        advantages = output["advantages"]
+        if self.config.view_correction != "none":
+            advantages = advantages * self._correction(batch, output)
+        if self.weighs and batch.dependence is not None:
+            advantages = self._by_dependence(advantages, batch.dependence, output)
+        output["advantages"] = advantages
+
+    def _by_dependence(
+        self, advantages: Float[Tensor, " B"], d: Float[Tensor, "B T"], output: dict[str, Any]
+    ) -> Tensor:
+        config, mask = self.config, output["completion_mask"]
+        gate = output.get(GATE, torch.ones_like(advantages))
+        if config.second_sequence_weight != 1:
+            scores = self.gather(mean_of(d, mask))
+            whole = dependence.sequence_weights(scores, float(config.second_sequence_weight or 0))
+            own = self._own(whole, len(advantages))
+            advantages = advantages * torch.where(gate > 0, own, 1.0)
+        if all(vars(config)[name] == OF_THE_SECOND_VIEW[name] for name in BY_TOKEN):
+            return advantages
+        weights = torch.ones_like(d)
+        if config.second_token_mask != 1:
+            weights = dependence.keep_top(d, mask, float(config.second_token_mask or 0))
+        if config.second_token_weight:
+            weights = weights * dependence.token_weights(d, mask, config.second_token_weight)
+        weights = torch.where(gate[:, None] > 0, weights, 1.0)
+        added = float(config.second_advantage or 0) * gate[:, None] * d
+        return (advantages[:, None] + added) * weights
+
+    def _correction(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, " B"]:
+        """Return weights of 1 for rollouts that were sampled on what they are scored on."""
+        name, limit = self.config.view_correction, self.config.view_correction_limit
+        mask = output["completion_mask"]
+        scored, sampled = self.scored(batch, output), output["view_log_probs"].nan_to_num()
+        limit = LIMITS[name] if limit is None else limit
+        weights = dependence.view_weights(scored, sampled, mask, name, limit)
+        noisy = [rollout.noisy for rollout in batch.rollouts]
+        return torch.where(torch.tensor(noisy, device=weights.device), weights, 1.0)
+
+    def _own(self, values: Tensor, rows: int) -> Tensor:
+        first = self.first_row(rows)
+        return values[first : first + rows]

@@ -1,0 +1,55 @@
+"""What other views cost, worked out by hand."""
+
+import pytest
+
+from noisygrpo.check.views import Tokens, distinct_views, view_lines
+from noisygrpo.training.config import NoisyGRPOConfig
+
+SIZES = Tokens(rollouts=32, prompt=100, completion=20, blind=10)
+
+
+def config(tmp_path, **settings):
+    batch = {"num_generations": 8, "per_device_train_batch_size": 32, "use_cpu": True}
+    return NoisyGRPOConfig(str(tmp_path), report_to=[], bf16=False, **batch, **settings)
+
+
+NOISY = {"method": "noisygrpo"}  # four levels in turn: a clean picture and six noisy ones a group
+CASES = {
+    "plain": ({}, []),
+    # 4 prompts of 100 and 32 completions of 20; on own views 4 x 7 prompts
+    "own": ({**NOISY, "score_view": "own", "shared_prefix": True}, ["7 pictures", "3,440", "3.31"]),
+    # 7 rows for one
+    "all": ({**NOISY, "score_view": "all", "shared_prefix": True}, ["7 rows", "7,280", "7.00 x"]),
+    "rows": ({"second_view": "text"}, ["960 tokens", "before the update 1", "update none"]),
+    "shared": ({"second_view": "text", "shared_prefix": True}, ["680 tokens", "1,040 tokens"]),
+    "papo": ({"method": "papo", "shared_prefix": True}, ["1,040 tokens", "update 1", "none"]),
+    "exact": (
+        {"method": "papo_exact", "num_iterations": 2},
+        ["3,840", "before the update 0", "1 forward and backward x 2 updates"],
+    ),
+    # 24 noisy rows of 120, and 32 rows of 120 on the clean image
+    "corrected": ({**NOISY, "view_correction": "geometric"}, ["6,720 tokens", "24 noisy"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lines_hold_the_numbers(tmp_path, case):
+    settings, expected = CASES[case]
+    said = " | ".join(view_lines(config(tmp_path, **settings), SIZES))
+    assert bool(said) == bool(expected)
+    for part in expected:
+        assert part in said, said
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({}, 1),
+        (NOISY, 7),
+        ({"method": "noisyrollout"}, 2),
+        ({"method": "vision_matters"}, 1),
+        ({**NOISY, "noise_levels": [0.0, 0.5]}, 5),
+    ],
+)
+def test_distinct_views(tmp_path, settings, count):
+    assert distinct_views(config(tmp_path, **settings)) == count
