@@ -50,10 +50,10 @@ class Guard:
 
     def __post_init__(self) -> None:
         """See what the function takes."""
+        self._takes: set[str] | None = None
         try:
             parameters = inspect.signature(self.function).parameters
         except ValueError:  # one of C that does not say: it gets everything, as from TRL
-            self._takes = None
             return
         every = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         self._takes = None if every else set(parameters)
