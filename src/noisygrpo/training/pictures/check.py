@@ -47,8 +47,9 @@ class Pictures:
             return
         self.links.scored(output, batch.rollouts)
         step, ids = batch.rollouts[0].step, output["completion_ids"]
-        first = self.mismatch.name([one.example_id for one in batch.rollouts])
-        clean = [n if same_pictures(one) else -1 for n, one in enumerate(batch.rollouts, first)]
+        numbers = self.mismatch.numbers([one.example_id for one in batch.rollouts])
+        both = zip(numbers, batch.rollouts, strict=True)
+        clean = [number if same_pictures(one) else -1 for number, one in both]
         output["clean_row"] = torch.tensor(clean, device=ids.device)
         if self.again is not None:
             log_probs = torch.full(ids.shape, torch.nan, device=ids.device)
