@@ -26,6 +26,7 @@ from noisygrpo.commands import (
     env,
     evaluate,
     generate,
+    levels,
     merge,
     playground,
     recipes,
@@ -36,12 +37,14 @@ from noisygrpo.commands import (
 from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import Loudness, fail, loudness, say, speak
+from noisygrpo.threads import wait_briefly
 
 COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
     "check": check,
+    "levels": levels,
     "report": report,
     "rollouts": rollouts,
     "generate": generate,
@@ -145,6 +148,7 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
 
 def entry_point() -> None:
     """The console script ``noisygrpo``."""
+    wait_briefly()
     try:
         sys.exit(main())
     except BrokenPipeError:  # whoever read our output (`| head`) has seen enough

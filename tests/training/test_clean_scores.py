@@ -11,6 +11,7 @@ from trl import GRPOTrainer
 from noisygrpo.methods.noise import perturb
 from noisygrpo.training import rollout
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.pictures.links import LostPicture
 from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.training.views.plan import plan_batch
@@ -111,7 +112,10 @@ def test_scores_would_change_with_the_image(tmp_path, monkeypatch):
         return ids, [row or [] for row in trainer._batch.shown.images], fields
 
     monkeypatch.setattr(NoisyGRPOTrainer, "_tokenize_prompts", leaky)
-    fake, _ = run(tmp_path / "b", monkeypatch, perturb, {"max_steps": 1}, None, folder)
+    with pytest.raises(LostPicture, match=r"step 1: row 'row-\d' .*\(in scoring\)"):
+        run(tmp_path / "c", monkeypatch, perturb, {"max_steps": 1}, None, folder)
+    unseen = {"max_steps": 1, "check_pictures": False}
+    fake, _ = run(tmp_path / "b", monkeypatch, perturb, unseen, None, folder)
     assert not torch.equal(real.scored[0][1], fake.scored[0][1])
 
 

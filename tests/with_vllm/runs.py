@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from trl.generation.vllm_generation import VLLMGeneration
 
 from noisygrpo.models.loading import load_model
 from noisygrpo.models.spec import ModelSpec
@@ -38,6 +39,7 @@ def trainer_of(folder, tmp_path, rows=4, **changes):
         "use_vllm": True,
         "vllm_mode": "colocate",
         "log_view_ratio": True,
+        "generation_kwargs": {"seed": 1},  # else what is sampled, and so rounding, is another thing
     }
     settings |= changes
     if settings["vllm_mode"] == "colocate":  # a server was told when it was started
@@ -47,6 +49,53 @@ def trainer_of(folder, tmp_path, rows=4, **changes):
     processor = load_processor(model_path())
     trainer = build_trainer(model, processor, config, make_split("train", rows), rewards, weights)
     return keep_batch(trainer)
+
+
+def plant(monkeypatch, fault, at):
+    """Let TRL's generate for vLLM get other pictures, from its call number ``at`` on.
+
+    ``fault`` takes rows of images and returns others.
+    """
+    original, calls = VLLMGeneration.generate, []
+
+    def planted(engine, prompts, images, **kwargs):
+        calls.append(None)
+        return original(engine, prompts, fault(images) if len(calls) >= at else images, **kwargs)
+
+    monkeypatch.setattr(VLLMGeneration, "generate", planted)
+
+
+def dropped(rows):
+    return [None, *rows[1:]]
+
+
+def swapped(rows):
+    """The first group's pictures for the second group, and the other way round."""
+    half = len(rows) // 2
+    return [*rows[half:], *rows[:half]]
+
+
+def resized(rows):
+    """The first one half as wide."""
+    first = [image.resize((image.width // 2, image.height)) for image in rows[0]]
+    return [first, *rows[1:]]
+
+
+FAULTS = (dropped, swapped, resized)
+
+
+def forget_nothing(trainer):
+    """Send weights as TRL does, which lets vLLM keep pictures; before step 2 the tower changes."""
+
+    def sync():
+        if trainer.state.global_step == 1:
+            with torch.no_grad():
+                for name, value in trainer.model.named_parameters():
+                    if "visual" in name:
+                        value.mul_(0.8)
+        trainer.vllm_generation.sync_weights()
+
+    trainer._engine._sync_weights = sync
 
 
 def groups_of(trainer):

@@ -24,7 +24,18 @@ from noisygrpo.errors import RunStopped, UserError
 from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.runs.trouble import told
-from with_vllm.runs import CLOSE, clean_difference, differences, groups_of, records, trainer_of
+from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.runs import (
+    CLOSE,
+    FAULTS,
+    clean_difference,
+    differences,
+    forget_nothing,
+    groups_of,
+    plant,
+    records,
+    trainer_of,
+)
 
 READY_S, STOP_S = 900, 60
 RUNNING: list[subprocess.Popen[bytes]] = []
@@ -188,6 +199,31 @@ def test_an_image_seen_before_is_seen_anew(trainer):
     renewed = clean_difference(one, sample(one))
     print(f"mean difference per token: {kept:.4f} as TRL leaves it, {renewed:.4f} here")
     assert renewed < CLOSE and kept > 5 * CLOSE, (kept, renewed)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.__name__)
+def test_other_pictures_are_not_sent(trainer, monkeypatch, fault):
+    """Planted in TRL, between the trainer and its client, from the second step on."""
+    plant(monkeypatch, fault, at=2)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*sent to the server"):
+        trainer(max_steps=3).train()
+
+
+def test_answers_in_another_order_are_noticed(trainer, monkeypatch):
+    """The server's name of a picture goes with the picture."""
+    one, ask = trainer(noise_levels=[0.0, 0.0, 0.2, 0.3]), VLLMClient.image_features
+    monkeypatch.setattr(
+        VLLMClient, "image_features", lambda client, images: [*reversed(ask(client, images))]
+    )
+    with pytest.raises(LostPicture, match=r"^step 1: row '.*took its picture for another"):
+        sample(one)
+
+
+def test_stale_features_show_in_the_log_probs(trainer):
+    one = trainer(rows=2, max_steps=3, mismatch_limit=5 * CLOSE)
+    forget_nothing(one)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*the engine's log-probs"):
+        one.train()
 
 
 def test_hints(trainer, tmp_path):

@@ -17,7 +17,18 @@ from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.evaluation.vllm_engine import engine_arguments, start_vllm
 from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.training.engines.vllm import fold_images
-from with_vllm.runs import CLOSE, clean_difference, groups_of, records, trainer_of
+from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.runs import (
+    CLOSE,
+    FAULTS,
+    clean_difference,
+    forget_nothing,
+    groups_of,
+    plant,
+    records,
+    swapped,
+    trainer_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,44 @@ def test_training_on_noisy_views(engines, model_folder, tmp_path):
     fresh = clean_difference(trainer, trainer._generate_and_score_completions(inputs))
     assert fresh < CLOSE and stale > 30 * CLOSE, (fresh, stale)
     print(f"mean difference per token: {fresh:.4f} in step, {stale:.4f} with stale weights")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda one: one.__name__)
+def test_other_pictures_are_not_handed_over(engines, model_folder, tmp_path, monkeypatch, fault):
+    """Planted in TRL, between the trainer and vLLM, from the second step on."""
+    plant(monkeypatch, fault, at=2)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*handed to vLLM"):
+        trainer_of(model_folder, tmp_path, max_steps=3).train()
+
+
+def test_pictures_swapped_inside_vllm_show_in_the_log_probs(
+    engines, model_folder, tmp_path, monkeypatch
+):
+    """A model that mostly guesses: some of eight prompts are answered by looking."""
+    more = {"rows": 8, "per_device_train_batch_size": 32, "learning_rate": 1e-6}
+    trainer = trainer_of(model_folder, tmp_path, max_steps=3, **more)
+    generate = engines[0].generate
+
+    def planted(prompts, *args, **kwargs):
+        if trainer.state.global_step == 1:
+            pictures = swapped([prompt["multi_modal_data"] for prompt in prompts])
+            both = zip(prompts, pictures, strict=True)
+            prompts = [{**prompt, "multi_modal_data": picture} for prompt, picture in both]
+        return generate(prompts, *args, **kwargs)
+
+    monkeypatch.setattr(engines[0], "generate", planted)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*the engine's log-probs"):
+        trainer.train()
+    print(trainer.state.log_history[0]["mismatch/max"])
+
+
+def test_stale_features_show_in_the_log_probs(engines, model_folder, tmp_path):
+    """As TRL leaves it, vLLM keeps what the old vision tower made of a picture."""
+    trainer = trainer_of(model_folder, tmp_path, rows=2, max_steps=3, mismatch_limit=5 * CLOSE)
+    forget_nothing(trainer)
+    with pytest.raises(LostPicture, match=r"^step 2: row '.*the engine's log-probs"):
+        trainer.train()
+    print(trainer.state.log_history[0]["mismatch/max"])
 
 
 def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):

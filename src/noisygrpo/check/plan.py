@@ -29,6 +29,7 @@ from noisygrpo.models.loading import DTYPES, load_config
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.table import table
+from noisygrpo.runs.levels import with_some_levels
 from noisygrpo.runs.prepare import Prepared, make_config, prepare
 from noisygrpo.training.config import NoisyGRPOConfig
 
@@ -60,6 +61,7 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
         UserError: a recipe that cannot run on so many GPUs, or no such run to measure.
     """
     require(rows > 0, f"--rows: {rows} is not positive")
+    recipe = with_some_levels(recipe)
     prepared = prepare(for_all_gpus(recipe, wanted.gpus), f"runs/{recipe.name}")
     config = prepared.config
     heading(f"{recipe.name} on {wanted.gpus} x {wanted.memory:g} GB", *prepared.batch.lines())

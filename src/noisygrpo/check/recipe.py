@@ -30,6 +30,7 @@ from noisygrpo.models.loading import load_config, weights_dtype
 from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.console import describe
+from noisygrpo.runs.levels import with_some_levels
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.train import check_parts
 from noisygrpo.runs.trained import require_trained
@@ -51,7 +52,7 @@ def check(
         UserError: anything that would stop the run.
     """
     require(rows > 0, f"--rows: {rows} is not positive")
-    prepared = prepare(recipe, f"runs/{recipe.name}")
+    prepared = prepare(with_some_levels(recipe), f"runs/{recipe.name}")
     check_parts(prepared)
     config, rewards = prepared.config, prepared.rewards
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]

@@ -16,7 +16,7 @@ from noisygrpo.rewards.load import check_rewards
 from noisygrpo.schema import shown
 from noisygrpo.training.config_checks import check
 from noisygrpo.training.packages import check_packages
-from noisygrpo.training.settings import complete
+from noisygrpo.training.settings import complete, placeholder_levels
 
 DEFAULTS: dict[str, Any] = {"report_to": "none", "logging_steps": 1}
 """Training fields that a recipe need not name: everything is written to the run's own folder."""
@@ -92,6 +92,7 @@ def check_settings(
     """
     refuse_elsewhere(training)
     check_rewards(rewards)
+    training = placeholder_levels(method, training)
     everything = {**fields.defaults("training"), **DEFAULTS, **training, "method": method}
     values = complete(everything)
     if values["vllm_importance_sampling_correction"] is None:

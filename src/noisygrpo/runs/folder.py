@@ -38,6 +38,8 @@ CONTENTS = {
     "learning_curve.png": "rewards of the rollouts and measured accuracy over the steps",
     "report.html": "the page that `noisygrpo report` wrote",
     "report": "the same with every view, in a folder",
+    "levels.json": "accuracy and reward by noise level, before training",
+    "levels.png": "the same as a plot",
     "evaluation": "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",

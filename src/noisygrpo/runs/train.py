@@ -11,6 +11,7 @@ What a run's folder holds:
 ``environment.json``         versions, devices, and the command's arguments
 ``processor.json``           which processor made tokens and pixels
 ``metrics.jsonl``            one line per logged step
+``levels.json``, ``.png``    with ``noise_levels: measured``, what was measured
 ``rollouts.jsonl``           every rollout: prompt, view, completion, rewards, advantage
 ``checkpoint/``              the trained model and its processor
 ``best/``                    the best one by ``evaluation.best``
@@ -56,6 +57,7 @@ from noisygrpo.runs.folder import (
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted
+from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
@@ -104,6 +106,7 @@ def _train(
     if main:
         claim = claim_folder(folder, overwrite=overwrite, resume=resume)
         require_elsewhere(recipe.model.path, folder, claim)
+    recipe, levels = with_measured_levels(recipe, folder, resume=claim.goes_on)
     prepared = prepare(recipe, str(folder))
     whose, updates = identity(recipe, prepared.train), prepared.batch.updates
     if main:
@@ -122,6 +125,7 @@ def _train(
         done = is_done(checkpoint, updates)
         if main:
             open_folder(folder, recipe, fresh=not claim.goes_on, done=done)
+            keep_levels(levels, folder)
             compare_facts(folder, trainer.processing_class)
             write_facts(folder, trainer.processing_class)
         start.opened = main

@@ -9,7 +9,7 @@ Every wrong setting raises ``UserError`` while the object is built, before a mod
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
@@ -52,8 +52,9 @@ class NoisyGRPOConfig(ViewFields, GRPOConfig):
     that a level means the same for pictures of all sizes, or the file's own (file). ``None`` is
     model where the processor has such limits. See ``methods.noise``."""
 
-    noise_levels: list[float] | None = None
-    """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split)."""
+    noise_levels: list[float] | Literal["measured"] | None = None
+    """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split).
+    In a recipe also ``measured``: `noisygrpo train` then measures them first (docs/levels.md)."""
 
     clean_rollouts: int | None = None
     """Rollouts per group that see the clean image, for uniform (default 1) and split (half)."""
@@ -152,6 +153,14 @@ class NoisyGRPOConfig(ViewFields, GRPOConfig):
 
     min_pixels: int | None = None
     """Lower limit on an image's pixels, for sampling and scoring; ``None`` is the processor's."""
+
+    check_pictures: bool = True
+    """Compare by hash the pictures that are drawn, sampled from, scored and trained on, and the
+    log-probs of clean rollouts with the engine's; a difference stops the run and names the row."""
+
+    mismatch_limit: float | None = None
+    """Largest mean difference per token, of a clean rollout's log-probs, between engine and
+    learner; ``None`` is what was measured, by precision (``training.pictures.mismatch``)."""
 
     log_view_ratio: bool = False
     """Log by level how far sampling on the view is from scoring on the clean image. Costs one

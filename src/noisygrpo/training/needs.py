@@ -262,6 +262,12 @@ RULES: tuple[Rule, ...] = (
         "give use_transformers_continuous_batching",
     ),
     Rule(
+        ("mismatch_limit",),
+        ("check_pictures",),
+        _on("check_pictures"),
+        "give check_pictures true",
+    ),
+    Rule(
         ("run_name",),
         ("report_to",),
         lambda values: values["report_to"] not in (None, "none", [], ["none"]),

@@ -26,6 +26,7 @@ from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
 from noisygrpo.training.model import ban_tokens, core_model
+from noisygrpo.training.pictures.check import Pictures, make_pictures
 from noisygrpo.training.prefix.groups import obstacle
 from noisygrpo.training.prefix.rows import score_batch
 from noisygrpo.training.prefix.scorer import Scorer
@@ -95,7 +96,8 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
     """Return what samples; ``turn`` is TRL's ``_generate_single_turn``."""
     args = trainer.args
     if not trainer.use_vllm:
-        return GenerateEngine(turn, partial(core_model, trainer.model), args.shared_prefill)
+        model, watches = partial(core_model, trainer.model), watches_pictures(trainer)
+        return GenerateEngine(turn, model, args.shared_prefill, watches)
     return VLLMEngine(
         trainer.vllm_generation,
         args,
@@ -104,6 +106,7 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
         step=lambda: trainer.state.global_step,
         main=trainer.accelerator.is_main_process,
         profile=partial(profiling_context, trainer),
+        watches=watches_pictures(trainer),
     )
 
 
@@ -111,6 +114,18 @@ def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
     """Return what scores; ``rows`` is TRL's ``_get_per_token_logps_and_entropies``."""
     shared = shared_prefix(trainer) if trainer.args.shared_prefix else None
     return Scorer(rows, core_model, shared)
+
+
+def watches_pictures(trainer: Any) -> bool:
+    """Tell whether pictures are compared on their way; not those that tools add, or a function."""
+    return bool(trainer.args.check_pictures) and not (
+        several_turns(trainer) or trainer.rollout_func is not None
+    )
+
+
+def pictures(trainer: Any, rows: Callable[..., Any]) -> Pictures:
+    """Return what sees to it that no picture is lost; ``rows`` as for ``scorer``."""
+    return make_pictures(trainer, rows, core_model, not watches_pictures(trainer))
 
 
 def shared_prefix(trainer: Any) -> SharedPrefix | None:

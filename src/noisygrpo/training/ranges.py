@@ -17,6 +17,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.choice import FIELDS, KNOBS, is_known
 from noisygrpo.schema import nearest, shown
+from noisygrpo.training.settings import MEASURED
 from noisygrpo.training.views.fields import BOUNDS, CHOICES
 
 MOST_STEPS = 10**9
@@ -152,6 +153,7 @@ RANGES: dict[str, Range] = {
     "bayes_alpha": POSITIVE,
     "bayes_r": NOT_NEGATIVE,
     "correct_at": Range(),
+    "mismatch_limit": POSITIVE,
     "max_pixels": COUNT,
     "min_pixels": COUNT,
     **{name: Range(*bounds) for name, bounds in BOUNDS.items()},
@@ -243,6 +245,11 @@ MAPPINGS = (
 
 
 def _check_levels(name: str, value: Any) -> None:
+    require(
+        value != MEASURED,
+        f"{name}: {MEASURED!r} is for `noisygrpo train`, which measures levels before it trains; "
+        "give the levels that `noisygrpo levels` proposes",
+    )
     good = isinstance(value, (list, tuple)) and all(
         not isinstance(one, bool) and isinstance(one, numbers.Real) and SHARE.holds(float(one))
         for one in value

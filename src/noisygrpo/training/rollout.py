@@ -47,6 +47,9 @@ class Rollout:
     prompt_ids: Sequence[int] = ()  # as scored: with the clean images and the hint
     completion_ids: Sequence[int] = ()  # behind these: what was sampled, and what tools answered
     sampled: Sequence[int] | None = None  # 1 of each that was sampled; None where all were
+    seen: Sequence[str] = ()  # hashes of the pictures that it was sampled from (pictures.hashes)
+    scored: Sequence[str] = ()  # hashes of those that it is scored on
+    image_tokens: int = 0  # features of these in the prompt that the engine read
     log_probs: Any = None  # the engine's, of the completion's tokens, where it gives any
     prompt: Any = None  # what was asked, where an environment had a say; None is the row's
     completion: str = ""  # the assistant's turns as text, with the hint where that stands there
@@ -130,3 +133,9 @@ def row_images(row: Mapping[str, Any]) -> list[Image.Image]:
     """Return a row's clean images."""
     single = row.get("image")
     return list(row.get("images") or ([] if single is None else [single]))
+
+
+def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
+    """Return each prompt's row; where some rollouts are sampled again, all that it may be."""
+    names = [rollout.example_id for rollout in rollouts]
+    return names if len(names) == count else [" or ".join(sorted(set(names)))] * count

@@ -82,6 +82,9 @@ DEFAULTS: dict[str, Any] = {
 }
 """What a field holds that neither the user nor the method sets; ``loss_type`` is TRL's default."""
 
+MEASURED = "measured"
+"""What ``noise_levels`` may be in a recipe instead of a list: `noisygrpo train` measures first."""
+
 BY_TOKEN = ("second_token_mask", "second_token_weight", "second_advantage")
 """Fields by which the tokens of a completion get advantages of their own."""
 
@@ -156,6 +159,23 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
         if result.get(name) is None:
             result[name] = list(value) if isinstance(value, list) else value
     return result
+
+
+def placeholder_levels(method: str, training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with levels in the place of ``measured``, as many as will be measured.
+
+    So everything else can be checked before anything is measured.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    given = dict(training)
+    if given.get("noise_levels") == MEASURED:
+        plan = complete({"method": method, **given})["view_plan"]
+        given["noise_levels"] = {"uniform": [0.3, 0.6], "split": [0.5]}.get(
+            plan, [0.0, 0.3, 0.45, 0.6]
+        )
+    return given
 
 
 def chosen(values: Mapping[str, Any]) -> dict[str, Any]:

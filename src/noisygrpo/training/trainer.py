@@ -92,6 +92,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         parts.ban(self)
         self._engine = parts.engine(self, super()._generate_single_turn)
         self._scorer = parts.scorer(self, super()._get_per_token_logps_and_entropies)
+        self._pictures = parts.pictures(self, super()._get_per_token_logps_and_entropies)
         self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
@@ -158,6 +159,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         shown = show(prompts, batch.rollouts, tokenize, *how)
         check_tokens(shown, batch.rollouts, self._image_pad_token_id, self.processing_class)
         batch.shown = shown
+        self._pictures.drawn(batch)
         return shown.ids, shown.scored if any(shown.scored) else None, shown.fields
 
     def _generate_single_turn(
@@ -236,12 +238,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        inputs, forward = expand(inputs), self._forward
+        given, inputs, forward = inputs, expand(inputs), self._forward
         with forward.of(inputs):
             loss = super()._compute_loss(model, inputs)
         if not self.model.training:
             return loss
         self._view_ratio.add(inputs, forward.first.detach())
+        self._pictures.updated(given, forward.first.detach(), self.state.global_step + 1)
         self._means.take(self._metrics["train"], inputs)
         return forward.added(loss, inputs, averaging(self, inputs), self.state)
 
@@ -255,6 +258,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         if self._step % self.current_gradient_accumulation_steps == 0:
             add_up = partial(self.accelerator.reduce, reduction="sum")
             found = self._view_ratio.flush(add_up) | self._means.flush(add_up)
+            found |= self._pictures.flush(self.accelerator.gather)
             self._recorder.add(self._clock.flush() | found | self._forward.terms.flush(add_up))
         return loss
 

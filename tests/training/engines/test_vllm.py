@@ -22,7 +22,7 @@ class Engine:
     def __init__(self, trainer):
         self.processor, self.calls, self.syncs = trainer.processing_class, [], 0
         self.trainer, self.resets = trainer, 0
-        self.llm = SimpleNamespace(llm_engine=self)
+        self.llm = SimpleNamespace(llm_engine=self, generate=None)
 
     def sync_weights(self):
         self.syncs += 1
@@ -224,7 +224,7 @@ class Words:
 
     def __init__(self):
         self.sent, self.done, self.length = [], [], 1
-        self.llm = SimpleNamespace(llm_engine=self)
+        self.llm = SimpleNamespace(llm_engine=self, generate=None)
 
     def sync_weights(self):
         self.done.append("sync")

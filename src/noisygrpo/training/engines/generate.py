@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
+from noisygrpo.training.pictures.watch import watch_generate
+from noisygrpo.training.rollout import row_names
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +25,7 @@ class GenerateEngine:
     turn: Callable[..., Sampled]  # TRL's ``_generate_single_turn``
     model: Callable[[], PreTrainedModel]  # returns the model inside its wrappers
     shares: bool  # ``shared_prefill``; a warning says where the model's type was not checked
+    watches: bool = False  # whether the pictures that are handed over are compared
 
     def __post_init__(self) -> None:
         """See whether prompts can be shared."""
@@ -33,11 +37,22 @@ class GenerateEngine:
             )
 
     def sample(
-        self, rollouts: Any, training: bool, ids: Any, images: Any, *more: Any, **options: Any
+        self,
+        rollouts: Any,
+        training: bool,
+        ids: Any,
+        images: Any,
+        fields: dict[str, Any],
+        *more: Any,
+        **options: Any,
     ) -> Sampled:
         """Return a completion for each prompt; arguments after two are those of TRL's turn."""
-        if not self.shares:
-            return self.turn(ids, images, *more, **options)
         counts = [len(row or ()) for row in images or [()] * len(ids)]
-        with shared_prefill(self.model(), counts):
-            return self.turn(ids, images, *more, **options)
+        with ExitStack() as around:
+            if self.watches and training:
+                names = row_names(rollouts, len(ids))
+                watch = watch_generate(self.model(), rollouts[0].step, names, fields, counts)
+                around.enter_context(watch)
+            if self.shares:
+                around.enter_context(shared_prefill(self.model(), counts))
+            return self.turn(ids, images, fields, *more, **options)

@@ -25,11 +25,12 @@ The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was se
 (tests/with_vllm).
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from accelerate.utils import gather_object
 from PIL import Image
 
@@ -37,7 +38,10 @@ from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.engines.vllm_prompts import check_lengths, check_prompt
-from noisygrpo.training.rollout import Rollout
+from noisygrpo.training.pictures.hashes import Hashes, PictureHashes
+from noisygrpo.training.pictures.links import require_same
+from noisygrpo.training.pictures.watch import watch_prompts, watch_requests
+from noisygrpo.training.rollout import Rollout, row_names
 
 Ids = list[list[int]]
 Images = Sequence[Sequence[Image.Image] | None]
@@ -54,6 +58,7 @@ class VLLMEngine:
     step: Callable[[], int]  # optimizer steps done; weights are synchronised when it moves
     main: bool  # whether this is the main process, which talks to a server
     profile: Callable[[str], AbstractContextManager[Any]]  # TRL's ``profiling_context``
+    watches: bool = False  # whether the pictures that are handed over are compared
     loaded: int | None = None  # the step whose weights the engine has
 
     def sample(
@@ -84,7 +89,8 @@ class VLLMEngine:
         # Every process must send alike, so this asks for the plan and not for the views drawn.
         several = self.config.noisy and training
         count, rows = 1 if several else num_generations, row_names(rollouts, len(ids))
-        with check_lengths(self.engine, self._places(rows, fields, count)):
+        lengths = check_lengths(self.engine, self._places(rows, fields, count))
+        with lengths, self._watch(rollouts, rows, images, count, training):
             seen, completion_ids, log_probs, _ = self.engine.generate(
                 prompts=prompts,
                 images=images,
@@ -95,6 +101,43 @@ class VLLMEngine:
             check_prompt(*each)
         completions = [list(row) for row in completion_ids]
         return completions, [[token[0] for token in row] for row in log_probs]
+
+    @contextmanager
+    def _watch(
+        self, rollouts: Sequence[Rollout], rows: list[str], images: Any, count: int, training: bool
+    ) -> Iterator[None]:
+        """Compare the pictures that vLLM is handed with those that it is meant to be."""
+        if not (self.watches and training):
+            yield
+            return
+        step, hashes = rollouts[0].step, PictureHashes()
+        meant = [hashes.row(row) for row in images or [()] * len(rows)]
+        if len(rollouts) == len(rows) and self.config.max_pixels is self.config.min_pixels is None:
+            require_same(step, rows, [tuple(one.seen) for one in rollouts], meant, "for vLLM")
+        if self.config.vllm_mode == "colocate":
+
+            def check(found: list[Hashes]) -> None:
+                require_same(step, rows, meant, self._own(found, len(rows)), "handed to vLLM")
+
+            with watch_prompts(self.engine.llm, check):
+                yield
+            return
+        every = gather_object(list(zip(rows, meant, strict=True)))[::count]
+        names, pictures = [name for name, _ in every], [row for _, row in every]
+
+        def check_sent(found: list[Hashes]) -> None:
+            require_same(step, names, pictures, found, "sent to the server")
+
+        client = self.engine.vllm_client if self.main else None
+        with watch_requests(client, check_sent, step, names) if client else nullcontext():
+            yield
+
+    def _own(self, rows: list[Hashes], count: int) -> list[Hashes]:
+        """Return this process's of the rows that processes with one vLLM have handed it."""
+        if len(rows) == count:
+            return rows
+        place = torch.distributed.get_rank(group=self.engine.tp_group)
+        return rows[place * count : (place + 1) * count]
 
     def _sync_weights(self) -> None:
         engine = self.engine
@@ -133,12 +176,6 @@ class VLLMEngine:
             assert self.image_token is not None
             prompts = [fold_images(row, self.image_token) for row in prompts]
         return prompts, images
-
-
-def row_names(rollouts: Sequence[Rollout], count: int) -> list[str]:
-    """Return each prompt's row; where some rollouts are sampled again, all that it may be."""
-    names = [rollout.example_id for rollout in rollouts]
-    return names if len(names) == count else [" or ".join(sorted(set(names)))] * count
 
 
 def spare_noisy(batch: dict[str, Any], rollouts: Sequence[Rollout]) -> None:

@@ -52,7 +52,8 @@ def advantage_metrics(weighed: Weighed) -> dict[str, float]:
     """Return the shares of dead groups, of unscorable rollouts and of those to which no reward
     function applied, and how much the prior decided.
 
-    The gain is of the groups that have a prior: their rollouts differ in level.
+    The gain is of the groups that have a prior: their rollouts differ in level. The prior's mass is
+    the share of sum |A| in groups of equal rewards, where the prior alone speaks.
     """
     nothing = weighed.rewards.isnan().flatten()
     metrics = {
@@ -65,6 +66,9 @@ def advantage_metrics(weighed: Weighed) -> dict[str, float]:
         gain = weighed.gain[ranked]
         metrics["advantage/gain"] = gain.mean().item()
         metrics["advantage/prior_driven"] = (gain > PRIOR_DRIVEN).float().mean().item()
+        mass = weighed.advantages.abs().double()
+        alone = mass[is_constant(weighed.rewards)].sum()
+        metrics["advantage/prior_mass"] = (alone / mass.sum().clamp(min=1e-12)).item()
     return metrics
 
 

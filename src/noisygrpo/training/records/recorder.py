@@ -1,7 +1,8 @@
 """What a batch of rollouts leaves behind: metrics, TRL's table of completions, rollouts on disk."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.records.metrics import Clock, advantage_metrics, by_level
 from noisygrpo.training.records.rollouts import METRICS_FILE, append_lines, record, write_rollouts
+from noisygrpo.training.records.slope import SlopeWatch, group_slopes, slope_metrics
 from noisygrpo.training.records.table import complete
+
+logger = logging.getLogger(__name__)
 
 
 def noise_of(config: NoisyGRPOConfig) -> dict[str, Any]:
@@ -34,6 +38,11 @@ class Recorder:
     main: bool  # whether this is the main process
     ends: set[int]  # tokens that end a completion
     turns: bool  # whether completions may hold several turns, which are then written down
+    slopes: SlopeWatch = field(init=False)  # says what is wrong with the levels
+
+    def __post_init__(self) -> None:
+        """Have seen no batch."""
+        self.slopes = SlopeWatch(self.folder)
 
     @property
     def folder(self) -> Path:
@@ -46,7 +55,10 @@ class Recorder:
         ``weighed``: rewards and advantages over all processes.
         """
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
-        metrics = advantage_metrics(weighed)
+        slopes = group_slopes(weighed.rewards, weighed.levels)
+        metrics = advantage_metrics(weighed) | slope_metrics(slopes)
+        for line in self.slopes.add(weighed, slopes.tolist()) if self.main else ():
+            logger.warning(line)
         self.add(metrics | by_level(rewards, levels, "reward"))
         log = self.logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:

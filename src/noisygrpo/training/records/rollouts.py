@@ -144,6 +144,8 @@ def record(
         **((noise or {}) if rollout.noisy else {}),
         "noise_seed": rollout.seeds(len(row_images(rollout.row))),
         "noise_size": [list(size) for size in rollout.sizes],
+        "pictures": {"sampled": [*rollout.seen], "scored": [*rollout.scored]},
+        "image_tokens": rollout.image_tokens,
         "completion": rollout.completion,
         "completion_tokens": len(rollout.sampled_ids),
         "truncated": len(ids) == 0 or ids[-1] not in end_tokens,

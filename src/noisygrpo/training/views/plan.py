@@ -93,6 +93,7 @@ def row_id(row: Mapping[str, Any]) -> str:
 def _views(
     config: NoisyGRPOConfig, chosen: Functions, group: int, step: int, name: str, scale: float
 ) -> list[View]:
+    assert not isinstance(config.noise_levels, str)  # ``measured`` is refused before
     views = plan_views(
         chosen.plan,
         group,

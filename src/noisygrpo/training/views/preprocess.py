@@ -34,6 +34,12 @@ class OncePerImage:
         """Give everything but the call from the processor itself."""
         return self.__dict__["_processor"].__getattribute__(name)
 
+    def patches(self, image: Any) -> torch.Tensor:
+        """Return what the processor makes of one image, ``float [patches, features]``."""
+        if id(image) not in self._known:
+            self([image])
+        return self._known[id(image)][1]
+
     def __call__(self, images: Any, *args: Any, return_tensors: Any = None, **kwargs: Any) -> Any:
         """Return what the processor would for these images, in order."""
         flat = make_flat_list_of_images(images)

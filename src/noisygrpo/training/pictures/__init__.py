@@ -1,0 +1,1 @@
+"""No picture lost between engine and trainer."""
