@@ -97,7 +97,8 @@ def trial(kind: Kind, inside: bool, seed: int, shared: Path, folder: Path) -> Ou
         child = Child(words, folder / f"log-{attempt}", kind.processes)
         if inside:
             number = draw.randrange(kind.steps + 1)  # one save a step, and the final one
-            kill_in_save(child, run_folder, number, draw.uniform(0, 0.9 * whole.saving))
+            shorter = 0.9 * whole.saving / (attempt + 1)  # a machine is not always as busy
+            kill_in_save(child, run_folder, number, draw.uniform(0, shorter))
         else:
             child.wait_or_end(draw.uniform(0.0, whole.seconds))
         order = draw.sample(range(kind.processes), kind.processes)

@@ -230,8 +230,7 @@ def trials(shared: Path | None, examples: int = 4000) -> list[Trial]:
 
 PART = Part(
     "properties",
-    "properties of recipes, command lines, rows, completions, rewards, each "
-    "over 4,000 drawn inputs",
+    "properties of recipes, command lines, rows, completions and rewards, over drawn inputs each",
     trials,
     ("held",),
 )
