@@ -62,3 +62,17 @@ def test_a_picture_keeps_its_size_unless_it_is_too_large():
     assert encode(image, None)[0] != source
     assert encode(Image.new("RGBA", (4, 4)), 448)[1:] == [4, 4]
     assert encode(image, 448)[0] == source
+
+
+def test_the_second_view_stands_beside_the_scored_one(recipe_file, run_cli, tmp_path):
+    changes = {"second_view": "black_patches", "second_level": 0.5, "second_loss": -0.02}
+    changes["second_gradient"] = "clean"
+    recipe = recipe_file(training={**changes, "noise_levels": [0.0, 0.5]})
+    words = ("--no-step", "--no-rollout", "--rows", "2", "--show", tmp_path)
+    status, _, error = run_cli("check", recipe, *words)
+    assert status == 0, error
+    parts = parts_of(tmp_path / "index.html")
+    assert parts["index"]["runs"][0]["second"] == "black_patches, level 0.5"
+    assert parts["index"]["runs"][0]["score_view"] == "clean"
+    assert parts["second/0/0"] != parts["second/0/1"]
+    assert parts["second/0/0"][0][1:] == parts["clean/0/0"]["0"][0][1:]  # of the same size

@@ -43,6 +43,12 @@ CASES = {
     "level 0 in a grid": {"view_plan": "grid", "noise_levels": [0.0, 0.0], "max_steps": 2},
     "noisyrollout without noise": {"method": "noisyrollout", "noise_levels": [0.0]},
     "hint_grpo with one level": {"method": "hint_grpo", "hint_levels": 1},
+    "vppo without its view": {
+        "method": "vppo",
+        "second_view": "none",
+        "sampled_entropy": 0.0,
+        "max_steps": 2,
+    },
     "reuse, KL, accumulation": {
         "num_iterations": 2,
         "beta": 0.04,
@@ -55,7 +61,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_clean_run_is_trl_bit_for_bit(tmp_path, case):
-    ours = {"method", "view_plan", "noise_levels", "hint_levels"}
+    ours = {"method", "view_plan", "noise_levels", "hint_levels", "second_view", "sampled_entropy"}
     changes = {"max_steps": 5, **CASES[case]}
     folder, processor = tiny_saved()
     banned = vision_token_ids(

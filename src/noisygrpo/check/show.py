@@ -27,6 +27,7 @@ from noisygrpo.runs.prepare import Prepared
 from noisygrpo.training.records.recorder import noise_of
 from noisygrpo.training.rollout import Rollout, row_images
 from noisygrpo.training.views.plan import plan_batch, scale_at
+from noisygrpo.training.views.second import SecondView
 
 Row = Mapping[str, Any]
 
@@ -37,9 +38,10 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
     Raises:
         UserError: an image that cannot be drawn on.
     """
-    reader = Reader()
+    reader, second = Reader(), second_views(prepared)
     costs = Costs(prepared)
-    tokens = []
+    tokens: list[tuple[int, int]] = []
+    compared: dict[tuple[int, str], list[Image.Image]] = {}
     for step in steps_shown(prepared):
         for rollout in planned(prepared, rows, step):
             images = fitted(prepared, row_images(rollout.row))
@@ -47,6 +49,8 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
             views = redraw_all(record, images, own_code=True)
             tokens.append(costs.of(rollout.row, views))
             reader.add({**record, "completion_tokens": tokens[-1][1]})
+            if second is not None and rollout.index == 0:
+                compared[rollout.step, rollout.example_id] = second.pictures(rollout, images)
     by_id = {str(row["example_id"]): row for row in rows}
     scored = {n: costs.of(row, fitted(prepared, row_images(row))) for n, row in by_id.items()}
     look = Look(
@@ -56,6 +60,9 @@ def show_batch(prepared: Prepared, rows: Sequence[Row], folder: Path) -> Path:
         rows=by_id,
         tokens=tokens,
         scored=scored,
+        score_view=str(prepared.config.score_view),
+        second=f"{prepared.config.second_view}, level {prepared.config.second_level}",
+        compared=compared,
     )
     try:
         return write_look(look, folder / "index.html")
@@ -78,6 +85,14 @@ def planned(prepared: Prepared, rows: Sequence[Row], step: int) -> Iterator[Roll
         yield from plan_batch(
             config, [dict(row)] * group, first=0, group=group, step=step, scale=scale
         )
+
+
+def second_views(prepared: Prepared) -> SecondView | None:
+    """What draws the pictures that completions are compared with; None where there are none."""
+    config = prepared.config
+    if config.second_view in (None, "none", "text"):
+        return None
+    return SecondView(str(config.second_view), float(config.second_level or 0), (), 0)
 
 
 def fitted(prepared: Prepared, images: Sequence[Image.Image]) -> list[Image.Image]:

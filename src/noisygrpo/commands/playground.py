@@ -55,6 +55,9 @@ def _warmstart(args: argparse.Namespace) -> int:
     from noisygrpo.playground.warmstart import WarmStart, train
 
     given = {name: vars(args)[name] for name in OPTIONS if vars(args)[name] is not None}
+    for name, value in given.items():
+        least, option = int(name == "batch"), f"--{name.replace('_', '-')}"
+        require(least <= value < 2**32, f"{option}: {value}, allowed is {least} to {2**32 - 1:,}")
     train(WarmStart(**given), Path(args.output_dir))
     say(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
     return 0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from noisygrpo import __version__
 from noisygrpo.data.rows import answer_text
 from noisygrpo.report.page_file import write_file
 from noisygrpo.report.parts import Parts
-from noisygrpo.report.pictures import Room, Shown, add_clean, add_views
+from noisygrpo.report.pictures import Room, Shown, add_clean, add_views, encode
 from noisygrpo.report.rollouts import Rollouts, cut
 
 LONGEST, MOST_BYTES = 1280, 40 * 10**6
@@ -29,6 +31,10 @@ class Look:
     rows: Mapping[str, Any]  # by example id, with their images
     tokens: Sequence[tuple[int, int]]  # of each rollout's images and prompt
     scored: Mapping[str, tuple[int, int]]  # the same of each row as it is scored
+    score_view: str = "clean"  # on which view completions are scored: clean, own or all
+    second: str = ""  # what the second view is
+    compared: Mapping[tuple[int, str], Sequence[Image.Image]] = field(default_factory=dict)
+    # pictures of the second view by step and row; none where there is no such view
 
 
 def write_look(look: Look, path: Path) -> Path:
@@ -41,6 +47,11 @@ def write_look(look: Look, path: Path) -> Path:
     parts.add_pictures("clean/0/0", {n: shown.clean[look.rollouts.examples[n]] for n in places})
     for group, views in shown.views.items():
         parts.add_pictures(f"views/0/{group}", views)
+    for group, first in enumerate(look.rollouts.groups):
+        name = look.rollouts.examples[look.rollouts.example[first]]
+        pictures = look.compared.get((look.rollouts.step[first], name))
+        if pictures is not None:
+            parts.add_pictures(f"second/0/{group}", [encode(one, LONGEST) for one in pictures])
     parts.add("columns/0", look.rollouts.columns() | {"cost": look.tokens})
     parts.add("prompts/0", look.rollouts.prompts)
     rows = [look.rows[name] for name in look.rollouts.examples]
@@ -70,6 +81,8 @@ def _index(look: Look, shown: Shown, places: list[int]) -> dict[str, Any]:
             "clean_part": len(places) or 1,
             "views": sorted(shown.views),
         },
+        "score_view": look.score_view,
+        "second": look.second if look.compared else "",
         "scored": [list(look.scored[name]) for name in look.rollouts.examples],
         **{name: "" for name in ("base", "recipe")},
         **{name: None for name in ("hours", "curve")},

@@ -232,7 +232,7 @@ def newest(folder: Path) -> tuple[Path | None, list[str]]:
 def _damage(folder: Path, step: int) -> str | None:
     """Return what is wrong with a checkpoint that is called after a step; None if nothing is."""
     if (folder / MANIFEST).exists():
-        return damage(folder) or _other_step(folder, step)
+        return damage(folder) or _incomplete(folder) or _other_step(folder, step)
     if (folder / SEALED_WITH).exists():
         return f"its {MANIFEST} is missing"
     return _unsealed(folder, step)
@@ -251,15 +251,23 @@ def _unsealed(folder: Path, step: int) -> str | None:
     """Return what is wrong with a checkpoint of a release before manifests, state written last."""
     try:
         (folder / TRAINER_STATE_NAME).stat()
-        weights = list(folder.glob("*.safetensors"))
-        for path in weights:
+        for path in folder.glob("*.safetensors"):
             with safe_open(path, framework="pt") as file:
                 file.keys()
     except (OSError, ValueError, SafetensorError):
         return "it was not written to its end, or is damaged"
-    needed = ("optimizer.pt", "scheduler.pt")
-    missing = [name for name in needed if not (folder / name).is_file()] if weights else []
-    return f"{', '.join(missing)} is missing" if missing else _other_step(folder, step)
+    return _incomplete(folder) or _other_step(folder, step)
+
+
+def _incomplete(folder: Path) -> str | None:
+    """Return what a run cannot go on without; FSDP and DeepSpeed have their state in folders."""
+    optimizer = [*folder.glob("optimizer*"), *folder.glob("global_step*")]
+    missing = [] if optimizer else ["optimizer.pt"]
+    if (folder / "optimizer.pt").exists() and not (folder / "scheduler.pt").exists():
+        missing.append("scheduler.pt")
+    if not any(folder.glob("rng_state*.pth")):
+        missing.append("rng_state.pth")
+    return f"{', '.join(missing)} is missing" if missing else None
 
 
 class FreshLogs(TrainerCallback):

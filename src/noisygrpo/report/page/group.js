@@ -6,14 +6,16 @@ async function groupView(all, group, chosen) {
   const first = all.groups[group];
   const example = all.example[first];
   const members = all.members(group);
-  const [prompt, target, clean, views, texts] = await Promise.all([
+  const [prompt, target, clean, views, second, texts] = await Promise.all([
     all.prompt(example), all.target(example), all.cleanPictures(example), all.viewPictures(group),
+    all.run.second ? store.get(`second/${all.number}/${group}`) : null,
     Promise.all(members.map((place) => all.texts(place))),
   ]);
   const anySeen = texts.some((one) => one?.seen);
   return h("div", { class: "group" },
     h("div", { class: "asked" },
       clean.length ? h("figure", {}, pictures(clean, "clean picture of the prompt"), h("figcaption", {}, cleanCaption(all, example))) : null,
+      second ? h("figure", {}, pictures(second, "second view"), h("figcaption", {}, `Compared with: ${visible(all.run.second)}`)) : null,
       h("div", {},
         h("h3", {}, `Step ${all.step[first]} · ${brief(all.examples[example], 80)}`),
         promptBox(prompt),
@@ -28,7 +30,8 @@ async function groupView(all, group, chosen) {
 function cleanCaption(all, example) {
   if (!report.look) return "Clean picture";
   const [image, prompt] = all.run.scored[example];
-  return `Scored on: ${tokenCost(image, prompt)}`;
+  const how = { clean: "Scored on", own: "Clean; each is scored on its own view", all: "Each is scored on all views of the group" };
+  return `${how[all.run.score_view]}: ${tokenCost(image, prompt)}`;
 }
 
 function tokenCost(image, prompt) {

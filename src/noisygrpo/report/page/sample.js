@@ -25,7 +25,7 @@ function outputCard(set, column, said, n) {
   const verdict = score === null ? "not asked" : score === 1 ? "✓ right" : score === 0 ? "✗ wrong" : `score ${num(score)}`;
   const kind = score === 1 ? "right" : score === 0 ? "wrong" : "";
   return h("article", { class: "card" },
-    h("header", {}, h("span", {}, visible(set.name)), h("b", { class: `verdict ${kind}` }, verdict)),
+    h("header", {}, h("span", {}, setName(set)), h("b", { class: `verdict ${kind}` }, verdict)),
     h("p", { class: "verdicts" }, said?.extracted[n] ? h("span", {}, "read as ", h("b", {}, brief(said.extracted[n], 120))) : null,
       said?.why[n] ? h("span", { class: "hint" }, brief(said.why[n], 160)) : null,
       column.cut[n] ? h("span", { class: "verdict warn" }, "cut off") : null,

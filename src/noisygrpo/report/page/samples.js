@@ -99,7 +99,7 @@ function drawSampleHead() {
       const [accuracy, stderr] = set.by_kind[kind] ?? [null, null];
       return percent(accuracy, stderr);
     })]) : [])];
-  fill(samples.parts.head, simpleTable(["kind", ...chosen.map((set) => visible(set.name))], rows,
+  fill(samples.parts.head, simpleTable(["kind", ...chosen.map(setName)], rows,
     `${visible(task.name)}: ${count(task.count)} samples, accuracy in percent ± one standard error`));
 }
 
@@ -129,7 +129,14 @@ async function drawSampleList(mine) {
 function setHead(set) {
   const shown = samples.sets.map((n) => samples.task.sets[n]);
   const oneMoment = new Set(shown.map((one) => one.moment)).size === 1;
-  return brief(report.runs.length > 1 && oneMoment ? set.run : set.moment || set.name, 18);
+  if (shown.length > 2) return String(shown.indexOf(set) + 1);
+  return brief(report.runs.length > 1 && oneMoment ? set.run : set.moment || set.name, 12);
+}
+
+/** A set's name, with the number of its column where columns have numbers. */
+function setName(set) {
+  const place = samples.sets.findIndex((n) => samples.task.sets[n] === set);
+  return samples.sets.length > 2 ? `${place + 1} · ${visible(set.name)}` : visible(set.name);
 }
 
 function verdictSign(score) {

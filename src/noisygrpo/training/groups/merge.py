@@ -88,6 +88,8 @@ def _padded(part: dict[str, Any], prompt: int, length: int, token: int) -> dict[
             return pad(value, (before, 0), value=token if key == "prompt_ids" else 0)
         if key in KINDS:
             return pad(value, (before, after))
+        if key == "importance_sampling_ratio" and value.size(1) == 1:  # one for a completion
+            return value.expand(-1, length)
         if value.size(-1) == old and (value.ndim == 2):
             return pad(value, (0, after), value=token if key == "completion_ids" else 0)
         return value

@@ -75,10 +75,11 @@ def divergence(
 
     ``gradient`` goes through the distributions of one side (clean, second) or of both.
     """
-    weight, bias = head.weight, head.bias
+    weight: Tensor = head.weight
+    bias: Tensor | None = head.bias
     if isinstance(weight, DTensor):
         weight = weight.full_tensor()
-        bias = None if bias is None else bias.full_tensor()
+        bias = bias.full_tensor() if isinstance(bias, DTensor) else bias
 
     def of(one: Tensor, other: Tensor) -> Tensor:
         both = (

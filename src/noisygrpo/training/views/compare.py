@@ -160,7 +160,8 @@ class Comparison:
         """Return weights of 1 for rollouts that were sampled on what they are scored on."""
         name, limit = self.config.view_correction, self.config.view_correction_limit
         mask = output["completion_mask"]
-        scored, sampled = self.scored(batch, output), output["view_log_probs"].nan_to_num()
+        scored, sampled = self.scored(batch, output), output["view_log_probs"]
+        sampled = torch.where(sampled.isnan(), scored, sampled)  # what vLLM could not score
         limit = LIMITS[name] if limit is None else limit
         weights = dependence.view_weights(scored, sampled, mask, name, limit)
         noisy = [rollout.noisy for rollout in batch.rollouts]

@@ -67,22 +67,22 @@ def join(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
     batches has images: those forwards are two.
     """
     width = max(len(one["input_ids"][0]), len(other["input_ids"][0]))
-    first, second = (split_pixel_values_by_grid(_padded(part, width)) for part in (one, other))
+    first: dict[str, Any] = split_pixel_values_by_grid(_padded(one, width))
+    second: dict[str, Any] = split_pixel_values_by_grid(_padded(other, width))
     joined: dict[str, Any] = {}
+    rows = len(other["input_ids"])
     for key, value in first.items():
-        if not isinstance(value, (Tensor, list)):
+        if isinstance(value, list):
+            nothing = [0] if key == "num_images" else [value[0][:0]]
+            joined[key] = [*value, *second.get(key, nothing * rows)]
+        elif not isinstance(value, Tensor):
             joined[key] = value
         elif key in second:
-            both = isinstance(value, Tensor)
-            joined[key] = torch.cat((value, second[key])) if both else [*value, *second[key]]
-        elif key == "num_images":
-            joined[key] = [*value, *[0] * len(other["input_ids"])]
-        elif key in IMAGE_KEYS and isinstance(value, list):
-            joined[key] = [*value, *[value[0][:0]] * len(other["input_ids"])]
-        elif key not in IMAGE_KEYS:  # kinds of tokens: all are text
-            joined[key] = torch.cat((value, torch.zeros_like(value[: len(other["input_ids"])])))
-        else:
+            joined[key] = torch.cat((value, second[key]))
+        elif key in IMAGE_KEYS:
             return None
+        else:  # kinds of tokens: all are text
+            joined[key] = torch.cat((value, torch.zeros_like(value[:rows])))
     return unsplit_pixel_values_by_grid(joined)
 
 
