@@ -65,7 +65,8 @@ def test_a_picture_keeps_its_size_unless_it_is_too_large():
 
 
 def test_the_second_view_stands_beside_the_scored_one(recipe_file, run_cli, tmp_path):
-    changes = {"second_view": "black_patches", "second_level": 0.5, "second_metric": True}
+    changes = {"second_view": "black_patches", "second_level": 0.5, "second_loss": -0.02}
+    changes["second_gradient"] = "clean"
     recipe = recipe_file(training={**changes, "noise_levels": [0.0, 0.5]})
     words = ("--no-step", "--no-rollout", "--rows", "2", "--show", tmp_path)
     status, _, error = run_cli("check", recipe, *words)

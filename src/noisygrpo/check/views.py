@@ -33,6 +33,7 @@ class Tokens:
 
 def first_plan(config: NoisyGRPOConfig) -> list[View]:
     """Return the views of a group at the run's first step."""
+    assert not isinstance(config.noise_levels, str)  # ``measured`` is replaced before
     return plan_views(
         Functions.of(config).plan,
         config.num_generations,

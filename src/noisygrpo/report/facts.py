@@ -85,6 +85,7 @@ def facts(named: Named) -> dict[str, Any]:
         "summary": results(_json(folder / "summary.json")),
         "metrics": metrics,
         "correct": correct_reward(recipe),
+        "curve": _json(folder / "robustness.json") or None,
     }
 
 

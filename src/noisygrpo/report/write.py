@@ -7,7 +7,6 @@ of evaluations, clean pictures, and views with what is left. What was left out i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,7 +104,6 @@ def write_page(wanted: Wanted) -> tuple[Path, list[str]]:
         steps = about["metrics"]["steps"]
         sets.append((named, evaluation_sets(named, int(steps[-1]) if steps else None)))
         about["levels"] = level_curves(rollouts)
-        about["curve"] = _robustness(named.folder)
         about["rollouts"] = _add_rollouts(page, number, rollouts, len(read) - number)
         about["problems"] = rollouts.problems[:20]
         page.index["runs"].append(about)
@@ -282,11 +280,6 @@ def _add_sample_pictures(
     _clean_parts(page, f"sample/{number}", entry, ids, shown)
     if len(shown.clean) < len(ids):
         page.note(f"{entry['name']}: pictures of {len(shown.clean)} of {len(ids)} samples")
-
-
-def _robustness(folder: Path) -> dict[str, Any] | None:
-    path = folder / "robustness.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def _comparison(page: _Page) -> dict[str, Any] | None:

@@ -50,7 +50,11 @@ class Guard:
 
     def __post_init__(self) -> None:
         """See what the function takes."""
-        parameters = inspect.signature(self.function).parameters
+        self._takes: set[str] | None = None
+        try:
+            parameters = inspect.signature(self.function).parameters
+        except ValueError:  # one of C that does not say: it gets everything, as from TRL
+            return
         every = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         self._takes = None if every else set(parameters)
 

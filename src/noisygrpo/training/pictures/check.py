@@ -47,25 +47,34 @@ class Pictures:
             return
         self.links.scored(output, batch.rollouts)
         step, ids = batch.rollouts[0].step, output["completion_ids"]
-        first = self.mismatch.name([one.example_id for one in batch.rollouts])
-        clean = [n if same_pictures(one) else -1 for n, one in enumerate(batch.rollouts, first)]
-        output["clean_row"] = torch.tensor(clean, device=ids.device)
+        numbers = self.mismatch.numbers([one.example_id for one in batch.rollouts])
+        both = zip(numbers, batch.rollouts, strict=True)
+        clean = [number if same_pictures(one) else -1 for number, one in both]
         if self.again is not None:
-            log_probs = torch.full(ids.shape, torch.nan, device=ids.device)
+            log_probs, checked = torch.zeros(ids.shape, device=ids.device), None
             if (step - 1) % EVERY == 0 and {*QWEN} <= {*batch.shown.fields} & {*output}:
-                self._score_again(batch, output, log_probs)
+                checked = self._score_again(batch, output, log_probs)
+            clean = [n if row == checked else -1 for row, n in enumerate(clean)]
             output["engine_log_probs"] = log_probs
+        output["clean_row"] = torch.tensor(clean, device=ids.device)
 
-    def _score_again(self, batch: Batch, output: dict[str, Any], log_probs: torch.Tensor) -> None:
-        """Score the first clean rollout with a picture on the patches that it was sampled from."""
+    def _score_again(
+        self, batch: Batch, output: dict[str, Any], log_probs: torch.Tensor
+    ) -> int | None:
+        """Score the first clean rollout with a picture on the patches that it was sampled from.
+
+        Returns its row; None where there is none.
+        """
         assert self.again is not None and batch.shown is not None
         seen = [row for row, one in enumerate(batch.rollouts) if one.seen and same_pictures(one)]
         row = (seen or [0])[0]  # a forward that sharded weights need on every process
         given = {name: torch.as_tensor(batch.shown.fields[name]).to(output[name]) for name in QWEN}
         both = {key: output[key] for key in (*TOKENS, *SCORING_KEYS) if key in output} | given
         found = self.again(select_rows(both, [row]))
-        if seen:
-            log_probs[row] = found[0].float()
+        if not seen:
+            return None
+        log_probs[row] = found[0].float()
+        return row
 
     def updated(self, inputs: dict[str, Any], log_probs: torch.Tensor, step: int) -> None:
         """Check what the loss was given, and how far its log-probs are from the engine's."""

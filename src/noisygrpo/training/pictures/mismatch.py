@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import xxhash
 from torch import Tensor
 
 from noisygrpo.training.pictures.links import KEPT, LostPicture
@@ -42,12 +43,14 @@ class Mismatch:
     names: dict[int, str] = field(default_factory=dict)  # row of each number in ``clean_row``
     values: list[float] = field(default_factory=list)  # m of each clean row of the step
 
-    def name(self, rows: Sequence[str]) -> int:
-        """Remember a batch's rows; returns the first one's number for ``clean_row``."""
-        first = max(self.names, default=-1) + 1
-        new = enumerate(rows, first)
-        self.names = dict([*self.names.items(), *new][-KEPT:])
-        return first
+    def numbers(self, rows: Sequence[str]) -> list[int]:
+        """Return each row's number for ``clean_row``, made of its name, which is remembered."""
+        found = [
+            xxhash.xxh3_64_intdigest(name.encode(errors="surrogatepass")) >> 1 for name in rows
+        ]
+        both = [*self.names.items(), *zip(found, rows, strict=True)]
+        self.names = dict(both[-KEPT:])
+        return found
 
     def add(self, inputs: dict[str, Any], current: Tensor, step: int) -> None:
         """Compare a micro-batch; ``current [B, T]`` are the loss's log-probs.
