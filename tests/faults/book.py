@@ -106,7 +106,7 @@ def markdown(found: Mapping[str, Any]) -> str:
         count = tried if tried == planned else f"{tried} (of {planned} so far)"
         rows.append(f"| {entry['title']} | {entry['held']} | {count} | {how} |")
     missed = [
-        f"- {trial}: {why.replace('|', ' ')[:160]}"
+        f"- {trial}: {why.partition(':')[0]}"  # the rest names folders: it is in table.json
         for entry in found["parts"].values()
         for trial, why in entry["not held"].items()
     ]
