@@ -32,6 +32,12 @@ OWN_TOPICS = {
 }
 """First field of a topic of ``training``'s own fields, in the order of the class, to its name."""
 
+OWN = (
+    ("views", "training/config.py", "NoisyGRPOConfig"),
+    ("score views and second views", "training/views/fields.py", "ViewFields"),
+)
+"""First topic, file and class of ``training``'s own fields."""
+
 SECTIONS = (
     ("model", "models/spec.py", "ModelSpec"),
     ("data", "data/spec.py", "DataSpec"),
@@ -80,11 +86,11 @@ def all_fields() -> dict[str, list[FieldHelp]]:
 
 
 def _training() -> Iterator[tuple[str, FieldHelp]]:
-    source = (resources.files("noisygrpo") / "training/config.py").read_text(encoding="utf-8")
-    topic = "views"
-    for one in fields_of(source, "NoisyGRPOConfig"):
-        topic = OWN_TOPICS.get(one.name, topic)
-        yield topic, one
+    for topic, path, name in OWN:
+        source = (resources.files("noisygrpo") / path).read_text(encoding="utf-8")
+        for one in fields_of(source, name):
+            topic = OWN_TOPICS.get(one.name, topic)
+            yield topic, one
     for package, path, name in LIBRARIES:
         for one in fields_of(_installed(package, path), name):
             yield f"{one.topic} ({package})", one
