@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from noisygrpo.errors import UserError
 from noisygrpo.evaluation import fingerprint as module
 from noisygrpo.evaluation.fingerprint import folder_fingerprint
 
@@ -66,3 +67,9 @@ def test_a_large_file_is_sampled_with_its_header_and_both_ends(folder, monkeypat
     body = np.frombuffer(data[header:], dtype=np.float32) + np.float32(1e-6)
     path.write_bytes(data[:header] + body.tobytes())
     assert folder_fingerprint(folder) != first
+
+
+def test_a_link_to_nowhere_is_told(tmp_path):
+    (tmp_path / "model.safetensors").symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"model\.safetensors' is no file \(a link to nowhere\?\)"):
+        folder_fingerprint(tmp_path)

@@ -162,13 +162,12 @@ def use(command: str, change: Callable[[Path], None], shared: Path, folder: Path
     ended = run([str(word) for word in words], folder / "log")
     if command == "train":
         return judge(ended, copy, undisturbed(KINDS["full"], shared).files)
-    outcome = judge(ended, copy, {})
-    if outcome.kind != "recovered":
-        return outcome
+    if ended.code != 0 or "Traceback" in ended.err:
+        return judge(ended, copy, {})
     # It was used as it lies there: right only where the weights are as they were.
     weights = result_of(base("full", shared))["checkpoint/model.safetensors"]
     same = read(model / "model.safetensors") == weights
-    told = "manifest" in ended.err or "left out" in ended.err
+    told = "manifest" in ended.err
     return Outcome("recovered" if same or told else "silent", ended.last_lines)
 
 

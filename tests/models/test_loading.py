@@ -1,13 +1,23 @@
 """Loading: adapters merged in, types of weights, quantised bases."""
 
+import shutil
+
 import pytest
 import torch
 from peft import PeftModel
 
 from noisygrpo.errors import UserError
 from noisygrpo.models import loading
-from noisygrpo.models.loading import load_config, load_model, quantization_config, weights_dtype
+from noisygrpo.models.loading import (
+    load_any_processor,
+    load_config,
+    load_model,
+    quantization_config,
+    weights_dtype,
+)
+from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
+from noisygrpo.playground import model_path
 from noisygrpo.recipes.recipe import load_recipe
 from tiny_adapter import LORA, logits
 
@@ -60,3 +70,23 @@ def test_flash_attention_where_it_is_there_and_sdpa_elsewhere(monkeypatch, capsy
     assert chosen == [None, "eager", "flash_attention_2", best, best]
     said = capsys.readouterr().err
     assert said.count("attention is by SDPA") == (0 if there else 1)  # one line
+
+
+def test_a_tokenizer_that_is_cut_short_is_told(tmp_path):
+    shutil.copytree(model_path(), tmp_path / "model")
+    path = tmp_path / "model" / "tokenizer.json"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match=r"^model\.path: .*model' cannot be loaded: "):
+        load_any_processor(ModelSpec(path=str(tmp_path / "model")))
+
+
+def test_a_folder_that_is_not_as_it_was_written_is_told(tmp_path, capsys):
+    shutil.copytree(model_path(), tmp_path / "written")
+    seal(tmp_path / "written", tmp_path / "model")
+    load_model(ModelSpec(path=str(tmp_path / "model")))
+    assert "not as it was written" not in capsys.readouterr().err
+    (tmp_path / "model" / "manifest.json").write_text("{")
+    load_model(ModelSpec(path=str(tmp_path / "model")))
+    assert "model is not as it was written: its manifest.json cannot be read" in (
+        capsys.readouterr().err
+    )

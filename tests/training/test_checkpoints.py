@@ -214,3 +214,28 @@ def test_checkpoint_loads_and_resumed_run_rewrites_its_logs(tmp_path):
     for one, two in zip(first[16:], second[16:], strict=True):
         assert [one[key] for key in keys] == [two[key] for key in keys]
     assert [entry["step"] for entry in lines(tmp_path / "metrics.jsonl")] == [1, 2, 3, 3]
+
+
+def test_weights_that_are_no_numbers_are_not_gone_on_from(tmp_path):
+    trainer = make(tmp_path, save_strategy="steps", save_steps=1, max_steps=1)
+    trainer.train()
+    again = make(tmp_path, max_steps=2)
+    load = again._load_from_checkpoint
+
+    def spoiled(*args, **kwargs):
+        load(*args, **kwargs)
+        next(again.model.parameters()).data[0] = torch.nan
+
+    again._load_from_checkpoint = spoiled
+    with pytest.raises(UserError, match=r"checkpoint-1: .* holds values that are not finite"):
+        again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_rollouts_that_are_gone_are_told(tmp_path, lost, capsys):
+    make(tmp_path, save_strategy="steps", save_steps=1, max_steps=1).train()
+    if lost:
+        (tmp_path / "rollouts.jsonl").write_text("")
+    make(tmp_path, max_steps=2).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
+    told = "rollouts.jsonl: the rollouts of steps 1 to 1 are gone" in capsys.readouterr().err
+    assert told == lost

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 from transformers.utils.hub import cached_file, extract_commit_hash
 
-from noisygrpo.errors import UserError
+from noisygrpo.errors import UserError, require
 from noisygrpo.reach import hub_problem
 
 WHOLE = 64 * 2**20
@@ -67,6 +67,7 @@ def folder_fingerprint(folder: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     beside = [folder / name for name in _BESIDE if (folder / name).is_file()]
     for path in (*sorted(folder.glob("*.safetensors")), *beside):
+        require(path.is_file(), f"model: {str(path)!r} is no file (a link to nowhere?)")
         size = path.stat().st_size
         digest.update(f"{path.name}\0{size}\0".encode())
         with path.open("rb") as file:

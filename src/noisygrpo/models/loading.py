@@ -27,6 +27,7 @@ from transformers.utils import is_flash_attn_2_available
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.processor_facts import compare_facts
 from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json, say_once
+from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
@@ -139,6 +140,7 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
         UserError: where there is no such model, or it needs code that the recipe does not trust.
     """
     base = adapter_base(spec)
+    _compare_manifest(Path(location(spec)))
     options: dict[str, Any] = {
         "dtype": weights_dtype(spec, train=train) or "auto",
         "use_safetensors": True,
@@ -155,6 +157,12 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
     if is_playground(location(spec)):
         batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
     return model
+
+
+def _compare_manifest(folder: Path) -> None:
+    """Say where a folder is not as a run wrote it; a hand may have changed it on purpose."""
+    if (folder / MANIFEST).exists() and (reason := damage(folder, hashes=False)) is not None:
+        say_once(f"{folder} is not as it was written: {reason}")
 
 
 def merged(model: Any, folder: str) -> Any:
@@ -204,7 +212,7 @@ def load_any_processor(spec: ModelSpec) -> Any:
     """
     where = location(spec)
     if is_playground(where):
-        processor = load_playground(where)
+        processor = _named(spec, lambda folder, **_: load_playground(folder))
     else:
         base = None
         if not any((Path(where) / name).is_file() for name in PROCESSOR_FILES):
@@ -237,12 +245,15 @@ def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
         )
     except (UserError, torch.cuda.OutOfMemoryError):
         raise
-    except (*EXPECTED, *MISFITS) as error:
+    except Exception as error:
+        # A file of a tokenizer that cannot be read is a bare Exception.
+        if not isinstance(error, (*EXPECTED, *MISFITS)) and type(error) is not Exception:
+            raise
         # The first paragraph says what is wrong; what follows are hints for another interface.
         reason = " ".join(str(error).strip().split("\n\n")[0].split())
         if "trust_remote_code" in reason:
             reason = "it needs code of its own; read that, then set model.trust_remote_code: true"
-        if isinstance(error, MISFITS) and not isinstance(error, EXPECTED):
+        if not isinstance(error, EXPECTED):
             reason = f"{type(error).__name__}: {reason}"
         raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
 

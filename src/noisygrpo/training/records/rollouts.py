@@ -63,6 +63,13 @@ def last_step(folder: Path) -> int:
     return max(steps, default=0)
 
 
+def say_lost(folder: Path, step: int) -> None:
+    """Say where a folder has no rollouts though ``step`` steps were done."""
+    if last_step(folder) == 0:
+        where = folder / ROLLOUTS_FILE
+        say(f"{where}: the rollouts of steps 1 to {step} are gone; the run goes on", error=True)
+
+
 def _tables(folder: Path) -> Iterator[Path]:
     return (folder / ROLLOUTS_FOLDER).glob("step-*.parquet")
 
