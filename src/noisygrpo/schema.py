@@ -187,7 +187,7 @@ def _describe_one(hint: Any) -> str:
     if hint in _NAMES:
         return _NAMES[hint]
     if isinstance(origin, type) and issubclass(origin, collections.abc.Mapping):
-        inner = [arg for arg in typing.get_args(hint) if arg is not Any]
+        inner = [arg for arg in typing.get_args(hint) if arg not in (Any, object)]
         return f"a mapping of names to {describe(inner[1])}" if len(inner) == 2 else "a mapping"
     if isinstance(origin, type) and issubclass(origin, collections.abc.Sequence):
         args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]

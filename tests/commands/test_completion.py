@@ -57,6 +57,4 @@ def test_other_shells_get_a_script(shell, capsys):
 def test_without_the_library_it_is_told(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["completion", "bash"]) == 2
-    assert capsys.readouterr().err == (
-        "error: completion: shtab is not installed; pip install 'noisygrpo[completion]'\n"
-    )
+    assert capsys.readouterr().err == ("error: completion needs shtab: pip install 'shtab>=1.7'\n")

@@ -101,6 +101,9 @@ def test_resume_takes_nothing_from_the_recipe_in_the_folder(recipe_file, run_cli
     out = tmp_path / "run"
     out.mkdir()
     (tmp_path / "written").mkdir()
+    (tmp_path / "written" / "trainer_state.json").write_text('{"global_step": 1}')
+    for name in ("rng_state.pth", "optimizer.pt", "scheduler.pt"):
+        (tmp_path / "written" / name).touch()
     seal(tmp_path / "written", out / "checkpoint-1")
     planted = {"model": {"trust_remote_code": True}, "rewards": ["evil.py:f"]}
     (out / "recipe.yaml").write_text(yaml.safe_dump(planted))

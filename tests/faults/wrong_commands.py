@@ -41,7 +41,7 @@ COMMANDS = {
     "check RECIPE --plan --tokens-per-second 0": "--tokens-per-second 0",
     # --- evaluate
     "evaluate": "--model",
-    "evaluate --model nowhere/at/all --benchmark mmstar": "mmstar --data",
+    "evaluate --model nowhere/at/all --benchmark mmstar": "model.path nowhere/at/all",
     "evaluate --model RUN/checkpoint --benchmark mmsta": "benchmark mmsta mmstar",
     "evaluate --model RUN/checkpoint --recipe RECIPE --rows 0 --output-dir HERE/o": "rows 0",
     "evaluate --model RUN/checkpoint --recipe playground --split tset --output-dir HERE/o":

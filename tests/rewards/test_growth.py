@@ -1,5 +1,6 @@
 """No input that a model can write makes judging take more than linear time."""
 
+import gc
 import time
 
 import pytest
@@ -33,15 +34,18 @@ PIECES = [
 
 
 def cost(text: str) -> float:
-    """Seconds of processor time for one completion, tagged and bare, against each target."""
-    start = time.process_time()
+    """Seconds of this thread for one completion, tagged and bare, against each target."""
+    gc.disable()  # it would walk all that earlier tests have left
+    start = time.thread_time()
     for completion in (text, f"<think>a</think><answer>{text}</answer>"):
         answer = extract_answer(completion)
         for case in TARGETS:
             decide(case._replace(prediction=answer))
         for style in ("think_answer", "think_boxed"):
             format_reward([], [completion], style=style)
-    return time.process_time() - start
+    spent = time.thread_time() - start
+    gc.enable()
+    return spent
 
 
 @pytest.mark.parametrize("piece", PIECES)

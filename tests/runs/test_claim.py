@@ -19,7 +19,8 @@ def sealed(folder, **files):
     step = folder.name.rpartition("-")[2]
     if step.isdigit():
         (written / "trainer_state.json").write_text(json.dumps({"global_step": int(step)}))
-        (written / "rng_state.pth").touch()
+        for name in ("rng_state.pth", "optimizer.pt", "scheduler.pt"):
+            (written / name).touch()
     for name, text in files.items():
         (written / name.replace("__", ".")).write_text(text)
     seal(written, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from noisygrpo.errors import UserError
+from noisygrpo.models.versions import remedy
 from noisygrpo.terminal import say
 
 SUMMARY = "Print what lets your shell complete commands, options, recipes and fields."
@@ -32,9 +33,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError:
-        raise UserError(
-            "completion: shtab is not installed; pip install 'noisygrpo[completion]'"
-        ) from None
+        raise UserError(f"completion needs shtab: {remedy('completion')}") from None
     for command in args.parser.commands():
         _offer(command)
     script = shtab.complete(args.parser, shell=args.shell)

@@ -34,6 +34,7 @@ READS_OURS: dict[str, tuple[str, ...]] = {"transformers": ("4.57",)}
 EXTRAS: dict[str, tuple[str, ...]] = {
     "peft": ("peft>=0.17",),
     "qlora": ("peft>=0.17", "bitsandbytes>=0.49"),
+    "completion": ("shtab>=1.7",),
     "semantic": ("sentence-transformers>=5.0",),
     "vllm": ("vllm>=0.22,<0.32",),
     "deepspeed": ("deepspeed>=0.17",),

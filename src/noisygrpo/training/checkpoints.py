@@ -272,8 +272,13 @@ def _unsealed(folder: Path, step: int) -> str | None:
 
 
 def _incomplete(folder: Path) -> str | None:
-    """Return what a run cannot go on without; FSDP and DeepSpeed have their state in folders."""
+    """Return what a run cannot go on without; FSDP and DeepSpeed have their state in folders.
+
+    A checkpoint of the model alone (``save_only_model``) lacks nothing that it should have.
+    """
     optimizer = [*folder.glob("optimizer*"), *folder.glob("global_step*")]
+    if not optimizer and not (folder / "scheduler.pt").exists() and holds_the_model_alone(folder):
+        return None
     missing = [] if optimizer else ["optimizer.pt"]
     if (folder / "optimizer.pt").exists() and not (folder / "scheduler.pt").exists():
         missing.append("scheduler.pt")

@@ -27,7 +27,7 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(SKIPPED, red=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lasts, playwright keeps an event loop running here
 def browser():
     path, required = chromium(), "NOISYGRPO_BROWSER" in os.environ
     if path is None:

@@ -111,13 +111,15 @@ def test_the_correction_leaves_noisy_rollouts_alone(tmp_path):
     assert (ratio[~noisy] != 1).all()
 
 
-def test_images_come_at_the_size_of_the_runs_limits(tmp_path):
+@pytest.mark.parametrize(("noise_at", "size"), [("file", (56, 28)), ("model", (56, 56))])
+def test_images_come_at_the_size_of_the_runs_limits(tmp_path, noise_at, size):
+    """64 x 48 pixels fit the limits with the picture's shape; the processor makes whole patches."""
     rows = [{**row, "images": [tiny_image(n, 112, 84)]} for n, row in enumerate(tiny_rows(3))]
-    trainer, _ = with_engine(tmp_path, max_pixels=56 * 56)
+    trainer, _ = with_engine(tmp_path, max_pixels=56 * 56, noise_at=noise_at)
     trainer.vllm_generation.processor = make(tmp_path).processing_class  # the folder's own limits
     trainer._generate_and_score_completions([row for row in rows for _ in range(4)])
     sizes = {image.size for row in trainer.vllm_generation.calls[0][1] for image in row}
-    assert sizes == {(56, 28)}
+    assert sizes == {size}
 
 
 class Client:
