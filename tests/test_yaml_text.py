@@ -5,7 +5,7 @@ import time
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.yaml_text import DEEPEST, MOST_CHARACTERS, MOST_VALUES, read_yaml
+from noisygrpo.yaml_text import DEEPEST, MOST_CHARACTERS, MOST_VALUES, dump_yaml, read_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -88,3 +88,10 @@ def test_time_grows_with_the_text_alone():
 
     seconds(100)
     assert seconds(800) < 8 * seconds(200)  # four times as long, and room for a busy machine
+
+
+@pytest.mark.parametrize(
+    "text", ["0E0", "1e-6", "12e3", ".5E+1", "1.5", "true", "null", "a: b", ""]
+)
+def test_text_that_looks_like_something_else_stays_text(text):
+    assert read_yaml(dump_yaml({"path": text}), "again") == {"path": text}

@@ -48,12 +48,22 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class Dumper(yaml.SafeDumper):
+    """Writes what `Loader` reads: text that looks like a number to it is quoted."""
+
+
 # YAML 1.1 wants a dot in the mantissa and a signed exponent: "1e-6" would be text without this.
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+for side in (Loader, Dumper):
+    side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+        list("-+0123456789."),
+    )
+
+
+def dump_yaml(value: Any) -> str:
+    """Return YAML that `read_yaml` reads as the same value, keys in their order."""
+    return str(yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def read_yaml(text: str, name: str) -> Any:

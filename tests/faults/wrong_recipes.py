@@ -36,7 +36,7 @@ RECIPES = {
     GOOD.replace("[accuracy]", "[{name: accuracy, weight: heavy}]"): "rewards[0] weight heavy",
     GOOD.replace("[accuracy]", "[{name: accuracy, tolerance: abc}]"): "tolerance 'abc' number",
     GOOD.replace("[accuracy]", "[{name: accuracy, tolerance: -1}]"): "tolerance -1",
-    GOOD.replace("[accuracy]", "[{name: format, style: 5}]"): "style 5 think_answer",
+    GOOD.replace("[accuracy]", "[{name: format, style: 5}]"): "style 5 text",
     GOOD.replace("[accuracy]", "['x.py:']"): "rewards x.py:",
     GOOD.replace("[accuracy]", "[':f']"): "rewards[0] :f",
     GOOD.replace("{source: ROWS}", "{source: [ROWS]}"): "data.source text",

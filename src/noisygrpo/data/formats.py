@@ -29,6 +29,7 @@ from noisygrpo.data.rows import FIELD_NAMES, Adapter, Fields, RowProblem, as_ans
 from noisygrpo.data.spec import TOOLS
 from noisygrpo.data.turns import Turn, listed, parts_of_text, read_turns, text_of
 from noisygrpo.errors import UserError, require
+from noisygrpo.schema import shown
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
 ANSWER = ("answer", "solution", "ground_truth")
@@ -234,7 +235,7 @@ def _first(raw: RawRows, names: Sequence[str], field: str) -> str:
             hint = " (a folder of pictures needs a metadata.jsonl with file_name and these columns)"
         raise UserError(
             f"{raw.label}: no column for the {field}: none of {', '.join(names)}; it has "
-            f"{list(raw.columns)}; data.columns.{field} names one, data.adapter: my.py:function "
-            f"reads any row{hint}"
+            f"{shown(list(raw.columns), 200)}; data.columns.{field} names one, data.adapter: "
+            f"my.py:function reads any row{hint}"
         )
     return found

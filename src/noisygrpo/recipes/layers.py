@@ -188,6 +188,7 @@ def _find(name_or_path: str) -> tuple[str, str, Path | None]:
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         hint = nearest(name_or_path, recipe_names())
+        hint = hint if "did you mean" in hint else "; `noisygrpo recipes` lists those that ship"
         raise UserError(f"{shown(name_or_path)} is neither a shipped recipe nor a .yaml file{hint}")
     return read_text(path), str(path), path.parent
 

@@ -18,8 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.spec import ModelSpec
@@ -36,6 +34,7 @@ from noisygrpo.recipes.layers import (
 from noisygrpo.schema import checked, hints_of, nearest, shown
 from noisygrpo.secrets import without_keys
 from noisygrpo.training.ranges import MOST_STEPS
+from noisygrpo.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     from noisygrpo.data.spec import DataSpec
@@ -107,7 +106,7 @@ def dump_recipe(recipe: Recipe) -> str:
     left_out: list[str] = []
     document = without_keys(asdict(recipe), left_out)
     document["training"] = joined(document["training"])
-    text = str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100))
+    text = dump_yaml(document)
     return f"# Left out, as keys: {', '.join(left_out)}\n{text}" if left_out else text
 
 

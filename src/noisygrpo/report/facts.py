@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.compare import SEED
 from noisygrpo.recipes.layers import fold, read_layers, read_text, recipe_names
 from noisygrpo.report.plots import read_metrics
-from noisygrpo.yaml_text import read_yaml
+from noisygrpo.yaml_text import dump_yaml, read_yaml
 
 RECIPE, ENVIRONMENT, METRICS = "recipe.yaml", "environment.json", "metrics.jsonl"
 
@@ -73,7 +71,7 @@ def facts(named: Named) -> dict[str, Any]:
     return {
         "label": named.label,
         "folder": str(folder),
-        "recipe": yaml.safe_dump(recipe, sort_keys=False, width=100) if recipe else "",
+        "recipe": dump_yaml(recipe) if recipe else "",
         "lines": _lines(recipe) or _asked(folder),
         "fields": {name: _shown(value) for name, value in flat(_long(recipe)).items()},
         "base": base,
