@@ -95,7 +95,7 @@ GROWTH: dict[str, tuple[int, Callable[[int], Callable[[], None]]]] = {
     "text of a row": (2000, long_cell),
     "markers in a question": (500, lambda n: rows(2, question="<image> " * n)),
     "keys of a row": (200, lambda n: rows(2, **{f"key{i}": i for i in range(n)})),
-    "nested lists of a row": (50, lambda n: rows(200, other=json.loads("[" * n + "]" * n))),
+    "nested lists of a row": (20, lambda n: rows(2, other=[json.loads("[" * 20 + "]" * 20)] * n)),
     "lines of YAML": (
         200,
         yaml_of(lambda n: "".join(f"a{i}: {{x: [1, 2], y: t}}\n" for i in range(n))),
