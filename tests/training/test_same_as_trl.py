@@ -49,6 +49,13 @@ CASES = {
         "sampled_entropy": 0.0,
         "max_steps": 2,
     },
+    "papo without its view": {"method": "papo", "second_view": "none", "max_steps": 2},
+    "papo_exact without its view": {"method": "papo_exact", "second_view": "none", "max_steps": 2},
+    "vision_matters without noise": {
+        "method": "vision_matters",
+        "noise_levels": [0.0],
+        "max_steps": 2,
+    },
     "reuse, KL, accumulation": {
         "num_iterations": 2,
         "beta": 0.04,
