@@ -72,7 +72,10 @@ def test_a_kill_before_the_first_checkpoint_starts_again_where_that_is_meant(run
 def test_it_goes_on_from_the_newest_whole_one(run, resume):
     first = sealed(run / "checkpoint-1", weights="1")
     second = sealed(run / "checkpoint-2", weights="2")
+    (run / ".saving").mkdir()
+    (run / ".saving" / "weights").write_text("half")
     assert claim_folder(run, overwrite=False, resume=resume).checkpoint == second
+    assert not (run / ".saving").exists()  # a run that is done would write nothing over it
     (second / "weights").write_text("3")
     assert claim_folder(run, overwrite=False, resume=resume).checkpoint == first
 

@@ -17,6 +17,7 @@ and nothing is trained.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from noisygrpo.runs.identity import (
     require_state,
 )
 from noisygrpo.terminal import one_line, say
-from noisygrpo.training.checkpoints import newest, step_of
+from noisygrpo.training.checkpoints import UNFINISHED, newest, step_of
 
 Resume = bool | Literal["auto"]
 """Go on from the newest whole checkpoint; ``auto``: or start where there is none yet."""
@@ -67,6 +68,8 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: Resume) -> Claim:
     if resume and holds:
         claim = _found(folder, option)
         if claim.goes_on:
+            # What a kill left half-written: a run that is done saves no more and would keep it.
+            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
             return claim
     require(resume is not True, f"--resume: {folder} holds no whole checkpoint-* to continue from")
     ours = is_run(folder)
