@@ -1,6 +1,8 @@
 """A trainer of the tiny model with its two usual rewards, for the tests of training."""
 
+import json
 from contextlib import contextmanager
+from pathlib import Path
 
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.trainer import NoisyGRPOTrainer
@@ -41,3 +43,22 @@ def keep_batch(trainer):
 
     trainer._making = kept
     return trainer
+
+
+def train_and_see(trainer):
+    """Train; return the records of the rollouts, and the pixels sampled first and scored last."""
+    sampled, scored = [], []
+    generate, score = trainer.model.generate, trainer._scorer.score
+
+    def recorded(**inputs):
+        sampled.append(inputs["pixel_values"])
+        return generate(**inputs)
+
+    def scoring(*args, **kwargs):
+        scored.append(kwargs["pixel_values"])
+        return score(*args, **kwargs)
+
+    trainer.model.generate, trainer._scorer.score = recorded, scoring
+    trainer.train()
+    log = Path(str(trainer.args.output_dir)) / "rollouts.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()], sampled[0], scored[-1]

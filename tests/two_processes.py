@@ -92,6 +92,16 @@ def run_on_two(file, *arguments):
     assert [process.exitcode for process in both] == [0, 0], said[-4000:]
 
 
+def fork_two(target, *arguments):
+    """Run ``target(rank, port, *arguments)`` in two forks of this process, which must end well."""
+    context, port = multiprocessing.get_context("fork"), free_port()
+    both = [context.Process(target=target, args=(rank, port, *arguments)) for rank in (0, 1)]
+    for process in both:
+        process.start()
+    wait_for(both, 240)
+    assert [process.exitcode for process in both] == [0, 0]
+
+
 def free_port():
     """Return a port of this machine that nobody listens on."""
     with socket.socket() as free:

@@ -1,9 +1,7 @@
 """Several benchmarks in one call of `noisygrpo evaluate`, and several processes."""
 
 import json
-import multiprocessing
 import os
-import socket
 import sys
 import traceback
 
@@ -12,6 +10,7 @@ from tests.commands.nlvr_file import write_nlvr
 from tests.evaluation.eval_data_folder import write_eval_data
 
 from noisygrpo.evaluation.samples import read_samples
+from two_processes import fork_two
 
 SIX = "geo3k,hallubench,mathvista,wemath,mathverse,mathvision"
 NAMES = ["geometry3k", "hallusionbench", "mathvista", "wemath", "mathverse", "mathvision"]
@@ -133,17 +132,7 @@ def files_in(folder):
 
 def on_two_processes(*commands):
     """Run commands on two forks of this process, placed as a launcher places them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("fork")
-    both = [context.Process(target=be, args=(rank, port, commands)) for rank in (0, 1)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(240)
-        process.kill()
-    assert [process.exitcode for process in both] == [0, 0]
+    fork_two(be, commands)
 
 
 def be(rank, port, commands):

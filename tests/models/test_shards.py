@@ -1,10 +1,8 @@
 """Checkpoints that two real processes wrote in shards become one folder."""
 
-import multiprocessing
 import os
 import pickle
 import shutil
-import socket
 import traceback
 
 import pytest
@@ -14,6 +12,7 @@ from safetensors.torch import load_file
 from noisygrpo.errors import UserError
 from noisygrpo.models.shards import check_index, read_shards
 from tiny import tiny_qwen25vl
+from two_processes import fork_two
 
 
 def write_shards(rank, port, place):
@@ -51,17 +50,7 @@ def shards(tmp_path_factory):
     place = tmp_path_factory.mktemp("shards")
     (place / "fsdp").mkdir()
     (place / "verl" / "actor").mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = multiprocessing.get_context("fork")
-    both = [context.Process(target=write_shards, args=(rank, port, place)) for rank in (0, 1)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(240)
-        process.kill()
-    assert [process.exitcode for process in both] == [0, 0]
+    fork_two(write_shards, place)
     return place
 
 

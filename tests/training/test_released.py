@@ -12,27 +12,13 @@ from noisygrpo.training.hints.prompts import row_hints
 from noisygrpo.training.released import DEFECTS, released_lines
 from tiny import tiny_rows
 from tiny_hints import hinted
-from tiny_trainer import make
+from tiny_trainer import make, train_and_see
 
 
 def seen_and_scored(folder, **changes):
     """One step on two rows: each rollout's record, and the pixels that each side was given."""
-    sampled, scored = [], []
     trainer = make(folder, tiny_rows(2), max_steps=1, shuffle_dataset=False, **changes)
-    generate, score = trainer.model.generate, trainer._scorer.score
-
-    def recorded(**inputs):
-        sampled.append(inputs["pixel_values"])
-        return generate(**inputs)
-
-    def scoring(*args, **kwargs):
-        scored.append(kwargs["pixel_values"])
-        return score(*args, **kwargs)
-
-    trainer.model.generate, trainer._scorer.score = recorded, scoring
-    trainer.train()
-    records = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
-    return trainer, records, sampled[0], scored[-1]
+    return trainer, *train_and_see(trainer)
 
 
 def pixels(trainer, pictures):

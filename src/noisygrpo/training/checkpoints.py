@@ -36,7 +36,6 @@ import torch
 from accelerate.utils import is_peft_model
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from torch.distributed.tensor import DTensor
 from transformers import ProcessorMixin, TrainerCallback, TrainerState, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
@@ -47,7 +46,7 @@ from noisygrpo.errors import require
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.own.check import files
-from noisygrpo.training.finite import require_finite_weights
+from noisygrpo.training.finite import not_finite, require_finite_weights
 from noisygrpo.training.records.rollouts import drop_steps_after, say_lost
 from noisygrpo.user_code import keep_files
 
@@ -106,17 +105,6 @@ def _require_adapter(model: Any, folder: Path) -> None:
         with safe_open(path, framework="pt") as file:
             other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
         require(not other, f"checkpoint {folder}: {path.name} is of another adapter: {other[:3]}")
-
-
-def _require_numbers(model: Any, step: int) -> None:
-    """See that the weights that are trained are numbers."""
-    for name, value in model.named_parameters():
-        here = value.to_local() if isinstance(value, DTensor) else value
-        require(
-            not value.requires_grad or bool(torch.isfinite(here).all()),
-            f"checkpoint-{step}: {name} holds values that are not finite; delete this checkpoint "
-            "to go on from an earlier one",
-        )
 
 
 def by_epoch(plain: RepeatSampler) -> EpochSampler:
@@ -297,7 +285,12 @@ class FreshLogs(TrainerCallback):
     def on_train_begin(self, args: Any, state: TrainerState, control: Any, **kwargs: Any) -> None:
         """Cut the logs at the step of the checkpoint that training resumes from, or at 0."""
         if state.global_step:
-            _require_numbers(kwargs["model"], state.global_step)
+            name = not_finite(kwargs["model"])
+            require(
+                name is None,
+                f"checkpoint-{state.global_step}: {name} holds values that are not finite; delete "
+                "this checkpoint to go on from an earlier one",
+            )
         if state.is_world_process_zero:
             folder = Path(args.output_dir or ".")
             drop_steps_after(folder, state.global_step)

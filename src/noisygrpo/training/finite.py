@@ -31,10 +31,17 @@ def require_finite(value: Any, what: str, state: TrainerState, args: TrainingArg
 
 def require_finite_weights(model: nn.Module, state: TrainerState) -> None:
     """Raise ``NonFiniteError`` rather than call weights a checkpoint that are not numbers."""
+    if (name := not_finite(model)) is not None:
+        raise NonFiniteError(
+            f"step {state.global_step}: {name} is not finite any more, so nothing is saved; "
+            "go on from an earlier checkpoint with a lower learning_rate"
+        )
+
+
+def not_finite(model: nn.Module) -> str | None:
+    """Return the first trained parameter that holds NaN or infinity, as far as it is here."""
     for name, value in model.named_parameters():
         here = value.to_local() if isinstance(value, DTensor) else value
         if value.requires_grad and not bool(torch.isfinite(here).all()):
-            raise NonFiniteError(
-                f"step {state.global_step}: {name} is not finite any more, so nothing is saved; "
-                "go on from an earlier checkpoint with a lower learning_rate"
-            )
+            return name
+    return None

@@ -1,7 +1,5 @@
 """The picture that noise is drawn on: the file's, or the one within the model's pixel limits."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,7 @@ from noisygrpo.errors import UserError
 from noisygrpo.methods.noise import fit_pixels, perturb
 from noisygrpo.models.vision import noise_limits
 from tiny import tiny_qwen25vl, tiny_rows
-from tiny_trainer import make
+from tiny_trainer import make, train_and_see
 
 LIMITS = {"min_pixels": 56 * 56, "max_pixels": 84 * 84}
 SIZES = [(30, 40), (200, 150), (70, 80)]  # below, above and within
@@ -31,24 +29,11 @@ def rows():
 @pytest.fixture(scope="module", params=["model", "file", None])
 def run(request, tmp_path_factory):
     """One step of NoisyRollout on pictures of three sizes: records, and what each side saw."""
-    folder, scored, sampled = tmp_path_factory.mktemp("run"), [], []
+    folder = tmp_path_factory.mktemp("run")
     changes = {"method": "noisyrollout", "noise_decay": "none", "per_device_train_batch_size": 12}
     changes |= {"noise_at": request.param, "log_view_ratio": True, "max_steps": 1, **LIMITS}
     trainer = make(folder, rows(), **changes)
-    generate, score = trainer.model.generate, trainer._scorer.score
-
-    def recorded(**inputs):
-        sampled.append(inputs["pixel_values"])
-        return generate(**inputs)
-
-    def scoring(*args, **kwargs):
-        scored.append(kwargs["pixel_values"])
-        return score(*args, **kwargs)
-
-    trainer.model.generate, trainer._scorer.score = recorded, scoring
-    trainer.train()
-    records = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
-    return trainer, records, sampled[0], scored[-1], request.param or "model"
+    return trainer, *train_and_see(trainer), request.param or "model"
 
 
 def pixels(trainer, pictures):
