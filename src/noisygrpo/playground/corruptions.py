@@ -53,4 +53,6 @@ NOISE = (0.3, 0.5)
 
 def with_noise(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Gaussian diffusion noise at a level drawn from ``NOISE``, as rollouts see it."""
-    return perturb(image, float(rng.uniform(*NOISE)), tuple(int(n) for n in rng.integers(2**31, size=4)))
+    return perturb(
+        image, float(rng.uniform(*NOISE)), tuple(int(n) for n in rng.integers(2**31, size=4))
+    )

@@ -62,7 +62,7 @@ def _embed(self: Qwen2_5_VisionPatchEmbed, hidden_states: torch.Tensor) -> torch
 
 
 def batch_vision_windows(model: PreTrainedModel) -> int:
-    """Replace the attention of every Qwen2.5-VL vision layer of ``model``, and its patches' product.
+    """Replace the attention of every Qwen2.5-VL vision layer, and the product over its patches.
 
     Returns:
         How many layers were changed; 0 for a model without such a vision tower.

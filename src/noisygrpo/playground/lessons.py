@@ -113,9 +113,7 @@ def converse(
         if rng.random() < DESCRIBED.get(stage, 0.0):
             scene, turns = description(rng)
         else:
-            scene, turns = demonstration(
-                rng, questions, slips=stage == "slip", peoples=stage != "reason"
-            )
+            scene, turns = demonstration(rng, questions, slips=stage == "slip")
         texts.append(chat_text(processor, turns, image=stage != "reason"))
         pictures.append([render(scene)])
     batch = dict(

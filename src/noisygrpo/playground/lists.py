@@ -3,6 +3,8 @@
 Nobody is right on them by luck.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from noisygrpo.playground.language import Task, choose, steps
@@ -22,7 +24,7 @@ def list_box(scene: Scene, rng: np.random.Generator) -> Task | None:
     """Everything in a box from left to right; no question where the order is in doubt."""
     b = int(rng.integers(3))
     items = in_order(scene.boxes[b])
-    if any(right.x - left.x < _APART for left, right in zip(items, items[1:], strict=False)):
+    if any(right.x - left.x < _APART for left, right in pairwise(items)):
         return None
     noun = choose(rng, ("items", "objects", "things"))
     question = choose(

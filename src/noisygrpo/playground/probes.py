@@ -29,11 +29,14 @@ def _words(ids: list[int], positions: list[int], tokenizer: Any) -> Iterator[tup
     word, places = "", []
     for token, place in zip(ids, positions, strict=True):
         text = tokenizer.decode([token])
-        if (text.startswith(" ") or token == tokenizer.eos_token_id) and places:
+        ends = token == tokenizer.eos_token_id
+        if places and (ends or text.startswith(" ")):
             yield word, places
             word, places = "", []
         word, places = word + text.strip(), [*places, place]
-    yield word, places
+        if ends:  # the next turn begins without a space
+            yield word, places
+            word, places = "", []
 
 
 def _place_right(item: Item, said: str) -> bool:
@@ -65,7 +68,9 @@ def forced_reading(
     tokenizer = processor.tokenizer
     for start in range(0, len(scenes), 16):
         part = scenes[start : start + 16]
-        turns = [[(f"Describe the {n} box.", reading(s, b)) for b, n in enumerate(BOXES)] for s in part]
+        turns = [
+            [(f"Describe the {n} box.", reading(s, b)) for b, n in enumerate(BOXES)] for s in part
+        ]
         batch = dict(
             processor(
                 text=[chat_text(processor, t, image=True) for t in turns],

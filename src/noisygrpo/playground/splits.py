@@ -39,13 +39,29 @@ WISHES = {
     "more": Wish(crowded=True),
     "combination": Wish(unseen=True),
     "prior": Wish(suggested=0.0),
-    "absent": Wish(suggested=0.0, absent=True, types=(("number", 0.5), ("list", 0.2), ("colour", 0.2), ("position", 0.1))),
+    "absent": Wish(
+        suggested=0.0,
+        absent=True,
+        types=(("number", 0.5), ("list", 0.2), ("colour", 0.2), ("position", 0.1)),
+    ),
     "pairs": Wish(),
 }
 """What each split that draws its own rows asks for."""
 OF_TEST = ("wording", "corrupt", "noisy", "blind")
 """Splits that show the rows of ``test`` in another way."""
-SPLITS = ("train", "test", "more", "wording", "combination", "corrupt", "noisy", "prior", "absent", "blind", "pairs")
+SPLITS = (
+    "train",
+    "test",
+    "more",
+    "wording",
+    "combination",
+    "corrupt",
+    "noisy",
+    "prior",
+    "absent",
+    "blind",
+    "pairs",
+)
 BLOCK = 8
 """Rows that are drawn together: the last two are one statement on two pictures."""
 _STREAM = 0x706C6179  # keeps these random numbers apart from every other use of the same seed

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from noisygrpo.playground import people
 from noisygrpo.playground.edits import edited
 from noisygrpo.playground.language import Task
 from noisygrpo.playground.looking import reading
@@ -45,8 +46,8 @@ ANY_SLIP = 0.15
 _TRIES = 8  # to come near the spread of answers
 
 PEOPLES: dict[bool, tuple[tuple[Maker, float], ...]] = {
-    False: MAKERS["truth"][False],
-    True: MAKERS["truth"][True],
+    False: people.SCATTERED_MAKERS,
+    True: people.STACKED_MAKERS,
 }
 Turn = tuple[str, str]
 
@@ -64,15 +65,15 @@ class Question:
     ask: Callable[[Scene], Task | None]
 
 
-def draw_question(rng: np.random.Generator, scene: Scene, peoples: bool) -> Question:
+def draw_question(rng: np.random.Generator, scene: Scene) -> Question:
     """A question about a given scene; numbers follow their spread as well as one scene allows.
 
-    ``peoples``: half of the statements are of the kinds that only people make.
+    Half of the statements are of the kinds that only people make.
     """
     while True:
         kind = str(pick(rng, TYPES))
         table = MAKERS[kind][scene.stacked]
-        if kind == "truth" and peoples and rng.random() < 0.5:
+        if kind == "truth" and rng.random() < 0.5:
             table = PEOPLES[scene.stacked]
         maker: Maker = pick(rng, table)  # type: ignore[assignment]
         spread = SPREAD.get(kind, (("true", 0.5), ("false", 0.5)) if kind == "truth" else None)
@@ -116,7 +117,7 @@ def slip(rng: np.random.Generator, scene: Scene, question: Question) -> Task:
 
 
 def demonstration(
-    rng: np.random.Generator, questions: int, slips: bool, peoples: bool
+    rng: np.random.Generator, questions: int, slips: bool
 ) -> tuple[Scene, list[Turn]]:
     """One picture with its conversation: (question, assistant text) pairs.
 
@@ -124,12 +125,11 @@ def demonstration(
         rng: the only source of randomness.
         questions: how many questions are asked about the picture.
         slips: whether some turns are misread.
-        peoples: whether some statements are of the kinds that only people make.
     """
     scene = sample_scene(rng)
     turns = []
     for _ in range(questions):
-        question = draw_question(rng, scene, peoples)
+        question = draw_question(rng, scene)
         shown = slip(rng, scene, question) if slips else question.task
         words = question.task.question
         if rng.random() < OTHER_WORDS:

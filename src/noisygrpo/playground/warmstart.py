@@ -1,8 +1,8 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Six stages, told in ``noisygrpo.playground.lessons``: see, reason, read, look, join, slip. Stages end
-at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained in
-``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
+Six stages, told in ``noisygrpo.playground.lessons``: see, reason, read, look, join, slip. Stages
+end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained
+in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
 ``reason`` (the language model) share no parameters and can run side by side, each in a process of
 its own (``--stage``). Deterministic for a given machine and number of threads.
 """
@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from noisygrpo.errors import require
 from noisygrpo.playground import probes, seeing
 from noisygrpo.playground.fast_vision import batch_vision_windows
 from noisygrpo.playground.lessons import Batch, converse, lesson_rng
@@ -29,7 +30,7 @@ from noisygrpo.playground.scene import sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
 from noisygrpo.playground.staging import Stage, keep, passes, take_up, train_stage
 from noisygrpo.playground.synonyms import reworded
-from noisygrpo.playground.teacher import completion, demonstration, description
+from noisygrpo.playground.teacher import demonstration, description
 from noisygrpo.playground.words import PEOPLES
 from noisygrpo.terminal import say
 
@@ -49,7 +50,7 @@ class WarmStart:
     tokenizer_texts: int = 3000
     """Demonstrations whose text the tokenizer is trained on."""
     see_steps: int = 1400
-    reason_steps: int = 500
+    reason_steps: int = 700
     read_steps: int = 1000
     look_steps: int = 1000
     join_steps: int = 200
@@ -68,7 +69,7 @@ def tokenizer_texts(rows: int) -> Iterator[str]:
     """The text that the tokenizer is trained on."""
     for index in range(rows):
         rng = lesson_rng(0, "words", index)
-        _, turns = description(rng) if index % 6 == 0 else demonstration(rng, 1, False, True)
+        _, turns = description(rng) if index % 6 == 0 else demonstration(rng, 1, slips=False)
         for question, text in turns:
             yield f"user\n{PROMPT.format(question=question)}\nassistant\n{text}"
         yield reworded(turns[0][0], rng)
@@ -97,9 +98,7 @@ def seeing_stage(settings: WarmStart, model: Model, processor: PlaygroundProcess
         "see",
         settings.see_steps,
         settings.learning_rate,
-        lambda step: seeing.see(
-            processor, lesson_rng(settings.seed, "see", step), settings.batch
-        ),
+        lambda step: seeing.see(processor, lesson_rng(settings.seed, "see", step), settings.batch),
         loss_of,
         {"visual": tower, "eyes": eyes},
         gate,
@@ -165,13 +164,19 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         )
 
 
-def train(settings: WarmStart, out: Path, only: str | None = None) -> None:
+def train(
+    settings: WarmStart, out: Path, only: str | None = None, gates: bool = True
+) -> Model | None:
     """Run the stages that are not yet in ``out``, then save the checkpoint (bfloat16) there.
 
     Args:
         settings: of the run.
         out: the folder.
         only: one stage alone; those before it must be there, but for ``see`` and ``reason``.
+        gates: whether a probe that fails ends the run.
+
+    Returns:
+        The model, or ``None`` where one stage alone was asked for.
 
     Raises:
         UserError: at a gate that is not passed, and for stages made with other settings.
@@ -191,12 +196,17 @@ def train(settings: WarmStart, out: Path, only: str | None = None) -> None:
             say(f"{stage.name}: taken from {out}")
             continue
         if only not in (None, stage.name):
+            require(
+                {stage.name, only} == {"see", "reason"},
+                f"--stage: {only} comes after {stage.name}, which is not in {out}",
+            )
             continue
         train_stage(model, stage, settings.warmup, settings.log_every)
-        keep(stage, out, made, passes(stage))
+        keep(stage, out, made, passes(stage, gates))
         if only is not None:
-            return
+            return None
     save(model, processor, out)
+    return model
 
 
 def save(model: Model, processor: PlaygroundProcessor, out: Path) -> None:
