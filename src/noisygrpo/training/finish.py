@@ -27,7 +27,8 @@ def attach(trainer: Any, batch: Batch, output: dict[str, Any], tokenize: Tokeniz
     if second is not None:
         with trainer._spent("second_view"):
             second.attach(batch, output, tokenize)
-    spare_noisy(output, batch.rollouts)
+    if args.score_view == "clean":
+        spare_noisy(output, batch.rollouts)
     trainer._pictures.scored(batch, output)
     if args.log_view_ratio or args.view_correction != "none":
         with trainer._spent("view_ratio"):

@@ -240,7 +240,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         given, inputs, forward = inputs, expand(inputs), self._forward
-        with forward.of(inputs):
+        with forward.of(given, len(inputs["prompt_ids"]) // len(given["prompt_ids"])):
             loss = super()._compute_loss(model, inputs)
         if not self.model.training:
             return loss
