@@ -26,7 +26,8 @@ _WORDS = {
 
 def _words(ids: list[int], positions: list[int], tokenizer: Any) -> Iterator[tuple[str, list[int]]]:
     """The words of a turn with the positions of their tokens."""
-    word, places = "", []
+    word: str = ""
+    places: list[int] = []
     for token, place in zip(ids, positions, strict=True):
         text = tokenizer.decode([token])
         ends = token == tokenizer.eos_token_id

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
 from noisygrpo.errors import require
 from noisygrpo.playground import probes, seeing
@@ -39,7 +39,6 @@ PROBED = 400
 READ_WELL = 0.98
 ANSWERED = 200
 """Fresh questions of a gate."""
-Model = Qwen2_5_VLForConditionalGeneration
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def train(
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
     for stage in stages(settings, model, processor):
-        made = {
+        made: dict[str, object] = {
             "seed": settings.seed,
             "steps": stage.steps,
             "batch": settings.batch,
