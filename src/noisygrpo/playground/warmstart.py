@@ -57,7 +57,8 @@ class WarmStart:
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
-    """Questions per picture, in one conversation."""
+    """Questions per picture, in one conversation; twice as many on half the pictures from ``look``
+    on."""
     learning_rate: float = 1.5e-3
     """Peak of the first four stages; ``join`` peaks at a third of it, ``slip`` at a quarter."""
     warmup: int = 40
@@ -135,6 +136,8 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
 
     def conversations(stage: str, step: int) -> Batch:
         size, questions = settings.batch, settings.questions
+        if stage not in ("reason", "read") and size > 1:  # half the pictures for the tower to see
+            size, questions = size // 2, 2 * questions
         return converse(processor, settings.seed, stage, step, size, questions=questions)
 
     def reads() -> dict[str, float]:
