@@ -1,5 +1,8 @@
 """Statements after the manner of people on what a box holds: colours, kinds and numbers."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 
 from noisygrpo.playground.language import (
@@ -24,7 +27,7 @@ from noisygrpo.playground.people_words import (
     quantity,
     two_colours,
 )
-from noisygrpo.playground.scene import COLOURS, SHAPES, Scene
+from noisygrpo.playground.scene import COLOURS, SHAPES, Item, Scene
 
 
 def box_colours(scene: Scene, rng: np.random.Generator) -> Task:
@@ -32,13 +35,13 @@ def box_colours(scene: Scene, rng: np.random.Generator) -> Task:
     counts = [len({item.colour for item in box}) for box in scene.boxes]
     k = int(rng.integers(1, 4))
     words = {
-        1: ("of only one {c}", "of one {c}", "of the same {c}", "of only 1 {c}"),
-        2: ("of 2 different {c}s", "of two different {c}s", "of only two {c}s"),
-        3: ("of all 3 different {c}s", "of all three {c}s", "of 3 different {c}s"),
+        1: ("of only one {c}", "of one {c} only", "of the same {c}", "of just 1 {c}", "of one {c}"),
+        2: ("of 2 different {c}s", "of two different {c}s", "of only two {c}s", "of 2 {c}s"),
+        3: ("of all 3 different {c}s", "of all three {c}s", "of 3 different {c}s", "of all 3 {c}s"),
     }[k]
     colours = choose(rng, words).format(c=choose(rng, ("color", "color", "colour")))
     found, size, canonical = [n == k for n in counts], "", f"boxes of {k} colours"
-    things = choose(rng, ("items", "items", "objects"))
+    things = choose(rng, ("items", "items", "objects", "things"))
     extra = rng.random()
     if extra < 0.25:
         n = len(scene.boxes[int(rng.integers(3))])
@@ -95,16 +98,18 @@ def box_only(scene: Scene, rng: np.random.Generator) -> Task:
     return count_task(rng, "colour", statement, canonical, looked, sum(found), asked.comparison)
 
 
-def several_kinds(scene: Scene, rng: np.random.Generator) -> Task:
+def several_kinds(scene: Scene, rng: np.random.Generator) -> Task | None:
     """A box with three kinds, or with so many of one kind and so many of another."""
     three = rng.random() < 0.4
     wanted = [drawn_kind(rng, scene, 0.75) for _ in range(3 if three else 2)]
+    if len(set(wanted)) < len(wanted):
+        return None
     counts = [[f.count(box) for f in wanted] for box in scene.boxes]
     near = counts[int(rng.integers(3))]
     asked = [
         Quantity(Comparison("at least", 1), None, 1) if three else quantity(rng, n) for n in near
     ]
-    phrases = [q.of(lambda n, f=f: f.wording(rng, n)) for q, f in zip(asked, wanted, strict=True)]  # type: ignore[misc]
+    phrases = [q.of(partial(f.wording, rng)) for q, f in zip(asked, wanted, strict=True)]
     listed = ", ".join(phrases[:-1]) + f" and {phrases[-1]}"
     lead = choose(rng, ("there is a box with", "there is a box that has", "one box has"))
     found = [all(q.comparison.holds(n) for q, n in zip(asked, row, strict=True)) for row in counts]
@@ -152,44 +157,44 @@ def boxes_with(scene: Scene, rng: np.random.Generator) -> Task:
     return count_task(rng, "counting", statement, canonical, looked, sum(found), asked)
 
 
+def _part(rng: np.random.Generator, near: Sequence[Item], size: int) -> tuple[Filter, str, int]:
+    """A kind that some of a box's items are of, its words, and of how many; 0 is at least one."""
+    wanted = Filter(choose(rng, tuple(COLOURS))) if rng.random() < 0.75 else Filter(edge=True)
+    many = max(1, min(size, wanted.count(near)))
+    verb, amount = "is" if many == 1 else "are", number(rng, many)
+    if wanted.edge:
+        return wanted, f" and the {amount} {verb} touching the side", many
+    if rng.random() < 0.5:
+        return wanted, f" and the {amount} {verb} {wanted.colour}", many
+    if rng.random() < 0.5:
+        wanted = Filter(shape=choose(rng, SHAPES))
+    name = wanted.colour or article(wanted.shape or "")
+    return wanted, f" which is {name}" if size == 1 else f" one of which is {name}", 0
+
+
 def box_of(scene: Scene, rng: np.random.Generator) -> Task:
     """A box of so many items, of which so many are of a kind, or one is."""
     near = scene.boxes[int(rng.integers(3))]
     size = max(1, len(near) + int(rng.choice((0, 0, 0, 1, -1))))
-    wanted = Filter(choose(rng, tuple(COLOURS)))
-    if rng.random() < 0.4:
-        wanted = Filter(shape=choose(rng, SHAPES)) if rng.random() < 0.5 else Filter(edge=True)
-    many = max(1, min(size, wanted.count(near)))
-    lead = choose(
-        rng, ("there is a box with", "there is a box that has", "there is a grey box with")
-    )
-    n, m = number(rng, size), number(rng, many)
-    things = plural(choose(rng, ("item", "object")), size)
-    one = wanted.shape is not None or (many == 1 and rng.random() < 0.5)
-    asked = Comparison("at least", 1) if one else Comparison("exactly", many)
-    if wanted.edge:
-        asked = Comparison("exactly", many)
-        tail = f" and the {m} {'is' if many == 1 else 'are'} touching the side"
-    elif one and size == 1:
-        tail = f" which is {wanted.colour or article(wanted.shape or '')}"
-    elif one:
-        tail = f" one of which is {wanted.colour or article(wanted.shape or '')}"
-    else:
-        tail = f" and the {m} {'is' if many == 1 else 'are'} {wanted.colour}"
-    if rng.random() < 0.3:
-        wanted, asked, tail = Filter(), Comparison("exactly", size), ""
-    if rng.random() < 0.5:
-        lead = f"one of the grey {choose(rng, ('square', 'box', 'boxes'))} "
-        lead += choose(rng, ("contains", "has"))
-    counts = [wanted.count(box) for box in scene.boxes]
-    found = [
-        len(box) == size and asked.holds(k) for box, k in zip(scene.boxes, counts, strict=True)
-    ]
-    verdicts = [
-        f"{len(box)} {k} {yes_no(f)}" for box, k, f in zip(scene.boxes, counts, found, strict=True)
-    ]
-    statement = f"{lead} {choose(rng, ('exactly ', 'exactly ', 'only ', ''))}{n} {things}{tail}"
+    wanted, tail, many = _part(rng, near, size)
+    asked = Comparison("exactly", many) if many else Comparison("at least", 1)
     canonical = f"boxes of {size} items with {asked.canonical()} {wanted.canonical()}"
+    counts = [[len(box), wanted.count(box)] for box in scene.boxes]
+    found = [n == size and asked.holds(k) for n, k in counts]
+    if rng.random() < 0.3:
+        tail, canonical = "", f"boxes of {size} items"
+        counts = [[n] for n, _ in counts]
+        found = [n == size for (n,) in counts]
+    lead = f"there is a {choose(rng, ('box with', 'box that has', 'grey box with'))}"
+    if rng.random() < 0.5:
+        noun = choose(rng, ("square", "box", "boxes"))
+        lead = f"one of the grey {noun} {choose(rng, ('contains', 'has'))}"
+    only = choose(rng, ("exactly ", "exactly ", "only ", ""))
+    things = plural(choose(rng, ("item", "object")), size)
+    statement = f"{lead} {only}{number(rng, size)} {things}{tail}"
+    verdicts = [
+        f"{' '.join(map(str, row))} {yes_no(f)}" for row, f in zip(counts, found, strict=True)
+    ]
     looked = look(scene, verdicts, wanted)
     return count_task(
         rng, "counting", statement, canonical, looked, sum(found), Comparison("at least", 1)

@@ -92,8 +92,10 @@ def block_as_end(scene: Scene, rng: np.random.Generator) -> Task:
         lambda stack: stack[place].colour == colour and height.holds(len(stack)),
     )
 
+    owner = choose(rng, ("a tower", "a tower", "the tower" if tail else "towers", "a stack"))
+
     def statement(asked: Quantity) -> str:
-        as_end = f"as the {name} of a tower{tail}"
+        as_end = f"{choose(rng, ('as', 'as', 'at', 'on'))} the {name} of {owner}{tail}"
         return asked.there(lambda n: f"{colour} {plural('block', n)} {as_end}")
 
     asked = quantity(rng, sum(map(wanted.test, towers_of(scene))))
@@ -182,21 +184,22 @@ def box_as_tower(scene: Scene, rng: np.random.Generator) -> Task | None:
         return of_towers(scene, rng, wanted, noun="box")
     if form < 0.75:
         wanted = Property(
-            f"with {number(rng, n)} {plural('item', n)} and {on_top}",
+            f"with {number(rng, n)} {plural(choose(rng, ('item', 'block')), n)} and {on_top}",
             f"of {n} with {colour} top",
             lambda stack: f"{len(stack)} {stack[-1].colour}",
             lambda stack: len(stack) == n and stack[-1].colour == colour,
         )
     elif form < 0.87:
         wanted = Property(
-            f"with all 3 colors and {on_top}",
+            f"with all {number(rng, 3)} {choose(rng, ('colors', 'colours'))} and {on_top}",
             f"of 3 colours with {colour} top",
             lambda stack: f"{len({b.colour for b in stack})} {stack[-1].colour}",
             lambda stack: len({b.colour for b in stack}) == 3 and stack[-1].colour == colour,
         )
     else:
         wanted = Property(
-            f"with 4 items and 2 {colour} {plural(item, 2)} in the middle",
+            f"with {number(rng, 4)} {plural(item, 2)} and {number(rng, 2)} {colour} ones "
+            + choose(rng, ("in the middle", "in between", "in the middle of it")),
             f"of 4 with 2 {colour} in the middle",
             lambda stack: str(len(stack)),
             lambda stack: len(stack) == 4 and stack[1].colour == stack[2].colour == colour,
