@@ -185,9 +185,8 @@ class Experiment:
         other = 3 - stage
         if other == 2 and "stage2" not in self.settled:
             return []
-        return plan.runs(
-            other, self._meant(other, [tuple(p) for p in self.settled.get("stage2", ())])
-        )
+        pairs = [(arm, setting) for arm, setting in self.settled.get("stage2", ())]
+        return plan.runs(other, self._meant(other, pairs))
 
     def _befores(self) -> list[Job]:
         return [plan.before(self.world, stage, self.out) for stage in (1, 2)]

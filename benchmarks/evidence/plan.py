@@ -96,6 +96,16 @@ class World:
     overrides: Words = ()
     """Words such as ``--training.max_steps=60``, for every arm."""
 
+    @property
+    def training(self) -> Words:
+        """Those for training, which measures nothing itself."""
+        return tuple(word for word in self.overrides if not word.startswith("--evaluation"))
+
+    @property
+    def measuring(self) -> Words:
+        """Those for evaluation."""
+        return tuple(word for word in self.overrides if not word.startswith("--training"))
+
 
 def read_world(
     overrides: Sequence[tuple[str, str]] = (), rows: int | None = None
@@ -128,7 +138,8 @@ def before(world: World, stage: int, out: Path) -> Job:
 def levels(world: World, out: Path) -> Job:
     """The measurement of the model's own curve."""
     folder = out / "levels"
-    words = ("levels", RECIPE, *world.overrides, "--output-dir", str(folder))
+    many = min(200, world.rows[1])
+    words = ("levels", RECIPE, *world.training, "--rows", str(many), "--output-dir", str(folder))
     return Job(folder, (words,), "levels.json", "levels")
 
 
@@ -199,16 +210,15 @@ def _train(
 ) -> Words:
     values = filled(arm, setting, world.rate, known) | {"max_steps": steps, "seed": seed}
     return (
-        "train", RECIPE, "--method", arm.method, *world.overrides,
+        "train", RECIPE, "--method", arm.method, *world.training,
         *(f"--training.{name}={_text(value)}" for name, value in values.items()),
         "--no-evaluation", "--auto-resume", "--output-dir", str(folder),
     )  # fmt: skip
 
 
 def _evaluate(model: str, world: World, stage: int, folder: Path) -> Words:
-    own = [word for word in world.overrides if word.startswith(("--evaluation.", "--data."))]
     return (
-        "evaluate", "--model", model, "--recipe", RECIPE, *own, "--split", *world.splits,
+        "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring, "--split", *world.splits,
         "--rows", str(world.rows[stage]), "--output-dir", str(folder),
     )  # fmt: skip
 

@@ -216,9 +216,8 @@ def runs_table(tables: Tables) -> str:
         made = f"{len(done)} of {len(frame)}"
         body.append([str(stage), title(str(arm)), made, *numbers, commits or NONE])
         for _, one in frame[frame["state"] == "failed"].iterrows():
-            notes.append(
-                f"- failed: stage {stage}, {arm}, {one.setting}, seed {one.seed}: {one.why}"
-            )
+            which = f"stage {stage}, {arm}, {one.setting}, seed {one.seed}"
+            notes.append(f"- failed: {which}: {one.why}")
     hours = float(np.nansum(tables.runs["minutes"])) / 60
     head = ["stage", "arm", "runs", "minutes a run", "steps", "tokens a run", "commit"]
     total = f"{hours:.1f} hours of one thread in all."
