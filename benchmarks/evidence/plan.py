@@ -7,7 +7,7 @@ A folder below ``stage1``, ``stage2`` or ``pilot`` is one run, ``<arm>-<setting>
     calibrated/<split>/  the same, calibrated      (with --text-bias-scale)
     verdicts.parquet, dynamics.parquet, done.json  written last (``keep``)
 
-What is the same for all arms is made once: ``before-<rows>`` (the untrained model), ``levels``
+What is the same for all arms is made once: ``before-none-seed0`` (the untrained model), ``levels``
 (accuracy by noise level), ``pilot`` (how many tokens arms sample that sample as they need).
 """
 
@@ -25,6 +25,7 @@ from .arms import ARMS, BASELINE, CALIBRATION, RECIPE, SETTINGS, Arm, Setting, f
 ROWS = {1: 300, 2: 1000}
 SEEDS = {1: tuple(range(3)), 2: tuple(range(3, 11))}
 PILOT_SEED = 900
+BEFORE = "before"
 MOST_ARMS = 5
 """Arms beside the baseline in stage 2."""
 
@@ -33,7 +34,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model, or the untrained one (``arm`` "before")."""
+    """One trained model, or the untrained one (``arm`` ``BEFORE``)."""
 
     stage: int
     arm: str
@@ -129,10 +130,15 @@ def read_world(
 
 def before(world: World, stage: int, out: Path) -> Job:
     """The evaluation of the untrained model, the same for all arms."""
-    run = Run(stage, "before", "none", 0)
-    folder = out / f"before-{world.rows[stage]}"
+    run = untrained(stage)
+    folder = run.folder(out)
     asked = _evaluate("playground", world, stage, folder / "after")
     return Job(folder, (asked,), "done.json", "evaluate", run)
+
+
+def untrained(stage: int) -> Run:
+    """The model before training, as a run of no arm."""
+    return Run(stage, BEFORE, "none", 0)
 
 
 def levels(world: World, out: Path) -> Job:
@@ -218,8 +224,8 @@ def _train(
 
 def _evaluate(model: str, world: World, stage: int, folder: Path) -> Words:
     return (
-        "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring, "--split", *world.splits,
-        "--rows", str(world.rows[stage]), "--output-dir", str(folder),
+        "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring,
+        "--split", *world.splits, "--rows", str(world.rows[stage]), "--output-dir", str(folder),
     )  # fmt: skip
 
 
