@@ -7,7 +7,9 @@
 What it does is in the folder ``evidence`` beside this file.
 """
 
+import sys
+
 from evidence.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

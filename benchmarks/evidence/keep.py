@@ -22,7 +22,7 @@ import pandas as pd
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import read_samples, write_json
 
-from .plan import Job, Run, beside
+from .plan import Job, Run, beside, untrained
 
 VERDICTS, DYNAMICS, RUNS = "verdicts.parquet", "dynamics.parquet", "runs.parquet"
 
@@ -50,6 +50,16 @@ METRICS = (
 """Names of metrics, and beginnings of names (those that end in / or _)."""
 
 ADDRESS = ["stage", "arm", "setting", "seed"]
+OF_A_ROW = (
+    "split",
+    "row",
+    "pair",
+    "cluster",
+    "correct",
+    "correct_alone",
+    "tokens",
+    "calibrated",
+)
 
 
 def keep(job: Job, minutes: float) -> None:
@@ -82,7 +92,8 @@ def verdicts(run: Run, folder: Path, *, calibrated: bool) -> pd.DataFrame:
         for path in sorted(folder.glob("*/samples.jsonl"))
         for sample in read_samples(path)
     ]
-    return _addressed(run, pd.DataFrame(lines)).assign(calibrated=calibrated)
+    frame = pd.DataFrame(lines).assign(calibrated=calibrated)
+    return _addressed(run, frame[[*OF_A_ROW]])
 
 
 def dynamics(run: Run, path: Path) -> pd.DataFrame:
@@ -109,20 +120,17 @@ def tokens_of(folder: Path) -> float:
     return max(float(found) for line in lines if (found := json.loads(line).get("num_tokens")))
 
 
-def collect(
-    runs: Sequence[Run], befores: Sequence[Job], out: Path
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def collect(runs: Sequence[Run], out: Path) -> None:
     """Write the three tables of all runs into ``out``; a run that is not there is missing."""
     states = [_state(run, run.folder(out)) for run in runs]
-    done = [run.folder(out) for run, state in zip(runs, states, strict=True) if _is_done(state)]
-    folders = [*[job.folder for job in befores if job.is_done], *done]
+    made = [*map(untrained, dict.fromkeys(run.stage for run in runs)), *runs]
+    folders = [run.folder(out) for run in made if (run.folder(out) / "done.json").is_file()]
     names = (VERDICTS, f"calibrated-{VERDICTS}")
     rows = [pd.read_parquet(f / name) for f in folders for name in names if (f / name).is_file()]
     steps = [pd.read_parquet(f / DYNAMICS) for f in folders if (f / DYNAMICS).is_file()]
-    frames = (_joined(rows), _joined(steps), pd.DataFrame(states))
+    frames = (_joined(rows, OF_A_ROW), _joined(steps, ("step",)), pd.DataFrame(states))
     for frame, name in zip(frames, (VERDICTS, DYNAMICS, RUNS), strict=True):
         _write(frame, out / name)
-    return frames
 
 
 def read(out: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -141,10 +149,6 @@ def commit() -> str:
         for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "-uno"])
     ]
     return said[0].stdout.strip() + "+" * bool(said[1].stdout.strip())
-
-
-def _is_done(state: dict[str, Any]) -> bool:
-    return bool(state["state"] == "done")
 
 
 def _state(run: Run, folder: Path) -> dict[str, Any]:
@@ -174,8 +178,10 @@ def _addressed(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({**{k: [v] * len(frame) for k, v in address.items()}, **dict(frame)})
 
 
-def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=ADDRESS)
+def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    if not frames:
+        return pd.DataFrame(columns=[*ADDRESS, *columns])
+    return pd.concat(frames, ignore_index=True)
 
 
 def _number(value: Any) -> float:

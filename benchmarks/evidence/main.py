@@ -76,6 +76,8 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
         done = Experiment(args, world, recipe).stage(int(args.stage))
         if args.list:
             return 0
+    if (args.output_dir / PLAN).is_file():
+        collect(runs_of(json.loads((args.output_dir / PLAN).read_text())), args.output_dir)
     tables = made(Tables(*read(args.output_dir), args.parallel, args.resamples))
     (args.output_dir / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in tables.items()) + "\n"
@@ -104,6 +106,13 @@ def made(tables: Tables) -> dict[str, str]:
     return found | {"runs": runs_table(tables)}
 
 
+def runs_of(settled: Mapping[str, Any]) -> list[Run]:
+    """The runs that are meant to be made, by what was settled; arms that have none are there."""
+    names = [setting.name for setting in SETTINGS[: settled.get("settings", 1)]]
+    first = plan.runs(1, [(arm, name) for name in names for arm in ARMS])
+    return [*first, *plan.runs(2, [(arm, name) for arm, name in settled.get("stage2", ())])]
+
+
 class Experiment:
     """The folder of an experiment, and what was settled in it once for all."""
 
@@ -121,7 +130,6 @@ class Experiment:
     def stage(self, stage: int) -> bool:
         """Run a stage; whether all of it is done."""
         chosen = self._chosen(stage)
-        meant = plan.runs(stage, self._meant(stage, chosen))
         asked = [run for run in plan.runs(stage, chosen) if self._is_asked(run.arm)]
         first = [plan.before(self.world, stage, self.out), *self._shared(asked)]
         self._run(first)
@@ -137,7 +145,6 @@ class Experiment:
         if self.args.list:
             return True
         done &= self._run([job for job in later if (job.folder / "done.json").is_file()])
-        collect([*self._others(stage), *meant], self._befores(), self.out)
         return done and len(jobs) == len(asked)
 
     def _run(self, jobs: Sequence[Job]) -> bool:
@@ -162,9 +169,9 @@ class Experiment:
 
     def _leading(self) -> list[tuple[str, str]]:
         """The baseline and the arms named, or those that lead stage 1, at their best settings."""
+        collect(runs_of(self.settled), self.out)
         verdicts, _, runs = read(self.out)
-        answers = all_answers(verdicts, 1)
-        answers.pop(("before", "none"), None)
+        answers = {key: own for key, own in all_answers(verdicts, 1).items() if key[0] in ARMS}
         chosen = best_settings(answers)
         if self.args.arms:
             named = [BASELINE, *(arm for arm in self.args.arms if arm != BASELINE)]
@@ -173,24 +180,6 @@ class Experiment:
             return [(arm, chosen.get(arm, SETTINGS[0].name)) for arm in named]
         first = dict.fromkeys(runs["arm"], len(plan.SEEDS[1]))
         return leading(primary(answers, chosen, first, resamples=100), plan.MOST_ARMS)
-
-    def _meant(self, stage: int, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        if stage == 2:
-            return chosen
-        many = self.settled.get("settings", 1)
-        return [(arm, setting.name) for setting in SETTINGS[:many] for arm in ARMS]
-
-    def _others(self, stage: int) -> list[Run]:
-        """The runs of the other stage, where it was begun."""
-        other = 3 - stage
-        if other == 2 and "stage2" not in self.settled:
-            return []
-        return plan.runs(
-            other, self._meant(other, [tuple(p) for p in self.settled.get("stage2", ())])
-        )
-
-    def _befores(self) -> list[Job]:
-        return [plan.before(self.world, stage, self.out) for stage in (1, 2)]
 
     def _is_asked(self, arm: str) -> bool:
         return not self.args.arms or arm in self.args.arms

@@ -7,7 +7,7 @@ A folder below ``stage1``, ``stage2`` or ``pilot`` is one run, ``<arm>-<setting>
     calibrated/<split>/  the same, calibrated      (with --text-bias-scale)
     verdicts.parquet, dynamics.parquet, done.json  written last (``keep``)
 
-What is the same for all arms is made once: ``before-<rows>`` (the untrained model), ``levels``
+What is the same for all arms is made once: ``before-none-seed0`` (the untrained model), ``levels``
 (accuracy by noise level), ``pilot`` (how many tokens arms sample that sample as they need).
 """
 
@@ -25,6 +25,7 @@ from .arms import ARMS, BASELINE, CALIBRATION, RECIPE, SETTINGS, Arm, Setting, f
 ROWS = {1: 300, 2: 1000}
 SEEDS = {1: tuple(range(3)), 2: tuple(range(3, 11))}
 PILOT_SEED = 900
+BEFORE = "before"
 MOST_ARMS = 5
 """Arms beside the baseline in stage 2."""
 
@@ -33,7 +34,7 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Run:
-    """One trained model, or the untrained one (``arm`` "before")."""
+    """One trained model, or the untrained one (``arm`` ``BEFORE``)."""
 
     stage: int
     arm: str
@@ -96,6 +97,16 @@ class World:
     overrides: Words = ()
     """Words such as ``--training.max_steps=60``, for every arm."""
 
+    @property
+    def training(self) -> Words:
+        """Those for training, which measures nothing itself."""
+        return tuple(word for word in self.overrides if not word.startswith("--evaluation"))
+
+    @property
+    def measuring(self) -> Words:
+        """Those for evaluation."""
+        return tuple(word for word in self.overrides if not word.startswith("--training"))
+
 
 def read_world(
     overrides: Sequence[tuple[str, str]] = (), rows: int | None = None
@@ -119,16 +130,22 @@ def read_world(
 
 def before(world: World, stage: int, out: Path) -> Job:
     """The evaluation of the untrained model, the same for all arms."""
-    run = Run(stage, "before", "none", 0)
-    folder = out / f"before-{world.rows[stage]}"
+    run = untrained(stage)
+    folder = run.folder(out)
     asked = _evaluate("playground", world, stage, folder / "after")
     return Job(folder, (asked,), "done.json", "evaluate", run)
+
+
+def untrained(stage: int) -> Run:
+    """The model before training, as a run of no arm."""
+    return Run(stage, BEFORE, "none", 0)
 
 
 def levels(world: World, out: Path) -> Job:
     """The measurement of the model's own curve."""
     folder = out / "levels"
-    words = ("levels", RECIPE, *world.overrides, "--output-dir", str(folder))
+    many = min(200, world.rows[1])
+    words = ("levels", RECIPE, *world.training, "--rows", str(many), "--output-dir", str(folder))
     return Job(folder, (words,), "levels.json", "levels")
 
 
@@ -199,17 +216,16 @@ def _train(
 ) -> Words:
     values = filled(arm, setting, world.rate, known) | {"max_steps": steps, "seed": seed}
     return (
-        "train", RECIPE, "--method", arm.method, *world.overrides,
+        "train", RECIPE, "--method", arm.method, *world.training,
         *(f"--training.{name}={_text(value)}" for name, value in values.items()),
         "--no-evaluation", "--auto-resume", "--output-dir", str(folder),
     )  # fmt: skip
 
 
 def _evaluate(model: str, world: World, stage: int, folder: Path) -> Words:
-    own = [word for word in world.overrides if word.startswith(("--evaluation.", "--data."))]
     return (
-        "evaluate", "--model", model, "--recipe", RECIPE, *own, "--split", *world.splits,
-        "--rows", str(world.rows[stage]), "--output-dir", str(folder),
+        "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring,
+        "--split", *world.splits, "--rows", str(world.rows[stage]), "--output-dir", str(folder),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .judge import (
     detectable,
     primary,
 )
+from .plan import BEFORE
 
 NONE = "–"
 MISSING = "missing"
@@ -38,10 +39,7 @@ class Tables:
     def stage(self, stage: int) -> tuple[dict[Key, Answers], dict[str, str], dict[str, int]]:
         """Answers, the setting of each arm, and how many seeds each should have."""
         answers = all_answers(self.verdicts, stage)
-        before = answers.pop(("before", "none"), None)
-        chosen = best_settings(answers)
-        if before is not None:
-            answers["before", "none"] = before
+        chosen = best_settings({key: own for key, own in answers.items() if key[0] != BEFORE})
         here = self.runs[self.runs["stage"] == stage]
         meant = {
             str(arm): int(frame.groupby("setting").size().max())
@@ -64,7 +62,7 @@ def primary_table(tables: Tables, stage: int) -> str:
     head = ["arm", "setting", "seeds", "rows", "primary", f"difference to {title(BASELINE)}", "p",
             "p, Holm", *beside]  # fmt: skip
     body = []
-    if (own := answers.get(("before", "none"))) is not None:
+    if (own := answers.get((BEFORE, "none"))) is not None:
         empty = [NONE] * 3
         alone = [shares(own.figures([split])) for split in beside]
         rows = str(own.of(PRIMARY).values.shape[1])
@@ -216,9 +214,8 @@ def runs_table(tables: Tables) -> str:
         made = f"{len(done)} of {len(frame)}"
         body.append([str(stage), title(str(arm)), made, *numbers, commits or NONE])
         for _, one in frame[frame["state"] == "failed"].iterrows():
-            notes.append(
-                f"- failed: stage {stage}, {arm}, {one.setting}, seed {one.seed}: {one.why}"
-            )
+            which = f"stage {stage}, {arm}, {one.setting}, seed {one.seed}"
+            notes.append(f"- failed: {which}: {one.why}")
     hours = float(np.nansum(tables.runs["minutes"])) / 60
     head = ["stage", "arm", "runs", "minutes a run", "steps", "tokens a run", "commit"]
     total = f"{hours:.1f} hours of one thread in all."
