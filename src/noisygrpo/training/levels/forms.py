@@ -11,7 +11,7 @@ Shapes: ``[prompts, group]`` over all processes.
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from noisygrpo.methods.advantages import group_normalize
@@ -56,26 +56,21 @@ def formed(
         spared = spare_off_view(advantages, levels, config.off_view_negatives, limit)
         metrics["advantage/spared"] = _share(advantages - spared, spared)
         advantages = spared
-    result = advantages.to(plain) if metrics else plain
-    return replace(
-        weighed,
-        advantages=result,
-        metrics=metrics
-        | _of_levels(replace(weighed, advantages=result), plain, correct, means)
-        | _driven(weighed, result, config),
-    )
+    result = replace(weighed, advantages=advantages.to(plain) if metrics else plain)
+    metrics |= _of_levels(result, correct, means)
+    metrics["advantage/level_driven"] = _driven(weighed, result, config)
+    return replace(result, metrics=metrics)
 
 
-def _driven(weighed: Weighed, result: Tensor, config: NoisyGRPOConfig) -> dict[str, float]:
+def _driven(estimated: Weighed, result: Weighed, config: NoisyGRPOConfig) -> float:
     """Return the share of the update that is there because levels differ.
 
     sum |A - A0| / (sum |A - A0| + sum |A0|), with A0 what the rewards alone give: the estimator's
     advantage, or GRPO's where the estimator itself looks at levels.
     """
-    alone = weighed.advantages
-    if config.advantage in FROM_LEVELS:
-        alone = group_normalize(weighed.rewards)
-    return {"advantage/level_driven": _share(result.double() - alone.double(), alone.double())}
+    looks = config.advantage in FROM_LEVELS
+    alone = (group_normalize(result.rewards) if looks else estimated.advantages).double()
+    return _share(result.advantages.double() - alone, alone)
 
 
 def _share(moved: Tensor, rest: Tensor) -> float:
@@ -84,17 +79,14 @@ def _share(moved: Tensor, rest: Tensor) -> float:
 
 
 def _of_levels(
-    weighed: Weighed, plain: Float[Tensor, "prompts group"], correct: Tensor, means: LevelMeans
+    weighed: Weighed, correct: Bool[Tensor, "prompts group"], means: LevelMeans
 ) -> dict[str, float]:
     """Return mean advantages by level and verdict, and what is known of levels."""
     levels = weighed.levels.flatten().tolist()
     scored = ~weighed.rewards.isnan()
+    verdicts = {"": scored, "right_": scored & correct, "wrong_": scored & ~correct}
     found: dict[str, float] = {}
-    for name, verdict in (
-        ("", scored),
-        ("right_", scored & correct),
-        ("wrong_", scored & ~correct),
-    ):
+    for name, verdict in verdicts.items():
         values = weighed.advantages.masked_fill(~verdict, torch.nan).flatten().tolist()
         found |= by_level(values, levels, f"advantage/{name}mean")
     found |= by_level(means.curve(weighed.levels).flatten().tolist(), levels, "level/reward")
