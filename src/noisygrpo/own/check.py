@@ -50,7 +50,7 @@ def check_functions(config: Any) -> None:
         "log_view_ratio: true": config.log_view_ratio,
         f"view_correction: {config.view_correction}": config.view_correction != "none",
         "score_view: all": config.score_view == "all",
-        f"second_view: {config.second_view}": config.second_view != "none"
+        f"second_view: {config.second_view}": config.second_view not in ("none", "text")
         and config.score_view != "clean",
     }
     for name, needs in needing.items():

@@ -35,6 +35,7 @@ def config(tmp_path, **settings):
         {**NOISY, "score_view": "all", "groups": "refill", **EXACT},
         {**NOISY, "view_correction": "rejection", "view_correction_limit": 0.5},
         {"method": "vision_matters"},
+        {"method": "vision_matters", "noise_kind": "rotation", "second_view": "text"},
         {"groups": "refill", "refill_attempts": 3},
     ],
 )

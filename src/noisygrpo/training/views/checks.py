@@ -68,7 +68,7 @@ def _check_second_view(values: Mapping[str, Any]) -> None:
         "give another noise kind",
     )
     require(
-        values["score_view"] == "clean" or values["noise_kind"] not in RESIZING,
+        view == "text" or values["score_view"] == "clean" or values["noise_kind"] not in RESIZING,
         f"second_view: {view} has the size of the image, which noise_kind "
         f"{values['noise_kind']!r} changes where score_view is {values['score_view']}",
     )
