@@ -35,6 +35,8 @@ is said: yes); ``3b`` and ``7b`` are Qwen2.5-VL's."""
 
 TOKEN_SIDE, PATCHES_PER_TOKEN, WINDOW = 28, 4, 64
 CHANNELS = 3 * 2 * 14 * 14
+TEMPLATE = 28
+"""Tokens of the prompt beside the picture's."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Job:
     """Groups of a step."""
     prefill: bool = False
     """``shared_prefill``."""
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the prompt."""
+        return self.image_tokens + TEMPLATE
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -110,8 +110,7 @@ def main() -> None:
         for tokens in args.image_tokens:
             known = {k: v for k, v in vars(args).items() if k in Job.__dataclass_fields__}
             job = Job(**{**known, "group": group, "image_tokens": tokens})
-            prompt = tokens + 28
-            limit = operations(job, prompt, False) / operations(job, prompt, True)
+            limit = operations(job, job.prompt, False) / operations(job, job.prompt, True)
             found = measure(job, args.rounds)
             print(
                 f"{group:>3} {tokens:>6} {found['trl_s']:>8.3f} {found['ours_s']:>8.3f} "
