@@ -1,0 +1,28 @@
+"""The scripts of `benchmarks/people`, importable as they import each other."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "people"
+
+
+def _script(name: str) -> ModuleType:
+    sys.path.insert(0, str(FOLDER))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(FOLDER))
+
+
+@pytest.fixture(scope="session")
+def scenes() -> ModuleType:
+    return _script("scenes")
+
+
+@pytest.fixture(scope="session")
+def statements() -> ModuleType:
+    return _script("statements")
