@@ -26,3 +26,18 @@ def scenes() -> ModuleType:
 @pytest.fixture(scope="session")
 def statements() -> ModuleType:
     return _script("statements")
+
+
+@pytest.fixture(scope="session")
+def understanding() -> ModuleType:
+    return _script("understanding")
+
+
+@pytest.fixture(scope="session")
+def forcing() -> ModuleType:
+    return _script("forcing")
+
+
+@pytest.fixture(scope="session")
+def diagnose() -> ModuleType:
+    return _script("diagnose")
