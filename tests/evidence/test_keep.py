@@ -95,7 +95,7 @@ def test_the_untrained_model_and_calibrated_answers_are_there(tmp_path):
 
 
 def test_a_folder_without_anything_gives_empty_tables_and_one_message(tmp_path):
-    with pytest.raises(UserError, match="holds no verdicts.parquet; run a stage first"):
+    with pytest.raises(UserError, match=r"holds no verdicts\.parquet; run a stage first"):
         keep.read(tmp_path)
     keep.collect([RUN], tmp_path)
     verdicts, dynamics, runs = keep.read(tmp_path)

@@ -113,6 +113,8 @@ def difference_over_seeds(
         f"difference over seeds: {b.shape} against {a.shape}; needed are the same seeds and rows",
     )
     require(len(splits) == a.shape[1], f"splits: {len(splits)} names for {a.shape[1]} rows")
+    named = len(splits) if clusters is None else len(clusters)
+    require(named == a.shape[1], f"clusters: {named} labels for {a.shape[1]} rows")
     require(resamples >= 100, f"resamples: {resamples}, at least 100 are needed")
     require(0 < confidence < 1, f"confidence: {confidence}, allowed is between 0 and 1")
     parts = _parts(b - a, splits, clusters)
