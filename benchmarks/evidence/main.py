@@ -134,7 +134,7 @@ class Experiment:
         path = self.out / PLAN
         self.settled: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         if not args.list:
-            self._claim(recipe)
+            self._claim(recipe, args.stage)
             self._settle("settings", max(args.settings, self.settled.get("settings", 1)))
         until = time.monotonic() + args.hours * 3600 if args.hours is not None else float("inf")
         self.pool = None if args.list else Pool(args.parallel, until)
@@ -240,7 +240,7 @@ class Experiment:
             "--output-dir, or remove it",
         )
 
-    def _claim(self, recipe: Any) -> None:
+    def _claim(self, recipe: Any, stage: str) -> None:
         """Weights, rows and recipe are settled by the first run; a later change means all again."""
         from noisygrpo.evaluation.fingerprint import model_fingerprint
         from noisygrpo.models.loading import location
@@ -248,7 +248,7 @@ class Experiment:
         world = {
             "weights": model_fingerprint(location(recipe.model), recipe.model.revision),
             "recipe": dump_recipe(recipe),
-            "rows": {str(stage): rows for stage, rows in self.world.rows.items()},
+            f"rows in stage {stage}": self.world.rows[int(stage)],
         }
         for name, value in world.items():
             was = self.settled.get(name, value)
