@@ -146,11 +146,11 @@ class Experiment:
         first = [plan.before(self.world, stage, self.out), *self._shared(asked)]
         self._run(first)
         known, steps = self._levels(), self._steps()
-        jobs = [
-            plan.job(run, self.world, known, steps, self.out)
-            for run in asked
-            if self._can(run, known, steps)
-        ]
+        can = [run for run in asked if self._can(run, known, steps)]
+        wait = dict.fromkeys(run.arm for run in asked if run not in can)
+        if wait and not self.args.list:
+            say(f"without measured levels or a pilot, not run: {', '.join(wait)}", error=True)
+        jobs = [plan.job(run, self.world, known, steps, self.out) for run in can]
         after = [] if self.args.no_calibrated or stage != 1 else asked
         later = [plan.calibrated(run, self.world, self.out) for run in after]
         done = self._run(jobs)
@@ -216,7 +216,11 @@ class Experiment:
         from noisygrpo.runs.levels import chosen_levels  # imports torch
 
         curve = json.loads(path.read_text(encoding="utf-8"))
-        return {GRID: chosen_levels(curve, "grid"), SPLIT: chosen_levels(curve, "split")}
+        try:
+            return {GRID: chosen_levels(curve, "grid"), SPLIT: chosen_levels(curve, "split")}
+        except UserError as error:  # the curve has no such levels; the other arms can run
+            say(str(error), error=True)
+            return {}
 
     def _steps(self) -> dict[str, int]:
         """Steps of the arms that sample more rollouts than they train, once piloted."""
