@@ -53,7 +53,7 @@ def test_listing_runs_and_writes_nothing(tmp_path, capsys):
         (["--stage", "1", "--parallel", "0"], "--parallel: 0, allowed is 1 or more"),
         (["--stage", "1", "--training.max_step=3"], "training.max_step"),
         (["--stage", "table"], "holds no verdicts.parquet; run a stage first"),
-        (["--stage", "2", "--list"], "has no grpo of stage 1; run that first"),
+        (["--stage", "2", "--list"], "holds no verdicts.parquet; run a stage first"),
     ],
 )
 def test_what_is_wrong_is_one_line(words, message, tmp_path, capsys):
@@ -104,3 +104,12 @@ def test_the_table_stage_sees_what_was_finished_since(tmp_path):
     runs = pd.read_parquet(tmp_path / RUNS)
     assert len(runs) == 3 * len(ARMS)
     assert set(runs["state"]) == {"missing"}
+
+
+def test_stage_two_needs_the_baseline_of_stage_one(tmp_path, capsys):
+    only = {"papo": 0.1}
+    made.verdicts(only).to_parquet(tmp_path / VERDICTS)
+    made.dynamics(only).to_parquet(tmp_path / DYNAMICS)
+    made.runs(["grpo", "papo"], state="missing").to_parquet(tmp_path / RUNS)
+    assert main(["--stage", "2", "--list", "--output-dir", str(tmp_path)]) == 2
+    assert "has no grpo of stage 1; run that first" in capsys.readouterr().err
