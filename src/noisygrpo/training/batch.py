@@ -26,6 +26,7 @@ class Weighed:
     advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
     lost: Bool[Tensor, " R"]  # which rollouts are unscorable
     gain: Float[Tensor, " prompts"] | None = None  # weight of the prior, where there is one
+    metrics: dict[str, float] = field(default_factory=dict)  # of what levels make of advantages
 
 
 @dataclass

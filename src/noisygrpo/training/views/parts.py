@@ -99,7 +99,8 @@ def weighed_batch(
     """Return the advantages of the whole batch; ``bonus [R]`` is added to its rewards."""
     trl = trainer.accelerator.gather(output["advantages"])
     named = trainer.reward_func_names, trainer.reward_weights
-    return weigh(batch, trainer.args, *named, trl, trainer._functions.advantage, bonus)
+    known = trainer._functions.advantage, trainer._levels.means
+    return weigh(batch, trainer.args, *named, trl, *known, bonus)
 
 
 def loss_forward(trainer: Any) -> LossForward:
