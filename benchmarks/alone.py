@@ -84,6 +84,20 @@ class _asked_to_stop:
         raise SystemExit(128 + number)
 
 
+def told(main: Callable[[], int]) -> int:
+    """Run a command's ``main``; what stops it is said in a line. Returns the exit status."""
+    from noisygrpo.errors import UserError
+
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+
+
 def last_line(log: Path) -> str:
     """Return the last line that says anything, for a message."""
     text = log.read_text(errors="replace") if log.exists() else ""

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from acceptance_page import page
-from alone import alone, last_line
+from alone import alone, last_line, told
 from gpu_parts import TINY as TINY_SHAPES
 from gpu_parts import base_job
 from machine import ROOT, UNKNOWN, Machine, this_machine
@@ -60,6 +60,13 @@ class Stage:
     words: tuple[str, ...]
     product: Path
     """What is there once it is done."""
+    state: str = ""
+    """Of the file that it reads; another one makes it anew."""
+
+    @property
+    def record(self) -> list[str]:
+        """What is written down when it is done."""
+        return [*self.words, self.state]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -69,8 +76,16 @@ def main(words: list[str] | None = None) -> int:
     if machine.card == UNKNOWN:
         print("error: nvidia-smi names no card here; --tiny shows on a CPU that it works")
         return 2
+    from noisygrpo.runs.lock import only_one
+
+    with only_one(args.output_dir):
+        return accept(args, overrides, machine)
+
+
+def accept(args: argparse.Namespace, overrides: list[tuple[str, str]], machine: Machine) -> int:
+    """Run the stages in a folder that nobody else has."""
     folder: Path = args.output_dir
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    (folder / "logs").mkdir(exist_ok=True)
     if args.tiny:
         args.model, args.data, overrides = tiny(args, overrides, folder / "tiny")
     print(f"{machine.line()}\n{folder}", flush=True)
@@ -129,7 +144,8 @@ def stages(
     training = flags([pair for pair in overrides if pair[0].partition(".")[0] != "evaluation"])
     memory = ("--gpu-memory", f"{machine.gib * 2**30 / 1e9:.1f}") if machine.gib else ()
     path = ("--model.path", args.model)
-    found = [Stage("check", ("check", *recipe, *path, *given, "--plan", *memory), folder / "logs")]
+    words = ("check", *recipe, *path, *given, "--plan", *memory)
+    found = [Stage("check", words, folder / "logs", state_of(Path(args.data)))]
     for method in METHODS:
         where = ("--method", method, "--output-dir", str(folder / method))
         words = ("train", *recipe, *path, *training, *where, "--auto-resume", "--no-evaluation")
@@ -148,6 +164,11 @@ def stages(
     return [*found, Stage("compare", compared, table), Stage("report", reported, html)]
 
 
+def state_of(data: Path) -> str:
+    """Size and time of a file; nothing of a folder or of what is no path."""
+    return f"{data.stat().st_size} {data.stat().st_mtime_ns}" if os.path.isfile(data) else ""
+
+
 def flags(overrides: list[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(f"--{name}={value}" for name, value in overrides)
 
@@ -156,7 +177,7 @@ def missing(every: list[Stage], book: Path) -> list[Stage]:
     """The first stage that was not done with these words, and all that follow it."""
     done = read(book)
     for number, stage in enumerate(every):
-        if done.get(stage.name) != list(stage.words) or not stage.product.exists():
+        if done.get(stage.name) != stage.record or not stage.product.exists():
             return every[number:]
     return []
 
@@ -175,7 +196,7 @@ def run(stage: Stage, folder: Path, *, fresh: bool) -> int:
     if status != 0:
         print(f"{stage.name}: status {status} after {seconds:.0f} s: {last_line(log)}", flush=True)
         return status if status is not None and 0 < status < 256 else 1
-    write_json(book, {**read(book), stage.name: list(stage.words)})
+    write_json(book, {**read(book), stage.name: stage.record})
     print(f"{stage.name}: done in {seconds:.0f} s", flush=True)
     return 0
 
@@ -225,6 +246,9 @@ def write_rows(folder: Path) -> tuple[str, str]:
     """Rows to train on and rows to measure, of pictures of noise."""
     from steps import build_row
 
+    rows, test = folder / "rows.jsonl", folder / "test.jsonl"
+    if test.is_file():
+        return str(rows), str(test)
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number in range(12):
@@ -232,10 +256,10 @@ def write_rows(folder: Path) -> tuple[str, str]:
         row["images"][0].save(folder / f"{number}.png")
         question = f"{number}: {row['question']}"
         lines.append({"question": question, "image": f"{number}.png", "answer": row["answer"]})
-    for name, some in (("rows.jsonl", lines[:8]), ("test.jsonl", lines[8:])):
-        (folder / name).write_text("".join(json.dumps(line) + "\n" for line in some))
-    return str(folder / "rows.jsonl"), str(folder / "test.jsonl")
+    for file, some in ((rows, lines[:8]), (test, lines[8:])):
+        file.write_text("".join(json.dumps(line) + "\n" for line in some))
+    return str(rows), str(test)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))
