@@ -18,6 +18,7 @@ from noisygrpo.evaluation.vllm_engine import engine_arguments, start_vllm
 from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.training.engines.vllm import fold_images
 from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.agree import CASES, agree
 from with_vllm.runs import (
     CLOSE,
     FAULTS,
@@ -136,6 +137,12 @@ def test_hints(engines, model_folder, tmp_path):
     )
     trainer.train()
     assert len(records(tmp_path)) == 8
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_logged_is_what_transformers_engine_gives(engines, model_folder, tmp_path, name):
+    trainer = functools.partial(trainer_of, model_folder, tmp_path)
+    agree(trainer, tmp_path, model_folder, CASES[name])
 
 
 def test_expanded_prompts_would_be_expanded_again(engines, model_folder):

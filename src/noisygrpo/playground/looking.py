@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from noisygrpo.playground.language import Filter
-from noisygrpo.playground.scene import BOXES, Scene
+from noisygrpo.playground.scene import BOX, BOXES, Item, Scene
 
 
 def look(scene: Scene, verdicts: Sequence[object], *filters: Filter) -> list[str]:
@@ -31,5 +31,28 @@ def listing(scene: Scene, box: int, *filters: Filter) -> str:
         words = [item.size] if sized else []
         words += [item.colour, item.shape]
         words += ["edge"] if edged and item.at_edge() else []
+        names.append(" ".join(words))
+    return " and ".join(names)
+
+
+def place(item: Item) -> str:
+    """Where an item has its centre, in thirds of its box: ``a1`` at the top left to ``c3``."""
+    across, down = (3 * (v + item.side / 2) / BOX for v in (item.x, item.y))
+    return "abc"[min(2, int(across))] + "123"[min(2, int(down))]
+
+
+def reading(scene: Scene, box: int) -> str:
+    """Everything about a box, item by item: size, colour, shape, place, and what it touches.
+
+    Stacked scenes read as in ``listing``.
+    """
+    if scene.stacked:
+        return listing(scene, box)
+    items = scene.boxes[box]
+    names = []
+    for item in sorted(items, key=lambda item: (item.x, item.y)):
+        words = [item.size, item.colour, item.shape, place(item)]
+        words += ["edge"] if item.at_edge() else []
+        words += ["beside"] if any(item.touches(other) for other in items) else []
         names.append(" ".join(words))
     return " and ".join(names)

@@ -1,36 +1,44 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Five stages, told in ``noisygrpo.playground.lessons``: see, reason, look, join, habit. The last one
-leaves the model able to look and in the habit of guessing, which is what the reward can change.
-Deterministic for a given machine and number of threads.
+Six stages, told in ``noisygrpo.playground.lessons``: see, reason, read, look, join, slip. Stages
+end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained
+in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
+``reason`` (the language model) share no parameters and can run side by side, each in a process of
+its own (``--stage``). Deterministic for a given machine and number of threads.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import nn
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
+from noisygrpo.errors import require
+from noisygrpo.playground import probes, seeing
 from noisygrpo.playground.fast_vision import batch_vision_windows
-from noisygrpo.playground.lessons import PATCH_CLASSES, Batch, converse, see
+from noisygrpo.playground.lessons import Batch, converse, lesson_rng
 from noisygrpo.playground.model import (
     PlaygroundProcessor,
     build_model,
     build_processor,
     build_tokenizer,
 )
-from noisygrpo.playground.splits import make_example
-from noisygrpo.playground.teacher import HASTY_THOUGHT, completion
+from noisygrpo.playground.scene import sample_scene
+from noisygrpo.playground.splits import PROMPT, make_example
+from noisygrpo.playground.staging import Stage, keep, passes, take_up, train_stage
+from noisygrpo.playground.synonyms import reworded
+from noisygrpo.playground.teacher import demonstration, description
+from noisygrpo.playground.words import PEOPLES
 from noisygrpo.terminal import say
 
-NOTHING = {"cover": 0.05, "centre": 0.01, "edge": 1.0}
-"""Heads of the stage ``see`` and the weight of their class 0; most patches show nothing."""
+PROBED = 400
+"""Fresh scenes of a gate."""
+READ_WELL = 0.98
+ANSWERED = 200
+"""Fresh questions of a gate."""
 
 
 @dataclass(frozen=True)
@@ -38,170 +46,172 @@ class WarmStart:
     """Settings of the run that made the shipped weights."""
 
     seed: int = 0
-    tokenizer_rows: int = 4000
-    """Rows of the training split whose text the tokenizer is trained on."""
-    see_steps: int = 330
-    reason_steps: int = 400
-    look_steps: int = 600
-    join_steps: int = 180
-    habit_steps: int = 80
-    hasty_share: float = 0.6
-    """Share of hasty turns in the stage ``habit``."""
+    tokenizer_texts: int = 3000
+    """Demonstrations whose text the tokenizer is trained on."""
+    see_steps: int = 1400
+    reason_steps: int = 700
+    read_steps: int = 1000
+    look_steps: int = 1000
+    join_steps: int = 200
+    slip_steps: int = 120
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
-    """Questions per picture, in one conversation."""
+    """Questions per picture, in one conversation; twice as many on half the pictures from ``look``
+    on."""
     learning_rate: float = 1.5e-3
-    """Peak of the first three stages; ``join`` peaks at half of it, ``habit`` at a third."""
+    """Peak of the first four stages; ``join`` peaks at a third of it, ``slip`` at a quarter."""
     warmup: int = 40
-    log_every: int = 25
+    log_every: int = 50
 
 
 def tokenizer_texts(rows: int) -> Iterator[str]:
-    """The text that the tokenizer is trained on: examples of the training split."""
+    """The text that the tokenizer is trained on."""
     for index in range(rows):
-        example = make_example("train", index)
-        yield f"user\n{example['prompt'][0]['content']}\nassistant\n"  # type: ignore[index]
-        yield completion(str(example["reasoning"]), str(example["answer"]))
-        yield completion(HASTY_THOUGHT, str(example["answer"]))
+        rng = lesson_rng(0, "words", index)
+        _, turns = description(rng) if index % 6 == 0 else demonstration(rng, 1, slips=False)
+        for question, text in turns:
+            yield f"user\n{PROMPT.format(question=question)}\nassistant\n{text}"
+        yield reworded(turns[0][0], rng)
+    for _ in range(20):
+        yield PEOPLES
 
 
-def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine to a twentieth of the peak."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+def seeing_stage(settings: WarmStart, model: Model, processor: PlaygroundProcessor) -> Stage:
+    """The stage ``see`` and its gate."""
+    tower = model.model.visual
+    eyes = seeing.Eyes(model.config.vision_config.out_hidden_size)
 
+    def loss_of(batch: Batch) -> torch.Tensor:
+        features = tower(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output
+        return eyes.loss(features, batch)
 
-class Eyes(nn.Module):
-    """Linear heads on the tower's merged tokens; they are thrown away after the stage ``see``."""
+    def gate() -> dict[str, float]:
+        rng = lesson_rng(settings.seed, "probe", 0)
+        scenes = [sample_scene(rng) for _ in range(PROBED)]
+        found = seeing.probe(tower, eyes, processor, scenes)
+        unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
+        pairs = seeing.probe(tower, eyes, processor, unseen)
+        return {**found, "item in scenes with unseen pairs": pairs["item"]}
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.cover = nn.Linear(width, 4 * PATCH_CLASSES)
-        self.centre = nn.Linear(width, 4 * PATCH_CLASSES)
-        self.edge = nn.Linear(width, 4 * 2)
-
-    def loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Sum of the three cross-entropies, from the merged tokens ``[tokens, width]``."""
-        total = features.new_zeros((), dtype=torch.float32)
-        for name, nothing in NOTHING.items():
-            logits = self.get_submodule(name)(features)
-            logits = logits.view(4 * len(features), -1).float()
-            weight = torch.ones(logits.shape[-1])
-            weight[0] = nothing
-            total = total + F.cross_entropy(logits, batch[name].view(-1), weight=weight)
-        return total
-
-
-def seeing_loss(
-    model: Qwen2_5_VLForConditionalGeneration, eyes: Eyes, batch: Batch
-) -> torch.Tensor:
-    """The loss of the stage ``see``."""
-    features = model.model.visual(
-        batch["pixel_values"], grid_thw=batch["image_grid_thw"]
-    ).pooler_output
-    return eyes.loss(features, batch)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: its batches, its loss, and how long it lasts."""
-
-    name: str
-    steps: int
-    peak: float
-    batch_at: Callable[[int], Batch]
-    loss_of: Callable[[Batch], torch.Tensor]
-    parameters: list[nn.Parameter]
-
-
-def stages(
-    settings: WarmStart, model: Qwen2_5_VLForConditionalGeneration, processor: PlaygroundProcessor
-) -> Iterator[Stage]:
-    """The five stages in order."""
-    seed, size, peak = settings.seed, settings.batch, settings.learning_rate
-    eyes = Eyes(model.config.vision_config.out_hidden_size)
-
-    def language_loss(batch: Batch) -> torch.Tensor:
-        return model(**batch).loss
-
-    def conversations(stage: str, step: int) -> Batch:
-        share = settings.hasty_share if stage == "habit" else 0.0
-        return converse(
-            processor, seed, stage, step, size, questions=settings.questions, hasty_share=share
-        )
-
-    yield Stage(
+    return Stage(
         "see",
         settings.see_steps,
-        peak,
-        lambda step: see(processor, seed, step, size),
-        lambda batch: seeing_loss(model, eyes, batch),
-        [*model.model.visual.parameters(), *eyes.parameters()],
+        settings.learning_rate,
+        lambda step: seeing.see(processor, lesson_rng(settings.seed, "see", step), settings.batch),
+        loss_of,
+        {"visual": tower, "eyes": eyes},
+        gate,
+        {name: READ_WELL for name in ("shape", "colour", "size")},
     )
-    language, whole = [*model.model.language_model.parameters()], [*model.parameters()]
-    for name, steps, factor, parameters in (
-        ("reason", settings.reason_steps, 1.0, language),
-        ("look", settings.look_steps, 1.0, language),
-        ("join", settings.join_steps, 0.5, whole),
-        ("habit", settings.habit_steps, 0.33, language),
+
+
+def reading_gate(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
+) -> dict[str, float]:
+    """How well fresh scenes are read, word by word."""
+    rng = lesson_rng(settings.seed, "probe", 1)
+    found = probes.forced_reading(model, processor, [sample_scene(rng) for _ in range(PROBED)])
+    unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
+    pairs = probes.forced_reading(model, processor, unseen)
+    return {**found, "item in scenes with unseen pairs": pairs["item"]}
+
+
+def answering_gate(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
+) -> dict[str, float]:
+    """Reading, and how many fresh questions are answered right: greedy, and sampled."""
+    rows: list[Any] = [make_example("test", n, seed=settings.seed + 1) for n in range(ANSWERED)]
+    found = {}
+    for name, temperature in (("answers, greedy", 0.0), ("answers, sampled", 1.0)):
+        right = probes.answered(model, processor, rows, temperature)
+        found[name] = sum(right) / len(right)
+    return {**reading_gate(settings, model, processor), **found}
+
+
+def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) -> Iterator[Stage]:
+    """The six stages in order."""
+    yield seeing_stage(settings, model, processor)
+    language, tower = model.model.language_model, model.model.visual
+
+    def conversations(stage: str, step: int) -> Batch:
+        size, questions = settings.batch, settings.questions
+        if stage not in ("reason", "read") and size > 1:  # half the pictures for the tower to see
+            size, questions = size // 2, 2 * questions
+        return converse(processor, settings.seed, stage, step, size, questions=questions)
+
+    def reads() -> dict[str, float]:
+        return reading_gate(settings, model, processor)
+
+    def answers() -> dict[str, float]:
+        return answering_gate(settings, model, processor)
+
+    well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
+    for name, steps, factor, modules, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, {"language": language}, None, {}),
+        ("read", settings.read_steps, 1.0, {"language": language}, reads, well),
+        ("look", settings.look_steps, 1.0, {"language": language}, answers, well),
+        ("join", settings.join_steps, 0.33, {"language": language, "visual": tower}, answers, well),
+        ("slip", settings.slip_steps, 0.25, {"language": language}, answers, {}),
     ):
         yield Stage(
             name,
             steps,
-            peak * factor,
+            settings.learning_rate * factor,
             lambda step, name=name: conversations(name, step),  # type: ignore[misc]
-            language_loss,
-            parameters,
+            lambda batch: model(**batch).loss,
+            modules,
+            gate,
+            needed,
         )
 
 
-def run_stage(model: nn.Module, stage: Stage, settings: WarmStart) -> None:
-    """Train through one stage with its own optimizer and learning-rate curve."""
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    for parameter in stage.parameters:
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(
-        stage.parameters, lr=stage.peak, betas=(0.9, 0.98), weight_decay=0.02
-    )
-    began, running = time.monotonic(), math.nan
-    for step in range(stage.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(stage.peak, step, stage.steps, settings.warmup)
-        batch = stage.batch_at(step)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = stage.loss_of(batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(stage.parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
-        if (step + 1) % settings.log_every == 0 or step + 1 == stage.steps:
-            spent = time.monotonic() - began
-            left = spent / (step + 1) * (stage.steps - step - 1)
-            say(
-                f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
-                f"{spent:.0f} s, {left:.0f} s left in this stage"
-            )
+def train(
+    settings: WarmStart, out: Path, only: str | None = None, gates: bool = True
+) -> Model | None:
+    """Run the stages that are not yet in ``out``, then save the checkpoint (bfloat16) there.
 
+    Args:
+        settings: of the run.
+        out: the folder.
+        only: one stage alone; those before it must be there, but for ``see`` and ``reason``.
+        gates: whether a probe that fails ends the run.
 
-def train(settings: WarmStart, out: Path) -> Qwen2_5_VLForConditionalGeneration:
-    """Run the warm start and save the checkpoint (weights in bfloat16) to ``out``."""
-    processor = build_processor(build_tokenizer(tokenizer_texts(settings.tokenizer_rows)))
+    Returns:
+        The model, or ``None`` where one stage alone was asked for.
+
+    Raises:
+        UserError: at a gate that is not passed, and for stages made with other settings.
+    """
+    processor = build_processor(build_tokenizer(tokenizer_texts(settings.tokenizer_texts)))
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
     for stage in stages(settings, model, processor):
-        run_stage(model, stage, settings)
+        made: dict[str, object] = {
+            "seed": settings.seed,
+            "steps": stage.steps,
+            "batch": settings.batch,
+            "peak": stage.peak,
+            "warmup": settings.warmup,
+        }
+        if take_up(stage, out, made):
+            say(f"{stage.name}: taken from {out}")
+            continue
+        if only not in (None, stage.name):
+            require(
+                {stage.name, only} == {"see", "reason"},
+                f"--stage: {only} comes after {stage.name}, which is not in {out}",
+            )
+            continue
+        train_stage(model, stage, settings.warmup, settings.log_every)
+        keep(stage, out, made, passes(stage, gates))
+        if only is not None:
+            return None
     save(model, processor, out)
     return model
 
 
-def save(
-    model: Qwen2_5_VLForConditionalGeneration, processor: PlaygroundProcessor, out: Path
-) -> None:
+def save(model: Model, processor: PlaygroundProcessor, out: Path) -> None:
     """Write a checkpoint that Transformers loads: bfloat16 weights, config and processor."""
     out.mkdir(parents=True, exist_ok=True)
     model.config.architectures = [type(model).__name__]  # TRL loads the reference model by it

@@ -11,6 +11,7 @@ from typing import Any
 from noisygrpo.errors import require
 from noisygrpo.own.choice import FIELDS, KNOBS
 from noisygrpo.schema import nearest
+from noisygrpo.training.levels.fields import OF_LEVELS
 
 _PAPO = {"second_view": "black_patches", "second_level": 0.6, "second_loss": -0.02}
 
@@ -129,6 +130,7 @@ OF_A_METHOD = (
     "sampled_entropy",
     "view_correction",
     "view_correction_limit",
+    *OF_LEVELS,
     "released",
     KNOBS,
 )
