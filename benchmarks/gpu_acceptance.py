@@ -1,6 +1,7 @@
 """Does it hold on a GPU? GRPO and NoisyGRPO, 200 steps each, on one card, measured and compared.
 
-    make gpu-acceptance MODEL=Qwen/Qwen2.5-VL-3B-Instruct DATA=hiyouga/geometry3k
+    make gpu-acceptance MODEL=Qwen/Qwen2.5-VL-3B-Instruct DATA=hiyouga/geometry3k \\
+        ARGS="--data.adapter geometry3k"
     python benchmarks/gpu_acceptance.py --model DIR --data rows.jsonl --data.holdout 0.1 \\
         --evaluation.splits '[holdout]'
     python benchmarks/gpu_acceptance.py --tiny              # on a CPU: does it work?
