@@ -10,7 +10,7 @@ from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.playground.lessons import chat_text, labels_of
 from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order, reading
 from noisygrpo.playground.model import PlaygroundProcessor
-from noisygrpo.playground.scene import BOXES, COLOURS, SHAPES, SIZES, Item, Scene, render
+from noisygrpo.playground.scene import BOX, BOXES, COLOURS, GAP, SHAPES, SIZES, Item, Scene, render
 from noisygrpo.playground.seeing import IGNORE
 
 NEAR = 3.0
@@ -40,11 +40,12 @@ def _words(ids: list[int], positions: list[int], tokenizer: Any) -> Iterator[tup
             word, places = "", []
 
 
-def _place_right(item: Item, said: str) -> bool:
+def _place_right(item: Item, box: int, said: str) -> bool:
     """Whether a place such as ``b2`` is where the item has its centre, or as near."""
     if len(said) != 2 or said[0] not in COLUMNS or said[1] not in ROWS:
         return False
-    for corner, cell in ((item.x, COLUMNS.index(said[0])), (item.y, ROWS.index(said[1]))):
+    left = box * (BOX + GAP) + item.x
+    for corner, cell in ((left, COLUMNS.index(said[0])), (item.y, ROWS.index(said[1]))):
         middle = corner + item.side / 2
         if not CELL * cell - NEAR <= middle <= CELL * (cell + 1) + NEAR:
             return False
@@ -99,7 +100,11 @@ def _judge(
 ) -> None:
     """Add one picture's verdicts, word by word, to ``right``."""
     places = (labels != IGNORE).nonzero().flatten().tolist()
-    items = [item for box in scene.boxes for item in ([] if scene.stacked else in_order(box))]
+    items = [
+        (item, number)
+        for number, box in enumerate(scene.boxes)
+        for item in ([] if scene.stacked else in_order(box, number))
+    ]
     seen, whole = -1, True
     for word, spots in _words(ids[places].tolist(), places, tokenizer):
         found = [int(said[spot - 1]) for spot in spots]
@@ -117,7 +122,7 @@ def _judge(
                 right.setdefault("item", []).append(whole)
         elif len(word) == 2 and word[0] in COLUMNS:
             seen, whole = seen + 1, True
-            correct = correct or _place_right(items[seen], tokenizer.decode(found).strip())
+            correct = correct or _place_right(*items[seen], tokenizer.decode(found).strip())
             right.setdefault("place", []).append(correct)
 
 

@@ -1,10 +1,10 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Seven stages, told in ``playground.lessons``: see, locate, spread, reason, read, look, slip. Stages
-end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained
-in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
-``reason`` (the language model) share no parameters and can run side by side, each in a process of
-its own (``--stage``). Deterministic for a given machine and number of threads.
+Eight stages, told in ``playground.lessons``: see, locate, spread, reason, read, reread, look, slip.
+Some end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it
+trained in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the
+tower) and ``reason`` (the language model) share no parameters and can run side by side, each in a
+process of its own (``--stage``). Deterministic for a given machine and number of threads.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from noisygrpo.playground.model import (
 )
 from noisygrpo.playground.scene import sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
-from noisygrpo.playground.staging import Stage, keep, passes, take_up, train_stage
+from noisygrpo.playground.staging import Stage, check, keep, probed, take_up, train_stage
 from noisygrpo.playground.synonyms import reworded
 from noisygrpo.playground.teacher import demonstration, description
 from noisygrpo.playground.words import PEOPLES
@@ -51,9 +51,10 @@ class WarmStart:
     see_steps: int = 1400
     locate_steps: int = 300
     reason_steps: int = 700
-    read_steps: int = 1500
-    look_steps: int = 900
-    slip_steps: int = 120
+    read_steps: int = 1900
+    reread_steps: int = 900
+    look_steps: int = 500
+    slip_steps: int = 80
     pictures: int = 6400
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
@@ -191,7 +192,8 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
     for name, steps, factor, gate, needed in (
         ("reason", settings.reason_steps, 1.0, None, {}),
-        ("read", settings.read_steps, 1.0, reads, well),
+        ("read", settings.read_steps, 1.0, reads, {}),
+        ("reread", settings.reread_steps, 0.8, reads, well),
         ("look", settings.look_steps, 1.0, answers, well),
         ("slip", settings.slip_steps, 0.25, answers, {}),
     ):
@@ -235,18 +237,22 @@ def train(
             "peak": stage.peak,
             "warmup": settings.warmup,
         }
-        if take_up(stage, out, made):
+        found = take_up(stage, out, made)
+        if found is not None:
             say(f"{stage.name}: taken from {out}")
-            continue
-        if only not in (None, stage.name):
+        elif only not in (None, stage.name):
             require(
                 stage.name in ("see", "locate", "spread") and only == "reason",
                 f"--stage: {only} comes after {stage.name}, which is not in {out}",
             )
             continue
-        train_stage(model, stage, settings.warmup, settings.log_every)
-        keep(stage, out, made, passes(stage, gates))
-        if only is not None:
+        else:
+            train_stage(model, stage, settings.warmup, settings.log_every)
+            found = probed(stage)
+            keep(stage, out, made, found)
+        if gates:
+            check(stage, found)
+        if only == stage.name:
             return None
     save(model, processor, out)
     return model
