@@ -82,15 +82,16 @@ def diagnose(
         "majority class": share([row.label == majority(rows) for row in rows], rows),
         "nothing given": right(reader.answers(rows), rows),
         "contents given": right(given, rows),
-        "statements with a canonical meaning": share([m is not None for m in found], rows),
+        "statements with a canonical meaning": share([bool(m) for m in found], rows),
     }
-    part = [row for row, m in zip(rows, found, strict=True) if m is not None]
-    meant = [m for m in found if m is not None]
-    steps = [step for step, m in zip(own, found, strict=True) if m is not None]
+    part = [row for row, m in zip(rows, found, strict=True) if m]
+    steps = [step for step, m in zip(own, found, strict=True) if m]
+    known = [meanings for meanings in found if meanings]
+    meant = [meanings[0] for meanings in known]
     answers, said = reader.answers_given(part, meant, asked=True)
     understood = [
-        step == m.step and asked == m.asked
-        for step, asked, m in zip(steps, said, meant, strict=True)
+        any(step == m.step for m in meanings) and any(asked == m.asked for m in meanings)
+        for step, asked, meanings in zip(steps, said, known, strict=True)
     ]
     read = [
         (row, reader.words_read(row, m.step, render(row.scene) if rendered else row.image))
