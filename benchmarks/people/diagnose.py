@@ -25,6 +25,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import scenes
@@ -51,16 +52,23 @@ def read_rows(path: Path, limit: int | None) -> list[Row]:
     require(bool(found), f"--data: {path}: no row has `boxes`, the list of what is in the picture")
     if limit is not None and limit < len(found):
         found = [found[i * len(found) // limit] for i in range(limit)]
-    return [
-        Row(
-            row["statement"],
-            row["label"].lower(),
-            scenes.from_json(json.loads(row["boxes"])),
-            Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"),
-            "-".join(row["identifier"].split("-")[:2]),
-        )
-        for row in found
-    ]
+    return [_row(path, fields) for fields in found]
+
+
+def _row(path: Path, fields: dict[str, Any]) -> Row:
+    where = f"--data: {path}: {fields['identifier']}"
+    label = str(fields["label"]).lower()
+    require(label in ("true", "false"), f"{where}: label: {label!r}, allowed are true and false")
+    try:
+        scene = scenes.from_json(json.loads(fields["boxes"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: boxes: not the corpus's description ({error!r})") from error
+    try:
+        image = Image.open(io.BytesIO(fields["image"]["bytes"])).convert("RGB")
+    except (OSError, TypeError) as error:
+        raise UserError(f"{where}: image: {error}") from error
+    cluster = "-".join(fields["identifier"].split("-")[:2])
+    return Row(fields["statement"], label, scene, image, cluster)
 
 
 def share(verdicts: Sequence[bool], rows: Sequence[Row]) -> dict[str, float]:

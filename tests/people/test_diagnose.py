@@ -4,9 +4,12 @@ import json
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from noisygrpo.errors import UserError
 from noisygrpo.playground import load_processor, model_path, people
 from noisygrpo.playground.scene import Item, Scene, render, sample_scene
 
@@ -214,6 +217,35 @@ def test_rows_are_spread_and_keep_their_scene(diagnose, statements, tmp_path):
     assert [row.statement for row in rows] == [written[i].statement for i in (0, 50, 100, 150)]
     assert [row.label == "true" for row in rows] == [written[i].label for i in (0, 50, 100, 150)]
     assert np.array_equal(np.asarray(render(rows[1].scene)), np.asarray(rows[1].image))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("boxes", None, "no row has `boxes`"),
+        ("boxes", "[[{]]", "people-0-0-0: boxes: not the corpus's description"),
+        ("boxes", '[[{"type": "circle"}]]', "people-0-0-0: boxes: not the corpus's description"),
+        ("boxes", '["circle"]', "people-0-0-0: boxes: not the corpus's description"),
+        ("label", "maybe", "people-0-0-0: label: 'maybe', allowed are true and false"),
+        ("image", {"bytes": b"no picture", "path": None}, "people-0-0-0: image: "),
+        ("image", {"bytes": None, "path": "a.png"}, "people-0-0-0: image: "),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named(
+    diagnose, statements, scenes, tmp_path, column, value, said
+):
+    row = statements.row(0, statements.load()[0], scenes.load()[0]) | {column: value}
+    path = tmp_path / "one.parquet"
+    pq.write_table(pa.Table.from_pylist([row]), path)
+    with pytest.raises(UserError, match=re.escape(said)):
+        diagnose.read_rows(path, None)
+
+
+def test_a_file_without_the_columns_is_named(diagnose, tmp_path):
+    path = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"statement": ["a"]}), path)
+    with pytest.raises(UserError, match=r"other\.parquet: .*identifier"):
+        diagnose.read_rows(path, None)
 
 
 def test_wrong_use_is_said_in_one_line(diagnose, tmp_path, capsys):
