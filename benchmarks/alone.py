@@ -17,7 +17,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def alone(
-    work: Callable[..., None], *given: Any, limit: float | None, log: Path, fresh: bool
+    work: Callable[..., None],
+    *given: Any,
+    limit: float | None,
+    log: Path,
+    fresh: bool,
+    grace: float = 0.0,
 ) -> int | None:
     """Run ``work`` and return its exit status; None where it was killed after ``limit`` seconds.
 
@@ -28,6 +33,7 @@ def alone(
         log: where its output goes.
         fresh: in a new interpreter, as CUDA needs it; else a fork of this one, which has its
             imports already.
+        grace: seconds between SIGTERM and SIGKILL, where it is to end before it is done.
     """
     context = multiprocessing.get_context("spawn" if fresh else "fork")
     process: Any = context.Process(target=_work, args=(work, given, log))
@@ -37,7 +43,7 @@ def alone(
             process.join(limit)
             return None if process.exitcode is None else int(process.exitcode)
         finally:
-            _end(process)
+            _end(process, grace)
 
 
 def _work(work: Callable[..., None], given: tuple[Any, ...], log: Path) -> None:
@@ -52,8 +58,11 @@ def _work(work: Callable[..., None], given: tuple[Any, ...], log: Path) -> None:
     work(*given)
 
 
-def _end(process: Any) -> None:
-    """Kill the process and all that it has started."""
+def _end(process: Any, grace: float) -> None:
+    """End the process and all that it has started."""
+    if grace and process.is_alive():
+        process.terminate()
+        process.join(grace)
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:  # none is left, or it has not made its group yet
@@ -73,6 +82,20 @@ class _asked_to_stop:
     @staticmethod
     def _stop(number: int, frame: Any) -> None:
         raise SystemExit(128 + number)
+
+
+def told(main: Callable[[], int]) -> int:
+    """Run a command's ``main``; what stops it is said in a line. Returns the exit status."""
+    from noisygrpo.errors import UserError
+
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
 
 
 def last_line(log: Path) -> str:

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alone import alone, last_line
+from alone import alone, last_line, told
 from gpu_measure import FORMAT, measure
 from gpu_parts import LIMIT, TINY, Part, Shapes, all_parts, chosen
 from gpu_table import GB, caption, goals, markdown, seconds_of
@@ -55,11 +55,14 @@ def main(words: list[str] | None = None) -> int:
     if (lacking := no_gpu(machine)) is not None:
         print(f"error: {lacking}; --tiny shows on a CPU that it works")
         return 2
-    folder = args.folder / place(machine, shapes)
-    folder.mkdir(parents=True, exist_ok=True)
+    from noisygrpo.runs.lock import only_one
+
+    folder = args.output_dir / place(machine, shapes)
     print(f"{machine.line()}\n{folder}", flush=True)
-    failed = run_all(parts, machine, folder, minutes=args.minutes)
-    return write(parts, shapes, machine, folder, document=args.document) or int(failed)
+    with only_one(folder):
+        failed = run_all(parts, machine, folder, minutes=args.minutes)
+        write(shapes, machine, folder, document=args.document)
+    return int(failed)
 
 
 CHANGES = ("completion", "long", "rounds")
@@ -76,7 +79,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--completion", type=int, help="tokens, in the plain update")
     parser.add_argument("--long", type=int, help="tokens, with the recipes' settings")
     parser.add_argument("--rounds", type=int, help="after one to warm up (default: 3)")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="default: build/gpu-figures")
+    parser.add_argument("--output-dir", type=Path, default=FOLDER, help="build/gpu-figures")
     parser.add_argument("--document", action="store_true", help="into docs/performance.md as well")
     args = parser.parse_args(words)
     for name in (*CHANGES, "minutes"):
@@ -202,9 +205,7 @@ def differs(result: dict[str, Any], part: Part, machine: Machine) -> bool:
 # ---- the table ----
 
 
-def write(
-    parts: list[Part], shapes: Shapes, machine: Machine, folder: Path, *, document: bool
-) -> int:
+def write(shapes: Shapes, machine: Machine, folder: Path, *, document: bool) -> None:
     """Print and write table and goals, of all parts that have a result."""
     from noisygrpo.evaluation.samples import write_atomic, write_json
 
@@ -225,12 +226,11 @@ def write(
     )
     print(f"\n{text}\n" + "\n".join(goal.line() for goal in judged))
     print(f"\n{folder / 'table.md'}")
-    if document:
+    if document and any(result["outcome"] == "measured" for result in results.values()):
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
         write_atomic(PAGE, f"{before}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}")
         print(f"written into {PAGE}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -53,7 +53,9 @@ def this_machine(device: str) -> Machine:
 
 def nvidia() -> tuple[str, float, str]:
     """Name, GiB and driver of the first visible card; ``UNKNOWN`` where nvidia-smi says nothing."""
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    if not wanted:  # all are hidden
+        return UNKNOWN, 0.0, "unknown"
     fields = "--query-gpu=name,memory.total,driver_version"
     found = _output("nvidia-smi", "-i", wanted, fields, "--format=csv,noheader,nounits")
     cells = [cell.strip() for cell in found.splitlines()[0].split(",")] if found else []

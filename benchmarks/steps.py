@@ -95,7 +95,7 @@ def stepping(job: Job) -> Iterator[Steps]:
 
 def build_model(job: Job, tokenizer: Any) -> Any:
     import torch
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+    from transformers import AutoModelForImageTextToText, Qwen2_5_VLConfig
 
     ids = tokenizer.convert_tokens_to_ids
     text, vision = SIZES[job.size]["text"], SIZES[job.size]["vision"]
@@ -113,7 +113,7 @@ def build_model(job: Job, tokenizer: Any) -> Any:
     )  # fmt: skip
     torch.manual_seed(0)
     with torch.device(job.device):
-        return Qwen2_5_VLForConditionalGeneration(config).to(getattr(torch, job.dtype))
+        return AutoModelForImageTextToText.from_config(config, dtype=getattr(torch, job.dtype))
 
 
 def build_processor() -> Any:

@@ -10,13 +10,15 @@ import torch
 
 import gpu_figures
 import gpu_measure
+from alone import told
 from gpu_figures import known, main, place, run_all, write
 from gpu_measure import does_not_fit, in_use
 from gpu_parts import LIMIT, TINY, Shapes, all_parts, chosen
 from gpu_table import goals, markdown
-from machine import this_machine
+from machine import UNKNOWN, nvidia, this_machine
 from models.memory_table import MODELS, TOWER2
 from noisygrpo.errors import UserError
+from noisygrpo.runs.lock import only_one
 from shapes import SIZES, operations
 
 
@@ -96,7 +98,7 @@ def made(tmp_path_factory):
     """A folder with the parts of a full update, of one whole step and of sampling."""
     folder = tmp_path_factory.mktemp("figures")
     for words in (["full", "update"], ["lora", "step", "noisy"], ["rollouts"]):
-        assert main(["--tiny", "--folder", str(folder), "--only", *words]) == 0
+        assert main(["--tiny", "--output-dir", str(folder), "--only", *words]) == 0
     return folder
 
 
@@ -147,7 +149,7 @@ def test_the_table_has_all_of_it(made):
 
 def test_a_second_call_measures_nothing_again(made, capsys, monkeypatch):
     monkeypatch.setattr(gpu_figures, "in_its_process", pytest.fail)
-    assert main(["--tiny", "--folder", str(made), "--only", "lora", "step", "noisy"]) == 0
+    assert main(["--tiny", "--output-dir", str(made), "--only", "lora", "step", "noisy"]) == 0
     assert "1/1" not in capsys.readouterr().out
 
 
@@ -171,7 +173,7 @@ def test_a_part_that_does_not_fit_is_a_result(folder, machine, monkeypatch, caps
     one = parts("full", "update", "trl")[:1]
     assert not run_all(one, machine, folder, minutes=None)
     assert known(folder, one[0], machine)["outcome"] == "does not fit"
-    assert write(one, TINY, machine, folder, document=False) == 0
+    write(TINY, machine, folder, document=False)
     said = capsys.readouterr().out
     assert "| TRL | does not fit in this machine's memory |" in said
     assert "not measured: tiny, full: update at least" in said
@@ -243,7 +245,7 @@ def test_other_shapes_have_another_folder(machine):
 
 def test_without_a_gpu_it_says_so(folder, capsys, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    assert main(["--folder", str(folder)]) == 2
+    assert main(["--output-dir", str(folder)]) == 2
     assert capsys.readouterr().out.startswith("error: nvidia-smi names no card here; --tiny")
     assert list(folder.iterdir()) == []
 
@@ -261,6 +263,54 @@ def test_wrong_options_are_refused(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2
+
+
+def test_hidden_cards_are_none(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert nvidia() == (UNKNOWN, 0.0, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("NVIDIA H100 80GB HBM3, 81559, 550.54.15\n", ("NVIDIA H100 80GB HBM3", 550)),
+        ("No devices were found\n", (UNKNOWN, None)),
+        ("NVIDIA H100, [N/A], 550.54.15\n", (UNKNOWN, None)),
+    ],
+)
+def test_the_card_is_what_nvidia_smi_says(monkeypatch, tmp_path, said, found):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\nprintf '%s' '{said}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    card, memory, driver = nvidia()
+    assert card == found[0]
+    if found[1]:
+        assert (round(memory, 1), driver) == (79.6, "550.54.15")
+
+
+def test_one_call_at_a_time(folder, capsys):
+    place_of_both = folder / place(this_machine("cpu"), TINY)
+    with only_one(place_of_both):
+        words = ["--tiny", "--output-dir", str(folder), "--only", "generate"]
+        assert told(lambda: main(words)) == 2
+    assert "is in use by process" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_a_file(folder, capsys):
+    (folder / "file").touch()
+    words = ["--tiny", "--output-dir", str(folder / "file"), "--only", "generate"]
+    assert told(lambda: main(words)) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_an_interruption_is_said(capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    assert told(interrupted) == 130
+    assert "goes on" in capsys.readouterr().err
 
 
 def test_no_such_part(capsys):
@@ -353,8 +403,12 @@ def test_the_table_goes_between_its_marks(folder, machine, monkeypatch, capsys):
     numbers = {"rates": [1.0, 2.0, 3.0], "tokens_per_second": 2.0}
     gpu_figures.keep(folder / f"{one.name}.json", one, machine, {"outcome": "measured", **numbers})
     for _ in range(2):
-        write([one], TINY, machine, folder, document=True)
+        write(TINY, machine, folder, document=True)
     text = page.read_text()
+    empty = folder / "empty"
+    empty.mkdir()
+    write(TINY, machine, empty, document=True)  # which leaves what is there
+    assert page.read_text() == text
     assert text.startswith("before\n") and text.endswith(f"\n{gpu_figures.END}\nafter\n")
     assert text.count("generate |  |  | 2 (1 to 3) |") == 1 and "old" not in text
 
