@@ -186,7 +186,50 @@ CONTROLS = (
     ),
 )
 
-FORMS: tuple[Arm, ...] = ()
+FORMS = (
+    Arm(
+        "level-baseline",
+        "noise, a baseline for each level",
+        "a wrong answer under heavy noise is not the completion's fault",
+        method="noisygrpo",
+        training={**NOISE, "advantage": "level_baseline"},
+    ),
+    Arm(
+        "slope-prior",
+        "noise, a prior of measured strength",
+        "cleaner is better as far as it is seen to be, and among right answers only",
+        method="noisygrpo",
+        training={**NOISE, "advantage": "slope_prior"},
+    ),
+    Arm(
+        "level-weight",
+        "noise, weighed by what a level shows",
+        "an answer that is right though nothing was to be seen teaches little",
+        method="noisygrpo",
+        training={**NOISE_GRPO, "level_weight": "shown"},
+    ),
+    Arm(
+        "luck-weight",
+        "noise, lucky groups weigh less",
+        "a group that is right under noise was answered without looking",
+        method="noisygrpo",
+        training={**NOISE_GRPO, "luck_weight": 0.2},
+    ),
+    Arm(
+        "noise-spared",
+        "noise, no negative advantages off the view",
+        "what the clean policy would hardly write is not pushed down",
+        method="noisygrpo",
+        training={**NOISE_GRPO, "off_view_negatives": "zero"},
+    ),
+    Arm(
+        "noisygrpo-spared",
+        "NoisyGRPO, no negative advantages off the view",
+        "the same under the published advantage: is that where its prior harms?",
+        method="noisygrpo",
+        training={**NOISE, "off_view_negatives": "zero"},
+    ),
+)
 """Forms of our own that mend what loses; chosen on seeds 0 to 2, shown on the others."""
 
 ARMS = {arm.name: arm for arm in (*BASELINES, *NOISYGRPO, *OTHERS, *CONTROLS, *FORMS)}

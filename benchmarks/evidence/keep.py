@@ -49,6 +49,9 @@ METRICS = (
 )
 """Names of metrics, and beginnings of names (those that end in / or _)."""
 
+Frames = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+"""Verdicts, dynamics, runs."""
+
 ADDRESS = ["stage", "arm", "setting", "seed"]
 OF_A_ROW = (
     "split",
@@ -120,21 +123,25 @@ def tokens_of(folder: Path) -> float:
     return max(float(found) for line in lines if (found := json.loads(line).get("num_tokens")))
 
 
-def collect(runs: Sequence[Run], out: Path) -> None:
-    """Write the three tables of all runs into ``out``; a run that is not there is missing."""
+def collect(runs: Sequence[Run], out: Path) -> Frames:
+    """The three tables of all runs in ``out``; a run that is not there is missing."""
     states = [_state(run, run.folder(out)) for run in runs]
     made = [*map(untrained, dict.fromkeys(run.stage for run in runs)), *runs]
     folders = [run.folder(out) for run in made if (run.folder(out) / "done.json").is_file()]
     names = (VERDICTS, f"calibrated-{VERDICTS}")
     rows = [pd.read_parquet(f / name) for f in folders for name in names if (f / name).is_file()]
     steps = [pd.read_parquet(f / DYNAMICS) for f in folders if (f / DYNAMICS).is_file()]
-    frames = (_joined(rows, OF_A_ROW), _joined(steps, ("step",)), pd.DataFrame(states))
+    return _joined(rows, OF_A_ROW), _joined(steps, ("step",)), pd.DataFrame(states)
+
+
+def store(frames: Frames, out: Path) -> None:
+    """Write the three tables."""
     for frame, name in zip(frames, (VERDICTS, DYNAMICS, RUNS), strict=True):
         _write(frame, out / name)
 
 
-def read(out: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The three tables as ``collect`` wrote them."""
+def read(out: Path) -> Frames:
+    """The three tables as ``store`` wrote them."""
     for name in (VERDICTS, DYNAMICS, RUNS):
         require((out / name).is_file(), f"--output-dir: {out} holds no {name}; run a stage first")
     verdicts, dynamics, made = (pd.read_parquet(out / n) for n in (VERDICTS, DYNAMICS, RUNS))

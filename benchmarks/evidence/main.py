@@ -17,7 +17,7 @@ from noisygrpo.terminal import fail, say
 from . import plan
 from .arms import ARMS, BASELINE, GRID, SETTINGS, SPLIT
 from .judge import all_answers, best_settings, leading, primary
-from .keep import collect, read, tokens_of
+from .keep import Frames, collect, read, store, tokens_of
 from .page import write
 from .plan import Job, Run, World
 from .pool import Pool
@@ -76,9 +76,9 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
         done = Experiment(args, world, recipe).stage(int(args.stage))
         if args.list:
             return 0
-    if (args.output_dir / PLAN).is_file():
-        collect(runs_of(json.loads((args.output_dir / PLAN).read_text())), args.output_dir)
-    tables = made(Tables(*read(args.output_dir), args.parallel, args.resamples))
+    frames = found(args.output_dir)
+    store(frames, args.output_dir)
+    tables = made(Tables(*frames, args.parallel, args.resamples))
     (args.output_dir / "tables.md").write_text(
         "\n\n".join(f"## {name}\n\n{text}" for name, text in tables.items()) + "\n"
     )
@@ -92,18 +92,30 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
 
 def made(tables: Tables) -> dict[str, str]:
     """Every table by its name in the page."""
-    found = {}
+    of_all = {}
     for stage in (1, 2):
         there = bool((tables.runs["stage"] == stage).any())
         of = {"primary": primary_table, "splits": split_table, "dynamics": dynamics_table,
               "power": power_table}  # fmt: skip
         for name, make in of.items():
-            found[f"{name}-{stage}"] = make(tables, stage) if there else "Not run yet."
+            of_all[f"{name}-{stage}"] = make(tables, stage) if there else "Not run yet."
     if (tables.runs["stage"] == 1).any():
-        found |= {"settings": settings_table(tables), "calibration": calibration_table(tables)}
+        of_all |= {"settings": settings_table(tables), "calibration": calibration_table(tables)}
     else:
-        found |= dict.fromkeys(("settings", "calibration"), "Not run yet.")
-    return found | {"runs": runs_table(tables)}
+        of_all |= dict.fromkeys(("settings", "calibration"), "Not run yet.")
+    return of_all | {"runs": runs_table(tables)}
+
+
+def found(out: Path) -> Frames:
+    """The tables of what a folder holds: its runs, or, where these are gone, what was made of them.
+
+    Raises:
+        UserError: it holds neither.
+    """
+    begun = [out / f"stage{stage}" for stage in (1, 2)]
+    if (out / PLAN).is_file() and any(folder.is_dir() for folder in begun):
+        return collect(runs_of(json.loads((out / PLAN).read_text(encoding="utf-8"))), out)
+    return read(out)
 
 
 def runs_of(settled: Mapping[str, Any]) -> list[Run]:
@@ -122,7 +134,7 @@ class Experiment:
         path = self.out / PLAN
         self.settled: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         if not args.list:
-            self._claim(recipe)
+            self._claim(recipe, args.stage)
             self._settle("settings", max(args.settings, self.settled.get("settings", 1)))
         until = time.monotonic() + args.hours * 3600 if args.hours is not None else float("inf")
         self.pool = None if args.list else Pool(args.parallel, until)
@@ -134,11 +146,11 @@ class Experiment:
         first = [plan.before(self.world, stage, self.out), *self._shared(asked)]
         self._run(first)
         known, steps = self._levels(), self._steps()
-        jobs = [
-            plan.job(run, self.world, known, steps, self.out)
-            for run in asked
-            if self._can(run, known, steps)
-        ]
+        can = [run for run in asked if self._can(run, known, steps)]
+        wait = dict.fromkeys(run.arm for run in asked if run not in can)
+        if wait and not self.args.list:
+            say(f"without measured levels or a pilot, not run: {', '.join(wait)}", error=True)
+        jobs = [plan.job(run, self.world, known, steps, self.out) for run in can]
         after = [] if self.args.no_calibrated or stage != 1 else asked
         later = [plan.calibrated(run, self.world, self.out) for run in after]
         done = self._run(jobs)
@@ -169,10 +181,11 @@ class Experiment:
 
     def _leading(self) -> list[tuple[str, str]]:
         """The baseline and the arms named, or those that lead stage 1, at their best settings."""
-        collect(runs_of(self.settled), self.out)
-        verdicts, _, runs = read(self.out)
+        verdicts, _, runs = found(self.out)
         answers = {key: own for key, own in all_answers(verdicts, 1).items() if key[0] in ARMS}
         chosen = best_settings(answers)
+        needed = BASELINE in chosen or self.args.arms
+        require(bool(needed), f"--stage 2: {self.out} has no {BASELINE} of stage 1; run that first")
         if self.args.arms:
             named = [BASELINE, *(arm for arm in self.args.arms if arm != BASELINE)]
             most = plan.MOST_ARMS
@@ -187,13 +200,13 @@ class Experiment:
     def _shared(self, asked: Sequence[Run]) -> list[Job]:
         """What some of the runs need to know first: levels, and tokens of pilots."""
         arms = {run.arm for run in asked}
-        found = []
+        jobs = []
         if any(ARMS[arm].measured for arm in arms):
-            found.append(plan.levels(self.world, self.out))
+            jobs.append(plan.levels(self.world, self.out))
         if any(ARMS[arm].adaptive for arm in arms):
             wanted = [arm for arm in plan.pilots() if arm.name in arms or arm.name == BASELINE]
-            found += [plan.pilot(arm, self.world, {}, self.out) for arm in wanted]
-        return found
+            jobs += [plan.pilot(arm, self.world, {}, self.out) for arm in wanted]
+        return jobs
 
     def _levels(self) -> dict[str, list[float]]:
         """The measured levels, once there."""
@@ -202,8 +215,12 @@ class Experiment:
             return {}
         from noisygrpo.runs.levels import chosen_levels  # imports torch
 
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {GRID: chosen_levels(found, "grid"), SPLIT: chosen_levels(found, "split")}
+        curve = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return {GRID: chosen_levels(curve, "grid"), SPLIT: chosen_levels(curve, "split")}
+        except UserError as error:  # the curve has no such levels; the other arms can run
+            say(str(error), error=True)
+            return {}
 
     def _steps(self) -> dict[str, int]:
         """Steps of the arms that sample more rollouts than they train, once piloted."""
@@ -227,7 +244,7 @@ class Experiment:
             "--output-dir, or remove it",
         )
 
-    def _claim(self, recipe: Any) -> None:
+    def _claim(self, recipe: Any, stage: str) -> None:
         """Weights, rows and recipe are settled by the first run; a later change means all again."""
         from noisygrpo.evaluation.fingerprint import model_fingerprint
         from noisygrpo.models.loading import location
@@ -235,7 +252,7 @@ class Experiment:
         world = {
             "weights": model_fingerprint(location(recipe.model), recipe.model.revision),
             "recipe": dump_recipe(recipe),
-            "rows": {str(stage): rows for stage, rows in self.world.rows.items()},
+            f"rows in stage {stage}": self.world.rows[int(stage)],
         }
         for name, value in world.items():
             was = self.settled.get(name, value)

@@ -32,6 +32,9 @@ PRELOADED = [
     "noisygrpo.runs.train",
     "noisygrpo.runs.levels",
     "noisygrpo.commands.evaluate_splits",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.stats",
 ]
 
 

@@ -108,8 +108,12 @@ def test_rows_of_one_cluster_are_one_draw():
     copied = difference_over_seeds(*many, splits, names, resamples=500)
     assert copied.clusters == once.clusters == 300
     assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
-    apart = difference_over_seeds(*many, splits, resamples=500)
-    assert apart.high - apart.low < once.high - once.low
+    alike = [np.tile(values[:1], (3, 1)) for values in many]  # so that rows alone matter
+    together, apart = (
+        difference_over_seeds(*alike, splits, clusters, resamples=500) for clusters in (names, None)
+    )
+    ratio = (together.high - together.low) / (apart.high - apart.low)
+    assert ratio == pytest.approx(math.sqrt(10), rel=0.1)
 
 
 def test_equal_names_of_clusters_in_two_splits_are_two():

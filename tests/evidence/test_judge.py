@@ -43,17 +43,14 @@ def test_the_primary_figure_leaves_other_splits_out():
     frame = made.verdicts({"grpo": 0.0, "papo": 0.0})
     apart = ~frame["split"].isin(PRIMARY) & (frame["arm"] == "papo")
     frame.loc[apart, "correct"] = True
-    whole = lines_of(frame, {"grpo": 3, "papo": 3})["papo"]
-    assert (
-        whole.mean
-        == lines_of(frame[frame["split"].isin(PRIMARY)], {"grpo": 3, "papo": 3})["papo"].mean
-    )
+    both = {"grpo": 3, "papo": 3}
+    alone = lines_of(frame[frame["split"].isin(PRIMARY)], both)
+    assert lines_of(frame, both)["papo"].mean == alone["papo"].mean
     answers = all_answers(frame, 1)["papo", "rate1"]
     assert answers.figures(["blind"]) == [1.0] * 3
-    by_hand = (
-        frame[(frame["arm"] == "papo") & (frame["seed"] == 0)].groupby("split")["correct"].mean()
-    )
-    assert answers.figures(PRIMARY)[0] == pytest.approx(by_hand[list(PRIMARY)].mean())
+    seed = frame[(frame["arm"] == "papo") & (frame["seed"] == 0)]
+    by_hand = seed.groupby("split")["correct"].mean()[list(PRIMARY)].mean()
+    assert answers.figures(PRIMARY)[0] == pytest.approx(by_hand)
 
 
 def test_a_missing_arm_has_a_line_and_is_in_the_family():
@@ -72,10 +69,7 @@ def test_only_seeds_of_both_are_compared():
     assert (line.seeds, line.meant, line.difference.seeds) == (2, 3, 2)
     alone = frame[(frame["seed"] == 0) | (frame["arm"] == "grpo")]
     assert math.isnan(lines_of(alone, {"grpo": 3, "papo": 3})["papo"].difference.p_value)
-    apart = frame[
-        ((frame["arm"] == "grpo") & (frame["seed"] == 0))
-        | ((frame["arm"] == "papo") & (frame["seed"] == 1))
-    ]
+    apart = frame[frame["seed"] == (frame["arm"] == "papo")]  # the baseline's 0, the arm's 1
     assert lines_of(apart, {"grpo": 3, "papo": 3})["papo"].difference is None
 
 
@@ -122,9 +116,8 @@ def test_calibrated_verdicts_and_stages_are_apart():
 def test_those_that_lead_go_on_with_the_baseline():
     arms = {"grpo": 0.1, "papo": 0.2, "vppo": 0.0, "dapo": 0.3}
     answers = all_answers(made.verdicts(arms), 1)
-    lines = primary(
-        answers, best_settings(answers), dict.fromkeys([*arms, "noisygrpo"], 3), resamples=FEW
-    )
+    meant = dict.fromkeys([*arms, "noisygrpo"], 3)
+    lines = primary(answers, best_settings(answers), meant, resamples=FEW)
     assert leading(lines, 2) == [("grpo", "rate1"), ("dapo", "rate1"), ("papo", "rate1")]
 
 

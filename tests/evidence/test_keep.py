@@ -67,7 +67,7 @@ def test_missing_and_failed_runs_are_in_the_table(tmp_path):
     failed, missing = Run(1, "vppo", "rate1", 0), Run(2, "grpo", "rate1", 3)
     path = tmp_path / "stage1" / "vppo-rate1-seed0.failed.json"
     path.write_text(json.dumps({"status": 1, "why": "stopped: NaN", "commands": [["train"]]}))
-    keep.collect([RUN, failed, missing], tmp_path)
+    keep.store(keep.collect([RUN, failed, missing], tmp_path), tmp_path)
     verdicts, dynamics, runs = keep.read(tmp_path)
     assert list(runs["state"]) == ["done", "failed", "missing"]
     assert runs["why"][1] == "stopped: NaN"
@@ -86,8 +86,7 @@ def test_the_untrained_model_and_calibrated_answers_are_there(tmp_path):
     again = Job(job.folder, (("evaluate",),), "calibrated.json", "calibrated", RUN, True)
     keep.keep(again, 2.0)
     assert json.loads((job.folder / "done.json").read_text())["minutes"] == 4.5
-    keep.collect([RUN], tmp_path)
-    verdicts, _, runs = keep.read(tmp_path)
+    verdicts, _, runs = keep.collect([RUN], tmp_path)
     assert dict(verdicts.groupby(["arm", "calibrated"]).size()) == {
         ("before", False): 3, ("papo", False): 5, ("papo", True): 3,
     }  # fmt: skip
@@ -95,9 +94,9 @@ def test_the_untrained_model_and_calibrated_answers_are_there(tmp_path):
 
 
 def test_a_folder_without_anything_gives_empty_tables_and_one_message(tmp_path):
-    with pytest.raises(UserError, match="holds no verdicts.parquet; run a stage first"):
+    with pytest.raises(UserError, match=r"holds no verdicts\.parquet; run a stage first"):
         keep.read(tmp_path)
-    keep.collect([RUN], tmp_path)
+    keep.store(keep.collect([RUN], tmp_path), tmp_path)
     verdicts, dynamics, runs = keep.read(tmp_path)
     assert (len(verdicts), len(dynamics), list(runs["state"])) == (0, 0, ["missing"])
 

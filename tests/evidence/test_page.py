@@ -10,7 +10,10 @@ from tests.evidence import made
 from noisygrpo.errors import UserError
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
-TEXT = "# A\n\n<!-- evidence: one -->\n\nold\n\n<!-- end -->\n\nkept\n\n<!-- evidence: two -->\n<!-- end -->\n"
+TEXT = (
+    "# A\n\n<!-- evidence: one -->\n\nold\n\n<!-- end -->\n\nkept\n\n"
+    "<!-- evidence: two -->\n<!-- end -->\n"
+)
 
 
 def test_places_are_filled_and_all_else_is_kept():

@@ -10,9 +10,8 @@ ARMS = {"grpo": 0.0, "papo": 0.2, "vppo": 0.05}
 
 @pytest.fixture(scope="module")
 def tables():
-    verdicts = pd.concat(
-        [made.verdicts(ARMS), made.verdicts({"before": -0.3}, (0,), setting="none")]
-    )
+    before = made.verdicts({"before": -0.3}, (0,), setting="none")
+    verdicts = pd.concat([made.verdicts(ARMS), before])
     runs = pd.concat([made.runs(ARMS), made.runs(["dapo"], state="missing"),
                       made.runs(["noise-own"], state="failed")])  # fmt: skip
     return Tables(verdicts, made.dynamics(ARMS), runs, resamples=200)

@@ -130,6 +130,22 @@ def test_the_prior_alone_does_nothing_but_push_from_noisy_policies():
     assert own[2].abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("ease", [-1.5, 1.5])
+def test_in_groups_of_equal_rewards_the_prior_raises_what_most_groups_say(ease):
+    every, rewards = outcomes(2, 3)
+    levels = torch.tensor(LEVELS, dtype=torch.float64).expand_as(rewards)
+    x = torch.tensor([ease, 0.0], dtype=torch.float64)
+    few, many = (0.3, 0.7), (0.7, 0.3)
+    policies = views(x, dict.fromkeys((0.3, 0.6), few if ease < 0 else many))
+    equal = (rewards.amin(1) == rewards.amax(1)).double()[:, None]
+    advantages = bayesian_posterior(rewards, levels).advantages * equal
+    others = policies[1:, 0]
+    weight = advantages[0, 0] * (others.prod() - (1 - others).prod())
+    found = expected(x, policies, advantages, every)[0]
+    torch.testing.assert_close(found, weight * of(x, right))
+    assert (weight > 0) == (ease > 0)
+
+
 def fitted_baseline(policies, rewards, levels, every):
     """Advantages with offsets at which every level's mean advantage is 0, by their own steps."""
     offsets = torch.zeros(3, dtype=torch.float64)

@@ -34,7 +34,7 @@ def test_a_box_is_named_from_left_to_right():
     scene = _row(("black", "circle", 60, 5), ("blue", "square", 10, 70), ("black", "circle", 30, 1))
     task = _ask(list_box, scene, "left box")
     assert task.answer == "blue square then black circle then black circle"
-    assert "left blue square and black circle and black circle" in task.reasoning
+    assert "left a4 blue square and b1 black circle and d1 black circle" in task.reasoning
 
 
 def test_no_question_where_the_order_is_in_doubt():

@@ -6,7 +6,16 @@ from tests.playground.small_processor import small_processor
 from torch import nn
 
 from noisygrpo.playground.scene import Item, Scene, sample_scene
-from noisygrpo.playground.seeing import IGNORE, NOTHING, Eyes, labelled, patch_labels, probe, see
+from noisygrpo.playground.seeing import (
+    IGNORE,
+    NOTHING,
+    Eyes,
+    Whereabouts,
+    labelled,
+    patch_labels,
+    probe,
+    see,
+)
 
 
 def test_a_patch_is_named_after_the_item_that_covers_it_and_the_centre_it_holds():
@@ -68,3 +77,17 @@ def test_the_probe_counts_what_the_heads_name():
     items = [item for scene in scenes for box in scene.boxes for item in box]
     circles = sum(item.shape == "circle" for item in items) / len(items)
     assert half["shape"] == half["item"] == circles and half["colour"] == 1.0
+
+
+def test_tokens_are_placed_row_by_row_in_every_picture():
+    where = Whereabouts(25)
+    row, column = where.targets(200)  # two pictures of 5 x 20 merged tokens
+    assert row[:100].tolist() == row[100:].tolist() == [n // 20 for n in range(100)]
+    assert column[[0, 19, 20, 119]].tolist() == [0, 19, 0, 19]
+    told = torch.cat([nn.functional.one_hot(row, 5), nn.functional.one_hot(column, 20)], 1).float()
+    with torch.no_grad():
+        for head, part in ((where.row, slice(0, 5)), (where.column, slice(5, 25))):
+            head.weight.zero_(), head.bias.zero_()
+            head.weight[:, part] = 30 * torch.eye(head.out_features)
+    assert where.right(told) == {"row": 1.0, "column": 1.0} and where.loss(told) < 1e-6
+    assert where.right(told.roll(1, 0))["column"] == 0

@@ -15,7 +15,8 @@ def test_careful_turns_answer_the_question_about_the_picture():
     other = {word for words in OTHER.values() for word in words}
     reworded = 0
     for seed in range(60):
-        _, turns = demonstration(np.random.default_rng(seed), 2, slips=False)
+        rng = np.random.default_rng(seed)
+        turns = demonstration(rng, sample_scene(rng), 2, slips=False)
         assert len(turns) == 2
         for question, text in turns:
             assert text.startswith("<think>Step 1:") and text.endswith("</answer>")
@@ -61,12 +62,12 @@ def test_nothing_suggests_a_list():
 def test_a_reading_says_everything_of_every_item():
     touching = (Item("circle", "black", "big", 0, 35), Item("square", "blue", "small", 31, 60))
     scene = Scene((touching, (Item("triangle", "yellow", "medium", 45, 12),), ()), stacked=False)
-    assert reading(scene, 0) == ("big black circle a2 edge beside and small blue square b2 beside")
-    assert reading(scene, 1) == "medium yellow triangle b1"
+    assert reading(scene, 0) == ("a3 big black circle edge beside and b4 small blue square beside")
+    assert reading(scene, 1) == "c2 medium yellow triangle"
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "where"), [(0, 0, "a1"), (90, 90, "c3"), (45, 90, "b3"), (90, 0, "c1")]
+    ("x", "y", "where"), [(0, 0, "a1"), (90, 90, "e5"), (45, 90, "c5"), (90, 0, "e1")]
 )
 def test_places(x, y, where):
     assert place(Item("circle", "black", "small", x, y)) == where

@@ -4,18 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.playground.small_processor import small_processor
 from transformers import AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError
-from noisygrpo.playground import warmstart
+from noisygrpo.playground import load_processor, model_path, warmstart
 from noisygrpo.playground.scene import COLOURS, SHAPES, SIZES
 from noisygrpo.playground.staging import Stage, learning_rate, passes
 from noisygrpo.playground.warmstart import WarmStart, train
 
 TINY = WarmStart(
-    tokenizer_texts=60, see_steps=1, reason_steps=1, read_steps=1, look_steps=1, join_steps=1,
-    slip_steps=1, batch=2, questions=1, log_every=9,
+    see_steps=1, locate_steps=1, reason_steps=1, read_steps=1, look_steps=1, slip_steps=1,
+    pictures=2, batch=2, questions=1, log_every=9,
 )  # fmt: skip
 
 
@@ -26,14 +25,19 @@ def few_scenes(monkeypatch):
 
 
 def test_the_words_of_a_reading_are_whole_tokens():
-    tokenizer = small_processor().tokenizer
+    tokenizer = load_processor(model_path()).tokenizer
     for word in (*COLOURS, *SHAPES, *SIZES):
         assert tokenizer.tokenize(f" {word}") == [f"Ġ{word}"]
 
 
 def test_the_warm_start_repeats_goes_on_and_its_checkpoint_loads(tmp_path, capsys):
     whole = train(TINY, tmp_path / "one", gates=False).state_dict()
-    for stage in ("reason", "see", "read"):  # stage by stage, the first two in either order
+    for stage in (
+        "reason",
+        "see",
+        "locate",
+        "read",
+    ):  # stage by stage, the first two in either order
         assert train(TINY, tmp_path / "two", only=stage, gates=False) is None
     capsys.readouterr()
     parts = train(TINY, tmp_path / "two", gates=False).state_dict()

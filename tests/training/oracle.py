@@ -126,6 +126,9 @@ class Oracle:
                 found.append(base[n].expand(len(one)))
                 continue
             u = torch.ones(len(one), dtype=torch.float64)
+            if not one.any():  # no picture: nothing depends on it
+                found.append((base[n] * sequence[n]).expand(len(one)))
+                continue
             if args.second_token_mask != 1:
                 kept = math.ceil(round(args.second_token_mask * len(one), 9))
                 u = torch.zeros_like(u)

@@ -130,6 +130,21 @@ def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
     assert clean_difference(trainer, batch) < CLOSE
 
 
+@pytest.mark.parametrize("score_view", ["own", "all"])
+def test_the_correction_takes_scores_on_the_view_that_was_sampled_on(
+    engines, model_folder, tmp_path, score_view
+):
+    """At levels where the learner's log-probs on another view are far away, rounding is left."""
+    more = {"noise_levels": [0.0, 0.5, 0.7, 0.9], "log_view_ratio": None}
+    more |= {"score_view": score_view, "vllm_importance_sampling_correction": True}
+    more |= {"vllm_importance_sampling_mode": "token_truncate"}
+    trainer = trainer_of(model_folder, tmp_path, **more)
+    batch = trainer._generate_and_score_completions(groups_of(trainer))
+    noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
+    ratio = batch["importance_sampling_ratio"][noisy]
+    assert (ratio - 1).abs().mean() < CLOSE and not (ratio == 1).all()
+
+
 def test_hints(engines, model_folder, tmp_path):
     """A level's prompts end with a part of the reference reasoning, and vLLM reads them so."""
     trainer = trainer_of(

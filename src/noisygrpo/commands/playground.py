@@ -11,7 +11,7 @@ from noisygrpo.terminal import say
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
-STAGES = ("see", "reason", "read", "look", "join", "slip")
+STAGES = ("see", "locate", "reason", "read", "look", "join", "slip")
 OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES))
 """Fields of ``WarmStart`` that are options."""
 

@@ -14,10 +14,9 @@ resampled, each with the other held at what was seen::
     both    c (e_b + f_b),   c^2 = max(V_s + V_f - V_sf, V_s, V_f) / (V_s + V_f)
 
 The mean of S values drawn from S has (S-1)/S of the variance that it should have, hence the first
-root; the second makes tails of Student's t of a variance that few seeds know badly (without both, an
-interval over three seeds that should hold 95 % holds 75 where seeds differ most). What row and seed
-have together (which rows this seed happens to get right) is in both parts, so once too often: c
-takes it out, as the variance of crossed effects does, V = V_s + V_f - V_sf (Owen 2007, "The
+root; the second makes tails of Student's t of a variance that few seeds know badly. What row and
+seed have together (which rows this seed happens to get right) is in both parts, so once too often:
+c takes it out, as the variance of crossed effects does, V = V_s + V_f - V_sf (Owen 2007, "The
 pigeonhole bootstrap"; Cameron, Gelbach & Miller 2011, equation 2.4). Interval: D minus the
 quantiles of the deviations (basic bootstrap). P-value, two-sided: the share of deviations that are
 at least as large as D, with the one that was seen counted in.
@@ -114,6 +113,8 @@ def difference_over_seeds(
         f"difference over seeds: {b.shape} against {a.shape}; needed are the same seeds and rows",
     )
     require(len(splits) == a.shape[1], f"splits: {len(splits)} names for {a.shape[1]} rows")
+    named = len(splits) if clusters is None else len(clusters)
+    require(named == a.shape[1], f"clusters: {named} labels for {a.shape[1]} rows")
     require(resamples >= 100, f"resamples: {resamples}, at least 100 are needed")
     require(0 < confidence < 1, f"confidence: {confidence}, allowed is between 0 and 1")
     parts = _parts(b - a, splits, clusters)

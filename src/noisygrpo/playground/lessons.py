@@ -1,7 +1,11 @@
-"""Batches of the warm start's six stages; each is a pure function of (seed, stage, step).
+"""Batches of the warm start's stages; each is a pure function of (seed, stage, step).
 
 see
     Pictures alone (``noisygrpo.playground.seeing``). Trains the vision tower.
+locate
+    The same, and where in its picture every token is. Trains the vision tower.
+spread
+    No steps: the tower's features are given the same spread in every direction.
 reason
     Text alone: from a question and the description of a picture to the answer. The description
     itself is given and not learned, so that nothing is ever described unseen. Trains the language
@@ -10,8 +14,6 @@ read
     Pictures, described item by item, box by box. Trains the language model on the tower's tokens.
 look
     Pictures with questions, and now and then a description. Trains the language model.
-join
-    The same; trains the whole model.
 slip
     Questions with a share of misread answers (``noisygrpo.playground.teacher``).
 """
@@ -19,21 +21,24 @@ slip
 import numpy as np
 import torch
 
+from noisygrpo.playground.gallery import Gallery
 from noisygrpo.playground.model import PlaygroundProcessor
-from noisygrpo.playground.scene import BOXES, render
+from noisygrpo.playground.scene import BOXES, sample_scene
 from noisygrpo.playground.seeing import IGNORE, Batch
 from noisygrpo.playground.splits import PROMPT
 from noisygrpo.playground.teacher import Turn, demonstration, description
 
-STAGES = ("see", "reason", "read", "look", "join", "slip", "probe", "words")
-DESCRIBED = {"read": 1.0, "look": 0.25, "join": 0.25, "slip": 0.1}
+STREAMS = ("see", "reason", "read", "look", "slip", "probe", "words", "locate", "spread")
+DESCRIBED = {"read": 1.0, "look": 0.25, "slip": 0.1}
 """Share of pictures that are described instead of asked about, by stage."""
 _STREAM = 0x7761726D  # this stream of random numbers is the warm start's own
 
 
 def lesson_rng(seed: int, stage: str, step: int) -> np.random.Generator:
     """The random numbers of one batch."""
-    return np.random.default_rng(np.random.SeedSequence([_STREAM, seed, STAGES.index(stage), step]))
+    return np.random.default_rng(
+        np.random.SeedSequence([_STREAM, seed, STREAMS.index(stage), step])
+    )
 
 
 def conversation(turns: list[Turn], image: bool) -> list[dict[str, object]]:
@@ -100,32 +105,33 @@ def converse(
     stage: str,
     step: int,
     size: int,
+    gallery: Gallery | None = None,
     *,
     questions: int = 2,
 ) -> Batch:
     """``size`` conversations, ``questions`` turns each, with ``labels`` int64 ``[size, T]``.
 
-    In the stage ``reason`` there are no pictures, and the descriptions are not learned.
+    In the stage ``reason`` there are no pictures, and the descriptions are not learned. In the
+    others the pictures are drawn from the gallery.
     """
     rng = lesson_rng(seed, stage, step)
-    texts, pictures = [], []
+    texts, chosen = [], []
     for _ in range(size):
-        if rng.random() < DESCRIBED.get(stage, 0.0):
-            scene, turns = description(rng)
+        if gallery is None:
+            scene = sample_scene(rng)
         else:
-            scene, turns = demonstration(rng, questions, slips=stage == "slip")
-        texts.append(chat_text(processor, turns, image=stage != "reason"))
-        pictures.append([render(scene)])
-    batch = dict(
-        processor(
-            text=texts,
-            images=None if stage == "reason" else pictures,
-            return_tensors="pt",
-            padding=True,
-            padding_side="right",
-        )
-    )
+            chosen.append(int(rng.integers(len(gallery.scenes))))
+            scene = gallery.scenes[chosen[-1]]
+        if rng.random() < DESCRIBED.get(stage, 0.0):
+            turns = description(rng, scene)
+        else:
+            turns = demonstration(rng, scene, questions, slips=stage == "slip")
+        texts.append(chat_text(processor, turns, image=gallery is not None))
     tokenizer = processor.tokenizer
+    if gallery is not None:
+        batch = gallery.batch(processor, texts, chosen)
+    else:
+        batch = dict(tokenizer(texts, return_tensors="pt", padding=True, padding_side="right"))
     start = tokenizer("<|im_start|>assistant\n")["input_ids"]
     batch["labels"] = labels_of(batch["input_ids"], start, tokenizer.eos_token_id)
     if stage == "reason":

@@ -8,23 +8,18 @@ from itertools import pairwise
 import numpy as np
 
 from noisygrpo.playground.language import Task, choose, steps
-from noisygrpo.playground.looking import listing
-from noisygrpo.playground.scene import BOXES, Item, Scene
+from noisygrpo.playground.looking import in_order, listing, place
+from noisygrpo.playground.scene import BOXES, Scene
 
 _APART = 5
 """Pixels between the centres of two items before one is left of the other."""
-
-
-def in_order(items: tuple[Item, ...]) -> list[Item]:
-    """Items from left to right, the higher first where two begin at one column."""
-    return sorted(items, key=lambda item: (item.x, item.y))
 
 
 def list_box(scene: Scene, rng: np.random.Generator) -> Task | None:
     """Everything in a box from left to right; no question where the order is in doubt."""
     b = int(rng.integers(3))
     items = in_order(scene.boxes[b])
-    if any(right.x - left.x < _APART for left, right in pairwise(items)):
+    if any(place(left)[0] == place(right)[0] for left, right in pairwise(items)):
         return None
     noun = choose(rng, ("items", "objects", "things"))
     question = choose(
@@ -44,10 +39,10 @@ def left_of(scene: Scene, rng: np.random.Generator) -> Task | None:
     b, right = int(rng.integers(3)), bool(rng.random() < 0.5)
     rarely = bool(rng.random() < 0.25)  # 'none' would be right too often
     items = in_order(scene.boxes[b])
-    place = int(rng.integers(4))
-    if place >= len(items):
+    chosen = int(rng.integers(4))
+    if chosen >= len(items):
         return None
-    named = items[place]
+    named = items[chosen]
     if sum(item.name == named.name for item in items) > 1:
         return None
     middle = named.x + named.side / 2

@@ -8,13 +8,13 @@ import torch
 
 from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.playground.lessons import chat_text, labels_of
-from noisygrpo.playground.looking import reading
+from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order, reading
 from noisygrpo.playground.model import PlaygroundProcessor
-from noisygrpo.playground.scene import BOX, BOXES, COLOURS, SHAPES, SIZES, Item, Scene, render
+from noisygrpo.playground.scene import BOXES, COLOURS, SHAPES, SIZES, Item, Scene, render
 from noisygrpo.playground.seeing import IGNORE
 
 NEAR = 3.0
-"""Pixels from the line between two thirds of a box at which either place is right."""
+"""Pixels from the line between two places at which either is right."""
 _WORDS = {
     **dict.fromkeys(SIZES, "size"),
     **dict.fromkeys(COLOURS, "colour"),
@@ -41,12 +41,12 @@ def _words(ids: list[int], positions: list[int], tokenizer: Any) -> Iterator[tup
 
 
 def _place_right(item: Item, said: str) -> bool:
-    """Whether a place such as ``b2`` names the third of the item's centre, or one as near."""
-    if len(said) != 2 or said[0] not in "abc" or said[1] not in "123":
+    """Whether a place such as ``b2`` is where the item has its centre, or as near."""
+    if len(said) != 2 or said[0] not in COLUMNS or said[1] not in ROWS:
         return False
-    for centre, third in ((item.x, "abc".index(said[0])), (item.y, "123".index(said[1]))):
-        middle = centre + item.side / 2
-        if not BOX / 3 * third - NEAR <= middle <= BOX / 3 * (third + 1) + NEAR:
+    for corner, cell in ((item.x, COLUMNS.index(said[0])), (item.y, ROWS.index(said[1]))):
+        middle = corner + item.side / 2
+        if not CELL * cell - NEAR <= middle <= CELL * (cell + 1) + NEAR:
             return False
     return True
 
@@ -61,8 +61,8 @@ def forced_reading(
     the right one, the right ones before it being given.
 
     Returns:
-        Shares in 0 to 1: ``size``, ``colour``, ``shape`` and ``place`` of scattered items (those
-        that are all right: ``item``), ``edge`` and ``beside`` where they are said, ``tower``: a
+        Shares in 0 to 1: ``place``, ``size``, ``colour`` and ``shape`` of scattered items (the
+        last three at once: ``item``), ``edge`` and ``beside`` where they are said, ``tower``: a
         block's colour in stacked scenes, ``end``: that a box's reading ends where it does.
     """
     right: dict[str, list[bool]] = {}
@@ -99,11 +99,7 @@ def _judge(
 ) -> None:
     """Add one picture's verdicts, word by word, to ``right``."""
     places = (labels != IGNORE).nonzero().flatten().tolist()
-    items = [
-        item
-        for box in scene.boxes
-        for item in ([] if scene.stacked else sorted(box, key=lambda item: (item.x, item.y)))
-    ]
+    items = [item for box in scene.boxes for item in ([] if scene.stacked else in_order(box))]
     seen, whole = -1, True
     for word, spots in _words(ids[places].tolist(), places, tokenizer):
         found = [int(said[spot - 1]) for spot in spots]
@@ -115,14 +111,14 @@ def _judge(
             if kind == "colour":
                 right.setdefault("tower", []).append(correct)
         elif kind is not None:
-            if kind == "size":
-                seen, whole = seen + 1, True
             right.setdefault(kind, []).append(correct)
             whole = whole and correct
-        elif len(word) == 2 and word[0] in "abc":
+            if kind == "shape":
+                right.setdefault("item", []).append(whole)
+        elif len(word) == 2 and word[0] in COLUMNS:
+            seen, whole = seen + 1, True
             correct = correct or _place_right(items[seen], tokenizer.decode(found).strip())
             right.setdefault("place", []).append(correct)
-            right.setdefault("item", []).append(whole and correct)
 
 
 @torch.no_grad()

@@ -126,6 +126,49 @@ class Eyes(nn.Module):
         return total
 
 
+class Whereabouts(nn.Module):
+    """Linear heads that name the row and the column of every merged token in its picture.
+
+    The tower's positions are rotary, hence relative, and a small language model that is given
+    features without their place takes very long to find them by it.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.row = nn.Linear(width, HEIGHT // (2 * PATCH))
+        self.column = nn.Linear(width, WIDTH // (2 * PATCH))
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """Rows and columns side by side, float32 ``[tokens, 5 + 20]``."""
+        return torch.cat([self.row(features), self.column(features)], dim=-1).float()
+
+    def targets(self, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Row and column of ``tokens`` merged tokens of whole pictures, int64 ``[tokens]``."""
+        columns = self.column.out_features
+        place = torch.arange(tokens) % (self.row.out_features * columns)
+        return place // columns, place % columns
+
+    def loss(self, features: torch.Tensor) -> torch.Tensor:
+        """Sum of the two cross-entropies, from merged tokens ``[tokens, width]``."""
+        rows, columns = self.logits(features).split(
+            [self.row.out_features, self.column.out_features], dim=-1
+        )
+        row, column = self.targets(len(features))
+        return F.cross_entropy(rows, row) + F.cross_entropy(columns, column)
+
+    @torch.no_grad()
+    def right(self, features: torch.Tensor) -> dict[str, float]:
+        """Shares of tokens whose row and column are named."""
+        rows, columns = self.logits(features).split(
+            [self.row.out_features, self.column.out_features], dim=-1
+        )
+        row, column = self.targets(len(features))
+        return {
+            "row": (rows.argmax(-1) == row).double().mean().item(),
+            "column": (columns.argmax(-1) == column).double().mean().item(),
+        }
+
+
 @torch.no_grad()
 def probe(
     tower: nn.Module, eyes: Eyes, processor: PlaygroundProcessor, scenes: Sequence[Scene]

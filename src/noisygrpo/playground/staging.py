@@ -31,6 +31,8 @@ class Stage:
     """What it trains, by the name under which its parameters are kept."""
     gate: Callable[[], dict[str, float]] | None = None
     """A probe on fresh scenes: shares in 0 to 1 by name."""
+    finish: Callable[[], None] | None = None
+    """What is done to the modules after the last step, before the gate."""
     needed: dict[str, float] = field(default_factory=dict)
     """What the probe must reach at least, by name."""
 
@@ -68,6 +70,8 @@ def train_stage(whole: nn.Module, stage: Stage, warmup: int, log_every: int) -> 
                 f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
                 f"{spent:.0f} s, {left:.0f} s left in this stage"
             )
+    if stage.finish is not None:
+        stage.finish()
 
 
 def passes(stage: Stage, strict: bool = True) -> dict[str, float]:

@@ -24,7 +24,7 @@ from noisygrpo.playground.questions import (
     names_unseen,
     pick,
 )
-from noisygrpo.playground.scene import BOXES, Scene, sample_scene
+from noisygrpo.playground.scene import BOXES, Scene
 from noisygrpo.playground.synonyms import reworded
 
 TYPES = (("number", 0.35), ("truth", 0.35), ("list", 0.14), ("colour", 0.08), ("position", 0.08))
@@ -117,16 +117,16 @@ def slip(rng: np.random.Generator, scene: Scene, question: Question) -> Task:
 
 
 def demonstration(
-    rng: np.random.Generator, questions: int, slips: bool
-) -> tuple[Scene, list[Turn]]:
-    """One picture with its conversation: (question, assistant text) pairs.
+    rng: np.random.Generator, scene: Scene, questions: int, slips: bool
+) -> list[Turn]:
+    """A conversation about a picture: (question, assistant text) pairs.
 
     Args:
         rng: the only source of randomness.
+        scene: what the picture shows.
         questions: how many questions are asked about the picture.
         slips: whether some turns are misread.
     """
-    scene = sample_scene(rng)
     turns = []
     for _ in range(questions):
         question = draw_question(rng, scene)
@@ -135,11 +135,10 @@ def demonstration(
         if rng.random() < OTHER_WORDS:
             words = reworded(words, rng)
         turns.append((words, completion(shown.reasoning, shown.answer)))
-    return scene, turns
+    return turns
 
 
-def description(rng: np.random.Generator) -> tuple[Scene, list[Turn]]:
-    """One picture, described box by box in random order."""
-    scene = sample_scene(rng, stacked=bool(rng.random() < 0.3))
+def description(rng: np.random.Generator, scene: Scene) -> list[Turn]:
+    """A picture described box by box, in random order."""
     order = [int(box) for box in rng.permutation(3)]
-    return scene, [(f"Describe the {BOXES[b]} box.", reading(scene, b)) for b in order]
+    return [(f"Describe the {BOXES[b]} box.", reading(scene, b)) for b in order]

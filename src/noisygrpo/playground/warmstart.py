@@ -1,6 +1,6 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Six stages, told in ``noisygrpo.playground.lessons``: see, reason, read, look, join, slip. Stages
+Seven stages, told in ``playground.lessons``: see, locate, spread, reason, read, look, slip. Stages
 end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained
 in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
 ``reason`` (the language model) share no parameters and can run side by side, each in a process of
@@ -9,6 +9,7 @@ its own (``--stage``). Deterministic for a given machine and number of threads.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from transformers import Qwen2_5_VLForConditionalGeneration as Model
 from noisygrpo.errors import require
 from noisygrpo.playground import probes, seeing
 from noisygrpo.playground.fast_vision import batch_vision_windows
+from noisygrpo.playground.gallery import Gallery, hang, spread
 from noisygrpo.playground.lessons import Batch, converse, lesson_rng
 from noisygrpo.playground.model import (
     PlaygroundProcessor,
     build_model,
-    build_processor,
-    build_tokenizer,
+    load_processor,
+    model_path,
 )
 from noisygrpo.playground.scene import sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
@@ -46,14 +48,14 @@ class WarmStart:
     """Settings of the run that made the shipped weights."""
 
     seed: int = 0
-    tokenizer_texts: int = 3000
-    """Demonstrations whose text the tokenizer is trained on."""
     see_steps: int = 1400
+    locate_steps: int = 300
     reason_steps: int = 700
-    read_steps: int = 1000
-    look_steps: int = 1000
-    join_steps: int = 200
+    read_steps: int = 1500
+    look_steps: int = 900
     slip_steps: int = 120
+    pictures: int = 6400
+    """Pictures of the language model's stages, looked at once."""
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
@@ -62,14 +64,16 @@ class WarmStart:
     learning_rate: float = 1.5e-3
     """Peak of the first four stages; ``join`` peaks at a third of it, ``slip`` at a quarter."""
     warmup: int = 40
-    log_every: int = 50
+    log_every: int = 25
 
 
-def tokenizer_texts(rows: int) -> Iterator[str]:
-    """The text that the tokenizer is trained on."""
+def tokenizer_texts(rows: int = 3000) -> Iterator[str]:
+    """The text that the shipped tokenizer was trained on (``model.build_tokenizer``)."""
     for index in range(rows):
         rng = lesson_rng(0, "words", index)
-        _, turns = description(rng) if index % 6 == 0 else demonstration(rng, 1, slips=False)
+        scene = sample_scene(rng)
+        told = index % 6 == 0
+        turns = description(rng, scene) if told else demonstration(rng, scene, 1, slips=False)
         for question, text in turns:
             yield f"user\n{PROMPT.format(question=question)}\nassistant\n{text}"
         yield reworded(turns[0][0], rng)
@@ -77,14 +81,23 @@ def tokenizer_texts(rows: int) -> Iterator[str]:
         yield PEOPLES
 
 
-def seeing_stage(settings: WarmStart, model: Model, processor: PlaygroundProcessor) -> Stage:
-    """The stage ``see`` and its gate."""
+def seeing_stages(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
+) -> Iterator[Stage]:
+    """The stages ``see`` and ``locate`` and their gates."""
     tower = model.model.visual
-    eyes = seeing.Eyes(model.config.vision_config.out_hidden_size)
+    width = model.config.vision_config.out_hidden_size
+    eyes, where = seeing.Eyes(width), seeing.Whereabouts(width)
 
-    def loss_of(batch: Batch) -> torch.Tensor:
-        features = tower(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output
-        return eyes.loss(features, batch)
+    def features(batch: Batch) -> torch.Tensor:
+        return tower(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output
+
+    def pictures(stage: str, step: int) -> Batch:
+        return seeing.see(processor, lesson_rng(settings.seed, stage, step), settings.batch)
+
+    def seen_and_placed(batch: Batch) -> torch.Tensor:
+        found = features(batch)
+        return eyes.loss(found, batch) + where.loss(found)
 
     def gate() -> dict[str, float]:
         rng = lesson_rng(settings.seed, "probe", 0)
@@ -94,15 +107,30 @@ def seeing_stage(settings: WarmStart, model: Model, processor: PlaygroundProcess
         pairs = seeing.probe(tower, eyes, processor, unseen)
         return {**found, "item in scenes with unseen pairs": pairs["item"]}
 
-    return Stage(
+    def placed() -> dict[str, float]:
+        with torch.no_grad():
+            return {**gate(), **where.right(features(pictures("probe", 2)))}
+
+    well = dict.fromkeys(("shape", "colour", "size"), READ_WELL)
+    yield Stage(
         "see",
         settings.see_steps,
         settings.learning_rate,
-        lambda step: seeing.see(processor, lesson_rng(settings.seed, "see", step), settings.batch),
-        loss_of,
+        lambda step: pictures("see", step),
+        lambda batch: eyes.loss(features(batch), batch),
         {"visual": tower, "eyes": eyes},
         gate,
-        {name: READ_WELL for name in ("shape", "colour", "size")},
+        needed=well,
+    )
+    yield Stage(
+        "locate",
+        settings.locate_steps,
+        settings.learning_rate / 2,
+        lambda step: pictures("locate", step),
+        seen_and_placed,
+        {"visual": tower, "eyes": eyes, "where": where},
+        placed,
+        needed={**well, "row": READ_WELL, "column": READ_WELL},
     )
 
 
@@ -130,15 +158,29 @@ def answering_gate(
 
 
 def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) -> Iterator[Stage]:
-    """The six stages in order."""
-    yield seeing_stage(settings, model, processor)
+    """The stages in order."""
+    yield from seeing_stages(settings, model, processor)
     language, tower = model.model.language_model, model.model.visual
+    yield Stage(
+        "spread",
+        0,
+        0.0,
+        lambda step: {},
+        lambda batch: torch.zeros(()),
+        {"visual": tower},
+        finish=lambda: spread(tower, processor, lesson_rng(settings.seed, "spread", 0)),
+    )
+
+    @cache
+    def gallery() -> Gallery:
+        return hang(tower, processor, lesson_rng(settings.seed, "read", 2**31), settings.pictures)
 
     def conversations(stage: str, step: int) -> Batch:
         size, questions = settings.batch, settings.questions
-        if stage not in ("reason", "read") and size > 1:  # half the pictures for the tower to see
+        if stage in ("look", "slip") and size > 1:
             size, questions = size // 2, 2 * questions
-        return converse(processor, settings.seed, stage, step, size, questions=questions)
+        shown = None if stage == "reason" else gallery()
+        return converse(processor, settings.seed, stage, step, size, shown, questions=questions)
 
     def reads() -> dict[str, float]:
         return reading_gate(settings, model, processor)
@@ -147,12 +189,11 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         return answering_gate(settings, model, processor)
 
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
-    for name, steps, factor, modules, gate, needed in (
-        ("reason", settings.reason_steps, 1.0, {"language": language}, None, {}),
-        ("read", settings.read_steps, 1.0, {"language": language}, reads, well),
-        ("look", settings.look_steps, 1.0, {"language": language}, answers, well),
-        ("join", settings.join_steps, 0.33, {"language": language, "visual": tower}, answers, well),
-        ("slip", settings.slip_steps, 0.25, {"language": language}, answers, {}),
+    for name, steps, factor, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, None, {}),
+        ("read", settings.read_steps, 1.0, reads, well),
+        ("look", settings.look_steps, 1.0, answers, well),
+        ("slip", settings.slip_steps, 0.25, answers, {}),
     ):
         yield Stage(
             name,
@@ -160,9 +201,9 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
             settings.learning_rate * factor,
             lambda step, name=name: conversations(name, step),  # type: ignore[misc]
             lambda batch: model(**batch).loss,
-            modules,
+            {"language": language},
             gate,
-            needed,
+            needed=needed,
         )
 
 
@@ -183,7 +224,7 @@ def train(
     Raises:
         UserError: at a gate that is not passed, and for stages made with other settings.
     """
-    processor = build_processor(build_tokenizer(tokenizer_texts(settings.tokenizer_texts)))
+    processor = load_processor(model_path())
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
     for stage in stages(settings, model, processor):
@@ -199,7 +240,7 @@ def train(
             continue
         if only not in (None, stage.name):
             require(
-                {stage.name, only} == {"see", "reason"},
+                stage.name in ("see", "locate", "spread") and only == "reason",
                 f"--stage: {only} comes after {stage.name}, which is not in {out}",
             )
             continue

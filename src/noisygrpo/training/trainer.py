@@ -239,11 +239,11 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+        if not self.model.training:
+            return super()._compute_loss(model, inputs)
         given, inputs, forward = inputs, expand(inputs), self._forward
         with forward.of(given, len(inputs["prompt_ids"]) // len(given["prompt_ids"])):
             loss = super()._compute_loss(model, inputs)
-        if not self.model.training:
-            return loss
         self._view_ratio.add(inputs, forward.first.detach())
         self._pictures.updated(given, forward.first.detach(), self.state.global_step + 1)
         self._means.take(self._metrics["train"], inputs)

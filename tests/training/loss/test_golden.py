@@ -101,7 +101,7 @@ def use(trainer, changes, loss_type, monkeypatch):
 
 
 def made_batch(trainer):
-    row = {"prompt": "?", "example_id": "a"}
+    row = {"prompt": "?", "example_id": "a", "images": [None]}
     rollouts = [Rollout(row, n % 3, CLEAN, 0, 1, "gaussian") for n in range(6)]
     batch = Batch(rollouts, training=True)
     batch.rewards = torch.tensor(GOLDEN["rewards"])[:, None]

@@ -95,6 +95,19 @@ def test_settings_that_work(tmp_path, settings):
             {**NOISY, "score_view": "own", "view_correction": "truncated"},
             "view_correction: 'truncated' has no effect with score_view 'own'",
         ),
+        (
+            {**NOISY, "score_view": "all", "view_correction": "truncated"},
+            "view_correction: 'truncated' has no effect with score_view 'all'",
+        ),
+        (
+            {**NOISY, "score_view": "all", "noise_kind": "distractor", "groups": "refill"},
+            "score_view: all scores one prompt on all views, and noise_kind 'distractor' changes",
+        ),
+        (
+            {**NOISY, **MASKED, "score_view": "all", "second_token_weight": 1, "loss_type": "vespo"},
+            "second_token_weight: 1 gives tokens weights, which loss_type 'vespo'",
+        ),
+        ({"score_view": "all", "second_view": "text"}, "score_view: 'all' has no effect"),
         ({"view_correction": "truncated"}, "view_correction: 'truncated' has no effect"),
         ({**NOISY, "view_correction_limit": 2.0}, "view_correction_limit: 2.0 has no effect"),
         (

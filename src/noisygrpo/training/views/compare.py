@@ -32,6 +32,7 @@ from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.loss.forward import Full
 from noisygrpo.training.loss.terms import GATE, SECOND
 from noisygrpo.training.records.metrics import by_level
+from noisygrpo.training.rollout import row_images
 from noisygrpo.training.settings import (
     BY_TOKEN,
     OF_THE_SECOND_VIEW,
@@ -117,7 +118,9 @@ class Comparison:
         return batch.scored
 
     def _enter(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> dict[str, float]:
-        batch.dependence = d * mask
+        # Without a picture both sides are one input, and weights would be made of their rounding.
+        shown = torch.tensor([bool(row_images(one.row)) for one in batch.rollouts])
+        batch.dependence = d * (mask * shown.to(mask)[:, None])
         for rollout, row in zip(batch.rollouts, batch.dependence.tolist(), strict=True):
             length = len(rollout.completion_ids)
             rollout.dependence = [round(value, 6) for value in row[:length]]
