@@ -157,7 +157,9 @@ def attempt(part: Part, machine: Machine, folder: Path, run: Run) -> tuple[str, 
 
 def in_its_process(part: Part, machine: Machine, file: Path, limit: float) -> int | None:
     """Run a part under the watchdog."""
-    fresh, log = part.job.device == "cuda", file.with_suffix(".log")
+    # CUDA wants a new interpreter, and vLLM to be there before Transformers.
+    fresh = part.job.device == "cuda" or part.job.kind == "vllm"
+    log = file.with_suffix(".log")
     if not fresh:
         import noisygrpo.training.trainer  # noqa: F401  # once, for all forks
     return alone(measure, part, machine, file, limit, limit=limit, log=log, fresh=fresh)

@@ -141,9 +141,11 @@ def forecast(job: Job, steps: Steps) -> float:
 
 def sampled(part: Part, until: float) -> dict[str, Any]:
     """Return completion tokens per second of each round after the first, by ``rate``."""
+    job = part.job
+    if job.kind == "vllm":  # before all that imports Transformers
+        require_vllm(job.device)
     from noisygrpo.evaluation.generate import Generation
 
-    job = part.job
     settings = Generation(batch_size=1024, max_new_tokens=job.completion, temperature=1.0)
     with tempfile.TemporaryDirectory() as folder:
         answer = ENGINES[job.kind](job, Path(folder), settings)
@@ -173,15 +175,6 @@ def generate(job: Job, folder: Path, settings: Any) -> Callable[..., Any]:
 
 def vllm(job: Job, folder: Path, settings: Any) -> Callable[..., Any]:
     """vLLM on the same shapes; it makes up the weights itself."""
-    from noisygrpo.errors import require
-    from noisygrpo.models.versions import remedy
-
-    found = importlib.util.find_spec("vllm") is not None
-    require(found, f"vLLM is not installed: {remedy('vllm')}")
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # what it says about memory is said here
-    sys.path.insert(0, str(TESTS))
-    if job.device == "cpu":
-        importlib.import_module("conftest")  # makes a CPU build importable, so before all others
     from stock_folder import write_stock_processor
 
     from noisygrpo.evaluation.vllm_engine import vllm_answers
@@ -200,6 +193,19 @@ def vllm(job: Job, folder: Path, settings: Any) -> Callable[..., Any]:
     if job.device == "cpu":
         options["enforce_eager"] = True
     return vllm_answers(str(folder), processor, config, settings, **options)
+
+
+def require_vllm(device: str) -> None:
+    """See that vLLM is there and can be imported."""
+    from noisygrpo.errors import require
+    from noisygrpo.models.versions import remedy
+
+    found = importlib.util.find_spec("vllm") is not None
+    require(found, f"vLLM is not installed: {remedy('vllm')}")
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # what it says about memory is said here
+    sys.path.insert(0, str(TESTS))
+    if device == "cpu":
+        importlib.import_module("conftest")  # makes a build for CPUs importable
 
 
 ENGINES = {"generate": generate, "vllm": vllm}
