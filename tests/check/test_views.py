@@ -21,11 +21,20 @@ CASES = {
     # 7 rows for one
     "all": ({**NOISY, "score_view": "all", "shared_prefix": True}, ["7 rows", "7,280", "7.00 x"]),
     "rows": ({"second_view": "text"}, ["960 tokens", "before the update 1", "update none"]),
-    "shared": ({"second_view": "text", "shared_prefix": True}, ["680 tokens", "1,040 tokens"]),
+    # of the loss's own log-probs, where nothing needs them sooner
+    "shared": ({"second_view": "text", "shared_prefix": True}, ["680 tokens", "update none"]),
+    "weighed": (
+        {"second_view": "text", "second_token_mask": 0.5, "shared_prefix": True},
+        ["680 tokens", "one more forward on the scored view, 1,040 tokens"],
+    ),
     "papo": ({"method": "papo", "shared_prefix": True}, ["1,040 tokens", "update 1", "none"]),
     "exact": (
         {"method": "papo_exact", "num_iterations": 2},
         ["3,840", "before the update 0", "1 forward and backward x 2 updates"],
+    ),
+    "exact, logged": (
+        {"method": "papo_exact", "second_metric": True},
+        ["before the update 0", "1 forward and backward"],
     ),
     # 24 noisy rows of 120, and 32 rows of 120 on the clean image
     "corrected": ({**NOISY, "view_correction": "geometric"}, ["6,720 tokens", "24 noisy"]),
@@ -39,6 +48,7 @@ def test_lines_hold_the_numbers(tmp_path, case):
     assert bool(said) == bool(expected)
     for part in expected:
         assert part in said, said
+    assert ("one more forward" in said) == (case == "weighed")
 
 
 @pytest.mark.parametrize(

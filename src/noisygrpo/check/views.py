@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.settings import in_the_loss, measures_dependence
+from noisygrpo.training.settings import in_the_loss, measures_dependence, waits_for_the_loss
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,19 @@ def _second_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
 def _before(config: NoisyGRPOConfig) -> int:
     """Return the forwards on the second view before the update: one, or none."""
     old = in_the_loss(vars(config)) and config.second_policy == "old"
+    if not old and _waits(config) and in_the_loss(vars(config)):  # both sides are the loss's
+        return 0
     return int(measures_dependence(vars(config)) or old)
 
 
 def _scores_clean(config: NoisyGRPOConfig) -> bool:
     """Whether log-probs on the scored view are asked for that TRL does not compute."""
-    return measures_dependence(vars(config)) and not _old(config)
+    return measures_dependence(vars(config)) and not (_old(config) or _waits(config))
+
+
+def _waits(config: NoisyGRPOConfig) -> bool:
+    """Whether dependence is computed of log-probs of the loss."""
+    return waits_for_the_loss(vars(config)) and not _old(config)
 
 
 def _old(config: NoisyGRPOConfig) -> bool:
