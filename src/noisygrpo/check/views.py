@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.prefix.groups import FAMILIES
 from noisygrpo.training.settings import in_the_loss, measures_dependence, waits_for_the_loss
 
 
@@ -29,6 +30,16 @@ class Tokens:
     completion: int
     blind: int
     """Tokens of a prompt without its images."""
+    shares: bool = True
+    """Whether the model can read a prompt once for its completions."""
+
+
+def sizes_of(
+    config: NoisyGRPOConfig, model_type: str, rollouts: int, prompt: int, blind: int
+) -> Tokens:
+    """Return the sizes of a batch; of longest prompts, with images and without."""
+    shares = model_type in FAMILIES
+    return Tokens(rollouts, prompt, config.max_completion_length, blind, shares)
 
 
 def first_plan(config: NoisyGRPOConfig) -> list[View]:
@@ -63,7 +74,7 @@ def view_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
 
 def _tokens(config: NoisyGRPOConfig, sizes: Tokens, prompt: int, prompts: int) -> int:
     """Return the tokens of one forward over the batch, with so many distinct prompts."""
-    read = prompts if config.shared_prefix else sizes.rollouts
+    read = prompts if config.shared_prefix and sizes.shares else sizes.rollouts
     return read * prompt + sizes.rollouts * sizes.completion
 
 

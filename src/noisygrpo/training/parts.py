@@ -126,6 +126,7 @@ def shares_prefill(trainer: Any) -> bool:
     """Tell whether distinct prompts alone can be read before sampling; warn where not, once."""
     obstacles = {
         "several turns are made of prompts of their own": several_turns(trainer),
+        "a compiled forward was not checked": trainer.args.torch_compile,
         "a rollout function samples": trainer.rollout_func is not None,
         "use_transformers_continuous_batching shares prompts by its own means": (
             trainer.args.use_transformers_continuous_batching
@@ -162,6 +163,7 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     peft, inner = is_peft_model(model), core_model(model)
     obstacles = {
         "tools may add images to completions": several_turns(trainer),
+        "a compiled forward was not checked": trainer.args.torch_compile,
         "the balance of a mixture of experts is a matter of all tokens": trainer.aux_loss_enabled,
         "the adapter puts tokens in front of the prompt": (
             peft and model.active_peft_config.is_prompt_learning

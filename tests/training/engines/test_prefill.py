@@ -73,8 +73,8 @@ def test_training_samples_the_same_and_reads_less(tmp_path, case):
     changes = {**changes, "max_steps": 2, "learning_rate": 0.01}
     reasoning = ["Step 1: look. Step 2: count."] * 4
     data = tiny_rows(4).remove_columns("reasoning").add_column("reasoning", reasoning)
-    make(tmp_path / "rows", data, **changes).train()
-    trainer = make(tmp_path / "shared", data, **changes, shared_prefill=True)
+    make(tmp_path / "rows", data, **changes, shared_prefill=False).train()
+    trainer = make(tmp_path / "shared", data, **changes)
     rows = prefilled(trainer.model)
     trainer.train()
     assert rows[:2] == [heads, read]
@@ -90,11 +90,18 @@ def sliding(model):
 OBSTACLES = {
     "gpt2": (lambda model: setattr(model.config, "model_type", "gpt2"), {}),
     "without full attention": (sliding, {}),
-    "cache_implementation 'static'": (lambda model: None, {"cache_implementation": "static"}),
+    "cache_implementation: static": (lambda model: None, {"cache_implementation": "static"}),
     "num_beams: 2": (lambda model: None, {"num_beams": 2}),
     "use_cache: False": (lambda model: None, {"use_cache": False}),
     "prefill_chunk_size: 8": (lambda model: None, {"prefill_chunk_size": 8}),
 }
+
+
+def test_the_models_own_options_count():
+    model = tiny_family("qwen2")
+    model.generation_config.num_beams = 3
+    assert "num_beams: 3" in obstacle(model, GenerationConfig())
+    assert obstacle(model, GenerationConfig(num_beams=1)) is None
 
 
 @pytest.mark.parametrize("reason", OBSTACLES)
@@ -109,13 +116,13 @@ def test_what_stands_against_it_is_named(reason):
 def test_a_trainer_that_cannot_share_says_so_and_trains(tmp_path, caplog):
     changes = {"generation_kwargs": {"num_beams": 2}, "max_steps": 1}
     with caplog.at_level(logging.WARNING):
-        trainer = make(tmp_path, tiny_rows(4), **changes, shared_prefill=True)
-    assert "shared_prefill: every prompt is read by itself, as generation_kwargs" in caplog.text
+        trainer = make(tmp_path, tiny_rows(4), **changes)
+    assert "shared_prefill: every prompt is read by itself, as generate is given" in caplog.text
     trainer.train()
     assert len(steps(tmp_path)) == 8
 
 
-def test_with_vllm_it_is_refused(tmp_path):
-    settings = tiny_settings(tmp_path, shared_prefill=True, use_vllm=True)
-    with pytest.raises(UserError, match="shared_prefill: True has no effect with use_vllm True"):
+def test_with_vllm_it_has_no_say(tmp_path):
+    settings = tiny_settings(tmp_path, shared_prefill=False, use_vllm=True)
+    with pytest.raises(UserError, match="shared_prefill: False has no effect with use_vllm True"):
         NoisyGRPOConfig(**settings)

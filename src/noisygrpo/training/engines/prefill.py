@@ -18,6 +18,7 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 ``image_grid_thw [images, 3]``), and to text. Shapes: B rows, U distinct rows.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -36,6 +37,7 @@ FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen2", "qwen3", "llama")
 """Model types whose sampling was checked against reading every row."""
 
 PLAIN: dict[str, tuple[Any, ...]] = {
+    "cache_implementation": (None, "dynamic"),
     "num_beams": (None, 1),
     "num_return_sequences": (None, 1),
     "use_cache": (None, True),
@@ -58,12 +60,16 @@ def obstacle(model: PreTrainedModel, config: GenerationConfig) -> str | None:
     kinds = model.config.get_text_config().to_dict().get("layer_types") or []
     if any(kind != "full_attention" for kind in kinds):
         return "the model has layers without full attention"
-    own, models = config.cache_implementation, model.generation_config.cache_implementation
-    if (cache := own or models) not in (None, "dynamic"):
-        return f"cache_implementation {cache!r} makes its cache for all rows beforehand"
-    given = config.to_dict()
+    if hasattr(model.config, "vision_config") and not _takes_encoded(model):
+        return "this version of Transformers encodes pictures within the model's forward"
+    given = {name: value for name, value in config.to_dict().items() if value is not None}
+    given = model.generation_config.to_dict() | given  # what is left open is the model's
     other = next((name for name, plain in PLAIN.items() if given.get(name) not in plain), None)
-    return None if other is None else f"generation_kwargs has {other}: {given[other]}"
+    return None if other is None else f"generate is given {other}: {given[other]}"
+
+
+def _takes_encoded(model: PreTrainedModel) -> bool:
+    return "mm_encoder_outputs" in inspect.signature(model.base_model.forward).parameters
 
 
 @contextmanager
@@ -127,9 +133,10 @@ class _Prefill:
             return None
         mask = kwargs.get("attention_mask")  # left out where no row is padded
         mask = torch.ones_like(ids) if mask is None else mask
-        if mask.ndim != 2:
-            return None
         encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
+        unseen = encoded is None and any(self.images)
+        if mask.ndim != 2 or unseen or len(ids) != len(self.images):
+            return None
         seen = () if encoded is None else encoded.pooler_output
         keys = [
             (tuple(row), tuple(there), tuple(id(seen[k]) for k in images))
