@@ -1,5 +1,6 @@
 # Every target runs through .venv, which `make setup` builds from python3 (>= 3.11) and a package registry.
 #   make setup   make demo   make test   make test-faults   make check   make format   make bench   make docs   make fields
+#   make gpu-figures   make gpu-acceptance MODEL=... DATA=...
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: setup demo test test-browser test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table fields check format bench docs constraints lock clean
+.PHONY: setup demo test test-browser test-faults test-vllm test-deepspeed test-transformers4 test-trackers mutants models-table memory-table gpu-figures gpu-acceptance fields check format bench docs constraints lock clean
 
 setup: $(STAMP)
 
@@ -122,6 +123,17 @@ format: setup
 bench: setup
 	$(BIN)/python benchmarks/update_step.py
 	$(BIN)/python benchmarks/playground_step.py
+
+# The table of a GPU in docs/performance.md: ours against TRL's on the shapes of Qwen2.5-VL-3B and -7B. Parts of at most
+# eight minutes; a call goes on where the last one was stopped. ARGS="--only 3b lora --minutes 30" makes some of them;
+# TINY=1 shows on a CPU that it works.
+gpu-figures: setup
+	$(BIN)/python benchmarks/gpu_figures.py $(if $(TINY),--tiny,--document) $(ARGS)
+
+# GRPO and NoisyGRPO, 200 steps each on one card, measured and compared; a call goes on where the last one was stopped.
+# ARGS takes any field of a recipe: ARGS="--data.holdout 0.1 --evaluation.splits [holdout]".
+gpu-acceptance: setup
+	$(BIN)/python benchmarks/gpu_acceptance.py $(if $(MODEL),--model '$(MODEL)') $(if $(DATA),--data '$(DATA)') $(if $(TINY),--tiny) $(ARGS)
 
 docs: .venv-docs/.stamp
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --site-dir site

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-SIZES: dict[str, dict[str, dict[str, Any]]] = {
+SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "text": {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2,
                  "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 2048},
@@ -22,11 +22,21 @@ SIZES: dict[str, dict[str, dict[str, Any]]] = {
         "vision": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
                    "fullatt_block_indexes": [7, 15, 23, 31]},
     },
+    "7b": {
+        "text": {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28,
+                 "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064},
+        "vision": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
+                   "fullatt_block_indexes": [7, 15, 23, 31]},
+        "tied": False,
+    },
 }  # fmt: skip
-"""Sizes of the language model and the vision tower; ``3b`` is Qwen2.5-VL-3B's."""
+"""Sizes of language model and vision tower, and whether the head is the embedding (where nothing
+is said: yes); ``3b`` and ``7b`` are Qwen2.5-VL's."""
 
 TOKEN_SIDE, PATCHES_PER_TOKEN, WINDOW = 28, 4, 64
 CHANNELS = 3 * 2 * 14 * 14
+TEMPLATE = 28
+"""Tokens of the prompt beside the picture's."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,19 @@ class Job:
     lora: bool
     freeze: bool
     checkpointing: bool
+    kind: str = "grpo"
+    """Whose trainer: a name in ``steps.KINDS``."""
+    whole: bool = False
+    """A whole step, with sampling; else the update alone."""
+    prompts: int = 1
+    """Groups of a step."""
+    prefill: bool = False
+    """``shared_prefill``."""
+
+    @property
+    def prompt(self) -> int:
+        """Tokens of the prompt."""
+        return self.image_tokens + TEMPLATE
 
     @property
     def image_size(self) -> tuple[int, int]:

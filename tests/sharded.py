@@ -51,6 +51,7 @@ RUNS = {
         "num_iterations": 2,
         "max_steps": 4,
         "shared_prefix": True,
+        "score_view": "all",
         **SECOND,
     },
 }

@@ -95,7 +95,8 @@ def general(name):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "noisygrpo", "log_view_ratio": True},
+        {"method": "noisygrpo", "log_view_ratio": True, "off_view_negatives": "zero"}
+        | {"level_weight": "shown", "luck_weight": 0.5},
         {"method": "hint_grpo", "hint_levels": 3, "hint_style": "step"},
     ],
 )

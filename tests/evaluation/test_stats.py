@@ -6,6 +6,7 @@ import pytest
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.stats import (
     accuracy_with_stderr,
+    holm,
     mcnemar_exact,
     paired_difference,
 )
@@ -104,3 +105,16 @@ def test_no_difference_is_never_significant():
 def test_wrong_input_is_a_user_error(call):
     with pytest.raises(UserError):
         call()
+
+
+def test_holm_golden():
+    # sorted .005, .01, .03, .04 times 4, 3, 2, 1: .02, .03, .06, .04 and so .06
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_holm_counts_a_comparison_that_could_not_be_made():
+    corrected = holm([math.nan, 0.01, 0.02])
+    assert math.isnan(corrected[0])
+    assert corrected[1:] == pytest.approx([0.03, 0.04])

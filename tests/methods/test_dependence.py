@@ -67,6 +67,11 @@ def test_seven_percent_of_a_hundred_are_seven():
     assert keep_top(d, torch.ones(1, 100), 0.07).sum() == 7
 
 
+def test_a_completion_that_does_not_depend_on_the_picture_is_kept_whole():
+    d = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 7.0, 7.0], [0.0] * 5])
+    assert keep_top(d, MASK, 0.4).tolist() == MASK.tolist()
+
+
 def test_token_weights_keep_the_mean_of_a_completion():
     d = torch.tensor([[4.0, 1.0, 1.0, 2.0, 2.0], [0.0, 0.0, 0.0, 7.0, 7.0], [1.0] * 5])
     weights = token_weights(d, MASK, 0.5)

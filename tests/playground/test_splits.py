@@ -1,4 +1,4 @@
-"""Splits: determinism, priors, what leaves the training distribution."""
+"""Splits: determinism, what luck answers, what leaves the training distribution."""
 
 from collections import Counter
 
@@ -7,15 +7,16 @@ import pytest
 
 from noisygrpo.errors import UserError
 from noisygrpo.playground import PROMPT, SPLITS, make_example, make_split
-from noisygrpo.playground.splits import PRIORS, answer_type, prior_answer, sample_task
+from noisygrpo.playground.questions import answer_type, favoured, names_unseen
+from noisygrpo.playground.splits import OF_TEST, draw_row
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_an_example_is_a_pure_function_of_split_seed_and_index(split):
     once, again, other = (
-        make_example(split, 7, 3),
-        make_example(split, 7, 3),
-        make_example(split, 8, 3),
+        make_example(split, 5, 3),
+        make_example(split, 5, 3),
+        make_example(split, 6, 3),
     )
     pixels = np.asarray(once.pop("images")[0])
     assert np.array_equal(pixels, np.asarray(again.pop("images")[0]))
@@ -29,43 +30,77 @@ def test_a_split_is_in_the_example_format_and_does_not_depend_on_its_length():
     row = long[0]
     assert row["prompt"] == [{"role": "user", "content": PROMPT.format(question=row["question"])}]
     assert row["images"][0].size == (400, 100) and row["images"][0].mode == "RGB"
-    assert row["example_id"] == row["cluster"] == "test-0-0"
+    assert row["example_id"] == row["cluster"] == "test-0-0" and row["pair"] == ""
 
 
-def test_splits_do_not_share_examples_but_corrupt_asks_the_questions_of_test():
-    train = {make_example("train", i)["question"] + str(i) for i in range(30)}
-    test = [make_example("test", i) for i in range(30)]
-    corrupt = [make_example("corrupt", i) for i in range(30)]
-    assert not train >= {e["question"] + str(i) for i, e in enumerate(test)}
-    for one, two in zip(test, corrupt, strict=True):
-        assert (one["question"], one["answer"]) == (two["question"], two["answer"])
-        assert not np.array_equal(np.asarray(one["images"][0]), np.asarray(two["images"][0]))
+@pytest.mark.parametrize("split", OF_TEST)
+def test_what_shows_the_rows_of_test_changes_the_picture_or_the_words_alone(split):
+    for index in range(16):
+        one, two = make_example("test", index), make_example(split, index)
+        assert (one["answer"], one["reasoning"]) == (two["answer"], two["reasoning"])
+        assert one["pair"].removeprefix("test") == two["pair"].removeprefix(split)
+        words = one["question"] == two["question"]
+        pixels = np.array_equal(np.asarray(one["images"][0]), np.asarray(two["images"][0]))
+        assert (words, pixels) == ((False, True) if split == "wording" else (True, False))
 
 
-def test_the_prior_split_reverses_the_priors():
-    def shares(split):
-        answers = [sample_task(np.random.default_rng([9, i]), split)[1].answer for i in range(600)]
-        truth = Counter(a for a in answers if answer_type(a) == "truth")
-        number = Counter(a for a in answers if answer_type(a) == "number")
-        return truth["true"] / truth.total(), number["1"] / number.total()
+def test_the_best_constant_answers_are_right_on_less_than_15_percent():
+    rows = [draw_row("test", index, 0) for index in range(800)]
+    by_type: dict[str, Counter] = {}
+    for _, task, _ in rows:
+        by_type.setdefault(answer_type(task), Counter())[task.answer] += 1
+    truth = by_type.pop("truth")
+    assert truth["true"] == truth["false"] and truth.total() == len(rows) / 4
+    # one constant answer to all statements is right on one of each pair, so on no pair
+    best = sum(counts.most_common(1)[0][1] for counts in by_type.values())
+    assert best / len(rows) < 0.15
+    numbers = by_type["number"]
+    assert {str(n) for n in range(9)} <= set(numbers)
 
-    train, prior = shares("train"), shares("prior")
-    assert train[0] > 0.5 > prior[0]
-    assert train[1] > 0.25 > prior[1]
+
+def test_words_suggest_the_answer_in_three_of_ten_rows_and_never_in_prior():
+    def share(split):
+        tasks = [draw_row(split, index, 0)[1] for index in range(320)]
+        told = [(t, favoured(t)) for t in tasks if answer_type(t) not in ("truth", "list")]
+        return sum(t.answer == f for t, f in told) / len(told)
+
+    assert 0.22 < share("train") < 0.40
+    assert share("prior") == 0
+
+
+@pytest.mark.parametrize("split", ["train", "more", "prior", "combination"])
+def test_pairs_ask_the_same_of_two_pictures_one_item_apart(split):
+    rows = [draw_row(split, index, 0) for index in range(6, 160, 8)]
+    others = [draw_row(split, index, 0) for index in range(7, 160, 8)]
+    for (scene, task, pair), (other, again, same) in zip(rows, others, strict=True):
+        assert pair == same != "" and task.question == again.question
+        assert {task.answer, again.answer} == {"true", "false"}
+        changed = [a != b for a, b in zip(scene.boxes, other.boxes, strict=True)]
+        assert sum(changed) == 1
+        one, two = (set(s.boxes[changed.index(True)]) for s in (scene, other))
+        assert len(one - two) <= 1 and len(two - one) <= 1
+
+
+def test_every_row_of_pairs_has_its_other():
+    rows = [make_example("pairs", index) for index in range(40)]
+    assert {row["answer"] for row in rows} > {"true", "false"}
+    for one, two in zip(rows[::2], rows[1::2], strict=True):
+        assert one["pair"] == two["pair"] == one["cluster"] and one["question"] == two["question"]
+        assert one["answer"] != two["answer"]
+
+
+def test_colours_of_shapes_held_out_are_in_combination_and_nowhere_else():
+    for split in ("train", "test", "more", "prior", "absent"):
+        for index in range(40):
+            scene, task, _ = draw_row(split, index, 0)
+            assert not names_unseen(task)
+            pairs = {(i.shape, i.colour) for box in scene.boxes for i in box}
+            assert not pairs & {("circle", "yellow"), ("triangle", "blue")}
+    assert all(names_unseen(draw_row("combination", index, 0)[1]) for index in range(40))
 
 
 def test_absent_has_only_answers_that_deny():
-    answers = Counter(make_example("absent", i)["answer"] for i in range(60))
-    assert set(answers) == {"false", "0", "none"}
-
-
-@pytest.mark.parametrize("kind", PRIORS)
-def test_prior_quantiles_follow_the_table(kind):
-    table = PRIORS[kind]
-    assert sum(weight for _, weight in table) == pytest.approx(1)
-    assert prior_answer(kind, 0.0) == table[0][0]
-    assert prior_answer(kind, 0.9999) == table[-1][0]
-    assert prior_answer(kind, table[-1][1] / 2, reverse=True) == table[0][0]
+    assert {make_example("absent", i)["answer"] for i in range(40)} == {"0", "none"}
 
 
 def test_wrong_requests_say_what_is_allowed():

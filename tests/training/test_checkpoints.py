@@ -14,6 +14,7 @@ from noisygrpo.errors import UserError
 from noisygrpo.models.sealed import MANIFEST
 from noisygrpo.training.checkpoints import UNFINISHED, EpochSampler, newest
 from noisygrpo.training.finite import NonFiniteError
+from noisygrpo.training.levels.history import NAME
 from tiny import tiny_rows
 from tiny_trainer import make
 
@@ -39,16 +40,21 @@ def steps_of(folder):
     ]
 
 
-@pytest.mark.parametrize("lora", [None, LoraConfig(target_modules=["q_proj", "v_proj"])])
-def test_every_checkpoint_goes_on_to_the_same_end(tmp_path, lora):
-    start(tmp_path, lora).train()
+LORA = LoraConfig(target_modules=["q_proj", "v_proj"])
+REMEMBERS = {"advantage": "level_baseline", "level_weight": "shown", "luck_weight": 0.5}
+
+
+@pytest.mark.parametrize(("lora", "changes"), [(None, {}), (LORA, REMEMBERS)])
+def test_every_checkpoint_goes_on_to_the_same_end(tmp_path, lora, changes):
+    start(tmp_path, lora, **changes).train()
     name = "model.safetensors" if lora is None else "adapter_model.safetensors"
     rollouts = (tmp_path / "rollouts.jsonl").read_text()
     end = load_file(tmp_path / f"checkpoint-{STEPS}" / name)
     first = load_file(tmp_path / "checkpoint-1" / name)
     assert any(not torch.equal(first[key], end[key]) for key in end)
     for step in (1, 2, 3, 4):  # inside the first epoch, at its end, and the same of the second
-        start(tmp_path, lora).train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
+        resumed = start(tmp_path, lora, **changes)
+        resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
         assert (tmp_path / "rollouts.jsonl").read_text() == rollouts
         again = load_file(tmp_path / f"checkpoint-{STEPS}" / name)
         assert all(torch.equal(again[key], end[key]) for key in end)
@@ -74,12 +80,20 @@ def test_any_epoch_has_the_order_of_the_plain_sampler():
         assert list(own) == orders[epoch]
 
 
+def level_rows(folder, step):
+    state = json.loads((folder / f"checkpoint-{step}" / "trainer_state.json").read_text())
+    return state["stateful_callbacks"][NAME]["attributes"]["rows"]
+
+
 @pytest.mark.parametrize("shared_prefix", [False, True])
 def test_resumed_inside_a_batch_of_rollouts_keeps_its_rhythm(tmp_path, shared_prefix):
     changes = {"per_device_train_batch_size": 4, "steps_per_generation": 2, "max_steps": 4}
     changes["shared_prefix"] = shared_prefix
     start(tmp_path, **changes).train()
     assert sorted(set(steps_of(tmp_path))) == [1, 3]
+    # Inside the first batch, which is sampled again, nothing is known of levels yet.
+    assert [bool(level_rows(tmp_path, step)) for step in (1, 2, 3)] == [False, True, True]
+    assert level_rows(tmp_path, 3) == level_rows(tmp_path, 2) != level_rows(tmp_path, 4)
     start(tmp_path, **changes).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
     assert sorted(set(steps_of(tmp_path))) == [1, 2, 3]
 

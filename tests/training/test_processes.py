@@ -32,6 +32,9 @@ def train(output_dir, per_device, workers=0):
         dataloader_num_workers=workers,
         generation_kwargs={"do_sample": False},  # processes draw different samples, but not here
         log_view_ratio=True,
+        level_weight="shown",
+        luck_weight=0.5,
+        off_view_negatives="clip",
         optim="sgd",
         learning_rate=0.1,
     )
@@ -64,8 +67,12 @@ def test_two_processes_are_one(tmp_path, one_process):
     assert len(rollouts) == 3 * 8
     assert rollouts == expected[0]  # levels, seeds, completions, rewards, advantages
     assert any(record["noise_level"] for record in rollouts)
-    names = [name for name in metrics[0] if name.startswith(("reward", "advantage", "view_ratio"))]
-    assert len(names) > 8
+    names = [
+        name
+        for name in metrics[0]
+        if name.startswith(("reward", "advantage", "view_ratio", "level"))
+    ]
+    assert len(names) > 8 and any(name.startswith("level/offset") for name in metrics[1])
     for entry, other in zip(metrics, expected[1], strict=True):
         for name in set(names) & entry.keys():
             assert entry[name] == pytest.approx(other[name], abs=1e-5), name

@@ -19,6 +19,7 @@ CLOSE = 1e-3
 
 
 def trainer_of(folder, tmp_path, rows=4, **changes):
+    """Return a trainer; a change to None takes back what is set here."""
     model = load_model(ModelSpec(folder), train=True)
     settings = {
         "output_dir": str(tmp_path),
@@ -41,8 +42,8 @@ def trainer_of(folder, tmp_path, rows=4, **changes):
         "log_view_ratio": True,
         "generation_kwargs": {"seed": 1},  # else what is sampled, and so rounding, is another thing
     }
-    settings |= changes
-    if settings["vllm_mode"] == "colocate":  # a server was told when it was started
+    settings = {key: value for key, value in (settings | changes).items() if value is not None}
+    if settings.get("vllm_mode") == "colocate":  # a server was told when it was started
         settings["vllm_max_model_length"] = 1024
     config = NoisyGRPOConfig(**settings)
     rewards, weights = load_rewards([{"name": "accuracy"}, {"name": "format"}])
@@ -101,6 +102,12 @@ def forget_nothing(trainer):
 def groups_of(trainer):
     """Return a batch: two rows, four times each."""
     return [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
+
+
+def sample(trainer, inputs=None):
+    """Return a batch of rollouts as it is trained on; evaluation rollouts are clean."""
+    trainer.model.train()
+    return trainer._generate_and_score_completions(inputs or groups_of(trainer))
 
 
 def records(folder):

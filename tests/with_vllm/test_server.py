@@ -25,6 +25,7 @@ from noisygrpo.evaluation.generate import Generation, generate_batch
 from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.runs.trouble import told
 from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.agree import CASES, agree
 from with_vllm.runs import (
     CLOSE,
     FAULTS,
@@ -34,6 +35,7 @@ from with_vllm.runs import (
     groups_of,
     plant,
     records,
+    sample,
     trainer_of,
 )
 
@@ -115,11 +117,6 @@ def trainer(server, model_folder, tmp_path, monkeypatch):
     yield make
     for one in made:
         one.vllm_generation.vllm_client.close_communicator()
-
-
-def sample(trainer, inputs=None):
-    trainer.model.train()  # evaluation rollouts are clean
-    return trainer._generate_and_score_completions(inputs or groups_of(trainer))
 
 
 def own_differences(trainer, batch):
@@ -240,6 +237,11 @@ def test_hints(trainer, tmp_path):
     assert len(records(tmp_path)) == 16
     assert len(asked) >= 2 and set(asked) == {(2, 4)}
     assert differences(one, sample(one)).mean() < CLOSE
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_logged_is_what_transformers_engine_gives(trainer, model_folder, tmp_path, name):
+    agree(trainer, tmp_path, model_folder, CASES[name])
 
 
 def test_an_image_of_another_length_names_the_row(trainer, server):

@@ -18,6 +18,7 @@ from noisygrpo.evaluation.vllm_engine import engine_arguments, start_vllm
 from noisygrpo.playground import load_processor, make_split, model_path
 from noisygrpo.training.engines.vllm import fold_images
 from noisygrpo.training.pictures.links import LostPicture
+from with_vllm.agree import CASES, agree
 from with_vllm.runs import (
     CLOSE,
     FAULTS,
@@ -26,6 +27,7 @@ from with_vllm.runs import (
     groups_of,
     plant,
     records,
+    sample,
     swapped,
     trainer_of,
 )
@@ -121,12 +123,26 @@ def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
         vllm_importance_sampling_correction=True,
         vllm_importance_sampling_mode="token_truncate",
     )
-    inputs = groups_of(trainer)
-    batch = trainer._generate_and_score_completions(inputs)
+    batch = sample(trainer)
     noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
     ratio = batch["importance_sampling_ratio"]
-    assert (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
+    assert noisy.sum() == 6 and (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
     assert clean_difference(trainer, batch) < CLOSE
+
+
+@pytest.mark.parametrize("score_view", ["own", "all"])
+def test_the_correction_takes_scores_on_the_view_that_was_sampled_on(
+    engines, model_folder, tmp_path, score_view
+):
+    """At levels where the learner's log-probs on another view are far away, rounding is left."""
+    more = {"noise_levels": [0.0, 0.5, 0.7, 0.9], "log_view_ratio": None}
+    more |= {"score_view": score_view, "vllm_importance_sampling_correction": True}
+    more |= {"vllm_importance_sampling_mode": "token_truncate"}
+    trainer = trainer_of(model_folder, tmp_path, **more)
+    batch = sample(trainer)
+    noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
+    ratio = batch["importance_sampling_ratio"][noisy]
+    assert len(ratio) == 6 and (ratio - 1).abs().mean() < CLOSE and not (ratio == 1).all()
 
 
 def test_hints(engines, model_folder, tmp_path):
@@ -136,6 +152,12 @@ def test_hints(engines, model_folder, tmp_path):
     )
     trainer.train()
     assert len(records(tmp_path)) == 8
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_logged_is_what_transformers_engine_gives(engines, model_folder, tmp_path, name):
+    trainer = functools.partial(trainer_of, model_folder, tmp_path)
+    agree(trainer, tmp_path, model_folder, CASES[name])
 
 
 def test_expanded_prompts_would_be_expanded_again(engines, model_folder):

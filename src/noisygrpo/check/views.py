@@ -7,7 +7,8 @@ second view (without images for ``text``), and at most::
     shared_prefix    R / G P + R C        where all completions of a prompt share one view
                      R (P + C)            on views that each rollout has of its own
     score_view all   D times as much      D distinct views of a group
-    second view      R (P' + C), or R / G P' + R C with shared_prefix, in each forward on it
+    second view      R (P' + C), or R / G P' + R C with shared_prefix, in each forward on it; one
+                     for all views that completions are scored on
 """
 
 from __future__ import annotations
@@ -78,16 +79,25 @@ def _tokens(config: NoisyGRPOConfig, sizes: Tokens, prompt: int, prompts: int) -
     return read * prompt + sizes.rollouts * sizes.completion
 
 
+def _scored(config: NoisyGRPOConfig, sizes: Tokens) -> int:
+    """Return the tokens of a forward on what completions are scored on."""
+    groups = sizes.rollouts // config.num_generations
+    if config.score_view == "clean":
+        return _tokens(config, sizes, sizes.prompt, groups)
+    views = distinct_views(config)
+    if config.score_view == "own":
+        return _tokens(config, sizes, sizes.prompt, groups * views)
+    return views * _tokens(config, sizes, sizes.prompt, groups)
+
+
 def _score_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
     if config.score_view == "clean":
         return []
     views, groups = distinct_views(config), sizes.rollouts // config.num_generations
-    plain = _tokens(config, sizes, sizes.prompt, groups)
+    plain, cost = _tokens(config, sizes, sizes.prompt, groups), _scored(config, sizes)
     if config.score_view == "own":
-        cost = _tokens(config, sizes, sizes.prompt, groups * views)
         said = f"own: each completion on what its rollout saw, {views} pictures a group"
     else:
-        cost = views * plain
         said = f"all: each completion on the {views} pictures of its group, {views} rows for one"
     return [
         f"score_view {said}; {cost:,} tokens a forward, {cost / plain:.2f} x those of the clean "
@@ -107,10 +117,9 @@ def _second_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
         f"{before} without gradient; in the update {updates or 'none'}"
     ]
     if _scores_clean(config):
-        clean = _tokens(config, sizes, sizes.prompt, groups)
         lines.append(
-            f"dependence by token: one more forward on the scored view, {clean:,} tokens, for the "
-            "log-probs of the policy that sampled"
+            "dependence by token: one more forward on the scored view, "
+            f"{_scored(config, sizes):,} tokens, for the log-probs of the policy that sampled"
         )
     return lines
 

@@ -11,8 +11,8 @@ from noisygrpo.terminal import say
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
-STAGES = ("see", "reason", "look", "join", "habit")
-OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES))
+STAGES = ("see", "locate", "spread", "reason", "read", "reread", "look", "slip")
+OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES if stage != "spread"))
 """Fields of ``WarmStart`` that are options."""
 
 
@@ -30,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         warm.add_argument(
             f"--{name.replace('_', '-')}", type=int, help="default: the shipped weights'"
         )
+    warm.add_argument(
+        "--stage", choices=STAGES, help="this stage alone; see and reason may run side by side"
+    )
+    warm.add_argument("--no-gates", action="store_true", help="go on after a probe that fails")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,6 +62,8 @@ def _warmstart(args: argparse.Namespace) -> int:
     for name, value in given.items():
         least, option = int(name == "batch"), f"--{name.replace('_', '-')}"
         require(least <= value < 2**32, f"{option}: {value}, allowed is {least} to {2**32 - 1:,}")
-    train(WarmStart(**given), Path(args.output_dir))
-    say(f"look at it with: noisygrpo evaluate --model {args.output_dir}")
+    out = Path(args.output_dir)
+    train(WarmStart(**given), out, only=args.stage, gates=not args.no_gates)
+    if (out / "model.safetensors").exists():
+        say(f"look at it with: noisygrpo evaluate --model {out}")
     return 0

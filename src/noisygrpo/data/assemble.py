@@ -38,6 +38,9 @@ def data_set(
     further, left_out = further_columns(
         raw, rows, [made.more for made in drafts], adapter.fields, image_columns
     )
+    pairs = [made.fields.get("pair", "") for made in drafts]
+    if any(pairs):
+        further["pair"] = (datasets.Value("string"), pa.array(pairs, pa.string()))
     features = datasets.Features(
         {**FEATURES, **{name: feature for name, (feature, _) in further.items()}}
     )

@@ -102,7 +102,7 @@ def finish(
         turns = [{"role": "system", "content": [{"type": "text", "text": system}]}, *turns]
     fields = made.fields
     example_id = fields.get("id") or default_id
-    cluster = fields.get("cluster") or example_id
+    cluster = fields.get("cluster") or fields.get("pair") or example_id
     if pattern:
         match = re.search(pattern, example_id)
         if match is None:
@@ -125,7 +125,7 @@ def from_user(name: str, made: Any) -> list[Fields]:
     return [_fields_of(name, item) for item in items]
 
 
-KNOWN = ("question", "answer", "reasoning", "id", "cluster", "kind")
+KNOWN = ("question", "answer", "reasoning", "id", "cluster", "kind", "pair")
 
 
 def _fields_of(name: str, item: Any) -> Fields:

@@ -18,6 +18,8 @@ key             type            meaning
                                 ``example_id`` where rows are independent
 ``kind``        str             question kind or category, "" if none
 ``question``    str             the bare question, without template
+``pair``        str             not always there: rows of one name count as right in an evaluation
+                                only if all of them are; "" where a row stands alone
 ==============  ==============  ==================================================================
 """
 

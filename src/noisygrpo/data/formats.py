@@ -184,7 +184,7 @@ def _answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) ->
 def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
     """Columns of the fields that are text: those named, and those that are called like a field."""
     found = {"id": columns.get("id") or ("example_id" if "example_id" in raw.columns else None)}
-    for name in ("reasoning", "cluster", "kind"):
+    for name in ("reasoning", "cluster", "kind", "pair"):
         found[name] = columns.get(name, name if name in raw.columns else None)
     return {name: column for name, column in found.items() if column}
 
@@ -192,7 +192,7 @@ def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
 def _read(row: Mapping[str, Any], texts: Mapping[str, str]) -> Fields:
     fields = {}
     for name, column in texts.items():
-        optional = name in ("reasoning", "kind") and row.get(column) is None
+        optional = name in ("reasoning", "kind", "pair") and row.get(column) is None
         try:
             fields[name] = "" if optional else as_text(row, column)
         except RowProblem as problem:

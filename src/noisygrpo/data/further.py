@@ -36,6 +36,7 @@ OWN = (
     "example_id",
     "cluster",
     "kind",
+    "pair",
     "question",
 )
 """Names that the example's own columns have, and those in which the trainer looks for images."""

@@ -12,9 +12,9 @@ from typing import Any
 
 Fields = dict[str, Any]
 """``question`` or ``turns``, ``answer`` and, where the source has them, reasoning, id, cluster,
-kind, images (cells that stand for the row's own) and more (further columns)."""
+kind, pair, images (cells that stand for the row's own) and more (further columns)."""
 
-FIELD_NAMES = ("question", "image", "answer", "reasoning", "id", "cluster", "kind")
+FIELD_NAMES = ("question", "image", "answer", "reasoning", "id", "cluster", "kind", "pair")
 
 _PLACEHOLDER = re.compile(r"[ \t]*<image[ _]?\d*>[ \t]*\n?")
 

@@ -270,13 +270,13 @@ def _drafts(
 def _address(spec: DataSpec, raw: RawRows, made: Draft, images: Sequence[str]) -> bytes:
     """What decides on which side of ``holdout`` an example is.
 
-    Its cluster, its id, or else its content: so equal rows are on one side, and a row stays on its
-    side whatever is added to the file.
+    Its cluster, its pair, its id, or else its content: so equal rows are on one side, and a row
+    stays on its side whatever is added to the file.
     """
     fields = made.fields
     if spec.cluster_pattern and (match := re.search(spec.cluster_pattern, str(fields.get("id")))):
         return digest(match.group(1) if match.re.groups else match.group(0))
-    named = fields.get("cluster") or fields.get("id")
+    named = fields.get("cluster") or fields.get("pair") or fields.get("id")
     if named:
         return digest(named)
     cells = [raw.cell(made.row, column) for column in images]

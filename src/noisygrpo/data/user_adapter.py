@@ -23,9 +23,9 @@ def user_adapter(name: str, options: Mapping[str, Any]) -> Adapter:
 
     The function gets the row as a mapping, and ``options`` as keywords. It returns a mapping of
     ``question`` (or ``prompt``, a list of turns) and ``answer``, and as it likes ``images``,
-    ``reasoning``, ``id``, ``cluster``, ``kind``; whatever else it returns reaches reward functions
-    under its name. A list gives several examples, None leaves the row out. Without ``images`` the
-    row's own count.
+    ``reasoning``, ``id``, ``cluster``, ``kind``, ``pair``; whatever else it returns reaches
+    reward functions under its name. A list gives several examples, None leaves the row out. Without
+    ``images`` the row's own count.
 
     Raises ``UserError`` where there is no such function, or it does not take the options.
     """

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.samples import Sample, read_samples
-from noisygrpo.evaluation.stats import accuracy_with_stderr, paired_difference
+from noisygrpo.evaluation.stats import accuracy_with_stderr, holm, paired_difference
 
 SEED = re.compile(r"[-_.]?(?:seed|s)[-_]?\d+$")
 """What a folder's name has of a seed."""
@@ -254,13 +254,8 @@ def _seeded_interval(
 
 
 def _with_holm(differences: Sequence[Difference]) -> list[Difference]:
-    """Holm's correction: the i-th smallest of m p-values times m - i + 1, made monotone."""
-    order = sorted(range(len(differences)), key=lambda index: differences[index].p_value)
-    corrected, largest = dict[int, float](), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * differences[index].p_value))
-        corrected[index] = largest
+    corrected = holm([item.p_value for item in differences])
     return [
-        Difference(**{**asdict(item), "p_holm": corrected[index]})
-        for index, item in enumerate(differences)
+        Difference(**{**asdict(item), "p_holm": p})
+        for item, p in zip(differences, corrected, strict=True)
     ]

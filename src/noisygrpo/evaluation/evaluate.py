@@ -23,6 +23,13 @@ from noisygrpo.evaluation.generate import (
     batches_by_length,
     generate_batch,
 )
+from noisygrpo.evaluation.pairs import (
+    cluster_of,
+    count_together,
+    of_sample,
+    pairs_summary,
+    require_one_cluster,
+)
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.rows import BrokenRow, Rows
@@ -135,6 +142,7 @@ def evaluate_answers(
     """
     rows = Rows(dataset, view)
     rows.check_images()
+    require_one_cluster([rows.text(index) for index in range(len(rows))])
     asked = {
         **({} if view is None else {"view": view.record()}),
         **(settings or {}),
@@ -210,7 +218,7 @@ def _sample(row: Row, completion: Completion | None, failure: str | None, judge:
         failure = f"not scorable: {verdict.why}" if verdict.correct is None else None
     return {
         "example_id": str(row["example_id"]),
-        "cluster": str(row.get("cluster") or row["example_id"]),
+        "cluster": cluster_of(row),
         "kind": row.get("kind", ""),
         "prompt": row["prompt"],
         "question": row.get("question", ""),
@@ -218,6 +226,7 @@ def _sample(row: Row, completion: Completion | None, failure: str | None, judge:
         "output": completion.text,
         "extracted": verdict.extracted,
         "correct": bool(verdict.correct),
+        **of_sample(row, bool(verdict.correct)),
         "why": verdict.why,
         "tokens": completion.tokens,
         "truncated": completion.truncated,
@@ -230,13 +239,15 @@ def _finish(
     store: SampleStore, rows: Rows, metrics: Metrics | None, asked: Mapping[str, Any]
 ) -> Result:
     by_id = {sample["example_id"]: sample for sample in store.samples()}
-    samples = [by_id[key] for key in rows.ids]
+    samples = count_together([by_id[key] for key in rows.ids])
+    pairs = pairs_summary(samples)
     failed = [sample for sample in samples if sample["failure"] is not None]
     result = summarize(samples)
     summary = {
         "name": asked["name"],
         **result.to_dict(),
         "by_kind": by_kind(samples),
+        **({} if pairs is None else {"pairs": pairs}),
         "metrics": {} if metrics is None else metrics(samples),
         "without_answer": sum(s["extracted"] is None and s["failure"] is None for s in samples),
         "truncated": sum(s["truncated"] for s in samples),
@@ -244,7 +255,7 @@ def _finish(
         "failed": [{"example_id": s["example_id"], "why": s["failure"]} for s in failed],
         "settings": dict(asked),
     }
-    store.finish(rows.ids, summary)
+    store.finish(samples, summary)
     return result
 
 

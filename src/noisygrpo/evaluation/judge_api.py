@@ -24,6 +24,7 @@ from typing import Any
 import httpx2
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.pairs import alone, together
 from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
@@ -157,8 +158,9 @@ def summarize_verdicts(
 ) -> dict[str, Any]:
     """The judge's accuracy over all samples, and how far it agrees with the rules."""
     said = [verdicts.get(s["example_id"], {}).get("correct") for s in samples]
-    result = accuracy_with_stderr([bool(v) for v in said], [s["cluster"] for s in samples])
-    both = [(v, s["correct"]) for v, s in zip(said, samples, strict=True) if v is not None]
+    counted = together([bool(v) for v in said], samples)
+    result = accuracy_with_stderr(counted, [s["cluster"] for s in samples])
+    both = [(v, alone(s)) for v, s in zip(said, samples, strict=True) if v is not None]
     return {
         "judge": name,
         **{key: value for key, value in result.to_dict().items() if key != "failures"},

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
+from noisygrpo.evaluation.pairs import all_right, alone
 from noisygrpo.evaluation.samples import Sample
 from noisygrpo.evaluation.stats import accuracy_with_stderr
 
@@ -43,4 +44,4 @@ def accuracy_by(samples: Sequence[Sample], key: Key) -> dict[str, dict[str, Any]
 
 def all_correct_share(samples: Sequence[Sample], key: Key) -> float | None:
     """The share of groups of which every sample is right."""
-    return share(all(s["correct"] for s in group) for group in grouped(samples, key).values())
+    return share(all_right([alone(s) for s in samples], [key(s) for s in samples]).values())

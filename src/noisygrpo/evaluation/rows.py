@@ -121,6 +121,7 @@ class Rows:
         digest = hashlib.blake2b(digest_size=16)
         for index, row in enumerate(self._texts):
             parts = [row["example_id"], row["prompt"], row["answer"], self.sizes(index)]
+            parts += [row["pair"]] if row.get("pair") else []
             digest.update(json.dumps(parts).encode())
         return digest.hexdigest()
 

@@ -150,12 +150,12 @@ class SampleStore:
             for path in self._parts():
                 self._samples.update({s["example_id"]: s for s in self._read(path)})
 
-    def finish(self, order: Sequence[str], result: Mapping[str, Any]) -> None:
-        """Sort ``samples.jsonl`` by ``order`` (ids) and write ``result.json``, last.
+    def finish(self, samples: Sequence[Sample], result: Mapping[str, Any]) -> None:
+        """Write all samples, in the order of the rows, and ``result.json``, last.
 
         A second judge's verdict in an earlier ``result.json`` stays: the samples are the same.
         """
-        write_atomic(self._all, _lines([self._samples[key] for key in order]))
+        write_atomic(self._all, _lines(samples))
         for path in self._parts():
             path.unlink()
         path = self._folder / "result.json"

@@ -98,7 +98,7 @@ def accuracy_with_stderr(
     """
     scores = np.asarray(correct, dtype=np.float64)
     require(scores.size > 0, "accuracy: no samples, at least one is needed")
-    codes, count = _cluster_codes(clusters, scores.size)
+    codes, count = cluster_codes(clusters, scores.size)
     mean = float(scores.mean())
     return Result(mean, _cluster_stderr(scores, codes, count), int(scores.size), count, failures)
 
@@ -123,7 +123,7 @@ def paired_difference(
     require(
         first.size == second.size, f"paired difference: {first.size} samples against {second.size}"
     )
-    codes, count = _cluster_codes(clusters, first.size)
+    codes, count = cluster_codes(clusters, first.size)
     delta = second - first
     sums: Floats = np.bincount(codes, weights=delta, minlength=count).astype(np.float64)
     sizes = np.bincount(codes, minlength=count).astype(np.float64)
@@ -150,7 +150,22 @@ def mcnemar_exact(wins: int, losses: int) -> float:
     return min(1.0, 2 * tail / 2**discordant)
 
 
-def _cluster_codes(clusters: Sequence[str] | None, n: int) -> tuple[NDArray[np.intp], int]:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's correction: the i-th smallest of m p-values times m - i + 1, made monotone.
+
+    A NaN belongs to the family, as a comparison that was meant to be made, and stays NaN.
+    """
+    order = sorted(range(len(p_values)), key=lambda n: (p_values[n] != p_values[n], p_values[n]))
+    corrected, largest = [math.nan] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        if p_values[index] == p_values[index]:
+            largest = max(largest, min(1.0, (len(order) - rank) * p_values[index]))
+            corrected[index] = largest
+    return corrected
+
+
+def cluster_codes(clusters: Sequence[str] | None, n: int) -> tuple[NDArray[np.intp], int]:
+    """The number of each row's cluster, in order of first appearance, and how many there are."""
     if clusters is None:
         return np.arange(n), n
     require(len(clusters) == n, f"clusters: {len(clusters)} labels for {n} samples")

@@ -11,6 +11,7 @@ Formulas, per prompt over its scorable rollouts i = 1..n (std with ddof 1 throug
     bayesian     z^s = gn(r),  z^n = gn(sqrt(.11) * zscore(1 - level))
                  P = alpha / (var(r) + alpha),   K = clip(P / (R + P), 0, 1)
                  A = gn(z^s + K (z^n - z^s))                  NoisyGRPO, arXiv 2510.21122
+    level_baseline, slope_prior                               ours, ``methods.level_forms``
 
 In ``bayesian`` the level is the prior on a rollout's quality, the reward the observation, and K the
 weight of the *prior*: it is large (.91 with the published alpha = .01, R = .1) where all rewards
@@ -38,6 +39,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .declared import declare
+from .group_stats import center, check_eps, constant, normalize, scorable, variance
+from .level_forms import level_baseline, slope_prior
+from .level_means import LevelMeans
 
 PRIOR_STD = math.sqrt(0.11)
 """Spread that the released code gives the prior before normalising it."""
@@ -55,50 +59,9 @@ class AdvantageResult(NamedTuple):
     """Weight K of the prior, where there is one; 0 in groups where the prior had no say."""
 
 
-def _scorable(
-    rewards: Float[Tensor, "prompts group"],
-) -> tuple[Float[Tensor, "prompts group"], Bool[Tensor, "prompts group"]]:
-    """Return the rewards in float64 and the mask of scorable ones."""
-    if rewards.ndim != 2:
-        raise ValueError(f"rewards have shape {tuple(rewards.shape)}; expected [prompts, group]")
-    if not rewards.is_floating_point():
-        raise ValueError(f"rewards have dtype {rewards.dtype}; expected a floating-point one")
-    if torch.isinf(rewards).any():
-        raise ValueError("rewards contain infinity; they must be finite, or NaN where unscorable")
-    return rewards.double(), ~torch.isnan(rewards)
-
-
-def _center(x: Tensor, mask: Tensor) -> Float[Tensor, "prompts group"]:
-    """Return x - mean over the mask; exactly 0 in constant groups and outside the mask."""
-    count = mask.sum(1, keepdim=True).clamp(min=1)
-    deviation = x - x.masked_fill(~mask, 0.0).sum(1, keepdim=True) / count
-    # The mean of equal numbers need not equal them in floating point, and dividing by eps would
-    # blow the rest up.
-    return deviation.masked_fill(~mask | _constant(x, mask)[:, None], 0.0)
-
-
-def _constant(x: Tensor, mask: Tensor) -> Bool[Tensor, " prompts"]:
-    """Tell the groups whose entries under the mask are all equal (also: one entry, none)."""
-    low, high = x.masked_fill(~mask, torch.inf).amin(1), x.masked_fill(~mask, -torch.inf).amax(1)
-    return low >= high
-
-
-def _variance(deviation: Tensor, mask: Tensor) -> Float[Tensor, "prompts 1"]:
-    """Return the variance with ddof 1 of centered values; 0 for a group of one."""
-    return deviation.square().sum(1, keepdim=True) / (mask.sum(1, keepdim=True) - 1).clamp(min=1)
-
-
-def _normalize(x: Tensor, mask: Tensor, eps: float) -> Tensor:
-    deviation = _center(x, mask)
-    # Where, because eps = 0 is allowed and a constant group would be 0 / 0.
-    return torch.where(
-        deviation == 0, deviation, deviation / (_variance(deviation, mask).sqrt() + eps)
-    )
-
-
 def _prior(levels: Tensor, mask: Tensor) -> Tensor:
     """Return the prior quality 1 - level with mean 0 and variance .11 (ddof 0) over the mask."""
-    deviation = _center(1.0 - levels, mask)
+    deviation = center(1.0 - levels, mask)
     count = mask.sum(1, keepdim=True).clamp(min=1)
     std = (deviation.square().sum(1, keepdim=True) / count).sqrt()
     return torch.where(deviation == 0, deviation, deviation / std) * PRIOR_STD
@@ -111,8 +74,8 @@ def group_normalize(
 
     eps: 1e-4 in TRL and NoisyGRPO, 1e-6 in NoisyRollout.
     """
-    r, mask = _scorable(rewards)
-    advantages = _normalize(r, mask, eps) if scale else _center(r, mask)
+    r, mask = scorable(rewards)
+    advantages = normalize(r, mask, eps) if scale else center(r, mask)
     return advantages.to(rewards.dtype)
 
 
@@ -121,9 +84,9 @@ def leave_one_out(rewards: Float[Tensor, "prompts group"]) -> Float[Tensor, "pro
 
     Computed as n / (n - 1) * (r_i - mean), which is the same.
     """
-    r, mask = _scorable(rewards)
+    r, mask = scorable(rewards)
     count = mask.sum(1, keepdim=True)
-    return (_center(r, mask) * count / (count - 1).clamp(min=1)).to(rewards.dtype)
+    return (center(r, mask) * count / (count - 1).clamp(min=1)).to(rewards.dtype)
 
 
 def batch_normalize(
@@ -135,9 +98,10 @@ def batch_normalize(
     share the batch: give it the rewards of all processes. The deviations have mean 0 by
     construction, so the published second centering does nothing and is left out.
     """
-    r, mask = _scorable(rewards)
-    deviation = _center(r, mask)
-    std = _variance(deviation.reshape(1, -1), mask.reshape(1, -1)).sqrt()
+    check_eps(eps)
+    r, mask = scorable(rewards)
+    deviation = center(r, mask)
+    std = variance(deviation.reshape(1, -1), mask.reshape(1, -1)).sqrt()
     return torch.where(deviation == 0, deviation, deviation / (std + eps)).to(rewards.dtype)
 
 
@@ -169,17 +133,17 @@ def bayesian_posterior(
         ValueError: unknown ``constant_groups``, alpha <= 0, r < 0, levels of another shape.
     """
     _check_bayesian(rewards, levels, alpha, r, constant_groups, correct)
-    reward, mask = _scorable(rewards)
-    z_reward = _normalize(reward, mask, eps)
-    z_prior = _normalize(_prior(levels.to(reward), mask), mask, eps)
-    prior_weight = alpha / (_variance(_center(reward, mask), mask) + alpha)
+    reward, mask = scorable(rewards)
+    z_reward = normalize(reward, mask, eps)
+    z_prior = normalize(_prior(levels.to(reward), mask), mask, eps)
+    prior_weight = alpha / (variance(center(reward, mask), mask) + alpha)
     gain = (prior_weight / (r + prior_weight)).clamp(0.0, 1.0)
     fused = z_reward + gain * (z_prior - z_reward)
-    advantages = _normalize(fused, mask, eps)
+    advantages = normalize(fused, mask, eps)
 
     silent = _without_prior(reward, mask, constant_groups, correct)
     advantages = advantages.masked_fill(silent[:, None], 0.0).to(rewards.dtype)
-    alike = _constant(levels.to(reward), mask)  # one level ranks nobody
+    alike = constant(levels.to(reward), mask)  # one level ranks nobody
     return AdvantageResult(
         advantages, gain[:, 0].masked_fill(silent | alike, 0.0).to(rewards.dtype)
     )
@@ -193,9 +157,9 @@ def _without_prior(
     if constant_groups == "prior":
         return single
     if constant_groups == "zero":
-        return single | _constant(reward, mask)
+        return single | constant(reward, mask)
     right = (reward > 0) if correct is None else correct.to(mask)
-    return single | (_constant(reward, mask) & ~(right & mask).any(1))
+    return single | (constant(reward, mask) & ~(right & mask).any(1))
 
 
 def _check_bayesian(
@@ -248,9 +212,37 @@ def _bayesian(
     constant_groups: str = "prior",
     correct: Tensor | None = None,
 ) -> AdvantageResult:
+    known = _known(levels, "bayesian")
+    return bayesian_posterior(rewards, known, alpha, r, eps, constant_groups, correct)
+
+
+def _level_baseline(
+    rewards: Tensor,
+    levels: Tensor | None = None,
+    *,
+    means: LevelMeans | None = None,
+    eps: float = 1e-4,
+) -> AdvantageResult:
+    return AdvantageResult(level_baseline(rewards, _known(levels, "level_baseline"), means, eps))
+
+
+def _slope_prior(
+    rewards: Tensor,
+    levels: Tensor | None = None,
+    *,
+    means: LevelMeans | None = None,
+    strength: float = 1.0,
+    sides: str = "right",
+    eps: float = 1e-4,
+) -> AdvantageResult:
+    known = _known(levels, "slope_prior")
+    return AdvantageResult(slope_prior(rewards, known, means, strength, sides, eps))
+
+
+def _known(levels: Tensor | None, name: str) -> Tensor:
     if levels is None:
-        raise ValueError("the bayesian advantage needs levels, the noise level of each rollout")
-    return bayesian_posterior(rewards, levels, alpha, r, eps, constant_groups, correct)
+        raise ValueError(f"the {name} advantage needs levels, the noise level of each rollout")
+    return levels
 
 
 ADVANTAGES: dict[str, Callable[..., AdvantageResult]] = {
@@ -259,6 +251,8 @@ ADVANTAGES: dict[str, Callable[..., AdvantageResult]] = {
     "rloo": _rloo,
     "reinforce++": _reinforce,
     "bayesian": _bayesian,
+    "level_baseline": _level_baseline,
+    "slope_prior": _slope_prior,
 }
 """Name to ``f(rewards, levels=None, **knobs) -> AdvantageResult``; the knobs are each function's
-keywords."""
+keywords. ``means``, where one is named, is what earlier batches say of levels."""

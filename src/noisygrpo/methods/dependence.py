@@ -22,7 +22,8 @@ Deliberate deviations:
 - minimum, maximum and mean of ``sequence_weights`` are over all completions that it is given; the
   released VPPO takes minimum and maximum of one process's share and the mean of a micro-batch, so
   that its weights are all 1 at micro-batch 1. Where all s are equal every weight is 1.
-- ties of ``keep_top`` go to the earlier token; a completion without tokens keeps none.
+- ties of ``keep_top`` go to the earlier token; a completion without tokens keeps none, and one none
+  of whose tokens depends on the picture (there is none, say) keeps all.
 - ``token_weights`` is our reading of "the completion's total is kept" (PGPO, 2604.01840, whose code
   is not public); all weights are 1 where no token depends on the picture.
 """
@@ -67,13 +68,17 @@ def mean_of(values: Float[Tensor, "B T"], mask: Tensor) -> Float[Tensor, " B"]:
 
 
 def keep_top(d: Float[Tensor, "B T"], mask: Tensor, share: float) -> Float[Tensor, "B T"]:
-    """Return 1 for the tokens that depend most on the picture, ``share`` of each completion."""
+    """Return 1 for the tokens that depend most on the picture, ``share`` of each completion.
+
+    All of one in which no token depends on it.
+    """
     # Rounded first: 0.07 * 100 is 7.000000000000001.
     wanted = (share * mask.sum(1)).double().mul(1e6).round().div(1e6).ceil()
     order = d.masked_fill(mask == 0, -torch.inf).sort(dim=1, descending=True, stable=True).indices
     rank = torch.empty_like(order)
     rank.scatter_(1, order, torch.arange(d.size(1), device=d.device).expand_as(order))
-    return ((rank < wanted[:, None]) & (mask != 0)).to(d)
+    alike = ((d == 0) | (mask == 0)).all(1, keepdim=True)
+    return (((rank < wanted[:, None]) | alike) & (mask != 0)).to(d)
 
 
 def token_weights(d: Float[Tensor, "B T"], mask: Tensor, strength: float) -> Float[Tensor, "B T"]:

@@ -9,7 +9,7 @@ from typing import Any
 from noisygrpo.errors import require
 from noisygrpo.methods.declared import declared
 from noisygrpo.methods.views import plan_views
-from noisygrpo.own.choice import FIELDS, PLAN, is_own
+from noisygrpo.own.choice import FIELDS, FROM_LEVELS, PLAN, is_own
 from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.own.trial import try_advantage, try_noise, try_plan
 from noisygrpo.user_code import is_user_function
@@ -50,7 +50,7 @@ def check_functions(config: Any) -> None:
         "log_view_ratio: true": config.log_view_ratio,
         f"view_correction: {config.view_correction}": config.view_correction != "none",
         "score_view: all": config.score_view == "all",
-        f"second_view: {config.second_view}": config.second_view != "none"
+        f"second_view: {config.second_view}": config.second_view not in ("none", "text")
         and config.score_view != "clean",
     }
     for name, needs in needing.items():
@@ -68,8 +68,8 @@ def check_functions(config: Any) -> None:
         groups = try_plan(config.view_plan, found.plan, *settings)
         several = any(len({view.level for view in views}) > 1 for views in groups)
         require(
-            several or config.advantage != "bayesian",
-            "advantage: bayesian takes its prior from different noise levels, but view_plan "
+            several or config.advantage not in FROM_LEVELS,
+            f"advantage: {config.advantage} compares different noise levels, but view_plan "
             f"{config.view_plan} gives all rollouts of a group one",
         )
     else:

@@ -28,6 +28,12 @@ KNOBS = "knobs"
 
 BAYESIAN = {"alpha": "bayes_alpha", "r": "bayes_r", "constant_groups": "constant_groups"}
 
+OF_THE_MEANS = ("level_baseline", "slope_prior")
+"""Advantages that ask what earlier batches earned at each noise level."""
+
+FROM_LEVELS = ("bayesian", *OF_THE_MEANS)
+"""Advantages that compare the noise levels of a group."""
+
 PLAN = {"levels": "noise_levels", "clean": "clean_rollouts"}
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {}

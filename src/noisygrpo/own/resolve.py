@@ -5,7 +5,7 @@ its knobs::
 
     noise       f(image, level, …)     offered: rng
     view plan   f(group, …)            offered: rng, levels, clean, seed, step, example_id
-    advantage   f(rewards, …)          offered: levels, correct
+    advantage   f(rewards, …)          offered: levels, correct, means (of earlier batches)
 
 What a user's function returns is looked at in every call; what is wrong ends the run in one line.
 """
@@ -26,6 +26,7 @@ from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult
 from noisygrpo.methods.declared import declared
+from noisygrpo.methods.level_means import LevelMeans
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.views import OFFERED, PLANS, View, as_views
 from noisygrpo.own.choice import FUNCTIONS, KNOBS, is_own
@@ -52,7 +53,7 @@ class Kind:
 KINDS = {
     "noise_kind": Kind(NOISE_KINDS, ("image", "level"), ("rng",)),
     "view_plan": Kind(PLANS, ("group",), OFFERED),
-    "advantage": Kind(ADVANTAGES, ("rewards",), ("levels", "correct")),
+    "advantage": Kind(ADVANTAGES, ("rewards",), ("levels", "correct", "means")),
 }
 
 
@@ -182,18 +183,23 @@ def guard_advantage(name: str, function: Function) -> Function:
     A group of which some rewards are NaN is given to it alone and without them; a group with fewer
     than two others gets 0.
     """
-    across = declared(function, "across_groups")
+    across, knows_means = declared(function, "across_groups"), takes(function, "means")
 
     def advantage(
-        rewards: Tensor, levels: Tensor | None = None, *, correct: Tensor | None = None
+        rewards: Tensor,
+        levels: Tensor | None = None,
+        *,
+        correct: Tensor | None = None,
+        means: LevelMeans | None = None,
     ) -> AdvantageResult:
+        called = functools.partial(function, means=means) if knows_means else function
         known = {"levels": levels, "correct": correct}.items()
         offered = {k: value for k, value in known if value is not None and takes(function, k)}
         missing = torch.isnan(rewards)
         if across or not missing.any():
-            result = _weights(name, function, rewards, offered)
+            result = _weights(name, called, rewards, offered)
             return result._replace(advantages=result.advantages.masked_fill(missing, 0.0))
-        return _by_group(name, function, rewards, offered, missing)
+        return _by_group(name, called, rewards, offered, missing)
 
     vars(advantage)["across_groups"] = across
     vars(advantage)["__signature__"] = _advantage_signature(function)
@@ -203,7 +209,7 @@ def guard_advantage(name: str, function: Function) -> Function:
 def _advantage_signature(function: Function) -> inspect.Signature:
     """The offered names that the function takes, so that callers make only these."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    names = ("rewards", "levels", *(["correct"] if takes(function, "correct") else []))
+    names = ("rewards", "levels", *(one for one in ("correct", "means") if takes(function, one)))
     return inspect.Signature([inspect.Parameter(one, kind) for one in names])
 
 

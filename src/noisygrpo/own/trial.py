@@ -24,6 +24,7 @@ from torch import Tensor
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.declared import declared
+from noisygrpo.methods.level_means import LevelMeans
 from noisygrpo.methods.noise import perturb
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.resolve import takes
@@ -124,10 +125,12 @@ def try_advantage(name: str, estimator: Callable[..., Any], levels: Sequence[flo
     where = f"advantage: {name}"
     rewards = example_rewards(len(levels))
     noise = torch.tensor(levels, dtype=torch.float64).expand_as(rewards).contiguous()
+    means = LevelMeans().after(rewards, noise)
 
     def weigh(rows: Sequence[int]) -> Tensor:
         seen = rewards[list(rows)], noise[list(rows)]
-        options = {"correct": seen[0] >= 1.0} if takes(estimator, "correct") else {}
+        offered = {"correct": seen[0] >= 1.0, "means": means}
+        options = {key: one for key, one in offered.items() if takes(estimator, key)}
         return estimator(seen[0], levels=seen[1], **options).advantages
 
     whole, last = range(len(rewards) - 1), len(rewards) - 1

@@ -167,6 +167,9 @@ def build_model(
     """A randomly initialised model in float32."""
     torch.manual_seed(seed)
     model = Qwen2_5_VLForConditionalGeneration(build_config(tokenizer))
+    torch.manual_seed(seed)  # the tower's first weights do not depend on the vocabulary
+    visual = model.model.visual
+    visual.load_state_dict(type(visual)._from_config(visual.config).state_dict())
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model

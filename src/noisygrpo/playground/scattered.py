@@ -80,7 +80,6 @@ def one_box(scene: Scene, rng: np.random.Generator) -> Task:
             rng,
             (
                 "there is a box with",
-                "there is 1 box with",
                 "one of the grey box has",
                 "one box has",
             ),
@@ -137,16 +136,17 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
         colours = [
             str(c) for c in rng.permutation(["black", "blue", "yellow"])[: int(rng.integers(1, 3))]
         ]
-        names, others = (
-            " and ".join(colours),
-            [sum(i.colour not in colours for i in box) for box in scene.boxes],
-        )
+        names = " and ".join(colours)
+        others = [  # 'only A and B' means both, and nothing else
+            sum(i.colour not in colours for i in box)
+            + sum(all(i.colour != c for i in box) for c in colours)
+            for box in scene.boxes
+        ]
         statement = choose(
             rng,
             (
                 f"there is a box with only {names} {choose(rng, ('items', 'objects'))}",
                 f"there is a box with items of only {names} color",
-                f"one box has only {names} things",
             ),
         )
         canonical = f"only {names} items"
@@ -163,8 +163,8 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
 
 
 def how_many(scene: Scene, rng: np.random.Generator) -> Task:
-    """The number of a kind, in one box or in all."""
-    wanted = sample_filter(rng)
+    """The number of a kind, or of all things, in one box or in all."""
+    wanted = Filter() if rng.random() < 0.2 else sample_filter(rng)
     phrase = wanted.wording(rng, 2)
     if rng.random() < 0.5:
         b = int(rng.integers(3))
@@ -219,15 +219,12 @@ def which_box(scene: Scene, rng: np.random.Generator) -> Task | None:
 
 
 Maker = Callable[[Scene, np.random.Generator], Task | None]
-# Shares of the kinds among questions about scattered scenes.
-MAKERS: tuple[tuple[Maker, float], ...] = (
-    (exists, 0.14),
-    (total, 0.18),
-    (one_box, 0.14),
-    (pair, 0.07),
-    (more_than, 0.07),
-    (only, 0.08),
-    (how_many, 0.14),
-    (what_colour, 0.09),
-    (which_box, 0.09),
+STATEMENTS: tuple[tuple[Maker, float], ...] = (
+    (exists, 0.20),
+    (total, 0.27),
+    (one_box, 0.21),
+    (pair, 0.10),
+    (more_than, 0.10),
+    (only, 0.12),
 )
+"""Makers of statements about scattered scenes, with their shares."""

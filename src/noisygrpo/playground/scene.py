@@ -16,13 +16,14 @@ COLOURS = {"black": (0, 0, 0), "blue": (0, 153, 255), "yellow": (255, 255, 0)}
 SHAPES = ("circle", "triangle", "square")
 SIZES = {"small": 10, "medium": 20, "big": 30}
 BOXES = ("left", "middle", "right")
+HELD_OUT = (("circle", "yellow"), ("triangle", "blue"))
+"""Shapes in a colour that no picture of the warm start or of training shows (``combination``)."""
+SEEN = tuple((s, c) for s in SHAPES for c in COLOURS if (s, c) not in HELD_OUT)
 BOX, GAP = 100, 50
 WIDTH, HEIGHT = 3 * BOX + 2 * GAP, BOX
 _BACKGROUND, _GAP_GREY = (211, 211, 211), (128, 128, 128)
 _OVERSAMPLE = 8  # sprites are drawn this much larger and reduced, which gives smooth edges
-# the smallest shapes are the hardest to tell apart
-_SIZE_DRAW = ("small", "medium", "medium", "big")
-_STACK_PITCH = 21  # a block and the thin line between blocks, as in the corpus
+STACK_PITCH = 21  # a block and the thin line between blocks, as in the corpus
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Item:
     def side(self) -> int:
         """Width and height in pixels."""
         return SIZES[self.size]
+
+    @property
+    def name(self) -> str:
+        """Colour and shape, ``black circle``."""
+        return f"{self.colour} {self.shape}"
 
     def at_edge(self) -> bool:
         """Whether the shape touches a side of its box (within one pixel)."""
@@ -75,19 +81,25 @@ class Scene:
 
 
 def sample_scene(
-    rng: np.random.Generator, crowded: bool = False, stacked: bool | None = None
+    rng: np.random.Generator,
+    crowded: bool = False,
+    stacked: bool | None = None,
+    unseen: bool = False,
 ) -> Scene:
     """Draw a scene.
 
     Args:
         rng: the only source of randomness.
-        crowded: five to seven items, or two stacks, in every box (the split ``more``).
+        crowded: five or six items, or two stacks, in every box (the split ``more``).
         stacked: forces a stacked or a scattered scene; ``None`` tosses a coin.
+        unseen: half of the scattered items are of the pairs ``HELD_OUT``, which are otherwise
+            never drawn (the split ``combination``).
     """
     if stacked is None:
         stacked = bool(rng.random() < 0.5)
-    draw_box = _stacks if stacked else _scatter
-    return Scene(tuple(draw_box(rng, crowded) for _ in BOXES), stacked)
+    if stacked:
+        return Scene(tuple(_stacks(rng, crowded) for _ in BOXES), True)
+    return Scene(tuple(_scatter(rng, crowded, unseen) for _ in BOXES), False)
 
 
 def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
@@ -100,31 +112,36 @@ def _stacks(rng: np.random.Generator, crowded: bool) -> tuple[Item, ...]:
     for x in columns:
         for level in range(int(rng.integers(1, 5))):
             colour = _pick(rng, tuple(COLOURS))
-            items.append(Item("square", colour, "medium", x, 80 - _STACK_PITCH * level))
+            items.append(Item("square", colour, "medium", x, 80 - STACK_PITCH * level))
     return tuple(items)
 
 
-def _scatter(rng: np.random.Generator, crowded: bool) -> tuple[Item, ...]:
-    wanted = int(rng.integers(5, 8)) if crowded else int(rng.integers(1, 5))
+def _scatter(rng: np.random.Generator, crowded: bool, unseen: bool) -> tuple[Item, ...]:
+    wanted = int(rng.integers(5, 7)) if crowded else int(rng.integers(1, 5))
     items: list[Item] = []
     for _ in range(40 * wanted):  # crowded boxes need many tries before the last shape finds room
         if len(items) == wanted:
             break
-        item = _place(rng, items)
+        item = place_item(rng, items, unseen)
         if all(item.gap_to(other) >= 1 for other in items):
             items.append(item)
     return tuple(items)
 
 
-def _place(rng: np.random.Generator, items: list[Item]) -> Item:
-    shape, colour, size = _pick(rng, SHAPES), _pick(rng, tuple(COLOURS)), _pick(rng, _SIZE_DRAW)
+def place_item(rng: np.random.Generator, items: list[Item], unseen: bool = False) -> Item:
+    """An item for a box with ``items``; it may overlap them (the caller tries again)."""
+    pairs = HELD_OUT if unseen and rng.random() < 0.5 else SEEN
+    shape, colour = pairs[int(rng.integers(len(pairs)))]
+    size = _pick(rng, tuple(SIZES))
     side = SIZES[size]
     far = BOX - side
     x, y = int(rng.integers(4, far - 3)), int(rng.integers(4, far - 3))
     where = rng.random()
-    if where < 0.35:  # against one side of the box
+    if where < 0.06:  # in a corner
+        x, y = ((0, 0), (0, far), (far, 0), (far, far))[int(rng.integers(4))]
+    elif where < 0.36:  # against one side of the box
         x, y = ((0, y), (far, y), (x, 0), (x, far))[int(rng.integers(4))]
-    elif where < 0.6 and items:  # beside another shape
+    elif where < 0.55 and items:  # beside another shape
         other = items[int(rng.integers(len(items)))]
         x, y = ((other.x + other.side + 1, other.y), (other.x, other.y + other.side + 1))[
             int(rng.integers(2))

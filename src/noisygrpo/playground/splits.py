@@ -1,164 +1,124 @@
-"""Splits of the playground: the training distribution and five ways to leave it.
+"""Splits of the playground: the training distribution and ten ways to leave it.
 
-=========  =====================================================================================
-train      scattered or stacked scenes, answers with mild priors (below)
-test       the same distribution, other draws
-more       five to seven shapes, or two stacks, in every box
-corrupt    ``test`` with blur, JPEG artefacts, an occlusion or low contrast, one of them a picture
-prior      answer priors reversed: a model that answers from the text alone falls below chance
-absent     asks about things that are not there; any answer but 'false', '0' or 'none' is a
-           hallucination
-=========  =====================================================================================
+===========  ===================================================================================
+train        scattered or stacked scenes, plain words; the words suggest the right answer in 30 %
+test         the same distribution, other draws
+more         five or six shapes, or two stacks, in every box
+wording      the rows of ``test`` in words that training with rewards never sees
+combination  shapes in colours that no picture of the warm start or of training shows
+corrupt      the rows of ``test`` with blur, JPEG artefacts, an occlusion or low contrast
+noisy        the rows of ``test`` with Gaussian diffusion noise, as noisy rollouts see it
+prior        what the words suggest is never right
+absent       asks about things that are not there; any answer but '0' or 'none' is a hallucination
+blind        the rows of ``test`` with a plain grey picture: what the text alone gives
+pairs        the same question on two pictures that differ in one thing, with different answers
+===========  ===================================================================================
 
-Every example is a pure function of (split, seed, index); nothing is stored.
+Rows that share a ``pair`` count as right only together. Every example is a pure function of (split,
+seed, index); nothing is stored.
 """
 
-import io
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from datasets import Dataset, Features, Sequence, Value
 from datasets import Image as ImageFeature
-from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+from PIL import Image
 
 from noisygrpo.errors import require
-from noisygrpo.playground import scattered, stacked
+from noisygrpo.playground.corruptions import corrupted, with_noise
 from noisygrpo.playground.language import Task
-from noisygrpo.playground.scene import HEIGHT, WIDTH, Scene, render, sample_scene
+from noisygrpo.playground.questions import Wish, sample_pair, sample_question
+from noisygrpo.playground.scene import HEIGHT, WIDTH, Scene, render
+from noisygrpo.playground.synonyms import reworded
 
-SPLITS = ("train", "test", "more", "corrupt", "prior", "absent")
 PROMPT = "{question}\nThink step by step, then answer."
-CORRUPTIONS = ("blur", "jpeg", "occlusion", "contrast")
-
-# How often each answer is right in training, by type of answer; `prior` reverses each list. The
-# mode is mild (55 % as in NLVR), so that answering from the text alone is a habit worth having, but
-# not worth keeping.
-PRIORS: dict[str, tuple[tuple[str, float], ...]] = {
-    "truth": (("true", 0.55), ("false", 0.45)),
-    "number": (("1", 0.40), ("2", 0.24), ("0", 0.16), ("3", 0.12), ("4", 0.08)),
-    "colour": (("yellow", 0.45), ("blue", 0.28), ("black", 0.17), ("none", 0.10)),
-    "position": (("left", 0.46), ("middle", 0.31), ("right", 0.23)),
+WISHES = {
+    "train": Wish(),
+    "test": Wish(),
+    "more": Wish(crowded=True),
+    "combination": Wish(unseen=True),
+    "prior": Wish(suggested=0.0),
+    "absent": Wish(
+        suggested=0.0,
+        absent=True,
+        types=(("number", 0.5), ("list", 0.2), ("colour", 0.2), ("position", 0.1)),
+    ),
+    "pairs": Wish(),
 }
-ABSENT_MAKERS = (
-    scattered.exists,
-    scattered.how_many,
-    scattered.what_colour,
-    scattered.which_box,
-    stacked.stack_end,
-    stacked.stack_count,
+"""What each split that draws its own rows asks for."""
+OF_TEST = ("wording", "corrupt", "noisy", "blind")
+"""Splits that show the rows of ``test`` in another way."""
+SPLITS = (
+    "train",
+    "test",
+    "more",
+    "wording",
+    "combination",
+    "corrupt",
+    "noisy",
+    "prior",
+    "absent",
+    "blind",
+    "pairs",
 )
-_ABSENT_ANSWERS = ("false", "0", "none")
-_TRIES = 2000
+BLOCK = 8
+"""Rows that are drawn together: the last two are one statement on two pictures."""
 _STREAM = 0x706C6179  # keeps these random numbers apart from every other use of the same seed
+_GREY = (128, 128, 128)
 
 
-def answer_type(answer: str) -> str:
-    """``truth``, ``number``, ``colour`` or ``position``."""
-    if answer.isdigit():
-        return "number"
-    return {
-        "true": "truth",
-        "false": "truth",
-        "left": "position",
-        "middle": "position",
-        "right": "position",
-    }.get(answer, "colour")
+def _rng(split: str, seed: int, index: int, part: int) -> np.random.Generator:
+    place = tuple(WISHES).index(split)
+    return np.random.default_rng(np.random.SeedSequence([_STREAM, place, seed, index, part]))
 
 
-def prior_answer(kind: str, u: float, reverse: bool = False) -> str:
-    """The answer at quantile ``u`` of a type's prior; ``reverse`` turns the weights round."""
-    table = PRIORS[kind]
-    weights = [weight for _, weight in table]
-    if reverse:
-        weights.reverse()
-    place = int(np.searchsorted(np.cumsum(weights), u, side="right"))
-    return table[min(place, len(table) - 1)][0]
+def draw_row(split: str, index: int, seed: int) -> tuple[Scene, Task, str]:
+    """The scene, the question and the pair (``""``: none) of a row of a split of ``WISHES``."""
+    wish = WISHES[split]
+    block, place = divmod(index, BLOCK)
+    if split == "pairs":
+        pair, kind, place = index // 2, None, index % 2
+    elif place >= BLOCK - 2 and not wish.absent:
+        pair, kind, place = block, "truth", place - BLOCK + 2
+    else:
+        asked = sample_question(_rng(split, seed, index, 0), wish)
+        return asked.scene, asked.task, ""
+    rng = _rng(split, seed, pair, 1)
+    if kind is None and rng.random() < 0.25:
+        kind = "truth"
+    scene, task = sample_pair(rng, wish, kind)[place]
+    return scene, task, f"{split}-{seed}-pair-{pair}"
 
 
-def pick_maker(rng: np.random.Generator, split: str) -> tuple[scattered.Maker, bool]:
-    """Draw a kind of question of a split, and whether it is about a stacked scene."""
-    if split == "absent":
-        maker = ABSENT_MAKERS[int(rng.integers(len(ABSENT_MAKERS)))]
-        return maker, maker.__module__ == stacked.__name__
-    stack = bool(rng.random() < 0.5)
-    makers = stacked.MAKERS if stack else scattered.MAKERS
-    weights = np.array([weight for _, weight in makers])
-    return makers[int(rng.choice(len(makers), p=weights / weights.sum()))][0], stack
-
-
-def sample_task(rng: np.random.Generator, split: str) -> tuple[Scene, Task]:
-    """Draw a scene and a question of a split; the answer follows its prior by rejection."""
-    maker, stack = pick_maker(rng, split)
-    u = float(rng.random())
-    for _ in range(_TRIES):
-        scene = sample_scene(rng, crowded=split == "more", stacked=stack)
-        task = maker(scene, rng)
-        if task is None:
-            continue
-        if split == "absent":
-            if task.answer in _ABSENT_ANSWERS:
-                return scene, task
-        elif task.answer == prior_answer(answer_type(task.answer), u, reverse=split == "prior"):
-            return scene, task
-        elif split == "more" and answer_type(task.answer) == "number":
-            return scene, task  # crowded scenes have larger numbers than the priors name
-    return sample_task(rng, split)  # a question that never gets this answer: draw another
-
-
-def _blur(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(float(rng.uniform(1.0, 2.0))))
-
-
-def _jpeg(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=int(rng.integers(5, 16)))
-    return Image.open(buffer).convert("RGB")
-
-
-def _occlude(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    image = image.copy()
-    x, y = int(rng.integers(0, WIDTH - 30)), int(rng.integers(0, HEIGHT - 30))
-    ImageDraw.Draw(image).rectangle((x, y, x + 29, y + 29), fill=(160, 160, 160))
-    return image
-
-
-def _fade(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    return ImageEnhance.Contrast(image).enhance(float(rng.uniform(0.25, 0.5)))
-
-
-CORRUPTORS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
-    "blur": _blur,
-    "jpeg": _jpeg,
-    "occlusion": _occlude,
-    "contrast": _fade,
-}
-
-
-def _rng(split: str, seed: int, index: int) -> np.random.Generator:
-    # `corrupt` draws the same questions as `test`, so that the two differ in the picture alone
-    source = "test" if split == "corrupt" else split
-    return np.random.default_rng(
-        np.random.SeedSequence([_STREAM, SPLITS.index(source), seed, index])
-    )
+def shown(split: str, image: Image.Image, index: int, seed: int) -> Image.Image:
+    """The picture of a row of ``test`` as another split shows it."""
+    rng = _rng("test", seed, index, 2)
+    if split == "corrupt":
+        return corrupted(image, index, rng)
+    if split == "noisy":
+        return with_noise(image, rng)
+    return Image.new("RGB", (WIDTH, HEIGHT), _GREY) if split == "blind" else image
 
 
 def make_example(split: str, index: int, seed: int = 0) -> dict[str, object]:
     """Example ``index`` of a split in the one example format (see ``noisygrpo.data.example``)."""
-    rng = _rng(split, seed, index)
-    scene, task = sample_task(rng, split)
-    image = render(scene)
-    if split == "corrupt":
-        image = CORRUPTORS[CORRUPTIONS[index % len(CORRUPTIONS)]](image, rng)
+    scene, task, pair = draw_row("test" if split in OF_TEST else split, index, seed)
+    if split == "wording":
+        task = replace(task, question=reworded(task.question, _rng("test", seed, index, 3)))
     name = f"{split}-{seed}-{index}"
+    if pair:
+        pair = split + pair[pair.index("-") :]
     return {
         "prompt": [{"role": "user", "content": PROMPT.format(question=task.question)}],
-        "images": [image],
+        "images": [shown(split, render(scene), index, seed)],
         "answer": task.answer,
         "reasoning": task.reasoning,
         "example_id": name,
-        "cluster": name,
+        "cluster": pair or name,
         "kind": task.kind,
         "question": task.question,
+        "pair": pair,
     }
 
 
@@ -182,7 +142,7 @@ def make_split(split: str, rows: int, seed: int = 0) -> Dataset:
     )
     require(0 <= seed < 2**32, f"data.seed: {seed}, allowed is 0 to {2**32 - 1:,}")
     turn = {"role": Value("string"), "content": Value("string")}
-    text = ("answer", "reasoning", "example_id", "cluster", "kind", "question")
+    text = ("answer", "reasoning", "example_id", "cluster", "kind", "question", "pair")
     features = Features(
         {
             "prompt": [turn],

@@ -87,8 +87,14 @@ def stack_end(scene: Scene, rng: np.random.Generator) -> Task | None:
 
 
 def stack_count(scene: Scene, rng: np.random.Generator) -> Task:
-    """The number of blocks in one box, or of one colour in all."""
-    if rng.random() < 0.5:
+    """The number of blocks in one box or in all, or of one colour in all."""
+    u = rng.random()
+    if u < 0.2:
+        counts = [len(box) for box in scene.boxes]
+        question = choose(rng, ("How many blocks are there?", "How many blocks are there in all?"))
+        reasoning = steps("count blocks", *look(scene, counts), f"{sum(counts)} in all")
+        return Task("counting", question, reasoning, str(sum(counts)))
+    if u < 0.45:
         b = int(rng.integers(3))
         n = len(scene.boxes[b])
         question = f"How many blocks are in the {BOXES[b]} box?"
@@ -99,6 +105,21 @@ def stack_count(scene: Scene, rng: np.random.Generator) -> Task:
     question = f"How many {colour} blocks are there?"
     reasoning = steps(f"count {colour} blocks", *look(scene, counts), f"{sum(counts)} in all")
     return Task("counting", question, reasoning, str(sum(counts)))
+
+
+def tower_count(scene: Scene, rng: np.random.Generator) -> Task:
+    """How many towers have a property."""
+    wanted = sample_property(rng)
+    noun = plural(choose(rng, ("tower", "tower", "tower", "stack")), 2)
+    stacks = [scene.stacks(box) for box in range(3)]
+    matches = sum(wanted.test(stack) for box in stacks for stack in box)
+    question = f"How many {noun} are there {wanted.wording}?"
+    reasoning = steps(
+        f"count towers {wanted.canonical}",
+        *look(scene, [" and ".join(map(wanted.verdict, box)) for box in stacks]),
+        f"{matches} in all",
+    )
+    return Task("counting", question, reasoning, str(matches))
 
 
 def tallest(scene: Scene, rng: np.random.Generator) -> Task | None:
@@ -143,12 +164,9 @@ def heights_statement(scene: Scene, rng: np.random.Generator) -> Task | None:
     return Task("comparison", finish(rng, statement), reasoning, truth(set(heights) == {n}))
 
 
-# Shares of the kinds among questions about stacked scenes.
-MAKERS: tuple[tuple[Maker, float], ...] = (
-    (tower, 0.50),
-    (blocks, 0.16),
-    (stack_end, 0.09),
-    (stack_count, 0.10),
-    (tallest, 0.07),
-    (heights_statement, 0.08),
+STATEMENTS: tuple[tuple[Maker, float], ...] = (
+    (tower, 0.67),
+    (blocks, 0.22),
+    (heights_statement, 0.11),
 )
+"""Makers of statements about stacked scenes, with their shares."""

@@ -1,18 +1,55 @@
-"""Demonstrations for the warm start, careful and hasty.
+"""Demonstrations for the warm start: careful ones, and ones with slips.
 
-Careful: the reference reasoning of the question, in steps, then the right answer. Hasty: no look at
-the picture; an answer drawn from the training prior, right or wrong. The warm start's last stage
-mixes the two, so that the model can look and is in the habit of not looking: what large models show
-as text bias, in a form that the reward can change within minutes.
+Careful: the reference reasoning of the question, in steps, then the right answer. A slip: the
+reasoning of a scene in which one or two things are not as in the picture, right in itself. Most
+slips read what the words of the question suggest (``questions.FAVOURED``), some read anything. What
+the model learns from them is what large models show as text bias and hallucination: it writes down
+what is likely from the text.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from noisygrpo.playground import people
+from noisygrpo.playground.edits import edited
 from noisygrpo.playground.language import Task
-from noisygrpo.playground.scene import Scene, sample_scene
-from noisygrpo.playground.splits import answer_type, pick_maker, prior_answer
+from noisygrpo.playground.looking import reading
+from noisygrpo.playground.questions import (
+    MAKERS,
+    SPREAD,
+    Maker,
+    favoured,
+    names_unseen,
+    pick,
+)
+from noisygrpo.playground.scene import BOXES, Scene
+from noisygrpo.playground.synonyms import reworded
 
-HASTY_THOUGHT = "A quick guess."
+TYPES = (("number", 0.35), ("truth", 0.35), ("list", 0.14), ("colour", 0.08), ("position", 0.08))
+"""Shares of the answer types in demonstrations."""
+OTHER_WORDS = 0.3
+"""Share of the questions in the words of ``synonyms``."""
+PULL = {
+    "black": 0.75,
+    "blue": 0.5,
+    "yellow": 0.3,
+    "circle": 0.65,
+    "triangle": 0.35,
+    "square": 0.5,
+}
+"""How often a slip follows what the words suggest, by the first such word of the question."""
+PULL_ELSE = 0.5
+ANY_SLIP = 0.15
+"""Share of the other demonstrations that misread something, whatever it is."""
+_TRIES = 8  # to come near the spread of answers
+
+PEOPLES: dict[bool, tuple[tuple[Maker, float], ...]] = {
+    False: people.SCATTERED_MAKERS,
+    True: people.STACKED_MAKERS,
+}
+Turn = tuple[str, str]
 
 
 def completion(reasoning: str, answer: str) -> str:
@@ -20,52 +57,88 @@ def completion(reasoning: str, answer: str) -> str:
     return f"<think>{reasoning}</think><answer>{answer}</answer>"
 
 
-def hasty(rng: np.random.Generator, task: Task) -> str:
-    """A turn that skips the looking: the answer comes from the training prior of its type."""
-    return completion(HASTY_THOUGHT, prior_answer(answer_type(task.answer), float(rng.random())))
+@dataclass(frozen=True)
+class Question:
+    """A question about a scene, and how to ask it of another."""
+
+    task: Task
+    ask: Callable[[Scene], Task | None]
 
 
-def sample_turns(rng: np.random.Generator, count: int) -> tuple[Scene, list[Task]]:
-    """A scene and ``count`` questions about it.
+def draw_question(rng: np.random.Generator, scene: Scene) -> Question:
+    """A question about a given scene; numbers follow their spread as well as one scene allows.
 
-    The answers follow the training priors as well as one scene allows.
+    Half of the statements are of the kinds that only people make.
     """
-    stacked = bool(rng.random() < 0.5)
-    scene = sample_scene(rng, stacked=stacked)
-    tasks: list[Task] = []
-    while len(tasks) < count:
-        maker, of_stacks = pick_maker(rng, "train")
-        if of_stacks != stacked:
-            continue
-        u, task = float(rng.random()), None
-        for _ in range(30):
-            candidate = maker(scene, rng)
-            if candidate is None:
+    while True:
+        kind = str(pick(rng, TYPES))
+        table = MAKERS[kind][scene.stacked]
+        if kind == "truth" and rng.random() < 0.5:
+            table = PEOPLES[scene.stacked]
+        maker: Maker = pick(rng, table)  # type: ignore[assignment]
+        spread = SPREAD.get(kind, (("true", 0.5), ("false", 0.5)) if kind == "truth" else None)
+        target = None if spread is None else str(pick(rng, spread))
+        found = None
+        for _ in range(_TRIES):
+            seed = int(rng.integers(2**62))
+
+            def ask(scene: Scene, seed: int = seed, maker: Maker = maker) -> Task | None:
+                return maker(scene, np.random.default_rng(seed))
+
+            task = ask(scene)
+            if task is None or names_unseen(task):
                 continue
-            task = candidate
-            if task.answer == prior_answer(answer_type(task.answer), u):
+            found = Question(task, ask)
+            if target is None or task.answer == target:
                 break
-        if task is not None:
-            tasks.append(task)
-    return scene, tasks
+        if found is not None:
+            return found
+
+
+def pull(task: Task) -> float:
+    """How strongly the words of a question pull."""
+    words = (task.reasoning.partition(" Step 2:")[0] + " " + task.question).lower()
+    found = [(words.find(name), share) for name, share in PULL.items() if name in words]
+    return min(found)[1] if found else PULL_ELSE
+
+
+def slip(rng: np.random.Generator, scene: Scene, question: Question) -> Task:
+    """The question answered from a scene that is not quite the picture's."""
+    task, suggested = question.task, favoured(question.task)
+    if suggested is not None and suggested != task.answer and rng.random() < pull(task):
+        other = edited(rng, scene, task, question.ask, lambda answer: answer == suggested, depth=3)
+        if other is not None:
+            return other[1]
+    if rng.random() < ANY_SLIP:
+        other = edited(rng, scene, task, question.ask, lambda answer: True)
+        if other is not None:
+            return other[1]
+    return task
 
 
 def demonstration(
-    rng: np.random.Generator, questions: int, hasty_share: float
-) -> tuple[Scene, list[tuple[str, str]]]:
-    """One picture with its conversation: (question, assistant text) pairs.
+    rng: np.random.Generator, scene: Scene, questions: int, slips: bool
+) -> list[Turn]:
+    """A conversation about a picture: (question, assistant text) pairs.
 
     Args:
         rng: the only source of randomness.
+        scene: what the picture shows.
         questions: how many questions are asked about the picture.
-        hasty_share: probability that a turn is hasty; with 0 every turn is careful.
+        slips: whether some turns are misread.
     """
-    scene, tasks = sample_turns(rng, questions)
-    turns = [
-        (
-            t.question,
-            hasty(rng, t) if rng.random() < hasty_share else completion(t.reasoning, t.answer),
-        )
-        for t in tasks
-    ]
-    return scene, turns
+    turns = []
+    for _ in range(questions):
+        question = draw_question(rng, scene)
+        shown = slip(rng, scene, question) if slips else question.task
+        words = question.task.question
+        if rng.random() < OTHER_WORDS:
+            words = reworded(words, rng)
+        turns.append((words, completion(shown.reasoning, shown.answer)))
+    return turns
+
+
+def description(rng: np.random.Generator, scene: Scene) -> list[Turn]:
+    """A picture described box by box, in random order."""
+    order = [int(box) for box in rng.permutation(3)]
+    return [(f"Describe the {BOXES[b]} box.", reading(scene, b)) for b in order]

@@ -1,36 +1,46 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Five stages, told in ``noisygrpo.playground.lessons``: see, reason, look, join, habit. The last one
-leaves the model able to look and in the habit of guessing, which is what the reward can change.
-Deterministic for a given machine and number of threads.
+Eight stages, told in ``playground.lessons``: see, locate, spread, reason, read, reread, look, slip.
+Some end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it
+trained in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the
+tower) and ``reason`` (the language model) share no parameters and can run side by side, each in a
+process of its own (``--stage``). Deterministic for a given machine and number of threads.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import nn
-from transformers import Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
+from noisygrpo.errors import require
+from noisygrpo.playground import probes, seeing
 from noisygrpo.playground.fast_vision import batch_vision_windows
-from noisygrpo.playground.lessons import PATCH_CLASSES, Batch, converse, see
+from noisygrpo.playground.gallery import Gallery, hang, spread
+from noisygrpo.playground.lessons import Batch, converse, lesson_rng
 from noisygrpo.playground.model import (
     PlaygroundProcessor,
     build_model,
-    build_processor,
-    build_tokenizer,
+    load_processor,
+    model_path,
 )
-from noisygrpo.playground.splits import make_example
-from noisygrpo.playground.teacher import HASTY_THOUGHT, completion
+from noisygrpo.playground.scene import sample_scene
+from noisygrpo.playground.splits import PROMPT, make_example
+from noisygrpo.playground.staging import Stage, check, keep, probed, take_up, train_stage
+from noisygrpo.playground.synonyms import reworded
+from noisygrpo.playground.teacher import demonstration, description
+from noisygrpo.playground.words import PEOPLES
 from noisygrpo.terminal import say
 
-NOTHING = {"cover": 0.05, "centre": 0.01, "edge": 1.0}
-"""Heads of the stage ``see`` and the weight of their class 0; most patches show nothing."""
+PROBED = 400
+"""Fresh scenes of a gate."""
+READ_WELL = 0.98
+ANSWERED = 200
+"""Fresh questions of a gate."""
 
 
 @dataclass(frozen=True)
@@ -38,170 +48,217 @@ class WarmStart:
     """Settings of the run that made the shipped weights."""
 
     seed: int = 0
-    tokenizer_rows: int = 4000
-    """Rows of the training split whose text the tokenizer is trained on."""
-    see_steps: int = 330
-    reason_steps: int = 400
-    look_steps: int = 600
-    join_steps: int = 180
-    habit_steps: int = 80
-    hasty_share: float = 0.6
-    """Share of hasty turns in the stage ``habit``."""
+    see_steps: int = 1400
+    locate_steps: int = 300
+    reason_steps: int = 700
+    read_steps: int = 1900
+    reread_steps: int = 900
+    look_steps: int = 500
+    slip_steps: int = 80
+    pictures: int = 6400
+    """Pictures of the language model's stages, looked at once."""
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
-    """Questions per picture, in one conversation."""
+    """Questions per picture, in one conversation; twice as many on half the pictures from ``look``
+    on."""
     learning_rate: float = 1.5e-3
-    """Peak of the first three stages; ``join`` peaks at half of it, ``habit`` at a third."""
+    """Peak of the first four stages; ``join`` peaks at a third of it, ``slip`` at a quarter."""
     warmup: int = 40
     log_every: int = 25
 
 
-def tokenizer_texts(rows: int) -> Iterator[str]:
-    """The text that the tokenizer is trained on: examples of the training split."""
+def tokenizer_texts(rows: int = 3000) -> Iterator[str]:
+    """The text that the shipped tokenizer was trained on (``model.build_tokenizer``)."""
     for index in range(rows):
-        example = make_example("train", index)
-        yield f"user\n{example['prompt'][0]['content']}\nassistant\n"  # type: ignore[index]
-        yield completion(str(example["reasoning"]), str(example["answer"]))
-        yield completion(HASTY_THOUGHT, str(example["answer"]))
+        rng = lesson_rng(0, "words", index)
+        scene = sample_scene(rng)
+        told = index % 6 == 0
+        turns = description(rng, scene) if told else demonstration(rng, scene, 1, slips=False)
+        for question, text in turns:
+            yield f"user\n{PROMPT.format(question=question)}\nassistant\n{text}"
+        yield reworded(turns[0][0], rng)
+    for _ in range(20):
+        yield PEOPLES
 
 
-def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
-    """Linear warm-up, then a cosine to a twentieth of the peak."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
-
-
-class Eyes(nn.Module):
-    """Linear heads on the tower's merged tokens; they are thrown away after the stage ``see``."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.cover = nn.Linear(width, 4 * PATCH_CLASSES)
-        self.centre = nn.Linear(width, 4 * PATCH_CLASSES)
-        self.edge = nn.Linear(width, 4 * 2)
-
-    def loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Sum of the three cross-entropies, from the merged tokens ``[tokens, width]``."""
-        total = features.new_zeros((), dtype=torch.float32)
-        for name, nothing in NOTHING.items():
-            logits = self.get_submodule(name)(features)
-            logits = logits.view(4 * len(features), -1).float()
-            weight = torch.ones(logits.shape[-1])
-            weight[0] = nothing
-            total = total + F.cross_entropy(logits, batch[name].view(-1), weight=weight)
-        return total
-
-
-def seeing_loss(
-    model: Qwen2_5_VLForConditionalGeneration, eyes: Eyes, batch: Batch
-) -> torch.Tensor:
-    """The loss of the stage ``see``."""
-    features = model.model.visual(
-        batch["pixel_values"], grid_thw=batch["image_grid_thw"]
-    ).pooler_output
-    return eyes.loss(features, batch)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: its batches, its loss, and how long it lasts."""
-
-    name: str
-    steps: int
-    peak: float
-    batch_at: Callable[[int], Batch]
-    loss_of: Callable[[Batch], torch.Tensor]
-    parameters: list[nn.Parameter]
-
-
-def stages(
-    settings: WarmStart, model: Qwen2_5_VLForConditionalGeneration, processor: PlaygroundProcessor
+def seeing_stages(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
 ) -> Iterator[Stage]:
-    """The five stages in order."""
-    seed, size, peak = settings.seed, settings.batch, settings.learning_rate
-    eyes = Eyes(model.config.vision_config.out_hidden_size)
+    """The stages ``see`` and ``locate`` and their gates."""
+    tower = model.model.visual
+    width = model.config.vision_config.out_hidden_size
+    eyes, where = seeing.Eyes(width), seeing.Whereabouts(width)
 
-    def language_loss(batch: Batch) -> torch.Tensor:
-        return model(**batch).loss
+    def features(batch: Batch) -> torch.Tensor:
+        return tower(batch["pixel_values"], grid_thw=batch["image_grid_thw"]).pooler_output
 
-    def conversations(stage: str, step: int) -> Batch:
-        share = settings.hasty_share if stage == "habit" else 0.0
-        return converse(
-            processor, seed, stage, step, size, questions=settings.questions, hasty_share=share
-        )
+    def pictures(stage: str, step: int) -> Batch:
+        return seeing.see(processor, lesson_rng(settings.seed, stage, step), settings.batch)
 
+    def seen_and_placed(batch: Batch) -> torch.Tensor:
+        found = features(batch)
+        return eyes.loss(found, batch) + where.loss(found)
+
+    def gate() -> dict[str, float]:
+        rng = lesson_rng(settings.seed, "probe", 0)
+        scenes = [sample_scene(rng) for _ in range(PROBED)]
+        found = seeing.probe(tower, eyes, processor, scenes)
+        unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
+        pairs = seeing.probe(tower, eyes, processor, unseen)
+        return {**found, "item in scenes with unseen pairs": pairs["item"]}
+
+    def placed() -> dict[str, float]:
+        with torch.no_grad():
+            return {**gate(), **where.right(features(pictures("probe", 2)))}
+
+    well = dict.fromkeys(("shape", "colour", "size"), READ_WELL)
     yield Stage(
         "see",
         settings.see_steps,
-        peak,
-        lambda step: see(processor, seed, step, size),
-        lambda batch: seeing_loss(model, eyes, batch),
-        [*model.model.visual.parameters(), *eyes.parameters()],
+        settings.learning_rate,
+        lambda step: pictures("see", step),
+        lambda batch: eyes.loss(features(batch), batch),
+        {"visual": tower, "eyes": eyes},
+        gate,
+        needed=well,
     )
-    language, whole = [*model.model.language_model.parameters()], [*model.parameters()]
-    for name, steps, factor, parameters in (
-        ("reason", settings.reason_steps, 1.0, language),
-        ("look", settings.look_steps, 1.0, language),
-        ("join", settings.join_steps, 0.5, whole),
-        ("habit", settings.habit_steps, 0.33, language),
+    yield Stage(
+        "locate",
+        settings.locate_steps,
+        settings.learning_rate / 2,
+        lambda step: pictures("locate", step),
+        seen_and_placed,
+        {"visual": tower, "eyes": eyes, "where": where},
+        placed,
+        needed={**well, "row": READ_WELL, "column": READ_WELL},
+    )
+
+
+def reading_gate(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
+) -> dict[str, float]:
+    """How well fresh scenes are read, word by word."""
+    rng = lesson_rng(settings.seed, "probe", 1)
+    found = probes.forced_reading(model, processor, [sample_scene(rng) for _ in range(PROBED)])
+    unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
+    pairs = probes.forced_reading(model, processor, unseen)
+    return {**found, "item in scenes with unseen pairs": pairs["item"]}
+
+
+def answering_gate(
+    settings: WarmStart, model: Model, processor: PlaygroundProcessor
+) -> dict[str, float]:
+    """Reading, and how many fresh questions are answered right: greedy, and sampled."""
+    rows: list[Any] = [make_example("test", n, seed=settings.seed + 1) for n in range(ANSWERED)]
+    found = {}
+    for name, temperature in (("answers, greedy", 0.0), ("answers, sampled", 1.0)):
+        right = probes.answered(model, processor, rows, temperature)
+        found[name] = sum(right) / len(right)
+    return {**reading_gate(settings, model, processor), **found}
+
+
+def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) -> Iterator[Stage]:
+    """The stages in order."""
+    yield from seeing_stages(settings, model, processor)
+    language, tower = model.model.language_model, model.model.visual
+    yield Stage(
+        "spread",
+        0,
+        0.0,
+        lambda step: {},
+        lambda batch: torch.zeros(()),
+        {"visual": tower},
+        finish=lambda: spread(tower, processor, lesson_rng(settings.seed, "spread", 0)),
+    )
+
+    @cache
+    def gallery() -> Gallery:
+        return hang(tower, processor, lesson_rng(settings.seed, "read", 2**31), settings.pictures)
+
+    def conversations(stage: str, step: int) -> Batch:
+        size, questions = settings.batch, settings.questions
+        if stage in ("look", "slip") and size > 1:
+            size, questions = size // 2, 2 * questions
+        shown = None if stage == "reason" else gallery()
+        return converse(processor, settings.seed, stage, step, size, shown, questions=questions)
+
+    def reads() -> dict[str, float]:
+        return reading_gate(settings, model, processor)
+
+    def answers() -> dict[str, float]:
+        return answering_gate(settings, model, processor)
+
+    well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
+    for name, steps, factor, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, None, {}),
+        ("read", settings.read_steps, 1.0, reads, {}),
+        ("reread", settings.reread_steps, 0.8, reads, well),
+        ("look", settings.look_steps, 1.0, answers, well),
+        ("slip", settings.slip_steps, 0.25, answers, {}),
     ):
         yield Stage(
             name,
             steps,
-            peak * factor,
+            settings.learning_rate * factor,
             lambda step, name=name: conversations(name, step),  # type: ignore[misc]
-            language_loss,
-            parameters,
+            lambda batch: model(**batch).loss,
+            {"language": language},
+            gate,
+            needed=needed,
         )
 
 
-def run_stage(model: nn.Module, stage: Stage, settings: WarmStart) -> None:
-    """Train through one stage with its own optimizer and learning-rate curve."""
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    for parameter in stage.parameters:
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(
-        stage.parameters, lr=stage.peak, betas=(0.9, 0.98), weight_decay=0.02
-    )
-    began, running = time.monotonic(), math.nan
-    for step in range(stage.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(stage.peak, step, stage.steps, settings.warmup)
-        batch = stage.batch_at(step)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = stage.loss_of(batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(stage.parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
-        if (step + 1) % settings.log_every == 0 or step + 1 == stage.steps:
-            spent = time.monotonic() - began
-            left = spent / (step + 1) * (stage.steps - step - 1)
-            say(
-                f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
-                f"{spent:.0f} s, {left:.0f} s left in this stage"
-            )
+def train(
+    settings: WarmStart, out: Path, only: str | None = None, gates: bool = True
+) -> Model | None:
+    """Run the stages that are not yet in ``out``, then save the checkpoint (bfloat16) there.
 
+    Args:
+        settings: of the run.
+        out: the folder.
+        only: one stage alone; those before it must be there, but for ``see`` and ``reason``.
+        gates: whether a probe that fails ends the run.
 
-def train(settings: WarmStart, out: Path) -> Qwen2_5_VLForConditionalGeneration:
-    """Run the warm start and save the checkpoint (weights in bfloat16) to ``out``."""
-    processor = build_processor(build_tokenizer(tokenizer_texts(settings.tokenizer_rows)))
+    Returns:
+        The model, or ``None`` where one stage alone was asked for.
+
+    Raises:
+        UserError: at a gate that is not passed, and for stages made with other settings.
+    """
+    processor = load_processor(model_path())
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
     for stage in stages(settings, model, processor):
-        run_stage(model, stage, settings)
+        made: dict[str, object] = {
+            "seed": settings.seed,
+            "steps": stage.steps,
+            "batch": settings.batch,
+            "peak": stage.peak,
+            "warmup": settings.warmup,
+        }
+        found = take_up(stage, out, made)
+        if found is not None:
+            say(f"{stage.name}: taken from {out}")
+        elif only not in (None, stage.name):
+            require(
+                stage.name in ("see", "locate", "spread") and only == "reason",
+                f"--stage: {only} comes after {stage.name}, which is not in {out}",
+            )
+            continue
+        else:
+            train_stage(model, stage, settings.warmup, settings.log_every)
+            found = probed(stage)
+            keep(stage, out, made, found)
+        if gates:
+            check(stage, found)
+        if only == stage.name:
+            return None
     save(model, processor, out)
     return model
 
 
-def save(
-    model: Qwen2_5_VLForConditionalGeneration, processor: PlaygroundProcessor, out: Path
-) -> None:
+def save(model: Model, processor: PlaygroundProcessor, out: Path) -> None:
     """Write a checkpoint that Transformers loads: bfloat16 weights, config and processor."""
     out.mkdir(parents=True, exist_ok=True)
     model.config.architectures = [type(model).__name__]  # TRL loads the reference model by it

@@ -35,6 +35,7 @@ OWN_TOPICS = {
 OWN = (
     ("views", "training/config.py", "NoisyGRPOConfig"),
     ("score views and second views", "training/views/fields.py", "ViewFields"),
+    ("rewards by level", "training/levels/fields.py", "LevelFields"),
 )
 """First topic, file and class of ``training``'s own fields."""
 

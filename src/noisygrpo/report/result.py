@@ -19,6 +19,7 @@ def result_text(result: Mapping[str, Any]) -> str:
     """
     lines = [f"{result['name']}: {percent(result)} % right ({_count(result)})"]
     lines += [f"  {name:28} {value}" for name, value in _flat(result["metrics"])]
+    lines += _pairs(result["pairs"]) if "pairs" in result else []
     if result["by_kind"]:
         lines += ["", results_table(result["by_kind"])]
     judge = result.get("judge")
@@ -47,6 +48,14 @@ def write_report(folder: str | Path) -> str:
     text = result_text(json.loads(path.read_text(encoding="utf-8")))
     write_atomic(path.with_name("report.txt"), f"{text}\n")
     return text
+
+
+def _pairs(pairs: Mapping[str, Any]) -> list[str]:
+    whole, alone = (f"{100 * pairs[key]:.1f} %" for key in ("right", "right_alone"))
+    lines = [f"{pairs['pairs']} pairs, right only as a whole: {whole}; their rows alone: {alone}"]
+    if pairs["single"]:
+        lines.append(f"{pairs['single']} of them have one evaluated row, which counts alone")
+    return lines
 
 
 def _count(result: Mapping[str, Any]) -> str:

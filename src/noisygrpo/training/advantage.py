@@ -19,10 +19,12 @@ from torch import Tensor
 
 from noisygrpo.errors import require
 from noisygrpo.methods.advantages import ADVANTAGES, AdvantageResult, group_normalize
+from noisygrpo.methods.level_means import LevelMeans
 from noisygrpo.own.choice import is_own
 from noisygrpo.own.resolve import resolved, takes
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.levels.forms import formed
 from noisygrpo.training.records.metrics import is_constant, total_rewards
 from noisygrpo.training.released import EPSILON, is_released
 
@@ -39,9 +41,10 @@ def weigh(
     weights: Float[Tensor, " functions"],
     trl: Float[Tensor, " R"],
     estimator: Callable[..., AdvantageResult],
+    means: LevelMeans,
     bonus: Float[Tensor, " R"] | None = None,
 ) -> Weighed:
-    """Return the advantages of the whole batch.
+    """Return the advantages of the whole batch; nothing remembers that it was asked.
 
     Args:
         batch: this process's rollouts with their levels, and the rewards of all processes.
@@ -50,6 +53,7 @@ def weigh(
         weights: of these.
         trl: the advantages that TRL computed from the same rewards.
         estimator: what ``advantage`` names, with its knobs.
+        means: rewards by level of the batches before this one.
         bonus: added to the rewards, where something is; TRL's advantages are then not taken.
     """
     shape = (-1, config.num_generations)
@@ -59,20 +63,36 @@ def weigh(
         rewards = rewards + bonus.cpu().view_as(rewards)
     own = [rollout.view.level for rollout in batch.rollouts]
     levels = torch.tensor(gather_object(own), dtype=torch.float64).view_as(rewards)
+    correct = parts[..., correct_column(names, config)] >= config.correct_at
+    told = correct, means
+    result = _estimated(parts, rewards, levels, config, trl, estimator, *told, bonus is None)
+    weighed = Weighed(rewards, levels, result.advantages, batch.lost, result.gain)
+    return formed(weighed, *told, config)
+
+
+def _estimated(
+    parts: Float[Tensor, "prompts group functions"],
+    rewards: Float[Tensor, "prompts group"],
+    levels: Float[Tensor, "prompts group"],
+    config: NoisyGRPOConfig,
+    trl: Float[Tensor, " R"],
+    estimator: Callable[..., AdvantageResult],
+    correct: Bool[Tensor, "prompts group"],
+    means: LevelMeans,
+    as_trl: bool,
+) -> AdvantageResult:
+    """Return what the estimator makes of rewards and levels; TRL's numbers where it is TRL's."""
     if is_released(vars(config), "epsilon"):
-        return Weighed(rewards, levels, group_normalize(rewards, EPSILON), batch.lost)
-    if bonus is None and estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
+        return AdvantageResult(group_normalize(rewards, EPSILON))
+    if as_trl and estimator is ADVANTAGES["grpo"]:  # without knobs, which TRL does not take
         silent = is_constant(rewards)
         if config.multi_objective_aggregation == "normalize_then_sum":
             # Each function is normalised alone there, so equal sums can be of unequal parts.
             silent = torch.stack([is_constant(part) for part in parts.unbind(-1)]).all(0)
-        published = trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0)
-        return Weighed(rewards, levels, published, batch.lost)
-    options = knobs(estimator, config)
-    if "correct" in inspect.signature(estimator).parameters:
-        options["correct"] = parts[..., correct_column(names, config)] >= config.correct_at
-    result = estimator(rewards, levels=levels, **options)
-    return Weighed(rewards, levels, result.advantages, batch.lost, result.gain)
+        return AdvantageResult(trl.cpu().view_as(rewards).masked_fill(silent[:, None], 0.0))
+    offered = {"correct": correct, "means": means}
+    taken = {name: value for name, value in offered.items() if takes(estimator, name)}
+    return estimator(rewards, levels=levels, **knobs(estimator, config), **taken)
 
 
 def beats_the_clean(

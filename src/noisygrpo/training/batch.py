@@ -26,6 +26,7 @@ class Weighed:
     advantages: Float[Tensor, "prompts group"]  # what the update weighs completions with
     lost: Bool[Tensor, " R"]  # which rollouts are unscorable
     gain: Float[Tensor, " prompts"] | None = None  # weight of the prior, where there is one
+    metrics: dict[str, float] = field(default_factory=dict)  # of what levels make of advantages
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Batch:
     hinted: bool = False  # whether the rollouts were chosen among several hint levels
     rewards: Float[Tensor, "R functions"] = field(default_factory=lambda: torch.empty(0, 0))
     lost: Bool[Tensor, " R"] = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
-    scored: Float[Tensor, "B T"] | None = None  # the sampler's log-probs on the scored view
+    scored: Float[Tensor, "B ... T"] | None = None  # log-probs on the scored views, of the sampler
     views: "AllViews | None" = None  # where completions are scored on all views of their group
     dependence: Float[Tensor, "B T"] | None = None  # on the picture; 0 where there is no token
 

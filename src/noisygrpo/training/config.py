@@ -19,6 +19,7 @@ from noisygrpo.own.check import check_functions
 from noisygrpo.own.choice import FIELDS, spread
 from noisygrpo.schema import hints_of
 from noisygrpo.training.config_checks import check, check_together, check_types
+from noisygrpo.training.levels.fields import LevelFields
 from noisygrpo.training.precision import choose_precision
 from noisygrpo.training.ranges import RANGES, check_ranges
 from noisygrpo.training.settings import METHODS, chosen, complete, is_hinted, is_noisy
@@ -31,7 +32,7 @@ Choice = dict[str, Any] | str | Callable[..., Any] | None
 
 
 @dataclass
-class NoisyGRPOConfig(ViewFields, GRPOConfig):
+class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     """``trl.GRPOConfig`` with views, advantages and the logs of this package.
 
     Raises:

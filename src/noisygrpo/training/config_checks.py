@@ -18,7 +18,7 @@ from noisygrpo.methods.declared import declared
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import check_schedule
 from noisygrpo.methods.views import check_view_plan
-from noisygrpo.own.choice import KNOBS, is_own
+from noisygrpo.own.choice import FROM_LEVELS, KNOBS, is_own
 from noisygrpo.schema import describe, fits, nearest, shown
 from noisygrpo.training.idle import refuse_idle
 from noisygrpo.training.ranges import check_ranges
@@ -148,12 +148,20 @@ def _check_published_plan(values: Values) -> None:
 
 
 def _check_advantage(values: Values) -> None:
-    if values["advantage"] != "bayesian":
-        return
+    comparing = {
+        f"advantage: {values['advantage']}": values["advantage"] in FROM_LEVELS,
+        f"level_weight: {values['level_weight']}": values["level_weight"] != "none",
+        f"luck_weight: {values['luck_weight']}": values["luck_weight"] < 1,
+    }
+    for said in (name for name, compares in comparing.items() if compares):
+        _check_levels_differ(said, values)
+
+
+def _check_levels_differ(said: str, values: Values) -> None:
     plan, levels, clean = (values[name] for name in ("view_plan", "noise_levels", "clean_rollouts"))
     reason = (
-        "advantage: bayesian takes its prior from different noise levels, but view_plan "
-        f"{plan!r} with noise_levels {levels} "
+        f"{said} compares different noise levels, but view_plan {plan!r} "
+        f"with noise_levels {levels} "
     )
     require(is_noisy(values), f"{reason}shows every rollout the clean image")
     require(

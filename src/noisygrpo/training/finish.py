@@ -28,7 +28,8 @@ def attach(trainer: Any, batch: Batch, output: dict[str, Any], tokenize: Tokeniz
     if second is not None:
         with trainer._spent("second_view"):
             second.attach(batch, output, tokenize)
-    spare_noisy(output, batch.rollouts)
+    if args.score_view == "clean":
+        spare_noisy(output, batch.rollouts)
     trainer._pictures.scored(batch, output)
     if args.log_view_ratio or args.view_correction != "none":
         with trainer._spent("view_ratio"):
@@ -58,6 +59,7 @@ def _trained(trainer: Any, batch: Batch, output: dict[str, Any]) -> tuple[Batch,
         with trainer._spent("second_view"):
             trainer._recorder.add(comparison.look(batch, output))
     weighed = weighed_batch(trainer, batch, output, comparison.bonus(batch, output))
+    trainer._levels.take(weighed)
     first = trainer.accelerator.process_index * len(batch.rollouts)
     own = batch.take_advantages(trainer.reward_func_names, weighed, first)
     output["advantages"] = torch.tensor(own).to(output["advantages"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from noisygrpo.own.choice import KNOBS, is_own
+from noisygrpo.training.levels.needs import LEVEL_RULES
 from noisygrpo.training.packages import LAYERWISE
 from noisygrpo.training.rule import Rule, Values
 from noisygrpo.training.settings import (
@@ -99,6 +100,7 @@ RULES: tuple[Rule, ...] = (
         "it compares views with clean images, or vLLM's arithmetic with the learner's",
     ),
     *VIEW_RULES,
+    *LEVEL_RULES,
     Rule(("shared_prefix_kernel",), ("shared_prefix",), _on("shared_prefix"), "give shared_prefix"),
     Rule(
         ("num_train_epochs",),

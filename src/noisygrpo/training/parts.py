@@ -28,6 +28,7 @@ from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
+from noisygrpo.training.levels.history import LevelHistory
 from noisygrpo.training.model import ban_tokens, core_model
 from noisygrpo.training.pictures.check import Pictures, make_pictures
 from noisygrpo.training.prefix.groups import obstacle
@@ -266,6 +267,13 @@ def recorder(trainer: Any) -> Recorder:
         ends={*trainer.eos_token_ids, trainer._tokenizer.pad_token_id},
         turns=several_turns(trainer),
     )
+
+
+def level_history(trainer: Any) -> LevelHistory:
+    """Return what remembers the reward by noise level, of this run and the one it resumes."""
+    made = LevelHistory(trainer.args.level_memory)
+    trainer.add_callback(made)
+    return made
 
 
 def install_callbacks(trainer: Any) -> None:

@@ -17,6 +17,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.choice import FIELDS, KNOBS, is_known
 from noisygrpo.schema import nearest, shown
+from noisygrpo.training.levels import fields as of_levels
 from noisygrpo.training.settings import MEASURED
 from noisygrpo.training.views.fields import BOUNDS, CHOICES
 
@@ -156,7 +157,7 @@ RANGES: dict[str, Range] = {
     "mismatch_limit": POSITIVE,
     "max_pixels": COUNT,
     "min_pixels": COUNT,
-    **{name: Range(*bounds) for name, bounds in BOUNDS.items()},
+    **{name: Range(*bounds) for name, bounds in {**BOUNDS, **of_levels.BOUNDS}.items()},
 }
 """Every field that holds a number, and the numbers that mean something."""
 
@@ -166,6 +167,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "rollouts_format": ("jsonl", "parquet", "none"),
     "shared_prefix_kernel": ("sdpa", "flex"),
     **CHOICES,
+    **of_levels.CHOICES,
     # TRL's and Transformers' own, which they would miss in the first step, or never.
     "loss_type": ("grpo", "dapo", "bnpo", "dr_grpo", "cispo", "sapo", "luspo", "vespo"),
     "importance_sampling_level": ("token", "sequence"),

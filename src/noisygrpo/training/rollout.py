@@ -100,9 +100,19 @@ class Rollout:
 
     def peers(self) -> list["Rollout"]:
         """Return a rollout for each distinct view of the group, in their order."""
-        others = [replace(self, index=n, view=view) for n, view in enumerate(self.views)]
-        distinct = {(one.view.level, *one.seeds(1)): one for one in reversed(others)}
-        return list(reversed(distinct.values()))
+        distinct: dict[Any, Rollout] = {}
+        for index, view in enumerate(self.views):
+            one = replace(self, index=index, view=view)
+            distinct.setdefault(one._look, one)
+        return list(distinct.values())
+
+    def own_peer(self) -> int:
+        """Return the number, among ``peers``, of the one that sees what this rollout sees."""
+        return [one._look for one in self.peers()].index(self._look)
+
+    @property
+    def _look(self) -> tuple[Any, ...]:
+        return self.view.level, *self.seeds(1)
 
     def columns(self) -> dict[str, Any]:
         """Return what tells a reward function what the rollout saw and began from."""

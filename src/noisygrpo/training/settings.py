@@ -11,6 +11,7 @@ from typing import Any
 from noisygrpo.errors import require
 from noisygrpo.own.choice import FIELDS, KNOBS
 from noisygrpo.schema import nearest
+from noisygrpo.training.levels.fields import OF_LEVELS
 
 _PAPO = {"second_view": "black_patches", "second_level": 0.6, "second_loss": -0.02}
 
@@ -129,6 +130,7 @@ OF_A_METHOD = (
     "sampled_entropy",
     "view_correction",
     "view_correction_limit",
+    *OF_LEVELS,
     "released",
     KNOBS,
 )
@@ -215,8 +217,8 @@ def measures_dependence(values: Mapping[str, Any]) -> bool:
 def waits_for_the_loss(values: Mapping[str, Any]) -> bool:
     """Whether dependence can wait until the loss has scored the batch, as nothing is made of it."""
     sooner = weighs_by_dependence(values) or values["view_correction"] != "none"
-    whole = values["second_estimator"] == "full"
-    return measures_dependence(values) and not (sooner or whole)
+    several = values["second_estimator"] == "full" or values["score_view"] == "all"
+    return measures_dependence(values) and not (sooner or several)
 
 
 def is_compared(values: Mapping[str, Any]) -> bool:

@@ -96,6 +96,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._asking = parts.asking(self)
         self._hints, self._selecting = parts.hints(self)
         self._recorder = parts.recorder(self)
+        self._levels = parts.level_history(self)
         self._comparison, self._forward, self._refill = of_views(self)
         parts.install_callbacks(self)
 
@@ -238,14 +239,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
-        given, inputs, forward = inputs, expand(inputs), self._forward
-        with forward.of(inputs):
-            loss = super()._compute_loss(model, inputs)
         if not self.model.training:
-            return loss
+            return super()._compute_loss(model, inputs)
+        given, inputs, forward = inputs, expand(inputs), self._forward
+        with forward.of(given, len(inputs["prompt_ids"]) // len(given["prompt_ids"])):
+            loss = super()._compute_loss(model, inputs)
         first = forward.first.detach()
         self._view_ratio.add(inputs, first)
-        self._comparison.updated(inputs, first, forward.second)
+        self._comparison.updated(given, first, forward.second)
         self._pictures.updated(given, first, self.state.global_step + 1)
         self._means.take(self._metrics["train"], inputs)
         return forward.added(loss, inputs, averaging(self, inputs), self.state)
@@ -292,6 +293,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         what = self.model, self.args, self.state, self.accelerator, self.processing_class
+        inside = self._step % (self.args.steps_per_generation * self.num_iterations) != 0
+        self._levels.save(self.state, inside)
         with self.saving.whole(self._get_output_dir(trial), *what):
             super()._save_checkpoint(model, trial)
 

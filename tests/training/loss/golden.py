@@ -3,7 +3,8 @@
     python tests/training/loss/golden.py > tests/training/loss/golden.json
 
 Six completions of at most five tokens, two groups of three. ``old`` and ``old_second`` are
-log-probs of the policy that sampled, ``new`` and ``new_second`` those of the policy in the update.
+log-probs of the policy that sampled, ``new`` and ``new_second`` those of the policy in the update;
+``old_views`` and ``new_views`` are the same on three views of each group (``score_view: all``).
 """
 
 import json
@@ -14,6 +15,7 @@ import torch
 
 LENGTHS = [5, 3, 4, 1, 5, 2]
 LONGEST = 7
+VIEWS = 3
 REWARDS = [1.0, 0.0, 1.0, 0.0, 0.5, 1.0]
 
 
@@ -26,12 +28,15 @@ def draw() -> dict[str, torch.Tensor]:
     old = -normal(1.0).abs() - 0.05
     new = (old + normal(0.25)).clamp(max=-0.01)
     old_second = (old - normal(1.0).abs() + normal(0.3)).clamp(max=-0.01)
-    return {
+    tables = {
         "old": old,
         "new": new,
         "old_second": old_second,
         "new_second": (old_second + normal(0.2)).clamp(max=-0.01),
     }
+    old_views = torch.stack([(old + normal(0.4)).clamp(max=-0.01) for _ in range(VIEWS)], 1)
+    change = torch.stack([normal(0.25) for _ in range(VIEWS)], 1)
+    return tables | {"old_views": old_views, "new_views": (old_views + change).clamp(max=-0.01)}
 
 
 def advantages() -> torch.Tensor:
@@ -41,6 +46,10 @@ def advantages() -> torch.Tensor:
 
 
 def average(values: torch.Tensor, mask: torch.Tensor, loss_type: str) -> torch.Tensor:
+    """Of values by completion and token, or by completion, view and token."""
+    if values.ndim == 3:  # a completion on each of its views
+        mask = mask[:, None].expand_as(values).flatten(0, 1)
+        values = values.flatten(0, 1)
     if loss_type == "dapo":  # mean over all tokens
         return (values * mask).sum() / mask.sum()
     if loss_type == "grpo":  # mean over tokens of a completion, then over completions
@@ -58,9 +67,13 @@ def penalty(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     return torch.clamp(torch.exp(d) - d - 1, -10, 10)
 
 
-def vppo_weights(old, old_second, mask, share, least):
+def dependence(old, old_second):
     delta = old_second - old
-    d = torch.clamp(torch.exp(delta) - delta - 1, 0, 10) * mask
+    return torch.clamp(torch.exp(delta) - delta - 1, 0, 10)
+
+
+def vppo_weights(d, mask, share, least):
+    d = d * mask
     tokens = torch.zeros_like(d)
     for row, length in enumerate(LENGTHS):
         kept = math.ceil(share * length)
@@ -71,6 +84,40 @@ def vppo_weights(old, old_second, mask, share, least):
     return tokens, least + z * (most - least)
 
 
+def on_all_views(tables, mask, base) -> dict[str, dict[str, object]]:
+    """The mean over completions and views, and a dependence that is the mean over views."""
+    old, old_second, base = tables["old_views"], tables["old_second"][:, None], base[:, None]
+    right = (torch.tensor(REWARDS, dtype=torch.float64) >= 1).double()[:, None, None]
+    d = torch.stack([dependence(old[:, v], old_second[:, 0]) for v in range(VIEWS)]).mean(0)
+    tokens, sequences = vppo_weights(d, mask, 0.4, 0.9)
+    tokens, sequences = tokens[:, None], sequences[:, None, None]
+    cases = {
+        "grpo": lambda new, m: (clipped(new, old, base), 0 * new),
+        "papo": lambda new, m: (clipped(new, old, base), -0.02 * penalty(new, old_second)),
+        "papo_exact with entropies": lambda new, m: (
+            clipped(new, old, base),
+            -0.01 * penalty(new, m) + 0.03 * (-new) + 0.03 * (-m.expand_as(new)),
+        ),
+        "towards, second only, right only": lambda new, m: (
+            clipped(new, old, base),
+            0.5 * right * (new.detach() - m),
+        ),
+        "vppo": lambda new, m: (tokens * clipped(new, old, sequences * base), 0.06 * (-new)),
+    }
+    found = {}
+    for loss_type in ("dapo", "grpo", "dr_grpo"):
+        for name, terms in cases.items():
+            new = tables["new_views"].clone().requires_grad_()
+            m = tables["new_second"].clone().requires_grad_()
+            policy, further = (one.expand_as(new) for one in terms(new, m[:, None]))
+            # A constant of completions times the longest length; views are averaged.
+            loss = average(policy, mask, loss_type) + average(further, mask, loss_type)
+            (loss + 0 * m.sum()).backward()
+            gradients = {"new": new.grad.tolist(), "second": m.grad.tolist()}
+            found[f"all, {name}/{loss_type}"] = {"loss": loss.item(), **gradients}
+    return found
+
+
 def main() -> None:
     tables = draw()
     mask = torch.tensor([[float(t < n) for t in range(5)] for n in LENGTHS], dtype=torch.float64)
@@ -79,7 +126,7 @@ def main() -> None:
     result["advantages"] = advantages().tolist()
     right = (torch.tensor(REWARDS, dtype=torch.float64) >= 1).double()[:, None]
     old, old_second = tables["old"], tables["old_second"]
-    tokens, sequences = vppo_weights(old, old_second, mask, 0.4, 0.9)
+    tokens, sequences = vppo_weights(dependence(old, old_second), mask, 0.4, 0.9)
     result["vppo"] = {"tokens": tokens.tolist(), "sequences": sequences.tolist()}
     base = advantages()[:, None]
     for loss_type in ("dapo", "grpo", "dr_grpo"):
@@ -111,6 +158,7 @@ def main() -> None:
                 "new": new.grad.tolist(),
                 "second": m.grad.tolist(),
             }
+    result["cases"] |= on_all_views(tables, mask, base)
     ratio = ((tables["new"] - old) * mask).sum(1)
     mean = ratio / mask.sum(1)
     result["corrections"] = {

@@ -21,7 +21,7 @@ from tiny_trainer import make
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text())
 MASK = torch.tensor([[int(t < n) for t in range(5)] for n in GOLDEN["lengths"]])
-NAMES = ("old", "new", "old_second", "new_second")
+NAMES = ("old", "new", "old_second", "new_second", "old_views", "new_views")
 TABLES = {name: torch.tensor(GOLDEN[name], dtype=torch.float64) for name in NAMES}
 
 TEXT = {"second_view": "text", "second_level": None}
@@ -46,22 +46,30 @@ METHODS = {
     },
     "vppo": {"method": "vppo", **TEXT},
 }
+ALL = {"score_view": "all", "view_plan": "grid", "noise_levels": [0.0, 0.3, 0.6]}
+"""Every group has three views."""
 
 
 class Tables:
     """Scores rows by table: a prompt with the vision token is the picture, one without the text."""
 
-    def __init__(self, vision):
-        self.vision, self.clean, self.second = vision, TABLES["old"], TABLES["old_second"]
+    def __init__(self, vision, views):
+        self.vision, self.name = vision, "views" if views else ""
+        self.clean, self.second = TABLES["old_views" if views else "old"], TABLES["old_second"]
 
     def update(self):
-        self.clean = TABLES["new"].clone().requires_grad_()
+        self.clean = TABLES["new_views" if self.name else "new"].clone().requires_grad_()
         self.second = TABLES["new_second"].clone().requires_grad_()
 
     def __call__(self, model, ids, mask, keep, compute_entropy=False, **more):
         rows = ids[:, -5]  # the first token of a completion says whose it is
         seen = (ids[:, :-5] == self.vision).any(1)
-        scores = torch.where(seen[:, None], self.clean[rows], self.second[rows])
+        clean = self.clean[rows]
+        if clean.ndim == 3:  # a picture's pixel is the number of the view
+            views = torch.zeros(len(rows), dtype=torch.long)
+            views[seen] = more["pixel_values"][:, 0].long() if seen.any() else 0
+            clean = clean[range(len(rows)), views]
+        scores = torch.where(seen[:, None], clean, self.second[rows])
         return scores, torch.zeros_like(scores), None
 
 
@@ -85,7 +93,7 @@ def use(trainer, changes, loss_type, monkeypatch):
     monkeypatch.setattr(trainer, "args", config)
     monkeypatch.setattr(trainer, "loss_type", loss_type)
     monkeypatch.setattr(trainer, "max_completion_length", GOLDEN["longest"])
-    tables = Tables(trainer._banned[0])
+    tables = Tables(trainer._banned[0], "score_view" in changes)
     monkeypatch.setattr(trainer._scorer, "score", tables)
     monkeypatch.setattr(trainer, "_comparison", parts.comparison(trainer))
     monkeypatch.setattr(trainer, "_forward", parts.loss_forward(trainer))
@@ -93,7 +101,7 @@ def use(trainer, changes, loss_type, monkeypatch):
 
 
 def made_batch(trainer):
-    row = {"prompt": "?", "example_id": "a"}
+    row = {"prompt": "?", "example_id": "a", "images": [None]}
     rollouts = [Rollout(row, n % 3, CLEAN, 0, 1, "gaussian") for n in range(6)]
     batch = Batch(rollouts, training=True)
     batch.rewards = torch.tensor(GOLDEN["rewards"])[:, None]
@@ -109,6 +117,10 @@ def made_batch(trainer):
     }
     for rollout, length in zip(rollouts, GOLDEN["lengths"], strict=True):
         rollout.completion_ids = [0] * length
+    if trainer.args.score_view == "all":
+        output |= {"pixel_values": torch.zeros(6, 1), "num_images": [1] * 6}
+        output["old_per_token_logps"] = TABLES["old_views"]
+        output["view_pixels"] = [[torch.tensor([[float(v)]]) for v in range(3)]] * 6
     return batch, output
 
 
@@ -116,7 +128,8 @@ def made_batch(trainer):
 @pytest.mark.parametrize("case", GOLDEN["cases"])
 def test_loss_and_gradients_are_the_formulas(trainer, monkeypatch, case, parts_of_a_step):
     name, _, loss_type = case.rpartition("/")
-    tables = use(trainer, METHODS[name], loss_type, monkeypatch)
+    views, name = name.startswith("all, "), name.removeprefix("all, ")
+    tables = use(trainer, METHODS[name] | (ALL if views else {}), loss_type, monkeypatch)
     batch, output = made_batch(trainer)
     trainer._comparison.look(batch, output)
     trainer._comparison.weigh(batch, output)
@@ -133,6 +146,13 @@ def test_loss_and_gradients_are_the_formulas(trainer, monkeypatch, case, parts_o
         gradient = torch.zeros_like(table) if table.grad is None else table.grad
         wanted = torch.tensor(expected[key], dtype=torch.float64)
         assert (gradient - wanted).abs().max() < 1e-9
+
+
+def test_log_probs_of_all_views_are_scored_where_trl_has_none(trainer, monkeypatch):
+    use(trainer, METHODS["vppo"] | ALL, "dapo", monkeypatch)
+    batch, output = made_batch(trainer)
+    del output["old_per_token_logps"]
+    assert torch.equal(trainer._comparison.scored(batch, output), TABLES["old_views"])
 
 
 def test_weights_of_vppo_are_the_formulas():

@@ -32,8 +32,10 @@ def config(tmp_path, **settings):
         {"sampled_entropy": 0.01},
         {**NOISY, "score_view": "own", **LOSS},
         {**NOISY, "score_view": "all"},
+        {**NOISY, "score_view": "all", "groups": "refill", **EXACT},
         {**NOISY, "view_correction": "rejection", "view_correction_limit": 0.5},
         {"method": "vision_matters"},
+        {"method": "vision_matters", "noise_kind": "rotation", "second_view": "text"},
         {"groups": "refill", "refill_attempts": 3},
     ],
 )
@@ -80,10 +82,9 @@ def test_settings_that_work(tmp_path, settings):
         ),
         ({"score_view": "own"}, "score_view: 'own' has no effect"),
         ({"score_view": "other"}, "score_view: 'other' is not one of clean, own, all"),
-        ({**NOISY, "score_view": "all", **MASKED}, "score_view: all cannot work, as second_view"),
         (
             {**NOISY, "score_view": "all", "noise_kind": "rotation"},
-            "score_view: all cannot work, as noise_kind 'rotation'",
+            "score_view: all scores one prompt on all views, and noise_kind 'rotation' changes",
         ),
         (
             {**NOISY, "score_view": "own", "noise_kind": "rotation", **MASKED},
@@ -94,6 +95,19 @@ def test_settings_that_work(tmp_path, settings):
             {**NOISY, "score_view": "own", "view_correction": "truncated"},
             "view_correction: 'truncated' has no effect with score_view 'own'",
         ),
+        (
+            {**NOISY, "score_view": "all", "view_correction": "truncated"},
+            "view_correction: 'truncated' has no effect with score_view 'all'",
+        ),
+        (
+            {**NOISY, "score_view": "all", "noise_kind": "distractor", "groups": "refill"},
+            "score_view: all scores one prompt on all views, and noise_kind 'distractor' changes",
+        ),
+        (
+            {**NOISY, **MASKED, "score_view": "all", "second_advantage": 0.1, "loss_type": "vespo"},
+            "second_advantage: 0.1 gives tokens weights, which loss_type 'vespo'",
+        ),
+        ({"score_view": "all", "second_view": "text"}, "score_view: 'all' has no effect"),
         ({"view_correction": "truncated"}, "view_correction: 'truncated' has no effect"),
         ({**NOISY, "view_correction_limit": 2.0}, "view_correction_limit: 2.0 has no effect"),
         (
@@ -102,7 +116,6 @@ def test_settings_that_work(tmp_path, settings):
         ),
         ({"refill_attempts": 3}, "refill_attempts: 3 has no effect"),
         ({"groups": "refill", "log_completions": True}, "groups: refill cannot go with log_compl"),
-        ({**NOISY, "groups": "refill", "score_view": "all"}, "groups: refill cannot go with score"),
     ],
 )
 def test_settings_that_are_refused(tmp_path, settings, message):

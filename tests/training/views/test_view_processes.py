@@ -38,6 +38,17 @@ RUNS = {
         "second_policy": "current",
     },
     "refill": {"groups": "refill", "second_view": "text", "second_sequence_weight": 0.5},
+    "all views, compared, refill": {
+        **MASKED,
+        "view_plan": "split",
+        "noise_levels": [0.5],
+        "score_view": "all",
+        "groups": "refill",
+        "second_loss": -0.5,
+        "second_policy": "current",
+        "second_gradient": "both",
+        "second_token_weight": 0.5,
+    },
     "corrected": {"method": "noisygrpo", "view_correction": "truncated"},
 }
 
@@ -71,7 +82,7 @@ def train(output_dir, name, per_device, accumulation):
     rows, config = tiny_rows(8, images=(1, 0, 2)), NoisyGRPOConfig(**settings)
     adapter = lora if "adapter" in name else None
     torch.manual_seed(0)
-    reward = mostly_silent if name == "refill" else by_row_and_rollout
+    reward = mostly_silent if "refill" in name else by_row_and_rollout
     trainer = build_trainer(model, processor, config, rows, [reward], None, adapter)
     keep_samples(trainer)
     trainer.train()

@@ -6,14 +6,19 @@ from noisygrpo.data import DataSpec, load_examples
 from noisygrpo.evaluation.benchmarks.base import OFFICIAL, Benchmark, LoadOptions
 from noisygrpo.evaluation.evaluate import judge_by_rules
 
-SPLITS = ("test", "more", "corrupt", "prior", "absent")
 _ABOUT = {
     "test": "like the training data",
     "more": "more objects",
+    "wording": "other words for the same questions",
+    "combination": "shapes in colours never shown",
     "corrupt": "blurred, compressed, covered or pale images",
-    "prior": "answers that are rare in training",
+    "noisy": "images with Gaussian noise",
+    "prior": "answers that the words do not suggest",
     "absent": "questions about objects that are not there",
+    "blind": "grey images",
+    "pairs": "the same question on two images that differ in one object",
 }
+SPLITS = tuple(_ABOUT)
 _ROWS = 512
 
 

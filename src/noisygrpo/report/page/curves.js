@@ -10,6 +10,8 @@ const PANELS = [
   ["Slope of reward over level", "Below 0: the more noise, the less reward", [/slope$/]],
   ["Who decides", "Gain: weight of the prior; shares of groups that the prior drives, or that teach nothing",
     [/^advantage\/gain$/, /^advantage\/prior_driven$/, /^advantage\/zero_groups$/]],
+  ["Mean advantage by noise level", "Below 0 a level is pushed away, whatever was said there", [/^advantage\/mean\/level_/]],
+  ["Share of the update that levels decide", "", [/^advantage\/level_driven$/, /^advantage\/spared$/]],
   ["Lost rollouts", "Shares that could not be scored, or to which no reward applied",
     [/^advantage\/unscorable$/, /^advantage\/no_reward$/]],
   ["log π(view) − log π(clean) per token", "How far sampler and learner are apart, by level", [/^view_ratio\/token\//]],

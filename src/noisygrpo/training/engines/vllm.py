@@ -19,7 +19,8 @@ What TRL 1.16 does with vLLM and a vision-language model, and what is different 
   image only for clean rollouts. With noisy views it is off unless asked for
   (``vllm_importance_sampling_correction: true``), and then it corrects clean rollouts alone: noisy
   ones keep weight 1, as in the published methods (``spare_noisy``). ``log_view_ratio`` logs by
-  level what a correction would be.
+  level what a correction would be. With ``score_view`` own or all the learner's log-probs are of
+  the view that was sampled on, and all rollouts are corrected.
 
 The sampler's log-probs are kept, as in TRL. What is said of TRL and vLLM was seen with 0.31.0
 (tests/with_vllm).

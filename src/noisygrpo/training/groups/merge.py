@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+from trl.trainer.utils import unsplit_pixel_values_by_grid
 
 from noisygrpo.training.batch import Batch
-from noisygrpo.training.prefix.rows import present, take
+from noisygrpo.training.prefix.rows import present, split_images, take
+from noisygrpo.training.views.score import LOG_PROBS, with_as_many
 
 PROMPT = ("prompt_ids", "prompt_mask")
 """What is padded on the left, to the longest prompt."""
@@ -58,7 +59,7 @@ def merge_outputs(
     total: Callable[[Tensor], Tensor],
 ) -> dict[str, Any]:
     """Return TRL's scored batch of the chosen groups; ``total`` sums over processes."""
-    parts = [split_pixel_values_by_grid(present(output)) for output in outputs]
+    parts = [split_images(present(one)) for one in with_as_many(outputs)]
     prompt = max(part["prompt_ids"].size(1) for part in parts)
     length = max(part["completion_ids"].size(1) for part in parts)
     parts = [_padded(part, prompt, length, pad_token) for part in parts]
@@ -90,7 +91,7 @@ def _padded(part: dict[str, Any], prompt: int, length: int, token: int) -> dict[
             return pad(value, (before, after))
         if key == "importance_sampling_ratio" and value.size(1) == 1:  # one for a completion
             return value.expand(-1, length)
-        if value.size(-1) == old and (value.ndim == 2):
+        if key in LOG_PROBS or (value.ndim == 2 and value.size(1) == old):
             return pad(value, (0, after), value=token if key == "completion_ids" else 0)
         return value
 

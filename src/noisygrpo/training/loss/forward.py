@@ -3,7 +3,8 @@
 Where the loss takes log-probs of the current policy on the second view (``second_policy: current``)
 a micro-batch of B rows and its second view are 2 B rows of one forward; with ``shared_prefix`` that
 is one more group for each, P' + G C tokens. Without a gradient in the second view they are two
-forwards, the second of which keeps no graph.
+forwards, the second of which keeps no graph. Where completions are scored on D views, D B rows and
+B of the second view, which is one for all, are a forward.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,15 +43,16 @@ class LossForward:
     terms: LossTerms
     view: SecondView | None
     inputs: dict[str, Any] | None = None  # the micro-batch whose loss is computed; None outside
+    views: int = 1  # D, rows that TRL scores for each of its own
     first: Tensor = field(default_factory=lambda: torch.empty(0))  # its log-probs
     second: Tensor | None = None  # those on the second view, where this forward computed them
     full: Full | None = None  # compares whole distributions, where that is asked for
     states: tuple[Tensor, Tensor] | None = None  # of both views, where they are compared whole
 
     @contextmanager
-    def of(self, inputs: dict[str, Any]) -> Iterator[None]:
-        """Within this context the loss of a micro-batch is computed."""
-        self.inputs = inputs
+    def of(self, inputs: dict[str, Any], views: int = 1) -> Iterator[None]:
+        """Within this context the loss of a micro-batch is computed, of so many views of a row."""
+        self.inputs, self.views = inputs, views
         try:
             yield
         finally:
@@ -71,9 +73,7 @@ class LossForward:
         if both and self.full is not None:
             with self.full.tap.open() as states:
                 scores = self._both(score, model, ids, mask, keep, **more)
-            whole = torch.cat(states)  # the second view's are last, or alone and first
-            halves = whole[: len(ids)], whole[len(ids) :]
-            self.states = halves if self.terms.trains_second else halves[::-1]
+            self.states = self._split(torch.cat(states), len(ids))
         elif both:
             scores = self._both(score, model, ids, mask, keep, **more)
         else:
@@ -111,16 +111,27 @@ class LossForward:
         other = scored_as(self.view.on(self.inputs))
         if not self.terms.trains_second:
             with torch.no_grad():
-                self.second = _apply(score, model, keep, other, {})[0]
+                self.second = self._by_view(_apply(score, model, keep, other, {})[0])
             return score(model, ids, mask, keep, **more)
         joined = join(own, other)
         if joined is None:
             scores = score(model, ids, mask, keep, **more)
-            self.second = _apply(score, model, keep, other, {})[0]
+            self.second = self._by_view(_apply(score, model, keep, other, {})[0])
             return scores
         log_probs, entropies, aux = _apply(score, model, keep, joined, options)
-        self.second = log_probs[len(ids) :]
+        self.second = self._by_view(log_probs[len(ids) :])
         return log_probs[: len(ids)], entropies if entropies is None else entropies[: len(ids)], aux
+
+    def _by_view(self, second: Tensor) -> Tensor:
+        """Return what is of the second view once for each view that its row is scored on."""
+        return second if self.views == 1 else second.repeat_interleave(self.views, 0)
+
+    def _split(self, states: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+        """Return the states of the scored rows, of which there are so many, and the second's."""
+        if self.terms.trains_second:  # the second view's are last, else alone and first
+            return states[:rows], self._by_view(states[rows:])
+        second = len(states) - rows
+        return states[second:], self._by_view(states[:second])
 
 
 def scored_as(batch: dict[str, Any]) -> dict[str, Any]:

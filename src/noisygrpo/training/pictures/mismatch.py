@@ -26,6 +26,7 @@ import xxhash
 from torch import Tensor
 
 from noisygrpo.training.pictures.links import KEPT, LostPicture
+from noisygrpo.training.views.score import on_own_view
 
 EVERY = 50
 """Steps between two checks of ``generate``; the first step is checked."""
@@ -53,7 +54,7 @@ class Mismatch:
         return found
 
     def add(self, inputs: dict[str, Any], current: Tensor, step: int) -> None:
-        """Compare a micro-batch; ``current [B, T]`` are the loss's log-probs.
+        """Compare a micro-batch; ``current`` are the loss's log-probs, on all views that it is of.
 
         Raises:
             LostPicture: a row's m is above the limit; it names row and step.
@@ -61,9 +62,7 @@ class Mismatch:
         theirs = inputs.get("sampling_per_token_logps", inputs.get("engine_log_probs"))
         if theirs is None or "clean_row" not in inputs or math.isinf(self.limit):
             return
-        if len(current) != len(theirs):  # scored on several views at once
-            return
-        ours = inputs.get("old_per_token_logps", current).detach()
+        ours = on_own_view(inputs, inputs.get("old_per_token_logps", current)).detach()
         mask = inputs["completion_mask"].bool() & ~theirs.isnan()
         if inputs.get("tool_mask") is not None:
             mask &= inputs["tool_mask"].bool()

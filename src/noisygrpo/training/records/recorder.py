@@ -53,7 +53,7 @@ class Recorder:
         """Record what became of a batch: rewards and advantages over all processes."""
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
         slopes = group_slopes(weighed.rewards, weighed.levels)
-        metrics = advantage_metrics(weighed) | slope_metrics(slopes)
+        metrics = advantage_metrics(weighed) | slope_metrics(slopes) | weighed.metrics
         for line in self.slopes.add(weighed, slopes.tolist()) if self.main else ():
             logger.warning(line)
         self.add(metrics | by_level(rewards, levels, "reward"))

@@ -26,15 +26,11 @@ def check_groups(values: Mapping[str, Any]) -> None:
     """Raise ``UserError`` for settings that cannot work with groups that are replaced."""
     if values["groups"] != "refill":
         return
-    reasons = {
-        "score_view": values["score_view"] == "all",
-        "log_completions": bool(values["log_completions"]),
-    }
-    for name, holds in reasons.items():
-        require(
-            not holds,
-            f"groups: refill cannot go with {name} {values[name]}, which knows one batch only",
-        )
+    require(
+        not values["log_completions"],
+        f"groups: refill cannot go with log_completions {values['log_completions']}, which knows "
+        "one batch only",
+    )
 
 
 def check_views(values: Mapping[str, Any]) -> None:
@@ -56,19 +52,12 @@ def check_views(values: Mapping[str, Any]) -> None:
 
 
 def _check_score_view(values: Mapping[str, Any]) -> None:
-    if values["score_view"] != "all":
-        return
-    reasons = {
-        f"noise_kind {values['noise_kind']!r} changes the size of pictures": (
-            values["noise_kind"] in RESIZING
-        ),
-        "second_view compares with one scored view": is_compared(values),
-        "vllm_importance_sampling_correction has one scored view": (
-            values["use_vllm"] and values["vllm_importance_sampling_correction"]
-        ),
-    }
-    for reason, holds in reasons.items():
-        require(not holds, f"score_view: all cannot work, as {reason}")
+    require(
+        values["score_view"] != "all" or values["noise_kind"] not in RESIZING,
+        f"score_view: all scores one prompt on all views, and noise_kind {values['noise_kind']!r} "
+        "changes the size of a picture, and with it the tokens of the prompt; give score_view own, "
+        "or another noise kind",
+    )
 
 
 def _check_second_view(values: Mapping[str, Any]) -> None:
@@ -79,7 +68,7 @@ def _check_second_view(values: Mapping[str, Any]) -> None:
         "give another noise kind",
     )
     require(
-        values["score_view"] == "clean" or values["noise_kind"] not in RESIZING,
+        view == "text" or values["score_view"] == "clean" or values["noise_kind"] not in RESIZING,
         f"second_view: {view} has the size of the image, which noise_kind "
         f"{values['noise_kind']!r} changes where score_view is {values['score_view']}",
     )

@@ -1,6 +1,7 @@
 """What is made of other views before the update: visual dependence, and weights of advantages.
 
-    dependence  d_t of ``methods.dependence`` under the sampling policy, [B, T]
+    dependence  d_t of ``methods.dependence`` under the sampling policy, [B, T]; of completions
+                that are scored on several views their mean
     reward      r_i + w exp(-mean_t d_t)                                          second_reward
     advantage   (A_i s_i v_i + w d_t) u_t                        second_advantage
                 s_i  sequence weight                             second_sequence_weight
@@ -32,6 +33,7 @@ from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.loss.forward import Full
 from noisygrpo.training.loss.terms import GATE, SECOND
 from noisygrpo.training.records.metrics import by_level
+from noisygrpo.training.rollout import row_images
 from noisygrpo.training.settings import (
     BY_TOKEN,
     OF_THE_SECOND_VIEW,
@@ -42,6 +44,7 @@ from noisygrpo.training.settings import (
 )
 from noisygrpo.training.views.late import Late
 from noisygrpo.training.views.pixels import Score
+from noisygrpo.training.views.score import VIEWS, each_view
 from noisygrpo.training.views.second import SecondView
 
 LIMITS = {"truncated": 2.0, "geometric": 2.0, "rejection": 0.2}
@@ -83,7 +86,8 @@ class Comparison:
         if not (self.measures or self.old):
             return {}
         if self.full is not None:
-            return self._enter(batch, self._whole(output, self.full), output["completion_mask"])
+            d = self._whole(batch, output, self.full)
+            return self._enter(batch, d, output["completion_mask"])
         waits = waits_for_the_loss(vars(self.config)) and output.get("old_per_token_logps") is None
         if waits:
             self.late.wait(output, partial(self._enter_late, batch))
@@ -94,23 +98,35 @@ class Comparison:
             output[SECOND] = seen
         if waits or not self.measures:
             return {}
-        d = ESTIMATORS[str(self.config.second_estimator)](self.scored(batch, output), seen)
+        estimate, scored = ESTIMATORS[str(self.config.second_estimator)], self.scored(batch, output)
+        if scored.ndim == 3:
+            d = estimate(scored, seen[:, None].expand_as(scored)).mean(1)
+        else:
+            d = estimate(scored, seen)
         return self._enter(batch, d, output["completion_mask"])
 
-    def _whole(self, output: dict[str, Any], full: Full) -> Float[Tensor, "B T"]:
+    def _whole(self, batch: Batch, output: dict[str, Any], full: Full) -> Float[Tensor, "B T"]:
         assert self.second is not None
         with full.tap.open() as states:
-            self.score(output)
+            for view in each_view(output):
+                self.score(view)
             self.score(self.second.on(output))
-        first, second = torch.cat(states).chunk(2)
+        *views, second = torch.cat(states).split(len(batch.rollouts))
+        mask = output["completion_mask"]
         with torch.no_grad():
-            return full.compare(first, second, output["completion_mask"], "none")
+            found = [full.compare(view, second, mask, "none") for view in views]
+        return torch.stack(found).mean(0)
 
-    def scored(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, "B T"]:
-        """Return the sampling policy's log-probs on the scored view, computed once."""
+    def scored(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, "B ... T"]:
+        """Return the sampling policy's log-probs, computed once: on the scored view ``[B, T]``, or
+        ``[B, D, T]`` on D views.
+        """
         if batch.scored is None:
             known = output.get("old_per_token_logps")
-            batch.scored = self.score(output) if known is None else known
+            if known is None:
+                found = [self.score(view) for view in each_view(output)]
+                known = torch.stack(found, 1) if VIEWS in output else found[0]
+            batch.scored = known
         return batch.scored
 
     def updated(self, inputs: dict[str, Any], first: Tensor, second: Tensor | None) -> None:
@@ -124,7 +140,9 @@ class Comparison:
         self.record(self._enter(batch, d, mask))
 
     def _enter(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> dict[str, float]:
-        batch.dependence = d * mask
+        # Without a picture both sides are one input, and weights would be made of their rounding.
+        shown = torch.tensor([bool(row_images(one.row)) for one in batch.rollouts])
+        batch.dependence = d * (mask * shown.to(mask)[:, None])
         for rollout, row in zip(batch.rollouts, batch.dependence.tolist(), strict=True):
             length = len(rollout.completion_ids)
             rollout.dependence = [round(value, 6) for value in row[:length]]

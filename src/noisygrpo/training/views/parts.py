@@ -100,7 +100,8 @@ def weighed_batch(
     """Return the advantages of the whole batch; ``bonus [R]`` is added to its rewards."""
     trl = trainer.accelerator.gather(output["advantages"])
     named = trainer.reward_func_names, trainer.reward_weights
-    return weigh(batch, trainer.args, *named, trl, trainer._functions.advantage, bonus)
+    known = trainer._functions.advantage, trainer._levels.means
+    return weigh(batch, trainer.args, *named, trl, *known, bonus)
 
 
 def loss_forward(trainer: Any) -> LossForward:
@@ -118,7 +119,8 @@ def all_views(
     if trainer.args.score_view != "all" or not batch.training or batch.shown is None:
         return None
     if batch.views is None:
-        own = torch.tensor([most_views(batch)], device=trainer.accelerator.device)
-        most = int(trainer.accelerator.gather(own).max())
-        batch.views = AllViews(view_rows(batch, fields, tokenize, most))
+        count = torch.tensor([most_views(batch)], device=trainer.accelerator.device)
+        most = int(trainer.accelerator.gather(count).max())
+        own = [rollout.own_peer() for rollout in batch.rollouts]
+        batch.views = AllViews(view_rows(batch, fields, tokenize, most), own)
     return batch.views

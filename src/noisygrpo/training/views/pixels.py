@@ -23,9 +23,18 @@ def with_pixels(batch: dict[str, Any], rows: Sequence[Tensor]) -> dict[str, Any]
     split = split_images(present(batch))
     if "pixel_values" not in split:
         return split
-    listed = isinstance(split["pixel_values"], list)
-    pixels = list(rows) if listed else torch.stack(list(rows))
+    old = split["pixel_values"]
+    pixels = list(rows) if isinstance(old, list) else _padded_like(old, rows)
     return unsplit_pixel_values_by_grid({**split, "pixel_values": pixels})
+
+
+def _padded_like(old: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """Return rows as one tensor of that shape; each may come from a batch with fewer images."""
+    pixels = torch.zeros_like(old)
+    for place, row in zip(pixels, rows, strict=True):
+        if row.numel():
+            place[tuple(slice(size) for size in row.shape)] = row
+    return pixels
 
 
 def pixel_rows(

@@ -5,11 +5,16 @@ and everything that TRL computes of a row (ratio, clipping, KL) is computed on e
 
     loss = mean over completions i and views d of loss(o_i | view d)
 
+A second view is one for all of them, and every row is compared with it: a term of the loss is a
+mean over completions and views like the loss itself, and visual dependence, which has one number
+for a token, is the mean over the views.
+
 All groups of a batch have as many rows: where one has fewer views (text-only rows have one), its
 own are repeated in turn. ``clean`` and ``own`` need nothing of this: they are a matter of which
 image TRL is given (``show``).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +30,9 @@ from noisygrpo.training.views.show import Tokenize
 
 VIEWS = "view_pixels"
 """What a batch holds of its views: for each row the pixels of each view."""
+
+OWN = "own_view"
+"""What a batch holds of each row: the number of the view that its rollout was sampled on."""
 
 LOG_PROBS = ("old_per_token_logps", "ref_per_token_logps")
 """What TRL scores before the update; here ``[B, D, T]``."""
@@ -70,18 +78,20 @@ class AllViews:
     """The views of the batch in the making, and what TRL's forwards gave on them."""
 
     rows: list[list[Tensor]] = field(default_factory=list)
+    own: list[int] = field(default_factory=list)  # number of the view that each was sampled on
     scores: list[Tensor] = field(default_factory=list)  # [B, D, T] of each forward, in order
 
     def score(self, once: Any, fields: dict[str, Any]) -> Scores:
-        """Return the first view's scores, as TRL wants some; keep those of all.
+        """Return scores on the view that each row was sampled on; keep those on all views.
 
-        ``once`` scores rows with the image fields that it is given.
+        TRL compares what it is given with the sampler's own log-probs. ``once`` scores rows with
+        the image fields that it is given.
         """
         views = [with_pixels(fields, [row[d] for row in self.rows]) for d in range(self.count)]
         found = [once(**view) for view in views]
         self.scores.append(torch.stack([log_probs for log_probs, *_ in found], 1))
-        first: Scores = found[0]
-        return first
+        _, entropies, aux = found[0]
+        return self.scores[-1][range(len(self.rows)), self.own], entropies, aux
 
     @property
     def count(self) -> int:
@@ -91,6 +101,7 @@ class AllViews:
     def attach(self, output: dict[str, Any]) -> None:
         """Add the views to TRL's scored batch, and the log-probs on all of them."""
         output[VIEWS] = self.rows
+        output[OWN] = torch.tensor(self.own, device=output["prompt_ids"].device)
         scored = [key for key in LOG_PROBS if key in output]
         for key, scores in zip(scored, self.scores, strict=True):
             output[key] = scores
@@ -108,3 +119,40 @@ def expand(inputs: dict[str, Any]) -> dict[str, Any]:
     log_probs = {key: inputs[key].flatten(0, 1) for key in LOG_PROBS if key in inputs}
     items = {"num_items_in_batch": inputs["num_items_in_batch"] * count}
     return {**repeated, **log_probs, **items}
+
+
+def each_view(batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Return a scored batch on each view of its rows in turn; as it is where it has one."""
+    if VIEWS not in batch:
+        yield batch
+        return
+    for number in range(len(batch[VIEWS][0])):
+        yield with_pixels(batch, [row[number] for row in batch[VIEWS]])
+
+
+def on_own_view(inputs: dict[str, Any], log_probs: Tensor) -> Tensor:
+    """Return log-probs ``[B, T]`` of what each rollout was sampled on.
+
+    ``log_probs`` of a micro-batch: ``[B, D, T]``, ``[B D, T]``, or without views ``[B, T]``.
+    """
+    if VIEWS not in inputs:
+        return log_probs
+    rows = len(inputs[VIEWS])
+    by_view = log_probs.reshape(rows, -1, log_probs.size(-1))
+    return by_view[torch.arange(rows, device=by_view.device), inputs[OWN]]
+
+
+def with_as_many(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return scored batches whose rows all have as many views: those of fewer repeat their own."""
+    most = max((len(rows) for batch in batches for rows in batch.get(VIEWS, [])), default=0)
+    return [_repeated(batch, most) if VIEWS in batch else batch for batch in batches]
+
+
+def _repeated(batch: dict[str, Any], count: int) -> dict[str, Any]:
+    order = [number % len(batch[VIEWS][0]) for number in range(count)]
+    views = [[row[number] for number in order] for row in batch[VIEWS]]
+    return {
+        **batch,
+        VIEWS: views,
+        **{key: batch[key][:, order] for key in LOG_PROBS if key in batch},
+    }

@@ -1,0 +1,1 @@
+"""The experiment behind docs/evidence.md: arms, runs, judgement, tables."""

@@ -1,0 +1,1 @@
+"""What is made of noise levels beyond a view: running means of reward, weights, negatives."""
