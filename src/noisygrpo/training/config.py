@@ -261,7 +261,7 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         return is_hinted(vars(self))
 
 
-AS_TRL = {"shared_prefix": False, "shared_prefill": False}
+AS_TRL: dict[str, Any] = {"shared_prefix": False, "shared_prefill": False}
 """With these a run on clean views is TRL's, bit for bit; who gives TRL's settings gets it."""
 
 OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
