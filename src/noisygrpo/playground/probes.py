@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from noisygrpo.evaluation.generate import Generation, generate_batch
-from noisygrpo.playground.lessons import chat_text, labels_of
+from noisygrpo.playground.lessons import chat_text, conversation, labels_of
 from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order, reading
 from noisygrpo.playground.model import PlaygroundProcessor
 from noisygrpo.playground.scene import BOX, BOXES, COLOURS, GAP, SHAPES, SIZES, Item, Scene, render
@@ -128,14 +127,30 @@ def _judge(
 
 @torch.no_grad()
 def answered(
-    model: Any, processor: PlaygroundProcessor, rows: Sequence[dict[str, Any]], temperature: float
+    model: Any, processor: PlaygroundProcessor, rows: Sequence[dict[str, Any]], sampled: bool
 ) -> list[bool]:
-    """Which rows' answers are right, to the letter; greedy at temperature 0."""
-    how = Generation(max_new_tokens=180, temperature=temperature)
+    """Which rows' answers are right, to the letter; greedy, or sampled at temperature 1."""
     found = []
+    torch.manual_seed(0)
     for start in range(0, len(rows), 50):
         part = rows[start : start + 50]
-        for row, one in zip(part, generate_batch(model, processor, part, how), strict=True):
-            answer = one.text.partition("<answer>")[2].partition("</answer>")[0]
-            found.append(answer == row["answer"])
+        texts = [
+            processor.apply_chat_template(
+                conversation([(row["question"], "")], image=True)[:1],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+            for row in part
+        ]
+        inputs = processor(
+            text=texts,
+            images=[row["images"] for row in part],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+        )
+        ids = model.generate(**inputs, max_new_tokens=180, do_sample=sampled)
+        said = processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
+        answers = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
+        found += [answer == row["answer"] for answer, row in zip(answers, part, strict=True)]
     return found

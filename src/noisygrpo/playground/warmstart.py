@@ -152,8 +152,8 @@ def answering_gate(
     """Reading, and how many fresh questions are answered right: greedy, and sampled."""
     rows: list[Any] = [make_example("test", n, seed=settings.seed + 1) for n in range(ANSWERED)]
     found = {}
-    for name, temperature in (("answers, greedy", 0.0), ("answers, sampled", 1.0)):
-        right = probes.answered(model, processor, rows, temperature)
+    for name, sampled in (("answers, greedy", False), ("answers, sampled", True)):
+        right = probes.answered(model, processor, rows, sampled)
         found[name] = sum(right) / len(right)
     return {**reading_gate(settings, model, processor), **found}
 
