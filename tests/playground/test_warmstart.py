@@ -13,7 +13,7 @@ from noisygrpo.playground.staging import Stage, check, learning_rate, probed
 from noisygrpo.playground.warmstart import WarmStart, train
 
 TINY = WarmStart(
-    see_steps=1, locate_steps=1, reason_steps=1, read_steps=1, reread_steps=1, look_steps=1,
+    see_steps=1, locate_steps=1, reason_steps=1, read_steps=1, look_steps=1,
     slip_steps=1, pictures=2, batch=2, questions=1, log_every=9,
 )  # fmt: skip
 

@@ -12,8 +12,6 @@ reason
     model.
 read
     Pictures, described item by item, box by box. Trains the language model on the tower's tokens.
-reread
-    The same once more.
 look
     Pictures with questions, and now and then a description. Trains the language model.
 slip
@@ -30,8 +28,8 @@ from noisygrpo.playground.seeing import IGNORE, Batch
 from noisygrpo.playground.splits import PROMPT
 from noisygrpo.playground.teacher import Turn, demonstration, description
 
-STREAMS = ("see", "reason", "read", "look", "slip", "probe", "words", "locate", "spread", "reread")
-DESCRIBED = {"read": 1.0, "reread": 1.0, "look": 0.25, "slip": 0.1}
+STREAMS = ("see", "reason", "read", "look", "slip", "probe", "words", "locate", "spread")
+DESCRIBED = {"read": 1.0, "look": 0.25, "slip": 0.1}
 """Share of pictures that are described instead of asked about, by stage."""
 _STREAM = 0x7761726D  # this stream of random numbers is the warm start's own
 

@@ -149,7 +149,8 @@ def answered(
             padding=True,
             padding_side="left",
         )
-        ids = model.generate(**inputs, max_new_tokens=180, do_sample=sampled)
+        how: dict[str, Any] = {"do_sample": True, "top_k": 0} if sampled else {"do_sample": False}
+        ids = model.generate(**inputs, max_new_tokens=180, **how)
         said = processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
         answers = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
         found += [answer == row["answer"] for answer, row in zip(answers, part, strict=True)]

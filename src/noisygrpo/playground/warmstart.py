@@ -1,6 +1,6 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Eight stages, told in ``playground.lessons``: see, locate, spread, reason, read, reread, look, slip.
+Seven stages, told in ``playground.lessons``: see, locate, spread, reason, read, look, slip.
 Some end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it
 trained in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the
 tower) and ``reason`` (the language model) share no parameters and can run side by side, each in a
@@ -52,7 +52,6 @@ class WarmStart:
     locate_steps: int = 300
     reason_steps: int = 700
     read_steps: int = 1900
-    reread_steps: int = 900
     look_steps: int = 500
     slip_steps: int = 80
     pictures: int = 6400
@@ -192,8 +191,7 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
     for name, steps, factor, gate, needed in (
         ("reason", settings.reason_steps, 1.0, None, {}),
-        ("read", settings.read_steps, 1.0, reads, {}),
-        ("reread", settings.reread_steps, 0.8, reads, well),
+        ("read", settings.read_steps, 1.0, reads, well),
         ("look", settings.look_steps, 1.0, answers, well),
         ("slip", settings.slip_steps, 0.25, answers, {}),
     ):
