@@ -19,6 +19,9 @@ and, where ``--kinds`` names them, ``grpo`` with a second view (black patches) o
 - ``papo``, ``papo_exact``, ``vppo``, ``vision_matters``  the methods, with equal tokens
 - ``all``        NoisyGRPO with ``score_view: all``
 
+Beside each ratio stand the distinct prompts that were read to sample: pictures of a rollout's own
+are read by nobody else, so that is what ``shared_prefill`` cannot share.
+
 A step is sampling, rewards, advantages, update. Every completion has the same number of tokens (no
 end before the limit), and the learning rate is 0, so that the clean processes sample the very same
 text in every round. All of them step in turn, so that whatever else the machine does hits all;
@@ -94,6 +97,29 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
     return NoisyGRPOTrainer(model, rewards, config, rows, processing_class=processor)
 
 
+def count_prompts(model: Any) -> list[int]:
+    """Return a list that ``model.generate`` appends to: how many prompts it read, each call."""
+    read: list[int] = []
+    rows: list[int] = []
+    generate = model.generate
+
+    def note(module: Any, args: Any, output: Any) -> None:
+        if output.size(1) > 1:
+            rows.append(len(output))
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        rows.clear()
+        hook = model.get_input_embeddings().register_forward_hook(note)
+        try:
+            return generate(*args, **kwargs)
+        finally:
+            hook.remove()
+            read.append(max(rows))  # the texts before their pictures are rows of fewer tokens
+
+    model.generate = counted
+    return read
+
+
 def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:
     """Build a trainer, then make one whole step per message and answer with its seconds."""
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
@@ -103,6 +129,7 @@ def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = build_trainer(kind, args, folder)
         model = trainer.model.train()
+        read = count_prompts(model)
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.0)
         trainer.current_gradient_accumulation_steps = 2
         batches = iter(trainer.get_train_dataloader())
@@ -121,11 +148,15 @@ def work(kind: str, args: argparse.Namespace, pipe: Any) -> None:
             parts = {
                 name: metrics[f"time/{name}"][-1] for name in PARTS if f"time/{name}" in metrics
             }
-            pipe.send((seconds, parts))
+            pipe.send((seconds, parts, read[-1]))
 
 
-def measure(args: argparse.Namespace) -> dict[str, list[tuple[float, dict[str, float]]]]:
-    """Return, for every kind, seconds and parts of each round after one to warm up."""
+Rounds = list[tuple[float, dict[str, float], int]]
+"""Seconds of each step, of its parts, and the prompts that were read to sample."""
+
+
+def measure(args: argparse.Namespace) -> dict[str, Rounds]:
+    """Return what each kind took in each round after one to warm up."""
     context = multiprocessing.get_context("spawn")
     ends = {}
     for kind in args.kinds:
@@ -135,7 +166,7 @@ def measure(args: argparse.Namespace) -> dict[str, list[tuple[float, dict[str, f
         if here.recv() != "ready":
             raise RuntimeError(f"{kind}: the process did not start")
         ends[kind] = here
-    results: dict[str, list[tuple[float, dict[str, float]]]] = {kind: [] for kind in ends}
+    results: dict[str, Rounds] = {kind: [] for kind in ends}
     for _ in range(args.rounds + 1):
         for kind, end in ends.items():
             end.send("step")
@@ -145,8 +176,8 @@ def measure(args: argparse.Namespace) -> dict[str, list[tuple[float, dict[str, f
     return {kind: found[1:] for kind, found in results.items()}
 
 
-def print_ratios(seconds: dict[str, list[float]]) -> None:
-    print(f"\n{'':24} {'median':>7} {'least':>7} {'most':>7}")
+def print_ratios(seconds: dict[str, list[float]], read: dict[str, int]) -> None:
+    print(f"\n{'':28} {'median':>7} {'least':>7} {'most':>7}   prompts read")
     pairs = [("trl", "grpo"), ("trl+vision", "grpo"), ("rows", "grpo"), ("noisygrpo", "grpo")]
     pairs += [("grpo", "prefill"), ("trl", "prefill"), ("noisygrpo", "noisygrpo+prefill")]
     pairs += [("noisygrpo+prefill", "prefill"), *((kind, "grpo") for kind in VIEWS)]
@@ -154,8 +185,8 @@ def print_ratios(seconds: dict[str, list[float]]) -> None:
         if one in seconds and other in seconds:
             ratios = [a / b for a, b in zip(seconds[one], seconds[other], strict=True)]
             print(
-                f"{one + ' / ' + other:24} {statistics.median(ratios):>7.2f} "
-                f"{min(ratios):>7.2f} {max(ratios):>7.2f}"
+                f"{one + ' / ' + other:28} {statistics.median(ratios):>7.2f} "
+                f"{min(ratios):>7.2f} {max(ratios):>7.2f}   {read[one]} / {read[other]}"
             )
 
 
@@ -171,17 +202,17 @@ def main() -> None:
     print(__doc__.splitlines()[0])
     print(" ".join(f"{key}={value}" for key, value in vars(args).items()))
     found = measure(args)
-    seconds = {kind: [s for s, _ in rounds] for kind, rounds in found.items()}
-    print(f"\n{'median seconds':14} {'step':>7} " + " ".join(f"{name:>11}" for name in PARTS))
+    seconds = {kind: [one[0] for one in rounds] for kind, rounds in found.items()}
+    print(f"\n{'median seconds':17} {'step':>7} " + " ".join(f"{name:>11}" for name in PARTS))
     for kind, rounds in found.items():
         parts = [
-            f"{statistics.median(p.get(name, 0.0) for _, p in rounds):>11.3f}"
+            f"{statistics.median(p.get(name, 0.0) for _, p, _ in rounds):>11.3f}"
             if rounds[0][1]
             else f"{'':>11}"
             for name in PARTS
         ]
-        print(f"{kind:14} {statistics.median(seconds[kind]):>7.3f} " + " ".join(parts))
-    print_ratios(seconds)
+        print(f"{kind:17} {statistics.median(seconds[kind]):>7.3f} " + " ".join(parts))
+    print_ratios(seconds, {kind: rounds[-1][2] for kind, rounds in found.items()})
 
 
 if __name__ == "__main__":

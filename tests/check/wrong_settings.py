@@ -85,7 +85,7 @@ TRAINING = {
     "correct_at": [("0.5", "no effect constant_groups")],
     "correct_reward": [("accuracy", "no effect constant_groups")],
     "noise_decay_coefficient": [("3", "coefficient")],
-    "shared_prefix_kernel": [("flex", "no effect shared_prefix")],
+    "shared_prefix_kernel": [("flex --training.shared_prefix false", "no effect shared_prefix")],
     "entropy_target": [("0.3", "no effect use_adaptive_entropy")],
     "ref_model_sync_steps": [("3", "no effect sync_ref_model")],
     "sapo_temperature_neg": [("2", "no effect loss_type")],
@@ -191,6 +191,7 @@ IN_A_STEP = {
         "--training.gradient_checkpointing_kwargs", "{foo: 1}",
     ): "foo",
     ("--training.optim", "sgd", "--training.optim_args", "momentum=x"): "'x'",
+    ("--training.shared_prefix_kernel", "flex"): "shared_prefix_kernel flex GPU",
     ("--model.attn_implementation", "flash"): "model.attn_implementation 'flash' eager",
     ("--model.attn_implementation", "flash_attention_2"): "flash_attention_2 installed",
 }  # fmt: skip

@@ -208,8 +208,8 @@ def test_lora_trains_the_adapter_alone(name, tmp_path):
 def test_shared_prefix_gives_the_same_scores(name, tmp_path, caplog, record_property):
     """One forward per group where that was checked for the family; else rows, and it is said."""
     settings = {"images": (1, 2), "generation_kwargs": GREEDY, "shuffle_dataset": False}
-    plain = make(name, tmp_path / "rows", **settings)
-    shared = make(name, tmp_path / "shared", shared_prefix=True, **settings)
+    plain = make(name, tmp_path / "rows", shared_prefix=False, **settings)
+    shared = make(name, tmp_path / "shared", **settings)
     holds = shared._scorer.shared is not None
     assert holds or "completions are scored row by row" in caplog.text
     inputs = [row for row in plain.train_dataset for _ in range(4)]

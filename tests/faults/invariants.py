@@ -107,7 +107,8 @@ def train(
         settings |= {"method": "hint_grpo", "hint_levels": 3}
         rows = rows.remove_columns("reasoning").add_column("reasoning", [REASONING] * 8)
     else:
-        settings |= {"method": "noisygrpo", "shared_prefix": case.variant == "shared_prefix"}
+        settings |= {"method": "noisygrpo"}
+    settings["shared_prefix"] = case.variant == "shared_prefix"
     if split == "order":
         rows = rows.select([3, 1, 0, 2, 6, 7, 5, 4])
     reward = right_from_some_level_on if case.variant == "hints" else by_row_and_rollout

@@ -112,8 +112,8 @@ def run(folder, name):
     with torch.no_grad():  # pictures count for something
         for value in trainer.model.parameters():
             value.mul_(4 if value.ndim > 1 else 1)
-    oracle, record, seen = Oracle(trainer, changes.get("lora")), trainer._recorder.batch, []
-    trainer._recorder.batch = lambda batch, *rest: (seen.append(batch), record(batch, *rest))
+    oracle, record, seen = Oracle(trainer, changes.get("lora")), trainer._recorder.rollouts, []
+    trainer._recorder.rollouts = lambda batch, *rest: (seen.append(batch), record(batch, *rest))
     keep_samples(trainer)
     trainer.train()
     (batch,) = seen

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from trl import GRPOConfig
 
 from noisygrpo.errors import UserError
 from noisygrpo.training import precision
@@ -208,3 +209,12 @@ def test_other_settings_than_trls_are_refused_by_name(tmp_path):
     model, processor = tiny_qwen25vl()
     with pytest.raises(UserError, match="args: dict is not a NoisyGRPOConfig"):
         NoisyGRPOTrainer(model, length, {"seed": 1}, tiny_rows(2), processing_class=processor)
+
+
+def test_trls_settings_share_nothing_and_ours_do(tmp_path):
+    settings = tiny_settings(tmp_path)
+    made = [NoisyGRPOConfig.of(GRPOConfig(**settings), None), NoisyGRPOConfig(**settings)]
+    assert [(one.shared_prefix, one.shared_prefill) for one in made] == [
+        (False, False),
+        (True, True),
+    ]

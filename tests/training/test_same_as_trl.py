@@ -6,7 +6,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.models.vision import vision_token_ids
-from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.config import AS_TRL, NoisyGRPOConfig
 from tiny import tiny_qwen25vl, tiny_rows, tiny_saved, tiny_settings
 from tiny_trainer import build_trainer
 
@@ -94,7 +94,7 @@ def test_clean_run_is_trl_bit_for_bit(tmp_path, case):
 
     model, processor = model_and_processor(folder)
     rewards = Rewards()
-    config = NoisyGRPOConfig(**tiny_settings(tmp_path / "ours", **changes))
+    config = NoisyGRPOConfig(**tiny_settings(tmp_path / "ours", **changes), **AS_TRL)
     trainer = build_trainer(model, processor, config, rows, [rewards.parity, rewards.fraction])
     losses, norms, completions, parameters = outcome(trainer, rewards)
 

@@ -23,7 +23,7 @@ from noisygrpo.check.memory import (
 from noisygrpo.check.model_size import ModelSize, meta_model, model_size
 from noisygrpo.check.page import heading
 from noisygrpo.check.recipe import report_tokens
-from noisygrpo.check.views import Tokens, view_lines
+from noisygrpo.check.views import sizes_of, view_lines
 from noisygrpo.errors import require
 from noisygrpo.models.loading import DTYPES, load_config
 from noisygrpo.models.spec import ModelSpec
@@ -67,13 +67,14 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
     heading(f"{recipe.name} on {wanted.gpus} x {wanted.memory:g} GB", *prepared.batch.lines())
     processor = prepared.processor
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
-    longest, blind = report_tokens(processor, load_config(recipe.model), examples)
+    model = load_config(recipe.model)
+    longest, blind = report_tokens(processor, model, examples)
     size, load = sizes(prepared, wanted.gpus, longest)
     heading(
         "tokens of a generation, and of what is learnt from it",
         *token_lines(load, prepared.batch.rollouts, *passes(config)),
         *view_lines(
-            config, Tokens(prepared.batch.rollouts, longest, config.max_completion_length, blind)
+            config, sizes_of(config, model.model_type, prepared.batch.rollouts, longest, blind)
         ),
     )
     header, lines = plan_rows(size, load, wanted.memory)

@@ -23,7 +23,7 @@ from noisygrpo.check.page import heading
 from noisygrpo.check.rehearsal import rehearse
 from noisygrpo.check.rewards import Row, report_rewards
 from noisygrpo.check.rollout import report_rollout
-from noisygrpo.check.views import Tokens, view_lines
+from noisygrpo.check.views import sizes_of, view_lines
 from noisygrpo.errors import require
 from noisygrpo.evaluation.generate import build_inputs
 from noisygrpo.models.loading import load_config, weights_dtype
@@ -59,8 +59,9 @@ def check(
     heading("recipe", *describe(prepared))
     trouble = report_rewards(rewards, prepared.weights, examples)
     processor = prepared.processor
-    longest, blind = report_tokens(processor, load_config(recipe.model), examples)
-    sizes = Tokens(prepared.batch.rollouts, longest, config.max_completion_length, blind)
+    model = load_config(recipe.model)
+    longest, blind = report_tokens(processor, model, examples)
+    sizes = sizes_of(config, model.model_type, prepared.batch.rollouts, longest, blind)
     if lines := view_lines(config, sizes):
         heading("views, and what they cost at most", *lines)
     if config.hinted:

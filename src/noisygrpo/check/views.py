@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.settings import in_the_loss, measures_dependence
+from noisygrpo.training.prefix.groups import FAMILIES
+from noisygrpo.training.settings import in_the_loss, measures_dependence, waits_for_the_loss
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class Tokens:
     completion: int
     blind: int
     """Tokens of a prompt without its images."""
+    shares: bool = True
+    """Whether the model can read a prompt once for its completions."""
+
+
+def sizes_of(
+    config: NoisyGRPOConfig, model_type: str, rollouts: int, prompt: int, blind: int
+) -> Tokens:
+    """Return the sizes of a batch; of longest prompts, with images and without."""
+    shares = model_type in FAMILIES
+    return Tokens(rollouts, prompt, config.max_completion_length, blind, shares)
 
 
 def first_plan(config: NoisyGRPOConfig) -> list[View]:
@@ -64,7 +75,7 @@ def view_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
 
 def _tokens(config: NoisyGRPOConfig, sizes: Tokens, prompt: int, prompts: int) -> int:
     """Return the tokens of one forward over the batch, with so many distinct prompts."""
-    read = prompts if config.shared_prefix else sizes.rollouts
+    read = prompts if config.shared_prefix and sizes.shares else sizes.rollouts
     return read * prompt + sizes.rollouts * sizes.completion
 
 
@@ -116,12 +127,19 @@ def _second_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
 def _before(config: NoisyGRPOConfig) -> int:
     """Return the forwards on the second view before the update: one, or none."""
     old = in_the_loss(vars(config)) and config.second_policy == "old"
+    if not old and _waits(config) and in_the_loss(vars(config)):  # both sides are the loss's
+        return 0
     return int(measures_dependence(vars(config)) or old)
 
 
 def _scores_clean(config: NoisyGRPOConfig) -> bool:
     """Whether log-probs on the scored view are asked for that TRL does not compute."""
-    return measures_dependence(vars(config)) and not _old(config)
+    return measures_dependence(vars(config)) and not (_old(config) or _waits(config))
+
+
+def _waits(config: NoisyGRPOConfig) -> bool:
+    """Whether dependence is computed of log-probs of the loss."""
+    return waits_for_the_loss(vars(config)) and not _old(config)
 
 
 def _old(config: NoisyGRPOConfig) -> bool:

@@ -167,18 +167,20 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     """Log by level how far sampling on the view is from scoring on the clean image. Costs one
     forward without gradient over the noisy rollouts of a step; free with vLLM."""
 
-    shared_prefix: bool = False
+    shared_prefix: bool = True
     """Score and update the completions of a prompt with one forward per group, which reads prompt
     and images once; the same numbers up to rounding. Where a model or setting does not allow it,
-    rows are scored one by one and one warning says why."""
+    rows are scored one by one and one warning says why. Without it, and without ``shared_prefill``,
+    a run on clean views is TRL's bit for bit."""
 
     shared_prefix_kernel: str = "sdpa"
     """What computes the attention of groups: sdpa; or flex (FlexAttention, on a GPU only), which
     keeps no copies of the prompt's keys and values."""
 
-    shared_prefill: bool = False
+    shared_prefill: bool = True
     """Before sampling with ``generate``, read every distinct prompt and view once instead of once
-    per rollout; the same logits up to rounding. vLLM does so by itself."""
+    per rollout; the same logits up to rounding. Where that cannot be, every prompt is read and one
+    warning says why. vLLM does so by itself."""
 
     released: list[str] | None = None
     """What the releases do and this package mends, brought back for runs that are compared with
@@ -220,7 +222,7 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
 
     @classmethod
     def of(cls, args: GRPOConfig | None, model: Any) -> "NoisyGRPOConfig":
-        """Return TRL's settings as ours, in which every rollout sees the clean image.
+        """Return TRL's settings as ours: every rollout sees the clean image, nothing is shared.
 
         Args:
             args: returned as it is if it is ours; None is TRL's defaults.
@@ -235,14 +237,14 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
             return args
         if args is None:
             path = model if isinstance(model, str) else get_config_model_id(model.config)
-            return cls(f"{path.split('/')[-1]}-GRPO")
+            return cls(f"{path.split('/')[-1]}-GRPO", **AS_TRL)
         require(
             isinstance(args, GRPOConfig),
             f"args: {type(args).__name__} is not a NoisyGRPOConfig or a trl.GRPOConfig",
         )
         config = object.__new__(cls)  # TRL's values are checked and completed already
         defaults = {field.name: field.default for field in fields(cls) if field.name in OWN_FIELDS}
-        config.__dict__ |= defaults | vars(args)
+        config.__dict__ |= defaults | AS_TRL | vars(args)
         config._take_method()
         check_ranges(vars(config))
         check_together(vars(config))
@@ -258,6 +260,9 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         """Whether prompts are tried at more levels than the one without a hint."""
         return is_hinted(vars(self))
 
+
+AS_TRL: dict[str, Any] = {"shared_prefix": False, "shared_prefill": False}
+"""With these a run on clean views is TRL's, bit for bit; who gives TRL's settings gets it."""
 
 OWN_FIELDS = {field.name for field in fields(NoisyGRPOConfig)} - {
     field.name for field in fields(GRPOConfig)

@@ -1,5 +1,6 @@
 """What is done with a batch of rollouts once TRL has scored it: look, reward, advantage, record."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,7 +64,9 @@ def _trained(trainer: Any, batch: Batch, output: dict[str, Any]) -> tuple[Batch,
     own = batch.take_advantages(trainer.reward_func_names, weighed, first)
     output["advantages"] = torch.tensor(own).to(output["advantages"])
     part = trainer._step % trainer.args.gradient_accumulation_steps
-    trainer._recorder.batch(batch, weighed, trainer.state.global_step + 1, part)
+    trainer._recorder.batch(weighed)
+    where = trainer.state.global_step + 1, part
+    comparison.late.then(partial(trainer._recorder.rollouts, batch, *where))
     parts.mask_as_released(trainer, batch, weighed, output)
     comparison.weigh(batch, output)
     return batch, output

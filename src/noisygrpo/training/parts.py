@@ -3,6 +3,7 @@
 What a part needs of TRL it gets as bound callables; it knows neither the trainer nor other parts.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +22,9 @@ from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.checkpoints import FreshLogs, ScheduleAtItsStep
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import refuse_sharded
+from noisygrpo.training.engines import prefill
 from noisygrpo.training.engines.generate import GenerateEngine
+from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.engines.vllm import VLLMEngine
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
@@ -37,6 +40,8 @@ from noisygrpo.training.records.recorder import Recorder
 from noisygrpo.training.records.table import TensorBoardTable, WandbPictures
 from noisygrpo.training.released import is_released
 from noisygrpo.training.sharding import most_anywhere, weights_sharded
+
+logger = logging.getLogger(__name__)
 
 
 def ban(trainer: Any) -> None:
@@ -97,8 +102,15 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
     """Return what samples; ``turn`` is TRL's ``_generate_single_turn``."""
     args = trainer.args
     if not trainer.use_vllm:
+        shares = args.shared_prefill and shares_prefill(trainer)
+        # A forward more on one process is one that the others, with sharded weights, wait for.
+        heads = (
+            None
+            if weights_sharded(trainer.accelerator.state)
+            else Heads(trainer.accelerator.autocast)
+        )
         model, watches = partial(core_model, trainer.model), watches_pictures(trainer)
-        return GenerateEngine(turn, model, args.shared_prefill, watches)
+        return GenerateEngine(turn, model, shares, heads, watches)
     return VLLMEngine(
         trainer.vllm_generation,
         args,
@@ -109,6 +121,23 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
         profile=partial(profiling_context, trainer),
         watches=watches_pictures(trainer),
     )
+
+
+def shares_prefill(trainer: Any) -> bool:
+    """Tell whether distinct prompts alone can be read before sampling; warn where not, once."""
+    obstacles = {
+        "several turns are made of prompts of their own": several_turns(trainer),
+        "a compiled forward was not checked": trainer.args.torch_compile,
+        "a rollout function samples": trainer.rollout_func is not None,
+        "use_transformers_continuous_batching shares prompts by its own means": (
+            trainer.args.use_transformers_continuous_batching
+        ),
+    }
+    own = next((why for why, holds in obstacles.items() if holds), None)
+    reason = own or prefill.obstacle(core_model(trainer.model), trainer.generation_config)
+    if reason is not None:
+        logger.warning("shared_prefill: every prompt is read by itself, as %s", reason)
+    return reason is None
 
 
 def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
@@ -135,6 +164,7 @@ def shared_prefix(trainer: Any) -> SharedPrefix | None:
     peft, inner = is_peft_model(model), core_model(model)
     obstacles = {
         "tools may add images to completions": several_turns(trainer),
+        "a compiled forward was not checked": trainer.args.torch_compile,
         "the balance of a mixture of experts is a matter of all tokens": trainer.aux_loss_enabled,
         "the adapter puts tokens in front of the prompt": (
             peft and model.active_peft_config.is_prompt_learning

@@ -214,6 +214,13 @@ def measures_dependence(values: Mapping[str, Any]) -> bool:
     return is_compared(values) and bool(asked)
 
 
+def waits_for_the_loss(values: Mapping[str, Any]) -> bool:
+    """Whether dependence can wait until the loss has scored the batch, as nothing is made of it."""
+    sooner = weighs_by_dependence(values) or values["view_correction"] != "none"
+    several = values["second_estimator"] == "full" or values["score_view"] == "all"
+    return measures_dependence(values) and not (sooner or several)
+
+
 def is_compared(values: Mapping[str, Any]) -> bool:
     """Whether completions are scored on a second view."""
     return bool(values["second_view"] != "none")

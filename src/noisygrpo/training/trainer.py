@@ -244,8 +244,10 @@ class NoisyGRPOTrainer(GRPOTrainer):
         given, inputs, forward = inputs, expand(inputs), self._forward
         with forward.of(given, len(inputs["prompt_ids"]) // len(given["prompt_ids"])):
             loss = super()._compute_loss(model, inputs)
-        self._view_ratio.add(inputs, forward.first.detach())
-        self._pictures.updated(given, forward.first.detach(), self.state.global_step + 1)
+        first = forward.first.detach()
+        self._view_ratio.add(inputs, first)
+        self._comparison.updated(given, first, forward.second)
+        self._pictures.updated(given, first, self.state.global_step + 1)
         self._means.take(self._metrics["train"], inputs)
         return forward.added(loss, inputs, averaging(self, inputs), self.state)
 
@@ -253,7 +255,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         """Take TRL's step and refuse a loss that is not a number, on all processes together."""
         if self._step == 0:  # a resumed run finds its place in the batch of rollouts
             self._step = self.state.global_step * self.args.gradient_accumulation_steps
-        with self._spent("step"):
+        with self._spent("step"), self._comparison.late.not_lost():
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:

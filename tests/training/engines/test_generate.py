@@ -1,12 +1,8 @@
-"""Sampling by TRL's turn: its arguments go through, and only checked models share prompts."""
+"""Sampling by TRL's turn: its arguments go through, and prompts are shared while it lasts."""
 
-import logging
 from types import SimpleNamespace
 
-import pytest
-
 from noisygrpo.training.engines.generate import GenerateEngine
-from noisygrpo.training.engines.prefill import FAMILIES
 from tiny_families import tiny_family
 
 
@@ -38,12 +34,3 @@ def test_prompts_are_shared_while_the_turn_lasts():
     engine.sample([], True, [[1], [1]], None, {}, 2)
     assert engine.shares and turn.hooks == [1] and not model._forward_pre_hooks
     assert turn.calls == [(([[1], [1]], None, {}, 2), {})]
-
-
-@pytest.mark.parametrize("kind", ["gpt2", *FAMILIES])
-def test_models_that_were_not_checked_are_named(kind, caplog):
-    model = SimpleNamespace(config=SimpleNamespace(model_type=kind))
-    with caplog.at_level(logging.WARNING):
-        engine = GenerateEngine(Turn(model), lambda: model, True)
-    assert engine.shares == (kind in FAMILIES)
-    assert ("not checked for model type 'gpt2'" in caplog.text) == (kind == "gpt2")

@@ -1,13 +1,15 @@
 """Sampling that reads every distinct prompt once samples what reading every row samples."""
 
 import json
+import logging
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
+from noisygrpo.training.engines.prefill import FAMILIES, obstacle, shared_prefill
 from tiny import tiny_rows, tiny_settings
 from tiny_families import tiny_batch, tiny_family
 from tiny_trainer import make
@@ -57,31 +59,70 @@ def steps(folder):
     return [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
 
 
-CASES = {
-    "clean": ({"method": "grpo"}, 2),
-    "each its own noise": ({"method": "noisygrpo"}, 8),
-    "clean and shared noise": ({"method": "noisyrollout"}, 4),
-    "hints": ({"method": "hint_grpo", "hint_levels": 2}, 2),
+CASES = {  # settings; different texts before the picture (all begin alike), and different rows
+    "clean": ({"method": "grpo"}, 1, 2),
+    "each its own noise": ({"method": "noisygrpo"}, 1, 8),
+    "clean and shared noise": ({"method": "noisyrollout"}, 1, 4),
+    "hints": ({"method": "hint_grpo", "hint_levels": 2}, 1, 2),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_training_samples_the_same_and_reads_less(tmp_path, case):
-    changes, read = CASES[case]
+    changes, heads, read = CASES[case]
     changes = {**changes, "max_steps": 2, "learning_rate": 0.01}
     reasoning = ["Step 1: look. Step 2: count."] * 4
     data = tiny_rows(4).remove_columns("reasoning").add_column("reasoning", reasoning)
-    make(tmp_path / "rows", data, **changes).train()
-    trainer = make(tmp_path / "shared", data, **changes, shared_prefill=True)
+    make(tmp_path / "rows", data, **changes, shared_prefill=False).train()
+    trainer = make(tmp_path / "shared", data, **changes)
     rows = prefilled(trainer.model)
     trainer.train()
-    assert rows[0] == read
+    assert rows[:2] == [heads, read]
     keys = ("example_id", "noise_level", "completion", "advantage")
     for one, other in zip(steps(tmp_path / "rows"), steps(tmp_path / "shared"), strict=True):
         assert [one[key] for key in keys] == pytest.approx([other[key] for key in keys])
 
 
-def test_with_vllm_it_is_refused(tmp_path):
-    settings = tiny_settings(tmp_path, shared_prefill=True, use_vllm=True)
-    with pytest.raises(UserError, match="shared_prefill: True has no effect with use_vllm True"):
+def sliding(model):
+    model.config.get_text_config().layer_types = ["full_attention", "sliding_attention"]
+
+
+OBSTACLES = {
+    "gpt2": (lambda model: setattr(model.config, "model_type", "gpt2"), {}),
+    "without full attention": (sliding, {}),
+    "cache_implementation: static": (lambda model: None, {"cache_implementation": "static"}),
+    "num_beams: 2": (lambda model: None, {"num_beams": 2}),
+    "use_cache: False": (lambda model: None, {"use_cache": False}),
+    "prefill_chunk_size: 8": (lambda model: None, {"prefill_chunk_size": 8}),
+}
+
+
+def test_the_models_own_options_count():
+    model = tiny_family("qwen2")
+    model.generation_config.num_beams = 3
+    assert "num_beams: 3" in obstacle(model, GenerationConfig())
+    assert obstacle(model, GenerationConfig(num_beams=1)) is None
+
+
+@pytest.mark.parametrize("reason", OBSTACLES)
+def test_what_stands_against_it_is_named(reason):
+    change, options = OBSTACLES[reason]
+    model = tiny_family("qwen2")
+    assert obstacle(model, GenerationConfig(cache_implementation="dynamic")) is None
+    change(model)
+    assert reason in obstacle(model, GenerationConfig(**options))
+
+
+def test_a_trainer_that_cannot_share_says_so_and_trains(tmp_path, caplog):
+    changes = {"generation_kwargs": {"num_beams": 2}, "max_steps": 1}
+    with caplog.at_level(logging.WARNING):
+        trainer = make(tmp_path, tiny_rows(4), **changes)
+    assert "shared_prefill: every prompt is read by itself, as generate is given" in caplog.text
+    trainer.train()
+    assert len(steps(tmp_path)) == 8
+
+
+def test_with_vllm_it_has_no_say(tmp_path):
+    settings = tiny_settings(tmp_path, shared_prefill=False, use_vllm=True)
+    with pytest.raises(UserError, match="shared_prefill: False has no effect with use_vllm True"):
         NoisyGRPOConfig(**settings)

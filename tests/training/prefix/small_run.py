@@ -17,7 +17,8 @@ def reward(completions, rollout_index, **columns):
 def run(tmp_path, folder, changes, lora=None, **more):
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype="float32")
     _, processor = tiny_qwen25vl()
-    settings = {"max_steps": 6, **changes, **more}
+    nothing = {"shared_prefix": False, "shared_prefill": False}
+    settings = {"max_steps": 6, **nothing, **changes, **more}
     config = NoisyGRPOConfig(**tiny_settings(tmp_path, **settings))
     rows = tiny_rows(8, images=(1, 2, 0, 1))
     trainer = build_trainer(model, processor, config, rows, [reward], peft_config=lora)

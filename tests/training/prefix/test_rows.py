@@ -90,6 +90,8 @@ def test_rows_take_their_own_pixels():
     chosen = select_rows(padded([2, 1, 2]), [2, 2, 1])
     assert chosen["pixel_values"][:, 0, 0].tolist() == [2, 2, 1]
     assert chosen["pixel_attention_mask"].flatten().tolist() == [2, 2, 1]
+    chosen = select_rows(padded([1, 0, 2]), [2, 0])  # as many images as rows
+    assert chosen["pixel_values"][:, 0, 0].tolist() == [2, 0]
 
 
 def test_rows_without_images_have_nothing_of_them():

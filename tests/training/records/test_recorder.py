@@ -154,7 +154,8 @@ def weighed():
 def test_a_batch_is_written_with_its_metrics(tmp_path):
     recorder = recorder_of(tmp_path)
     recorder.logs["advantages"].extend([9.0, -1.0, -1.0])  # an earlier step's, and TRL's
-    recorder.batch(batch_made(), weighed(), step=4, part=0)
+    recorder.batch(weighed())
+    recorder.rollouts(batch_made(), step=4, part=0)
     one, two = lines(tmp_path / "rollouts.jsonl")
     assert (one["step"], one["advantage"], one["noise_level"], one["noise_seed"]) == (4, 0.5, 0, [])
     assert not one["truncated"] and two["truncated"] and two["completion_tokens"] == 3
@@ -179,7 +180,7 @@ def test_a_batch_is_written_with_its_metrics(tmp_path):
 )
 def test_where_rollouts_go(tmp_path, part, form, main, files):
     recorder = recorder_of(tmp_path, main, rollouts_format=form)
-    recorder.batch(batch_made(), weighed(), step=4, part=part)
+    recorder.rollouts(batch_made(), step=4, part=part)
     recorder.step({"loss": float("nan"), "step": 4})
     written = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")]
     assert sorted(written) == sorted([*files, *(["metrics.jsonl"] if main else [])])

@@ -36,12 +36,20 @@ def scored(trainer, row):
     return trainer._generate_and_score_completions([row] * 4)
 
 
+def learnt(trainer, row):
+    """Score a batch and compute its loss, which gives dependence its scored side."""
+    output = scored(trainer, row)
+    trainer.current_gradient_accumulation_steps = 1
+    trainer._compute_loss(trainer.model.train(), output)
+    return output
+
+
 @pytest.mark.parametrize("images", [1, 2])
 @pytest.mark.parametrize("shared", [False, True])
 def test_dependence_is_that_of_the_masked_picture(tmp_path, images, shared):
     row = tiny_rows(1, images=(images,))[0]
     compared = large(make(tmp_path, tiny_rows(1), shared_prefix=shared, **GROUP, **MASKED))
-    output = scored(compared, row)
+    output = learnt(compared, row)
     seeds = [address("second", compared.args.seed, 1, "row-0", number) for number in range(images)]
     pairs = zip(row["images"], seeds, strict=True)
     masked = [perturb(image, 0.5, seed, "black_patches") for image, seed in pairs]
@@ -59,7 +67,7 @@ def test_dependence_is_that_of_the_masked_picture(tmp_path, images, shared):
 def test_text_is_the_prompt_without_its_pictures(tmp_path):
     row = tiny_rows(1, images=(2,))[0]
     compared = large(make(tmp_path, tiny_rows(1), second_view="text", **GROUP))
-    output = scored(compared, row)
+    output = learnt(compared, row)
     seen = compared._comparison.second.on(output)
     assert "pixel_values" not in seen and "image_grid_thw" not in seen
     assert not torch.isin(seen["prompt_ids"], torch.tensor(compared._banned)).any()
@@ -73,7 +81,7 @@ def test_text_is_the_prompt_without_its_pictures(tmp_path):
 def test_a_row_without_images_depends_on_none(tmp_path):
     row = tiny_rows(1, images=(0,))[0]
     compared = make(tmp_path, tiny_rows(1, images=(0,)), **GROUP, **MASKED)
-    scored(compared, row)
+    learnt(compared, row)
     assert (compared.made.dependence == 0).all()  # not the rounding of equal sides
 
 

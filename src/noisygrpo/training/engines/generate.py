@@ -1,6 +1,5 @@
 """Sampling by TRL's ``generate``, which reads the fields of what each rollout sees."""
 
-import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -8,11 +7,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from noisygrpo.training.engines.prefill import FAMILIES, shared_prefill
+from noisygrpo.training.engines.heads import Heads
+from noisygrpo.training.engines.prefill import shared_prefill
 from noisygrpo.training.pictures.watch import watch_generate
 from noisygrpo.training.rollout import row_names
-
-logger = logging.getLogger(__name__)
 
 Sampled = tuple[list[list[int]], Any]
 """Tokens of each completion, and the engine's log-probs of these; None where it gives none."""
@@ -24,17 +22,9 @@ class GenerateEngine:
 
     turn: Callable[..., Sampled]  # TRL's ``_generate_single_turn``
     model: Callable[[], PreTrainedModel]  # returns the model inside its wrappers
-    shares: bool  # ``shared_prefill``; a warning says where the model's type was not checked
+    shares: bool  # ``shared_prefill``, where nothing stands against it
+    heads: Heads | None = None  # reads the text before the pictures, where that is shared too
     watches: bool = False  # whether the pictures that are handed over are compared
-
-    def __post_init__(self) -> None:
-        """See whether prompts can be shared."""
-        kind = self.model().config.model_type
-        if self.shares and kind not in FAMILIES:
-            self.shares = False
-            logger.warning(
-                "shared_prefill: not used, as it was not checked for model type %r", kind
-            )
 
     def sample(
         self,
@@ -54,5 +44,5 @@ class GenerateEngine:
                 watch = watch_generate(self.model(), rollouts[0].step, names, fields, counts)
                 around.enter_context(watch)
             if self.shares:
-                around.enter_context(shared_prefill(self.model(), counts))
+                around.enter_context(shared_prefill(self.model(), counts, self.heads))
             return self.turn(ids, images, fields, *more, **options)

@@ -11,12 +11,14 @@ Every row is sampled with its own random numbers as before, from the same logits
 which floats are added in a batch of U instead of B. Clean rollouts of a prompt are one row, and so
 are NoisyRollout's noisy ones; rollouts with a noise of their own are each a row of their own.
 
+Of the distinct rows, the text before the pictures may be read once for all views (``heads``).
 What follows, the decoding of B rows token by token, is not touched. vLLM shares prefixes itself.
 
 Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patches, channels]``,
 ``image_grid_thw [images, 3]``), and to text. Shapes: B rows, U distinct rows.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -25,25 +27,61 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
+from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.prefix.frozen_images import tower_kinds, tower_output
 from noisygrpo.training.prefix.layout import group_numbers, group_rows
 
 FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen2", "qwen3", "llama")
 """Model types whose sampling was checked against reading every row."""
 
+PLAIN: dict[str, tuple[Any, ...]] = {
+    "cache_implementation": (None, "dynamic"),
+    "num_beams": (None, 1),
+    "num_return_sequences": (None, 1),
+    "use_cache": (None, True),
+    "prefill_chunk_size": (None,),
+    "prompt_lookup_num_tokens": (None,),
+}
+"""Options of ``generate`` and the values with which its first forward reads each prompt once."""
+
 ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """Arguments of a forward whose first axis is the row; ``position_ids`` have one before it."""
 
 
+def obstacle(model: PreTrainedModel, config: GenerationConfig) -> str | None:
+    """Return why distinct rows alone cannot be read; ``None`` if they can.
+
+    ``config``: how completions are generated, as TRL's trainer made it.
+    """
+    if model.config.model_type not in FAMILIES:
+        return f"it was not checked for model type {model.config.model_type!r}"
+    kinds = model.config.get_text_config().to_dict().get("layer_types") or []
+    if any(kind != "full_attention" for kind in kinds):
+        return "the model has layers without full attention"
+    if hasattr(model.config, "vision_config") and not _takes_encoded(model):
+        return "this version of Transformers encodes pictures within the model's forward"
+    given = {name: value for name, value in config.to_dict().items() if value is not None}
+    given = model.generation_config.to_dict() | given  # what is left open is the model's
+    other = next((name for name, plain in PLAIN.items() if given.get(name) not in plain), None)
+    return None if other is None else f"generate is given {other}: {given[other]}"
+
+
+def _takes_encoded(model: PreTrainedModel) -> bool:
+    return "mm_encoder_outputs" in inspect.signature(model.base_model.forward).parameters
+
+
 @contextmanager
-def shared_prefill(model: PreTrainedModel, counts: Sequence[int]) -> Iterator[None]:
+def shared_prefill(
+    model: PreTrainedModel, counts: Sequence[int], heads: Heads | None = None
+) -> Iterator[None]:
     """Let the prefills of ``model.generate`` within this context read distinct rows only.
 
-    ``model`` is of a family in ``FAMILIES``, without wrappers; ``counts`` are each row's images.
+    ``model`` is of a family in ``FAMILIES``, without wrappers; ``counts`` are each row's images;
+    ``heads`` reads the text before the pictures once.
     """
-    prefill = _Prefill(counts)
+    prefill = _Prefill(counts, heads)
     hooks = (
         model.register_forward_pre_hook(prefill.before, with_kwargs=True),
         model.register_forward_hook(prefill.after),
@@ -83,9 +121,10 @@ def _images(output: Any, chosen: Sequence[int]) -> Any:
 
 
 class _Prefill:
-    def __init__(self, counts: Sequence[int]) -> None:
+    def __init__(self, counts: Sequence[int], heads: Heads | None) -> None:
         ends = accumulate(counts)
         self.images = [range(end - count, end) for end, count in zip(ends, counts, strict=True)]
+        self.heads = heads
         self.row_of: Tensor | None = None  # u(b), while a forward reads distinct rows
 
     def before(self, model: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -94,19 +133,20 @@ class _Prefill:
             return None
         mask = kwargs.get("attention_mask")  # left out where no row is padded
         mask = torch.ones_like(ids) if mask is None else mask
-        if mask.ndim != 2:
-            return None
         encoded = (kwargs.get("mm_encoder_outputs") or {}).get("image")
+        unseen = encoded is None and any(self.images)
+        if mask.ndim != 2 or unseen or len(ids) != len(self.images):
+            return None
         seen = () if encoded is None else encoded.pooler_output
         keys = [
             (tuple(row), tuple(there), tuple(id(seen[k]) for k in images))
             for row, there, images in zip(ids.tolist(), mask.tolist(), self.images, strict=True)
         ]
         same = group_rows(len(keys), lambda row, other: keys[row] == keys[other])
-        if len(same) == len(keys):
-            return None
-        self.row_of = torch.tensor(group_numbers(same), device=ids.device)
-        return args, self._distinct(kwargs, encoded, [members[0] for members in same])
+        if len(same) < len(keys):
+            self.row_of = torch.tensor(group_numbers(same), device=ids.device)
+            kwargs = self._distinct(kwargs, encoded, [members[0] for members in same])
+        return args, kwargs if self.heads is None else self.heads.read(model, kwargs)
 
     def _distinct(self, kwargs: dict[str, Any], encoded: Any, rows: list[int]) -> dict[str, Any]:
         by_row = {key: kwargs[key] for key in ROW_KEYS if isinstance(kwargs.get(key), Tensor)}

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+from trl.trainer.utils import unsplit_pixel_values_by_grid
 
 from noisygrpo.training.batch import Batch
-from noisygrpo.training.prefix.rows import present, take
+from noisygrpo.training.prefix.rows import present, split_images, take
 from noisygrpo.training.views.score import LOG_PROBS, with_as_many
 
 PROMPT = ("prompt_ids", "prompt_mask")
@@ -59,7 +59,7 @@ def merge_outputs(
     total: Callable[[Tensor], Tensor],
 ) -> dict[str, Any]:
     """Return TRL's scored batch of the chosen groups; ``total`` sums over processes."""
-    parts = [split_pixel_values_by_grid(present(one)) for one in with_as_many(outputs)]
+    parts = [split_images(present(one)) for one in with_as_many(outputs)]
     prompt = max(part["prompt_ids"].size(1) for part in parts)
     length = max(part["completion_ids"].size(1) for part in parts)
     parts = [_padded(part, prompt, length, pad_token) for part in parts]

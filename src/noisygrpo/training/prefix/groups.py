@@ -26,7 +26,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
-from trl.trainer.utils import split_pixel_values_by_grid
 
 from noisygrpo.training.prefix import attention
 from noisygrpo.training.prefix.flex import block_mask
@@ -39,7 +38,7 @@ from noisygrpo.training.prefix.layout import (
     group_rows,
     plain_positions,
 )
-from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows
+from noisygrpo.training.prefix.rows import IMAGE_KEYS, select_rows, split_images
 from noisygrpo.training.prefix.states import StateTap
 
 MROPE = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
@@ -128,7 +127,7 @@ def find_groups(batch: Prompts, images: dict[str, Any]) -> list[Rows]:
     """
     ids = batch.ids.masked_fill(batch.mask == 0, -1)
     same_text = (ids[:, None] == ids[None]).all(-1).tolist()
-    split = split_pixel_values_by_grid(images)
+    split = split_images(images)
     parts = [value for key, value in split.items() if key in IMAGE_KEYS]
 
     def equal(one: Any, other: Any) -> bool:

@@ -28,6 +28,9 @@ IMAGE_KEYS = (
 )
 """What TRL's batch holds of images, under the names that its scoring function takes."""
 
+BY_IMAGE = ("image_grid_thw", "image_position_ids", "spatial_shapes", "num_tiles")
+"""Of these, what says that pixels lie image by image."""
+
 SCORING_KEYS = (*IMAGE_KEYS, "token_type_ids", "mm_token_type_ids")
 """What TRL's batch holds besides tokens and their masks."""
 
@@ -52,9 +55,22 @@ def take(value: Any, rows: Sequence[int]) -> Any:
     return [value[row] for row in rows]
 
 
+def split_images(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch whose pixels are a list with one entry a row, or tensors with one row each.
+
+    That is TRL's function, but for pixels that are padded to one row a sample (Idefics): TRL takes
+    them for one row an image where a batch has as many images as rows.
+    """
+    padded = batch.get("pixel_attention_mask") is not None
+    if padded and all(batch.get(key) is None for key in BY_IMAGE):
+        return batch
+    split: dict[str, Any] = split_pixel_values_by_grid(batch)
+    return split
+
+
 def select_rows(batch: dict[str, Any], rows: Sequence[int]) -> dict[str, Any]:
     """Return some rows of a batch with their pixels and grids, as ``present`` has it."""
-    split = split_pixel_values_by_grid(present(batch))
+    split = split_images(present(batch))
     picked = {key: take(value, rows) for key, value in split.items()}
     return present(unsplit_pixel_values_by_grid(picked))
 

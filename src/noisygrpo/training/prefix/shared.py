@@ -22,11 +22,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel
-from trl.trainer.utils import (
-    split_pixel_values_by_grid,
-    split_tensor_dict,
-    unsplit_pixel_values_by_grid,
-)
+from trl.trainer.utils import split_tensor_dict, unsplit_pixel_values_by_grid
 
 from noisygrpo.training.prefix.flex import check_device
 from noisygrpo.training.prefix.frozen_images import FrozenImages, is_frozen, same_tower
@@ -38,7 +34,7 @@ from noisygrpo.training.prefix.groups import (
     score_groups,
 )
 from noisygrpo.training.prefix.layout import Prompts, keep_groups
-from noisygrpo.training.prefix.rows import Scores, take
+from noisygrpo.training.prefix.rows import Scores, split_images, take
 from noisygrpo.training.prefix.states import StateTap
 
 logger = logging.getLogger(__name__)
@@ -126,7 +122,7 @@ def shuffle_groups(
 
     ``first``: position of its first row in the batch over all processes; ``group``: G.
     """
-    split = split_pixel_values_by_grid(scored)
+    split = split_images(scored)
     order = keep_groups(torch.randperm(len(split["prompt_ids"])), first, group)
     shuffled = {key: take(value, order.tolist()) for key, value in split.items()}
     return [unsplit_pixel_values_by_grid(part) for part in split_tensor_dict(shuffled, steps)]

@@ -49,11 +49,8 @@ class Recorder:
         """The run's folder."""
         return Path(str(self.config.output_dir))
 
-    def batch(self, batch: Batch, weighed: Weighed, step: int, part: int) -> None:
-        """Record a finished batch, which is number ``part`` (from 0) of a step (from 1).
-
-        ``weighed``: rewards and advantages over all processes.
-        """
+    def batch(self, weighed: Weighed) -> None:
+        """Record what became of a batch: rewards and advantages over all processes."""
         rewards, levels = weighed.rewards.flatten().tolist(), weighed.levels.flatten().tolist()
         slopes = group_slopes(weighed.rewards, weighed.levels)
         metrics = advantage_metrics(weighed) | slope_metrics(slopes) | weighed.metrics
@@ -64,6 +61,9 @@ class Recorder:
         for _ in rewards[: len(log)]:
             log.pop()
         log.extend(weighed.advantages.flatten().tolist())
+
+    def rollouts(self, batch: Batch, step: int, part: int) -> None:
+        """Write down a finished batch, which is number ``part`` (from 0) of a step (from 1)."""
         noise = noise_of(self.config)
         mine = [record(one, self.ends, self.turns, noise) for one in batch.rollouts]
         lines = gather_object(mine)

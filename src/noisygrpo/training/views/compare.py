@@ -16,8 +16,9 @@ every process, whatever the gate says.
 Shapes: B rollouts of this process, R over all processes, T completion tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,8 +39,10 @@ from noisygrpo.training.settings import (
     OF_THE_SECOND_VIEW,
     in_the_loss,
     measures_dependence,
+    waits_for_the_loss,
     weighs_by_dependence,
 )
+from noisygrpo.training.views.late import Late
 from noisygrpo.training.views.pixels import Score
 from noisygrpo.training.views.score import VIEWS, each_view
 from noisygrpo.training.views.second import SecondView
@@ -57,6 +60,7 @@ class Comparison:
     score: Score
     gather: Callable[[Tensor], Tensor]
     gated: Callable[[Tensor], Tensor] | None  # from the batch's rewards to 1 of right ones, [R]
+    record: Callable[[Mapping[str, float]], None]  # adds to the metrics of the step
     first_row: Callable[[int], int]  # place over all processes of the first of so many own rows
     full: Full | None = None  # compares whole distributions, where that is asked for
 
@@ -65,12 +69,15 @@ class Comparison:
         values = vars(self.config)
         self.weighs = self.second is not None and weighs_by_dependence(values)
         self.old = in_the_loss(values) and self.config.second_policy == "old"
+        self.current = in_the_loss(values) and self.config.second_policy == "current"
         self.measures = measures_dependence(values)
+        self.late = Late()
 
     def look(self, batch: Batch, output: dict[str, Any]) -> dict[str, float]:
         """Score the batch on its second view, the pixels of which it holds; return metrics.
 
-        Adds to ``output`` what the loss needs, and to the rollouts what they depend on.
+        Adds to ``output`` what the loss needs, and to the rollouts what they depend on: now, or
+        by the loss's own log-probs where it waits for these (``late``).
         """
         if self.second is None:
             return {}
@@ -81,10 +88,15 @@ class Comparison:
         if self.full is not None:
             d = self._whole(batch, output, self.full)
             return self._enter(batch, d, output["completion_mask"])
+        waits = waits_for_the_loss(vars(self.config)) and output.get("old_per_token_logps") is None
+        if waits:
+            self.late.wait(output, partial(self._enter_late, batch))
+            if self.current:
+                return {}
         seen = self.score(self.second.on(output))
-        if self.old:
+        if self.old or waits:
             output[SECOND] = seen
-        if not self.measures:
+        if waits or not self.measures:
             return {}
         estimate, scored = ESTIMATORS[str(self.config.second_estimator)], self.scored(batch, output)
         if scored.ndim == 3:
@@ -116,6 +128,16 @@ class Comparison:
                 known = torch.stack(found, 1) if VIEWS in output else found[0]
             batch.scored = known
         return batch.scored
+
+    def updated(self, inputs: dict[str, Any], first: Tensor, second: Tensor | None) -> None:
+        """Take a micro-batch's log-probs of the loss, on both views where it has both."""
+        if self.late.left:
+            second = inputs[SECOND] if second is None else second.detach()
+            estimate = ESTIMATORS[str(self.config.second_estimator)]
+            self.late.add(inputs, estimate(first, second))
+
+    def _enter_late(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> None:
+        self.record(self._enter(batch, d, mask))
 
     def _enter(self, batch: Batch, d: Float[Tensor, "B T"], mask: Tensor) -> dict[str, float]:
         # Without a picture both sides are one input, and weights would be made of their rounding.

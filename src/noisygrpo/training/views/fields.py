@@ -93,8 +93,9 @@ class ViewFields:
     """Added to the advantage: this times the token's dependence; 0 is off."""
 
     second_metric: bool = False
-    """Log visual dependence also where only the loss uses the second view; there it costs a forward
-    more. Elsewhere it is logged anyway."""
+    """Log visual dependence also where only the loss uses the second view; of the loss's own
+    log-probs, without a forward more, but with second_estimator full. Elsewhere it is logged
+    anyway."""
 
     view_correction: str = "none"
     """Weight of completions that were sampled on another view than they are scored on: none

@@ -43,6 +43,7 @@ def comparison(trainer: Any) -> Comparison:
         score=partial(score_batch, trainer),
         gather=accelerator.gather,
         gated=right if args.second_gate == "correct" and args.second_view != "none" else None,
+        record=trainer._recorder.add,
         first_row=lambda rows: accelerator.process_index * rows,
         full=full(trainer),
     )

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from trl.trainer.utils import split_pixel_values_by_grid, unsplit_pixel_values_by_grid
+from trl.trainer.utils import unsplit_pixel_values_by_grid
 
-from noisygrpo.training.prefix.rows import IMAGE_KEYS, present, select_rows
+from noisygrpo.training.prefix.rows import IMAGE_KEYS, present, select_rows, split_images
 from noisygrpo.training.views.show import Tokenize, replace_images
 
 Pictures = Sequence[Sequence[Image.Image]]
@@ -20,7 +20,7 @@ Pictures = Sequence[Sequence[Image.Image]]
 
 def with_pixels(batch: dict[str, Any], rows: Sequence[Tensor]) -> dict[str, Any]:
     """Return a batch with the pixels of each of its rows replaced; as it is without images."""
-    split = split_pixel_values_by_grid(present(batch))
+    split = split_images(present(batch))
     if "pixel_values" not in split:
         return split
     old = split["pixel_values"]
@@ -66,7 +66,7 @@ def pixel_rows(
             f"views have pixels of shape {tuple(pixels.shape)}, the images that are scored "
             f"{tuple(like['pixel_values'].shape)}; views that are compared need equal sizes"
         )
-    return list(split_pixel_values_by_grid({**like, "pixel_values": pixels})["pixel_values"])
+    return list(split_images({**like, "pixel_values": pixels})["pixel_values"])
 
 
 def join(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
@@ -76,8 +76,8 @@ def join(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
     batches has images: those forwards are two.
     """
     width = max(len(one["input_ids"][0]), len(other["input_ids"][0]))
-    first: dict[str, Any] = split_pixel_values_by_grid(_padded(one, width))
-    second: dict[str, Any] = split_pixel_values_by_grid(_padded(other, width))
+    first: dict[str, Any] = split_images(_padded(one, width))
+    second: dict[str, Any] = split_images(_padded(other, width))
     joined: dict[str, Any] = {}
     rows = len(other["input_ids"])
     for key, value in first.items():
