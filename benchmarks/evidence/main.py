@@ -84,7 +84,8 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
     )
     if args.write:
         write(args.write, tables)
-    shown = [f"primary-{args.stage}"] if args.stage != "table" else ["primary-1", "primary-2"]
+    stages = (1, 2) if args.stage == "table" else (int(args.stage),)
+    shown = [f"{name}-{stage}" for stage in stages for name in ("primary", "power")]
     say("\n\n".join(tables[name] for name in shown))
     say(f"\nall tables: {args.output_dir / 'tables.md'}")
     return 0 if done else 1

@@ -105,10 +105,10 @@ class Pool:
         for one in waiting:
             several = self._minutes.get(one.kind, known)
             left += sum(several) / len(several)
-        hours = left / self._parallel / 60
-        budget = (self._until - time.monotonic()) / 3600
-        stops = f", of which {budget:.1f} h are there" if budget < hours else ""
-        say(f"{len(waiting)} to begin, {len(running)} running: about {hours:.1f} h{stops}")
+        takes = left / self._parallel
+        budget = (self._until - time.monotonic()) / 60
+        stops = f", of which {_time(max(0.0, budget))} are there" if budget < takes else ""
+        say(f"{len(waiting)} to begin, {len(running)} running: about {_time(takes)}{stops}")
 
 
 def do(job: Job) -> None:
@@ -141,6 +141,10 @@ def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
+
+
+def _time(minutes: float) -> str:
+    return f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.0f} min"
 
 
 def _last_words(path: Path) -> str:

@@ -25,6 +25,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import scenes
@@ -51,16 +52,23 @@ def read_rows(path: Path, limit: int | None) -> list[Row]:
     require(bool(found), f"--data: {path}: no row has `boxes`, the list of what is in the picture")
     if limit is not None and limit < len(found):
         found = [found[i * len(found) // limit] for i in range(limit)]
-    return [
-        Row(
-            row["statement"],
-            row["label"].lower(),
-            scenes.from_json(json.loads(row["boxes"])),
-            Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB"),
-            "-".join(row["identifier"].split("-")[:2]),
-        )
-        for row in found
-    ]
+    return [_row(path, fields) for fields in found]
+
+
+def _row(path: Path, fields: dict[str, Any]) -> Row:
+    where = f"--data: {path}: {fields['identifier']}"
+    label = str(fields["label"]).lower()
+    require(label in ("true", "false"), f"{where}: label: {label!r}, allowed are true and false")
+    try:
+        scene = scenes.from_json(json.loads(fields["boxes"]))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: boxes: not the corpus's description ({error!r})") from error
+    try:
+        image = Image.open(io.BytesIO(fields["image"]["bytes"])).convert("RGB")
+    except (OSError, TypeError) as error:
+        raise UserError(f"{where}: image: {error}") from error
+    cluster = "-".join(fields["identifier"].split("-")[:2])
+    return Row(fields["statement"], label, scene, image, cluster)
 
 
 def share(verdicts: Sequence[bool], rows: Sequence[Row]) -> dict[str, float]:
@@ -82,15 +90,16 @@ def diagnose(
         "majority class": share([row.label == majority(rows) for row in rows], rows),
         "nothing given": right(reader.answers(rows), rows),
         "contents given": right(given, rows),
-        "statements with a canonical meaning": share([m is not None for m in found], rows),
+        "statements with a canonical meaning": share([bool(m) for m in found], rows),
     }
-    part = [row for row, m in zip(rows, found, strict=True) if m is not None]
-    meant = [m for m in found if m is not None]
-    steps = [step for step, m in zip(own, found, strict=True) if m is not None]
+    part = [row for row, m in zip(rows, found, strict=True) if m]
+    steps = [step for step, m in zip(own, found, strict=True) if m]
+    known = [meanings for meanings in found if meanings]
+    meant = [meanings[0] for meanings in known]
     answers, said = reader.answers_given(part, meant, asked=True)
     understood = [
-        step == m.step and asked == m.asked
-        for step, asked, m in zip(steps, said, meant, strict=True)
+        any(step == m.step for m in meanings) and any(asked == m.asked for m in meanings)
+        for step, asked, meanings in zip(steps, said, known, strict=True)
     ]
     read = [
         (row, reader.words_read(row, m.step, render(row.scene) if rendered else row.image))

@@ -6,6 +6,7 @@ maker writes stays unknown; the share of known statements is part of the result.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +21,41 @@ from noisygrpo.playground.teacher import PEOPLES
 _COLOUR = re.compile(r"\b(" + "|".join(COLOURS) + r")\b")
 _FIRST = re.compile(r"Step 1: ([^.]+)\.")
 _SIDES = re.compile(r"\bat the (left|right|top|bottom)\b|in a corner")
+_SAME = (
+    (r"^ll\b", "all"),
+    (r"\bt?least\b", "least"),
+    (r"\b(atleast|t least)\b|^least\b", "at least"),
+    (r"\bcolour", "color"),
+    (r"\bone on top\b", "item on top"),
+    (r"\bclosely touching\b", "touching"),
+    (r"\b(?:the|an?|any) (?:edge|wall|side)\b(?! of)", "the edge"),
+    (r"\b(?:right wall|the right wall|the right side) of a box\b", "the right wall"),
+    (r"\bthe (?:bottom|base) of (?:a|the) box\b|(?<=touching )the base\b", "the bottom"),
+    (r"\b(?:(?:that|which) )?(?:has|ha|have|contains?)\b|\b(?:having|containing)\b", "with"),
+    (r"\bonly (?=(?:" + "|".join(NUMBER_WORDS) + r")\b)", "exactly "),
+    (r"\b(?:object|thing)(s?)\b", r"item\1"),
+    (r"\bgrey (?:box|square)(es|s)?\b", lambda m: "boxes" if m[1] else "box"),
+    (r"\bthere (?:is|are) (?=at least|exactly|one|no\b)", ""),
+)
+_SAME_OF_TOWERS = (
+    (r"\b(?:item|square)(s?)\b", r"block\1"),
+    (r"\bstack(s?)\b", r"tower\1"),
+    (r"\bbottom\b", "base"),
+    (r"\b(?:at|on) base\b|\bon the (base|top)\b", lambda m: f"at the {m[1] or 'base'}"),
+    (r"\b(?:above|over|right on top of|on top of|on) (?=an? )", "on "),
+    (r"\bthat with\b|\bwhich with\b", "with"),
+)
 _SCENES = 200
 Key = tuple[bool, str]
 
 
-def plain(statement: str) -> str:
-    """Lower case, numbers as words, no stop, single spaces, the commonest slips mended."""
-    words = statement.lower().replace("atleast", "at least").replace("colour", "color")
-    words = re.sub(r"^ll\b", "all", words)
+def plain(statement: str, stacked: bool) -> str:
+    """The statement with one word for what means the same, numbers as words, in lower case."""
+    words = " ".join(re.sub(r"[.,]", " ", statement.lower()).split())
     words = re.sub(r"\d+", lambda m: NUMBER_WORDS[int(m[0])] if int(m[0]) < 11 else m[0], words)
-    return " ".join(re.sub(r"[.,]", " ", words).split())
+    for expression, word in (*_SAME, *(_SAME_OF_TOWERS if stacked else ())):
+        words = re.sub(expression, word, words)
+    return words
 
 
 def without_colours(text: str, names: dict[str, str]) -> str:
@@ -50,7 +76,7 @@ class Understanding:
 
     def __init__(self, draws: int, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
-        self._steps: dict[Key, str] = {}
+        self._meant: dict[Key, Counter[str]] = {}
         tables = {s: (MAKERS["truth"][s], PEOPLES[s]) for s in (False, True)}
         scenes = {s: [sample_scene(rng, stacked=s) for _ in range(_SCENES)] for s in tables}
         for place in range(draws):
@@ -61,26 +87,30 @@ class Understanding:
             if task is None or not first:
                 continue
             names: dict[str, str] = {}
-            said = without_colours(plain(task.question), names)
+            said = without_colours(plain(task.question, stacked), names)
             asked = re.search(r"asked ([^.]+)\.$", task.reasoning)
             meant = f"{first[1]}|{asked[1] if asked else ''}"
             named = len(names)
             meant = without_colours(meant, names)
             if len(names) == named:  # else it speaks of a colour that the statement does not name
-                self._steps.setdefault((stacked, said), meant)
+                self._meant.setdefault((stacked, said), Counter())[meant] += 1
 
     def __len__(self) -> int:
-        return len(self._steps)
+        return len(self._meant)
 
-    def of(self, statement: str, stacked: bool) -> Meaning | None:
-        """The meaning of a statement about a kind of scene; `None`: unknown."""
+    def of(self, statement: str, stacked: bool) -> list[Meaning]:
+        """What a statement about a kind of scene is taught to mean, the commonest way first.
+
+        Empty where no maker says so; the makers have more than one way to put some things.
+        """
         names: dict[str, str] = {}
-        found = self._steps.get((stacked, without_colours(plain(statement), names)))
-        if found is None:
-            return None
+        found = self._meant.get((stacked, without_colours(plain(statement, stacked), names)))
         back = {short: colour for colour, short in names.items()}
-        step, _, asked = re.sub(r"\bc\d\b", lambda m: back[m[0]], found).partition("|")
-        return Meaning(step, asked)
+        meanings = []
+        for meant, _ in found.most_common() if found else ():
+            step, _, asked = re.sub(r"\bc\d\b", lambda m: back[m[0]], meant).partition("|")
+            meanings.append(Meaning(step, asked))
+        return meanings
 
 
 def described(scene: Scene, box: int, step: str) -> str:

@@ -476,3 +476,25 @@ def test_pairs_are_a_column_and_the_cluster_where_none_is_named(tmp_path):
     alone = _paired(tmp_path, pair=None)
     assert "pair" not in alone.column_names
     assert alone["cluster"] == ["rows-0", "rows-1", "rows-2", "rows-3"]
+
+
+def test_a_pair_that_is_no_text_names_its_row_and_the_way_out(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"question": "q", "answer": "1", "pair": ["a", "b"]}) + "\n")
+    with pytest.raises(UserError, match=r"line 1: .*'pair' is \['a', 'b'\].*pair: null leaves it"):
+        load(DataSpec(source=str(path), columns={"image": None}))
+    spec = DataSpec(source=str(path), columns={"image": None, "pair": None})
+    assert "pair" not in load(spec).data.column_names
+
+
+def test_a_pair_is_held_out_whole(tmp_path):
+    rows = [
+        {"question": f"q{n}", "answer": "1", "id": str(n), "pair": f"p{n // 2}"} for n in range(80)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"image": None, "id": "id"}
+    data = load(DataSpec(source=str(path), columns=columns, holdout=0.3)).data
+    kept = list(data["pair"])
+    assert 10 < len(kept) < 80
+    assert all(kept.count(pair) == 2 for pair in kept)

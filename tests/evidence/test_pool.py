@@ -94,3 +94,36 @@ def test_two_run_side_by_side_and_what_is_left_is_told(jobs, capfd):
 
     assert Forks(2).run(jobs, meets) is True
     assert "to begin, " in capfd.readouterr().out
+
+
+def test_what_a_killed_experiment_had_begun_does_not_go_on(jobs):
+    beat = jobs[0].folder.parent / "beat"
+
+    def beats(job):
+        while True:
+            with beat.open("a") as file:
+                file.write(".")
+            time.sleep(0.05)
+
+    experiment = multiprocessing.get_context("fork").Process(
+        target=lambda: Forks(1).run(jobs, beats)
+    )
+    experiment.start()
+    _until(beat.exists)
+    experiment.kill()
+    experiment.join()
+
+    def silent():
+        many = beat.stat().st_size
+        time.sleep(0.3)
+        return beat.stat().st_size == many
+
+    _until(silent)
+    assert not jobs[0].failed.exists()
+
+
+def _until(happens):
+    until = time.monotonic() + 60
+    while not happens():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -4,9 +4,12 @@ import json
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
+from noisygrpo.errors import UserError
 from noisygrpo.playground import load_processor, model_path, people
 from noisygrpo.playground.scene import Item, Scene, render, sample_scene
 
@@ -60,7 +63,7 @@ class Told:
         self.meanings = meanings
 
     def of(self, statement: str, stacked: bool):
-        return self.meanings.get(statement)
+        return [self.meanings[statement]] if statement in self.meanings else []
 
 
 @pytest.fixture(scope="module")
@@ -175,28 +178,30 @@ def test_a_step_that_looks_at_a_box(understanding):
 
 
 @pytest.mark.parametrize(
-    ("written", "plain"),
+    ("written", "stacked", "plain"),
     [
-        ("There are 2 yellow squares.", "there are two yellow squares"),
-        ("ll 3 towers have a blue  top", "all three towers have a blue top"),
-        (
-            "a box with atleast one item of black colour",
-            "a box with at least one item of black color",
-        ),
+        ("There are 2 yellow squares.", False, "there are two yellow squares"),
+        ("ll 3 towers have a blue  top", True, "all three towers with a blue top"),
+        ("A box has atleast one thing of it", False, "a box with at least one item of it"),
+        ("there is exactly 1 square at a wall", False, "exactly one square at the edge"),
+        ("A dot closely touching the base", False, "a dot touching the bottom"),
+        ("Only 2 grey squares contain a circle.", False, "exactly two boxes with a circle"),
+        ("A black item over a blue square", True, "a black block on a blue block"),
+        ("one tower having a blue block at base", True, "one tower with a blue block at the base"),
     ],
-)
-def test_plain_statements(understanding, written, plain):
-    assert understanding.plain(written) == plain
+)  # fmt: skip
+def test_what_means_the_same_reads_the_same(understanding, written, stacked, plain):
+    assert understanding.plain(written, stacked) == plain
 
 
 def test_meanings_are_found_in_other_colours_and_for_their_kind_of_scene(understanding):
     meaning = understanding.Understanding(3000)
     statement = "There {} a {} tower."
     black, blue = (meaning.of(statement.format("is", c), True) for c in ("black", "blue"))
-    assert (black.step, black.asked) == ("count towers only black", "at least 1")
-    assert (blue.step, blue.asked) == ("count towers only blue", "at least 1")
-    assert meaning.of("There is a black tower", False) is None
-    assert meaning.of("The moon is made of black cheese", True) is None
+    assert black == [understanding.Meaning("count towers only black", "at least 1")]
+    assert blue == [understanding.Meaning("count towers only blue", "at least 1")]
+    assert meaning.of("There is a black tower", False) == []
+    assert meaning.of("The moon is made of black cheese", True) == []
 
 
 def test_the_last_answer_counts(forcing):
@@ -212,6 +217,35 @@ def test_rows_are_spread_and_keep_their_scene(diagnose, statements, tmp_path):
     assert [row.statement for row in rows] == [written[i].statement for i in (0, 50, 100, 150)]
     assert [row.label == "true" for row in rows] == [written[i].label for i in (0, 50, 100, 150)]
     assert np.array_equal(np.asarray(render(rows[1].scene)), np.asarray(rows[1].image))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("boxes", None, "no row has `boxes`"),
+        ("boxes", "[[{]]", "people-0-0-0: boxes: not the corpus's description"),
+        ("boxes", '[[{"type": "circle"}]]', "people-0-0-0: boxes: not the corpus's description"),
+        ("boxes", '["circle"]', "people-0-0-0: boxes: not the corpus's description"),
+        ("label", "maybe", "people-0-0-0: label: 'maybe', allowed are true and false"),
+        ("image", {"bytes": b"no picture", "path": None}, "people-0-0-0: image: "),
+        ("image", {"bytes": None, "path": "a.png"}, "people-0-0-0: image: "),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named(
+    diagnose, statements, scenes, tmp_path, column, value, said
+):
+    row = statements.row(0, statements.load()[0], scenes.load()[0]) | {column: value}
+    path = tmp_path / "one.parquet"
+    pq.write_table(pa.Table.from_pylist([row]), path)
+    with pytest.raises(UserError, match=re.escape(said)):
+        diagnose.read_rows(path, None)
+
+
+def test_a_file_without_the_columns_is_named(diagnose, tmp_path):
+    path = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"statement": ["a"]}), path)
+    with pytest.raises(UserError, match=r"other\.parquet: .*identifier"):
+        diagnose.read_rows(path, None)
 
 
 def test_wrong_use_is_said_in_one_line(diagnose, tmp_path, capsys):

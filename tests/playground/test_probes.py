@@ -53,4 +53,4 @@ def test_words_are_judged_by_their_kind():
 )
 def test_a_place_near_the_line_may_be_either(said, right):
     item = Item("circle", "black", "small", 16, 5)  # its centre is 1 pixel past a line
-    assert probes._place_right(item, said) is right
+    assert probes._place_right(item, 0, said) is right

@@ -63,11 +63,11 @@ def test_a_reading_says_everything_of_every_item():
     touching = (Item("circle", "black", "big", 0, 35), Item("square", "blue", "small", 31, 60))
     scene = Scene((touching, (Item("triangle", "yellow", "medium", 45, 12),), ()), stacked=False)
     assert reading(scene, 0) == ("a3 big black circle edge beside and b4 small blue square beside")
-    assert reading(scene, 1) == "c2 medium yellow triangle"
+    assert reading(scene, 1) == "k2 medium yellow triangle"
 
 
 @pytest.mark.parametrize(
     ("x", "y", "where"), [(0, 0, "a1"), (90, 90, "e5"), (45, 90, "c5"), (90, 0, "e1")]
 )
 def test_places(x, y, where):
-    assert place(Item("circle", "black", "small", x, y)) == where
+    assert place(Item("circle", "black", "small", x, y), 0) == where

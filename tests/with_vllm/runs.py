@@ -104,6 +104,12 @@ def groups_of(trainer):
     return [row for row in trainer.train_dataset.select(range(2)) for _ in range(4)]
 
 
+def sample(trainer, inputs=None):
+    """Return a batch of rollouts as it is trained on; evaluation rollouts are clean."""
+    trainer.model.train()
+    return trainer._generate_and_score_completions(inputs or groups_of(trainer))
+
+
 def records(folder):
     return [json.loads(line) for line in (Path(folder) / "rollouts.jsonl").read_text().splitlines()]
 

@@ -35,6 +35,7 @@ from with_vllm.runs import (
     groups_of,
     plant,
     records,
+    sample,
     trainer_of,
 )
 
@@ -116,11 +117,6 @@ def trainer(server, model_folder, tmp_path, monkeypatch):
     yield make
     for one in made:
         one.vllm_generation.vllm_client.close_communicator()
-
-
-def sample(trainer, inputs=None):
-    trainer.model.train()  # evaluation rollouts are clean
-    return trainer._generate_and_score_completions(inputs or groups_of(trainer))
 
 
 def own_differences(trainer, batch):

@@ -27,6 +27,7 @@ from with_vllm.runs import (
     groups_of,
     plant,
     records,
+    sample,
     swapped,
     trainer_of,
 )
@@ -122,11 +123,10 @@ def test_the_correction_is_of_clean_rollouts(engines, model_folder, tmp_path):
         vllm_importance_sampling_correction=True,
         vllm_importance_sampling_mode="token_truncate",
     )
-    inputs = groups_of(trainer)
-    batch = trainer._generate_and_score_completions(inputs)
+    batch = sample(trainer)
     noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
     ratio = batch["importance_sampling_ratio"]
-    assert (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
+    assert noisy.sum() == 6 and (ratio[noisy] == 1).all() and not (ratio[~noisy] == 1).all()
     assert clean_difference(trainer, batch) < CLOSE
 
 
@@ -139,10 +139,10 @@ def test_the_correction_takes_scores_on_the_view_that_was_sampled_on(
     more |= {"score_view": score_view, "vllm_importance_sampling_correction": True}
     more |= {"vllm_importance_sampling_mode": "token_truncate"}
     trainer = trainer_of(model_folder, tmp_path, **more)
-    batch = trainer._generate_and_score_completions(groups_of(trainer))
+    batch = sample(trainer)
     noisy = torch.tensor([rollout.noisy for rollout in trainer.made.rollouts])
     ratio = batch["importance_sampling_ratio"][noisy]
-    assert (ratio - 1).abs().mean() < CLOSE and not (ratio == 1).all()
+    assert len(ratio) == 6 and (ratio - 1).abs().mean() < CLOSE and not (ratio == 1).all()
 
 
 def test_hints(engines, model_folder, tmp_path):

@@ -11,8 +11,8 @@ from noisygrpo.terminal import say
 SUMMARY = "Look at the built-in world, or train its model's first weights again."
 TAKES_RECIPE = False
 
-STAGES = ("see", "locate", "reason", "read", "look", "join", "slip")
-OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES))
+STAGES = ("see", "locate", "spread", "reason", "read", "look", "slip")
+OPTIONS = ("seed", "batch", *(f"{stage}_steps" for stage in STAGES if stage != "spread"))
 """Fields of ``WarmStart`` that are options."""
 
 

@@ -139,9 +139,10 @@ def _parts(d: Floats, splits: Sequence[str], clusters: Sequence[str] | None) -> 
     names, found = np.asarray(splits, dtype=object), []
     for split in dict.fromkeys(splits):
         here = np.flatnonzero(names == split)
-        labels = None if clusters is None else [clusters[row] for row in here]
+        labels = None if clusters is None else [clusters[int(row)] for row in here]
         codes, count = cluster_codes(labels, here.size)
-        sums = np.stack([np.bincount(codes, weights=one[here], minlength=count) for one in d])
+        counted = [np.bincount(codes, weights=one[here], minlength=count) for one in d]
+        sums = np.stack(counted).astype(np.float64)
         sizes = np.bincount(codes, minlength=count).astype(np.float64)
         found.append(_Split(sums, sizes))
     return found

@@ -39,7 +39,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .declared import declare
-from .group_stats import center, constant, normalize, scorable, variance
+from .group_stats import center, check_eps, constant, normalize, scorable, variance
 from .level_forms import level_baseline, slope_prior
 from .level_means import LevelMeans
 
@@ -98,6 +98,7 @@ def batch_normalize(
     share the batch: give it the rewards of all processes. The deviations have mean 0 by
     construction, so the published second centering does nothing and is left out.
     """
+    check_eps(eps)
     r, mask = scorable(rewards)
     deviation = center(r, mask)
     std = variance(deviation.reshape(1, -1), mask.reshape(1, -1)).sqrt()

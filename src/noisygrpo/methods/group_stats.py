@@ -4,6 +4,8 @@ Shapes: ``[prompts, group]``, in float64. A group whose entries are all equal ha
 exactly 0.
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -42,8 +44,19 @@ def variance(deviation: Tensor, mask: Tensor) -> Float[Tensor, "prompts 1"]:
     return deviation.square().sum(1, keepdim=True) / (mask.sum(1, keepdim=True) - 1).clamp(min=1)
 
 
+def check_eps(eps: float) -> None:
+    """Raise ``ValueError`` for an eps that is negative or not finite."""
+    if not 0 <= eps < math.inf:
+        raise ValueError(f"eps {eps!r} must be at least 0 and finite")
+
+
 def normalize(x: Tensor, mask: Tensor, eps: float) -> Float[Tensor, "prompts group"]:
-    """Return the deviations over their group's standard deviation plus eps."""
+    """Return the deviations over their group's standard deviation plus eps.
+
+    Raises:
+        ValueError: eps is negative or not finite.
+    """
+    check_eps(eps)
     deviation = center(x, mask)
     # Where, because eps = 0 is allowed and a constant group would be 0 / 0.
     return torch.where(

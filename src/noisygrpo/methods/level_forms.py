@@ -37,6 +37,8 @@ Shapes: ``rewards``, ``levels``, advantages, weights ``[prompts, group]``; group
 ``[prompts]``. Computed in float64, returned in the dtype of ``rewards``.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -100,8 +102,8 @@ def slope_prior(
     _same_shape(rewards, levels)
     if sides not in SIDES:
         raise ValueError(f"sides {sides!r} is not one of {', '.join(SIDES)}")
-    if not strength >= 0:
-        raise ValueError(f"strength {strength!r} must be at least 0")
+    if not 0 <= strength < math.inf:
+        raise ValueError(f"strength {strength!r} must be at least 0 and finite")
     r, mask = scorable(rewards)
     z = normalize(r, mask, eps)
     if means is None:

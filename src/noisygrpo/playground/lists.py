@@ -18,8 +18,8 @@ _APART = 5
 def list_box(scene: Scene, rng: np.random.Generator) -> Task | None:
     """Everything in a box from left to right; no question where the order is in doubt."""
     b = int(rng.integers(3))
-    items = in_order(scene.boxes[b])
-    if any(place(left)[0] == place(right)[0] for left, right in pairwise(items)):
+    items = in_order(scene.boxes[b], b)
+    if any(place(left, b)[0] == place(right, b)[0] for left, right in pairwise(items)):
         return None
     noun = choose(rng, ("items", "objects", "things"))
     question = choose(
@@ -38,7 +38,7 @@ def left_of(scene: Scene, rng: np.random.Generator) -> Task | None:
     """The one item left of a named one in a box, or ``none``."""
     b, right = int(rng.integers(3)), bool(rng.random() < 0.5)
     rarely = bool(rng.random() < 0.25)  # 'none' would be right too often
-    items = in_order(scene.boxes[b])
+    items = in_order(scene.boxes[b], b)
     chosen = int(rng.integers(4))
     if chosen >= len(items):
         return None

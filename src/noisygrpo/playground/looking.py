@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from noisygrpo.playground.language import Filter
-from noisygrpo.playground.scene import BOX, BOXES, Item, Scene
+from noisygrpo.playground.scene import BOX, BOXES, GAP, Item, Scene
 
-COLUMNS, ROWS = "abcde", "12345"
-CELL = BOX // len(COLUMNS)
+CELL = 20
+"""Pixels across and down that one image token covers, and one place names."""
+COLUMNS, ROWS = "abcdefghijklmnopqrst", "12345"
 
 
 def look(scene: Scene, verdicts: Sequence[object], *filters: Filter) -> list[str]:
@@ -30,30 +31,26 @@ def listing(scene: Scene, box: int, *filters: Filter) -> str:
     sized = any(f.size is not None for f in filters)
     edged = any(f.edge is not None for f in filters)
     names = []
-    for item in in_order(scene.boxes[box]):
-        words = [place(item)] + ([item.size] if sized else [])
+    for item in in_order(scene.boxes[box], box):
+        words = [place(item, box)] + ([item.size] if sized else [])
         words += [item.colour, item.shape]
         words += ["edge"] if edged and item.at_edge() else []
         names.append(" ".join(words))
     return " and ".join(names)
 
 
-def _cell(item: Item) -> tuple[int, int]:
-    return (item.x + item.side // 2) // CELL, (item.y + item.side // 2) // CELL
+def place(item: Item, box: int) -> str:
+    """Which image token holds an item's centre: ``a1`` at the top left to ``t5``.
 
-
-def place(item: Item) -> str:
-    """Where an item has its centre, in fifths of its box: ``a1`` at the top left to ``e5``.
-
-    A fifth of a box is what one image token covers.
+    The columns run through the whole picture, so that a place names one token, whatever the box.
     """
-    across, down = _cell(item)
-    return COLUMNS[across] + ROWS[down]
+    across, down = box * (BOX + GAP) + item.x + item.side // 2, item.y + item.side // 2
+    return COLUMNS[across // CELL] + ROWS[down // CELL]
 
 
-def in_order(items: Sequence[Item]) -> list[Item]:
+def in_order(items: Sequence[Item], box: int) -> list[Item]:
     """Items column by column of the places, each from the top: the order in which one reads."""
-    return sorted(items, key=lambda item: (*_cell(item), item.x, item.y))
+    return sorted(items, key=lambda item: (place(item, box), item.x, item.y))
 
 
 def reading(scene: Scene, box: int) -> str:
@@ -65,8 +62,8 @@ def reading(scene: Scene, box: int) -> str:
         return listing(scene, box)
     items = scene.boxes[box]
     names = []
-    for item in in_order(items):
-        words = [place(item), item.size, item.colour, item.shape]
+    for item in in_order(items, box):
+        words = [place(item, box), item.size, item.colour, item.shape]
         words += ["edge"] if item.at_edge() else []
         words += ["beside"] if any(item.touches(other) for other in items) else []
         names.append(" ".join(words))

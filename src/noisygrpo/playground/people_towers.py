@@ -165,14 +165,7 @@ def box_as_tower(scene: Scene, rng: np.random.Generator) -> Task | None:
         return None
     _, _, colour = end_of(scene, rng)
     n, item = height_of(scene, rng), choose(rng, ("item", "block", "square"))
-    on_top = choose(
-        rng,
-        (
-            f"{article(colour)} {item} on top",
-            f"{article(colour)} one on top",
-            f"the {colour} one is on top",
-        ),
-    )
+    on_top = _on_top(rng, colour, item)
     form = rng.random()
     if form < 0.3:  # the only form that is asked of a number of boxes
         wanted = Property(
@@ -205,6 +198,12 @@ def box_as_tower(scene: Scene, rng: np.random.Generator) -> Task | None:
             lambda stack: len(stack) == 4 and stack[1].colour == stack[2].colour == colour,
         )
     return of_towers(scene, rng, wanted, SOME, noun="box")
+
+
+def _on_top(rng: np.random.Generator, colour: str, item: str) -> str:
+    """``a black one on top``, in one of its wordings."""
+    one = (f"{article(colour)} {item}", f"{article(colour)} one", f"the {colour} one is")
+    return f"{choose(rng, one)} on top"
 
 
 def at_wall(scene: Scene, rng: np.random.Generator) -> Task:

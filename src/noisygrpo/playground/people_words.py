@@ -21,6 +21,7 @@ from noisygrpo.playground.language import (
     steps,
     truth,
 )
+from noisygrpo.playground.looking import in_order, place
 from noisygrpo.playground.scene import BOX, BOXES, COLOURS, SHAPES, Item, Scene
 
 TOUCHING = ("touching", "touching", "closely touching")
@@ -121,13 +122,13 @@ def look_at(
 ) -> list[str]:
     """As ``looking.look``, with what ``mark`` says of an item's place behind its name.
 
-    ``left black circle bottom and yellow square gives 1``.
+    ``left a5 black circle bottom and c2 yellow square gives 1``.
     """
     lines = []
-    for name, box, verdict in zip(BOXES, scene.boxes, verdicts, strict=True):
+    for box, (name, verdict) in enumerate(zip(BOXES, verdicts, strict=True)):
         items = [
-            " ".join(filter(None, (item.size * sized, item.colour, item.shape, mark(item))))
-            for item in sorted(box, key=lambda item: (item.x, item.y))
+            " ".join(filter(None, (place(item, box), item.size * sized, item.name, mark(item))))
+            for item in in_order(scene.boxes[box], box)
         ]
         lines.append(f"{name} {' and '.join(items)} gives {verdict}")
     return lines

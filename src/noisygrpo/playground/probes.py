@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from noisygrpo.evaluation.generate import Generation, generate_batch
-from noisygrpo.playground.lessons import chat_text, labels_of
+from noisygrpo.playground.lessons import chat_text, conversation, labels_of
 from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order, reading
 from noisygrpo.playground.model import PlaygroundProcessor
-from noisygrpo.playground.scene import BOXES, COLOURS, SHAPES, SIZES, Item, Scene, render
+from noisygrpo.playground.scene import BOX, BOXES, COLOURS, GAP, SHAPES, SIZES, Item, Scene, render
 from noisygrpo.playground.seeing import IGNORE
 
 NEAR = 3.0
@@ -40,11 +39,12 @@ def _words(ids: list[int], positions: list[int], tokenizer: Any) -> Iterator[tup
             word, places = "", []
 
 
-def _place_right(item: Item, said: str) -> bool:
+def _place_right(item: Item, box: int, said: str) -> bool:
     """Whether a place such as ``b2`` is where the item has its centre, or as near."""
     if len(said) != 2 or said[0] not in COLUMNS or said[1] not in ROWS:
         return False
-    for corner, cell in ((item.x, COLUMNS.index(said[0])), (item.y, ROWS.index(said[1]))):
+    left = box * (BOX + GAP) + item.x
+    for corner, cell in ((left, COLUMNS.index(said[0])), (item.y, ROWS.index(said[1]))):
         middle = corner + item.side / 2
         if not CELL * cell - NEAR <= middle <= CELL * (cell + 1) + NEAR:
             return False
@@ -99,7 +99,11 @@ def _judge(
 ) -> None:
     """Add one picture's verdicts, word by word, to ``right``."""
     places = (labels != IGNORE).nonzero().flatten().tolist()
-    items = [item for box in scene.boxes for item in ([] if scene.stacked else in_order(box))]
+    items = [
+        (item, number)
+        for number, box in enumerate(scene.boxes)
+        for item in ([] if scene.stacked else in_order(box, number))
+    ]
     seen, whole = -1, True
     for word, spots in _words(ids[places].tolist(), places, tokenizer):
         found = [int(said[spot - 1]) for spot in spots]
@@ -117,20 +121,37 @@ def _judge(
                 right.setdefault("item", []).append(whole)
         elif len(word) == 2 and word[0] in COLUMNS:
             seen, whole = seen + 1, True
-            correct = correct or _place_right(items[seen], tokenizer.decode(found).strip())
+            correct = correct or _place_right(*items[seen], tokenizer.decode(found).strip())
             right.setdefault("place", []).append(correct)
 
 
 @torch.no_grad()
 def answered(
-    model: Any, processor: PlaygroundProcessor, rows: Sequence[dict[str, Any]], temperature: float
+    model: Any, processor: PlaygroundProcessor, rows: Sequence[dict[str, Any]], sampled: bool
 ) -> list[bool]:
-    """Which rows' answers are right, to the letter; greedy at temperature 0."""
-    how = Generation(max_new_tokens=180, temperature=temperature)
+    """Which rows' answers are right, to the letter; greedy, or sampled at temperature 1."""
     found = []
+    torch.manual_seed(0)
     for start in range(0, len(rows), 50):
         part = rows[start : start + 50]
-        for row, one in zip(part, generate_batch(model, processor, part, how), strict=True):
-            answer = one.text.partition("<answer>")[2].partition("</answer>")[0]
-            found.append(answer == row["answer"])
+        texts = [
+            processor.apply_chat_template(
+                conversation([(row["question"], "")], image=True)[:1],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+            for row in part
+        ]
+        inputs = processor(
+            text=texts,
+            images=[row["images"] for row in part],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+        )
+        how: dict[str, Any] = {"do_sample": True, "top_k": 0} if sampled else {"do_sample": False}
+        ids = model.generate(**inputs, max_new_tokens=180, **how)
+        said = processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
+        answers = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
+        found += [answer == row["answer"] for answer, row in zip(answers, part, strict=True)]
     return found

@@ -147,7 +147,6 @@ def only(scene: Scene, rng: np.random.Generator) -> Task:
             (
                 f"there is a box with only {names} {choose(rng, ('items', 'objects'))}",
                 f"there is a box with items of only {names} color",
-                f"one box has only {names} things",
             ),
         )
         canonical = f"only {names} items"

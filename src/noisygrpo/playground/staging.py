@@ -74,25 +74,29 @@ def train_stage(whole: nn.Module, stage: Stage, warmup: int, log_every: int) -> 
         stage.finish()
 
 
-def passes(stage: Stage, strict: bool = True) -> dict[str, float]:
-    """Run a stage's gate and print it.
-
-    Raises:
-        UserError: if ``strict`` and the probe falls short of what the stage needs.
-    """
+def probed(stage: Stage) -> dict[str, float]:
+    """Run a stage's gate and print what it found."""
     if stage.gate is None:
         return {}
     found = stage.gate()
     shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
     say(f"{stage.name}: probe on fresh scenes, percent right: {shown}")
-    for name, least in stage.needed.items():
-        if strict and found.get(name, 0.0) < least:
-            raise UserError(
-                f"{stage.name}_steps: after {stage.steps} steps {name} is right at "
-                f"{100 * found.get(name, 0.0):.1f} %, the gate is {100 * least:g} %: "
-                "give it more steps"
-            )
     return found
+
+
+def check(stage: Stage, found: dict[str, float]) -> None:
+    """Say if a probe falls short of what the stage needs.
+
+    Raises:
+        UserError: if it does.
+    """
+    for name, least in stage.needed.items():
+        value = 100 * found.get(name, 0.0)
+        if value < 100 * least:
+            raise UserError(
+                f"{stage.name}_steps: after {stage.steps} steps {name} is right at {value:.1f} %, "
+                f"the gate is {100 * least:g} %: give it more steps"
+            )
 
 
 def parameters_file(folder: Path, stage: str) -> Path:
@@ -115,17 +119,17 @@ def keep(stage: Stage, folder: Path, settings: dict[str, object], found: dict[st
     partial.replace(path)
 
 
-def take_up(stage: Stage, folder: Path, settings: dict[str, object]) -> bool:
-    """Load what a finished stage left; whether there was something.
+def take_up(stage: Stage, folder: Path, settings: dict[str, object]) -> dict[str, float] | None:
+    """Load what a finished stage left; return its probe, or ``None`` where there is nothing.
 
     Raises:
         UserError: if the folder's stage was made with other settings.
     """
     path = parameters_file(folder, stage.name)
     if not path.exists():
-        return False
+        return None
     made = json.loads(path.with_suffix(".json").read_text())
-    made.pop("probe", None)
+    found: dict[str, float] = made.pop("probe")
     if made != settings:
         raise UserError(
             f"--output-dir: {path} was made with {made}, asked for {settings}: "
@@ -135,4 +139,4 @@ def take_up(stage: Stage, folder: Path, settings: dict[str, object]) -> bool:
     for name, module in stage.modules.items():
         part = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
         module.load_state_dict(part)
-    return True
+    return found

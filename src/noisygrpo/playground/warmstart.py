@@ -1,10 +1,10 @@
 """The supervised warm start: the playground's model from random weights, on two CPU cores.
 
-Seven stages, told in ``playground.lessons``: see, locate, spread, reason, read, look, slip. Stages
-end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it trained
-in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the tower) and
-``reason`` (the language model) share no parameters and can run side by side, each in a process of
-its own (``--stage``). Deterministic for a given machine and number of threads.
+Seven stages, told in ``playground.lessons``: see, locate, spread, reason, read, look, slip.
+Some end at a gate, a probe on fresh scenes that must pass. A stage leaves the parameters that it
+trained in ``stages/``, and the command goes on after the last stage that is there. ``see`` (the
+tower) and ``reason`` (the language model) share no parameters and can run side by side, each in a
+process of its own (``--stage``). Deterministic for a given machine and number of threads.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ from noisygrpo.playground.model import (
 )
 from noisygrpo.playground.scene import sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
-from noisygrpo.playground.staging import Stage, keep, passes, take_up, train_stage
+from noisygrpo.playground.staging import Stage, check, keep, probed, take_up, train_stage
 from noisygrpo.playground.synonyms import reworded
 from noisygrpo.playground.teacher import demonstration, description
 from noisygrpo.playground.words import PEOPLES
@@ -51,9 +51,9 @@ class WarmStart:
     see_steps: int = 1400
     locate_steps: int = 300
     reason_steps: int = 700
-    read_steps: int = 1500
-    look_steps: int = 900
-    slip_steps: int = 120
+    read_steps: int = 1900
+    look_steps: int = 500
+    slip_steps: int = 80
     pictures: int = 6400
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
@@ -151,8 +151,8 @@ def answering_gate(
     """Reading, and how many fresh questions are answered right: greedy, and sampled."""
     rows: list[Any] = [make_example("test", n, seed=settings.seed + 1) for n in range(ANSWERED)]
     found = {}
-    for name, temperature in (("answers, greedy", 0.0), ("answers, sampled", 1.0)):
-        right = probes.answered(model, processor, rows, temperature)
+    for name, sampled in (("answers, greedy", False), ("answers, sampled", True)):
+        right = probes.answered(model, processor, rows, sampled)
         found[name] = sum(right) / len(right)
     return {**reading_gate(settings, model, processor), **found}
 
@@ -235,18 +235,22 @@ def train(
             "peak": stage.peak,
             "warmup": settings.warmup,
         }
-        if take_up(stage, out, made):
+        found = take_up(stage, out, made)
+        if found is not None:
             say(f"{stage.name}: taken from {out}")
-            continue
-        if only not in (None, stage.name):
+        elif only not in (None, stage.name):
             require(
                 stage.name in ("see", "locate", "spread") and only == "reason",
                 f"--stage: {only} comes after {stage.name}, which is not in {out}",
             )
             continue
-        train_stage(model, stage, settings.warmup, settings.log_every)
-        keep(stage, out, made, passes(stage, gates))
-        if only is not None:
+        else:
+            train_stage(model, stage, settings.warmup, settings.log_every)
+            found = probed(stage)
+            keep(stage, out, made, found)
+        if gates:
+            check(stage, found)
+        if only == stage.name:
             return None
     save(model, processor, out)
     return model

@@ -14,6 +14,7 @@ from noisygrpo.own.choice import FIELDS
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.terminal import Loudness, loudness
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.levels.fields import OF_LEVELS, LevelFields
 from noisygrpo.training.released import released_lines
 
 
@@ -88,7 +89,12 @@ def views_line(config: NoisyGRPOConfig, processor: Any) -> str:
     limits = noise_limits(config.noise_at, processor)
     drawn = "of the file's size" if limits is None else "within {:,} to {:,} pixels".format(*limits)
     noise = f"{named['noise_kind']} noise{levels} on pictures {drawn}"
-    return f"{named['view_plan']}, {noise}; advantage {named['advantage']}"
+    own = [
+        f"{one} {value:g}" if isinstance(value, float) else f"{one} {value}"
+        for one, value in vars(config).items()
+        if one in OF_LEVELS and value != getattr(LevelFields, one)
+    ]
+    return "; ".join([f"{named['view_plan']}, {noise}", f"advantage {named['advantage']}", *own])
 
 
 def _knobs(config: NoisyGRPOConfig, field: str) -> str:

@@ -1,11 +1,16 @@
 """Settings of rewards by level: what is taken, and what is refused by name."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 
 from noisygrpo.errors import UserError
 from noisygrpo.methods.advantages import ADVANTAGES
+from noisygrpo.methods.level_means import LevelMeans
 from noisygrpo.own.choice import FROM_LEVELS, OF_THE_MEANS
-from noisygrpo.own.resolve import takes
+from noisygrpo.own.resolve import resolved, takes
+from noisygrpo.runs.console import views_line
 from noisygrpo.training.config import NoisyGRPOConfig
 
 NOISY = {"view_plan": "grid", "noise_levels": [0.0, 0.5]}
@@ -79,6 +84,27 @@ def test_settings_that_are_refused(tmp_path, settings, message):
     with pytest.raises(UserError) as caught:
         config(tmp_path, **settings)
     assert message in str(caught.value)
+
+
+def test_an_advantage_of_ones_own_is_told_what_levels_earned(tmp_path):
+    def above(rewards, levels, means, *, power=1.0):
+        return rewards - means.curve(levels).nan_to_num(0.5) ** power
+
+    made = config(tmp_path, **NOISY, advantage={"name": above, "power": 2.0})
+    rewards = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, float("nan"), 0.0, 0.0]]).double()
+    levels = torch.tensor([[0.0, 0.0, 0.5, 0.5]] * 2).double()
+    means = LevelMeans.of_rows({"0": [10, 8, 8, 0, 0], "50": [10, 3, 3, 0, 0]})
+    found = resolved(made, "advantage")(rewards, levels=levels, means=means).advantages
+    expected = [[0.36, -0.64, 0.91, -0.09], [-0.64, 0.0, -0.09, -0.09]]
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+
+
+def test_what_is_on_is_said_when_a_run_begins(tmp_path):
+    limits = SimpleNamespace(image_processor=SimpleNamespace(size={}))
+    settings = {"advantage": "level_baseline", "level_weight": "shown", "luck_weight": 0.25}
+    said = views_line(config(tmp_path, **NOISY, **settings, noise_at="file"), limits)
+    assert said.endswith("; advantage level_baseline; level_weight shown; luck_weight 0.25")
+    assert views_line(config(tmp_path, **NOISY, noise_at="file"), limits).endswith("advantage grpo")
 
 
 def test_the_names_that_need_levels_are_those_that_take_means_and_the_published_one():

@@ -104,8 +104,8 @@ def test_settings_that_work(tmp_path, settings):
             "score_view: all scores one prompt on all views, and noise_kind 'distractor' changes",
         ),
         (
-            {**NOISY, **MASKED, "score_view": "all", "second_token_weight": 1, "loss_type": "vespo"},
-            "second_token_weight: 1 gives tokens weights, which loss_type 'vespo'",
+            {**NOISY, **MASKED, "score_view": "all", "second_advantage": 0.1, "loss_type": "vespo"},
+            "second_advantage: 0.1 gives tokens weights, which loss_type 'vespo'",
         ),
         ({"score_view": "all", "second_view": "text"}, "score_view: 'all' has no effect"),
         ({"view_correction": "truncated"}, "view_correction: 'truncated' has no effect"),
