@@ -109,6 +109,7 @@ def build_model(job: Job, tokenizer: Any) -> Any:
         image_token_id=ids("<|image_pad|>"),
         video_token_id=ids("<|video_pad|>"),
         vision_start_token_id=ids("<|vision_start|>"),
+        vision_end_token_id=ids("<|vision_end|>"),
         tie_word_embeddings=SIZES[job.size].get("tied", True),
     )  # fmt: skip
     torch.manual_seed(0)
