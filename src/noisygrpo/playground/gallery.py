@@ -90,6 +90,7 @@ def spread(
     values, directions = torch.linalg.eigh(torch.cov(even.T))
     scale = (values + floor * values.max()).rsqrt()
     fold = directions @ torch.diag(scale) @ directions.T
-    last = tower.merger.mlp[-1]  # type: ignore[index, union-attr]
+    last = tower.get_submodule("merger.mlp.2")
+    assert isinstance(last, nn.Linear)
     last.bias.copy_(fold @ (last.bias - even.mean(0)))
     last.weight.copy_(fold @ last.weight)
