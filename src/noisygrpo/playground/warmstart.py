@@ -53,7 +53,7 @@ class WarmStart:
     reason_steps: int = 700
     read_steps: int = 1900
     look_steps: int = 500
-    slip_steps: int = 80
+    slip_steps: int = 0
     pictures: int = 6400
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
