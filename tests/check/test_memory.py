@@ -119,8 +119,8 @@ def test_check_and_plan_agree_and_count_the_copy_of_autocast(tmp_path):
     )
     assert sizes(prepared, 1, 130) == (size, load)
     share = memory_share("ddp", size, load, 24 * GB)
-    assert size.trained == 3_232_320
-    assert share.weights == (4 + 2) * 3_232_320
+    assert size.trained == 3_266_304
+    assert share.weights == (4 + 2) * 3_266_304
     assert memory_lines(size, share)[1].startswith(
         "weights 19 MB, gradients 13 MB, optimiser 26 MB"
     )

@@ -159,12 +159,16 @@ SCENE = Scene(
 @pytest.mark.parametrize(
     ("box", "step", "said"),
     [
-        (0, "count circles", "black circle and yellow square"),
-        (0, "count circles at the edge", "black circle edge and yellow square"),
-        (0, "count items in a corner", "black circle left bottom and yellow square"),
-        (2, "count yellow circles at the right", "yellow circle right"),
-        (1, "count triangles near the edge", "blue triangle near"),
-        (0, "count small items off the edge", "small black circle edge and big yellow square"),
+        (0, "count circles", "a5 black circle and c3 yellow square"),
+        (0, "count circles at the edge", "a5 black circle edge and c3 yellow square"),
+        (0, "count items in a corner", "a5 black circle left bottom and c3 yellow square"),
+        (2, "count yellow circles at the right", "t3 yellow circle right"),
+        (1, "count triangles near the edge", "k1 blue triangle near"),
+        (
+            0,
+            "count small items off the edge",
+            "a5 small black circle edge and c3 big yellow square",
+        ),
     ],
 )
 def test_contents_are_said_as_the_first_step_needs_them(understanding, box, step, said):
@@ -173,7 +177,7 @@ def test_contents_are_said_as_the_first_step_needs_them(understanding, box, step
 
 def test_a_step_that_looks_at_a_box(understanding):
     assert understanding.looking(SCENE, 1, "count triangles") == (
-        " Step 3: middle blue triangle gives"
+        " Step 3: middle k1 blue triangle gives"
     )
 
 

@@ -28,7 +28,7 @@ def test_a_picture_looked_at_once_gives_the_model_what_it_would_see():
     with torch.no_grad():
         one, two = model(**once).logits, model(**usual).logits
     real = usual["attention_mask"].bool()
-    assert (one - two)[real].abs().max() < 0.02 * two[real].std()  # features are kept in bfloat16
+    assert (one - two)[real].abs().max() < 0.05 * two[real].std()  # features are kept in bfloat16
 
 
 def test_spreading_folds_an_affine_map_into_the_tower():

@@ -36,6 +36,7 @@ def test_the_warm_start_repeats_goes_on_and_its_checkpoint_loads(tmp_path, capsy
         "reason",
         "see",
         "locate",
+        "spread",
         "read",
     ):  # stage by stage, the first two in either order
         assert train(TINY, tmp_path / "two", only=stage, gates=False) is None

@@ -53,7 +53,7 @@ class WarmStart:
     reason_steps: int = 700
     read_steps: int = 1900
     look_steps: int = 500
-    slip_steps: int = 0
+    slip_steps: int = 200
     pictures: int = 6400
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
@@ -62,7 +62,7 @@ class WarmStart:
     """Questions per picture, in one conversation; twice as many on half the pictures from ``look``
     on."""
     learning_rate: float = 1.5e-3
-    """Peak of the first four stages; ``join`` peaks at a third of it, ``slip`` at a quarter."""
+    """Peak; ``locate`` and ``slip`` peak at half of it."""
     warmup: int = 40
     log_every: int = 25
 
@@ -193,7 +193,7 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         ("reason", settings.reason_steps, 1.0, None, {}),
         ("read", settings.read_steps, 1.0, reads, well),
         ("look", settings.look_steps, 1.0, answers, well),
-        ("slip", settings.slip_steps, 0.25, answers, {}),
+        ("slip", settings.slip_steps, 0.5, answers, {}),
     ):
         yield Stage(
             name,

@@ -61,7 +61,10 @@ def test_training_on_a_cpu_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"shared_prefix_kernel": "flex"}, "has no effect with shared_prefix False"),
+        (
+            {"shared_prefix": False, "shared_prefix_kernel": "flex"},
+            "has no effect with shared_prefix False",
+        ),
         ({"shared_prefix": True, "shared_prefix_kernel": "eager"}, "not one of sdpa, flex"),
     ],
 )
