@@ -63,9 +63,11 @@ class Arm:
 
 RATIO = {"log_view_ratio": True}
 DAPO = {"groups": "refill", "refill_attempts": 3, "epsilon_high": 0.28}
-NOISE = {"noise_levels": GRID, **RATIO}
+AS_PUBLISHED = {"advantage": "bayesian", "off_view_negatives": "keep"}
+NOISE = {"noise_levels": GRID, **AS_PUBLISHED, **RATIO}
 NOISE_GRPO = {**NOISE, "advantage": "grpo"}
-ON_VIEW = {"noise_levels": GRID, "advantage": "grpo", "score_view": "own"}
+ON_VIEW = {**NOISE_GRPO, "score_view": "own"}
+del ON_VIEW["log_view_ratio"]  # on its own view there is none
 
 BASELINES = (
     Arm("grpo", "GRPO", "the baseline: clean pictures, group normalisation"),
@@ -84,7 +86,7 @@ NOISYGRPO = (
         "NoisyGRPO, published levels",
         "better out of distribution and less text bias than GRPO, at levels 0, .3, .6, .9",
         method="noisygrpo",
-        training={"noise_levels": [0.0, 0.3, 0.6, 0.9], **RATIO},
+        training={**NOISE, "noise_levels": [0.0, 0.3, 0.6, 0.9]},
     ),
     Arm(
         "noisygrpo",

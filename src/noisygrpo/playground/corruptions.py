@@ -47,7 +47,7 @@ def corrupted(image: Image.Image, index: int, rng: np.random.Generator) -> Image
     return CORRUPTORS[names[index % len(names)]](image, rng)
 
 
-NOISE = (0.3, 0.5)
+NOISE = (0.1, 0.22)
 """Levels of the split ``noisy``: felt, and not yet hopeless."""
 
 

@@ -71,6 +71,8 @@ class EvaluationSpec:
     """Rows generated together."""
     max_new_tokens: int = 256
     """Longest completion, in tokens."""
+    temperature: float = 0.0
+    """0 is greedy; above, completions are sampled at it, one a row."""
     text_bias_scale: float = 0.0
     """Strength of text-bias calibration (``methods.calibration``); 0 is plain decoding."""
     every: int | None = None
@@ -262,6 +264,8 @@ def _evaluation_spec(section: Any) -> EvaluationSpec:
         value = getattr(spec, name)
         least = value is None or 1 <= value <= MOST_STEPS
         require(least, f"evaluation.{name}: {value} is not positive, or above {MOST_STEPS:,}")
+    warmth = spec.temperature
+    require(0 <= warmth <= 10, f"evaluation.temperature: {warmth}, allowed is 0 (greedy) to 10")
     scale = spec.text_bias_scale
     require(0 <= scale <= 100, f"evaluation.text_bias_scale: {scale}, allowed is 0 (off) to 100")
     _check_while_training(spec)

@@ -247,6 +247,7 @@ def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict
     generation = Generation(
         batch_size=spec.batch_size,
         max_new_tokens=spec.max_new_tokens,
+        temperature=spec.temperature,
         text_bias_scale=spec.text_bias_scale,
     )
     note(f"evaluation {moment} training")

@@ -120,6 +120,7 @@ class Watch(TrainerCallback):
         generation = Generation(
             batch_size=self._spec.batch_size,
             max_new_tokens=self._spec.max_new_tokens,
+            temperature=self._spec.temperature,
             text_bias_scale=self._spec.text_bias_scale,
         )
         settings = {"model": self._model, "moment": f"step {step}"}
