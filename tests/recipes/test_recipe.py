@@ -35,8 +35,8 @@ def test_the_baseline_differs_in_the_method_alone():
     noisy, plain = asdict(load_recipe("playground")), asdict(load_recipe("playground-grpo"))
     changed = {key for key in noisy if noisy[key] != plain[key]}
     assert changed == {"name", "method", "training"}
-    levels = noisy["training"].pop("noise_levels")
-    assert levels and noisy["training"] == plain["training"]
+    own = {k: noisy["training"].pop(k) for k in ("noise_levels", "advantage", "off_view_negatives")}
+    assert all(own.values()) and noisy["training"] == plain["training"]
 
 
 def test_the_published_settings_are_those_of_the_script(tmp_path):
