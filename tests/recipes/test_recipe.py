@@ -148,7 +148,7 @@ def test_a_model_override_keeps_the_section():
         ({"model": {"trust_remote_code": "yes"}}, "trust_remote_code"),
         ({"evaluation": {"rows": 0}}, "evaluation.rows: 0"),
         ({"evaluation": {"text_bias_scale": -1}}, "evaluation.text_bias_scale: -1"),
-        ({"evaluation": {"temperature": -0.1}}, "evaluation.temperature: -0.1, allowed is 0 (gre"),
+        ({"evaluation": {"temperature": -0.1}}, "evaluation.temperature: -0.1, allowed is 0"),
         ({"rewads": []}, "did you mean 'rewards'"),
     ],
 )
