@@ -72,7 +72,7 @@ def test_from_idea_to_comparison(here, run_cli, model_folder):
     assert views.endswith("; advantage mine.py:tilted (alpha 0.5)")
     lines = Path("runs/mine/rollouts.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
-    assert [record["noise_level"] for record in records[:4]] == pytest.approx([0, 0.05, 0.1, 0.136])
+    assert [record["noise_level"] for record in records[:4]] == pytest.approx([0, 0.1, 0.2, 0.3])
     assert all(name in said[" ".join(compare[:4])] for name in ("mine-alpha2", "published"))
     curves = json.loads(next(here.rglob("robustness.json")).read_text())["curves"]
     levels = {name: [point["level"] for point in curve] for name, curve in curves.items()}
