@@ -64,10 +64,10 @@ class Arm:
 RATIO = {"log_view_ratio": True}
 DAPO = {"groups": "refill", "refill_attempts": 3, "epsilon_high": 0.28}
 AS_PUBLISHED = {"advantage": "bayesian", "off_view_negatives": "keep"}
-NOISE = {"noise_levels": GRID, **AS_PUBLISHED, **RATIO}
+AT_LEVELS = {"noise_levels": GRID, **AS_PUBLISHED}
+NOISE = {**AT_LEVELS, **RATIO}
 NOISE_GRPO = {**NOISE, "advantage": "grpo"}
-ON_VIEW = {**NOISE_GRPO, "score_view": "own"}
-del ON_VIEW["log_view_ratio"]  # on its own view there is none
+ON_VIEW = {**AT_LEVELS, "advantage": "grpo", "score_view": "own"}
 
 BASELINES = (
     Arm("grpo", "GRPO", "the baseline: clean pictures, group normalisation"),

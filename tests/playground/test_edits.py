@@ -33,7 +33,7 @@ def test_the_same_words_get_the_answer_that_is_wanted():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         one = sample_question(rng, Wish())
-        found = edited(rng, one.scene, one.task, one.ask, lambda a, b=one.task.answer: a != b)
+        found = edited(rng, one, lambda a, b=one.task.answer: a != b)
         if found is not None:
             scene, task = found
             assert task.question == one.task.question and task.answer != one.task.answer
@@ -43,4 +43,4 @@ def test_the_same_words_get_the_answer_that_is_wanted():
 def test_what_cannot_be_reached_is_none():
     rng = np.random.default_rng(0)
     one = sample_question(rng, Wish(), "number")
-    assert edited(rng, one.scene, one.task, one.ask, lambda a: a == "99") is None
+    assert edited(rng, one, lambda a: a == "99") is None

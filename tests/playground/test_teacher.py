@@ -30,7 +30,7 @@ def test_slips_follow_what_the_words_suggest():
         rng = np.random.default_rng(seed)
         scene = sample_scene(rng)
         question = draw_question(rng, scene)
-        answer = slip(rng, scene, question).answer
+        answer = slip(rng, question).answer
         suggested = favoured(question.task)
         if suggested is not None and suggested != question.task.answer:
             told += 1

@@ -5,7 +5,7 @@ the slips of the warm start (a reading in which one thing is wrong).
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,18 +49,23 @@ def _scattered(rng: np.random.Generator, items: list[Item]) -> list[Item] | None
     return [*items[:place], new, *items[place + 1 :]] if _free(new, others) else None
 
 
+def _from_the_base(items: list[Item]) -> list[Item]:
+    """Blocks stack by stack, each from its base: the order of ``Scene``."""
+    return sorted(items, key=lambda item: (item.x, -item.y))
+
+
 def _stacked(rng: np.random.Generator, items: list[Item]) -> list[Item] | None:
     place = int(rng.integers(len(items)))
     column = [item for item in items if item.x == items[place].x]
     rest = [item for item in items if item.x != items[place].x]
     what = rng.random()
     if what < 0.2 and len(column) > 1:
-        return sorted([*rest, *column[:-1]], key=lambda item: (item.x, -item.y))
+        return _from_the_base([*rest, *column[:-1]])
     colours = tuple(COLOURS)
     if what < 0.4 and len(column) < 4:
         colour = colours[int(rng.integers(3))]
         new = replace(column[-1], colour=colour, y=column[-1].y - STACK_PITCH)
-        return sorted([*rest, *column, new], key=lambda item: (item.x, -item.y))
+        return _from_the_base([*rest, *column, new])
     options = [c for c in colours if c != items[place].colour]
     new = replace(items[place], colour=options[int(rng.integers(2))])
     return [*items[:place], new, *items[place + 1 :]]
@@ -77,30 +82,32 @@ def edit(rng: np.random.Generator, scene: Scene) -> Scene | None:
     return Scene(tuple(boxes), scene.stacked)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question with the scene and a way to ask it again, in the same words, of another scene."""
+
+    scene: Scene
+    task: Task
+    ask: Callable[[Scene], Task | None]
+
+
 def edited(
-    rng: np.random.Generator,
-    scene: Scene,
-    task: Task,
-    ask: Callable[[Scene], Task | None],
-    wanted: Callable[[str], bool],
-    depth: int = 1,
+    rng: np.random.Generator, one: Asked, wanted: Callable[[str], bool], depth: int = 1
 ) -> tuple[Scene, Task] | None:
     """A scene ``depth`` edits away on which the same question has an answer that is ``wanted``.
 
     Args:
         rng: the only source of randomness.
-        scene: where to begin.
-        task: the question about ``scene``.
-        ask: the question about another scene; it must come out in the same words.
+        one: the question and where to begin; of another scene it must come out in the same words.
         wanted: which answers will do.
         depth: edits one after the other, at most; fewer where fewer suffice.
     """
     for _ in range(_TRIES):
-        changed: Scene | None = scene
+        changed: Scene | None = one.scene
         for _ in range(depth):
             changed = edit(rng, changed) if changed else None
-            other = ask(changed) if changed else None
-            if other and other.question == task.question and wanted(other.answer):
+            other = one.ask(changed) if changed else None
+            if other and other.question == one.task.question and wanted(other.answer):
                 assert changed is not None
                 return changed, other
     return None

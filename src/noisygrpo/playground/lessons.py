@@ -26,7 +26,7 @@ from noisygrpo.playground.model import PlaygroundProcessor
 from noisygrpo.playground.scene import BOXES, sample_scene
 from noisygrpo.playground.seeing import IGNORE, Batch
 from noisygrpo.playground.splits import PROMPT
-from noisygrpo.playground.teacher import Turn, demonstration, description
+from noisygrpo.playground.teacher import DESCRIBE, Turn, demonstration, description
 
 STREAMS = ("see", "reason", "read", "look", "slip", "probe", "words", "locate", "spread")
 DESCRIBED = {"read": 1.0, "look": 0.25, "slip": 0.1}
@@ -46,7 +46,7 @@ def conversation(turns: list[Turn], image: bool) -> list[dict[str, object]]:
     messages: list[dict[str, object]] = []
     for place, (question, text) in enumerate(turns):
         content: list[dict[str, str]] = [{"type": "image"}] if image and place == 0 else []
-        plain = question.startswith("Describe")
+        plain = question.startswith(DESCRIBE)
         content.append(
             {"type": "text", "text": question if plain else PROMPT.format(question=question)}
         )
@@ -58,6 +58,12 @@ def conversation(turns: list[Turn], image: bool) -> list[dict[str, object]]:
 def chat_text(processor: PlaygroundProcessor, turns: list[Turn], image: bool) -> str:
     """The chat text of a conversation, in the very layout that generation uses."""
     return processor.apply_chat_template(conversation(turns, image), tokenize=False)
+
+
+def learned(processor: PlaygroundProcessor, input_ids: torch.Tensor) -> torch.Tensor:
+    """``labels_of`` for chats of the playground."""
+    opening = processor.tokenizer("<|im_start|>assistant\n")["input_ids"]
+    return labels_of(input_ids, opening, processor.tokenizer.eos_token_id)
 
 
 def labels_of(input_ids: torch.Tensor, start: list[int], end: int) -> torch.Tensor:
@@ -132,8 +138,7 @@ def converse(
         batch = gallery.batch(processor, texts, chosen)
     else:
         batch = dict(tokenizer(texts, return_tensors="pt", padding=True, padding_side="right"))
-    start = tokenizer("<|im_start|>assistant\n")["input_ids"]
-    batch["labels"] = labels_of(batch["input_ids"], start, tokenizer.eos_token_id)
+    batch["labels"] = learned(processor, batch["input_ids"])
     if stage == "reason":
         starts = [tokenizer(f": {box}")["input_ids"] for box in BOXES]
         ends = [tokenizer(" gives")["input_ids"], tokenizer(".</think>")["input_ids"]]

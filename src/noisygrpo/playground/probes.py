@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from noisygrpo.playground.lessons import chat_text, conversation, labels_of
-from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order, reading
+from noisygrpo.playground.lessons import chat_text, conversation, learned
+from noisygrpo.playground.looking import CELL, COLUMNS, ROWS, in_order
 from noisygrpo.playground.model import PlaygroundProcessor
 from noisygrpo.playground.scene import BOX, BOXES, COLOURS, GAP, SHAPES, SIZES, Item, Scene, render
 from noisygrpo.playground.seeing import IGNORE
+from noisygrpo.playground.teacher import described
 
 NEAR = 3.0
 """Pixels from the line between two places at which either is right."""
@@ -69,9 +70,7 @@ def forced_reading(
     tokenizer = processor.tokenizer
     for start in range(0, len(scenes), 16):
         part = scenes[start : start + 16]
-        turns = [
-            [(f"Describe the {n} box.", reading(s, b)) for b, n in enumerate(BOXES)] for s in part
-        ]
+        turns = [described(scene, range(len(BOXES))) for scene in part]
         batch = dict(
             processor(
                 text=[chat_text(processor, t, image=True) for t in turns],
@@ -81,8 +80,7 @@ def forced_reading(
                 padding_side="right",
             )
         )
-        opening = tokenizer("<|im_start|>assistant\n")["input_ids"]
-        labels = labels_of(batch["input_ids"], opening, tokenizer.eos_token_id)
+        labels = learned(processor, batch["input_ids"])
         said = model(**batch).logits.argmax(-1)
         for row, scene in enumerate(part):
             _judge(right, scene, batch["input_ids"][row], labels[row], said[row], tokenizer)

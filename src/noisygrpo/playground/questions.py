@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from noisygrpo.playground import lists, scattered, stacked
-from noisygrpo.playground.edits import edited
+from noisygrpo.playground.edits import Asked, edited
 from noisygrpo.playground.language import Task
 from noisygrpo.playground.scene import HELD_OUT, Scene, sample_scene
 
@@ -133,21 +133,13 @@ class Wish:
     types: tuple[tuple[str, float], ...] = TYPES
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A question with the scene and a way to ask it again, in the same words, of another scene."""
-
-    scene: Scene
-    task: Task
-    ask: Callable[[Scene], Task | None]
-
-
 def names_unseen(task: Task) -> bool:
     """Whether the reference reasoning names a shape in a colour that was never shown."""
     return any(f"{colour} {shape}" in task.reasoning for shape, colour in HELD_OUT)
 
 
-def _asker(maker: Maker, seed: int) -> Callable[[Scene], Task | None]:
+def asker(maker: Maker, seed: int) -> Callable[[Scene], Task | None]:
+    """The maker's question with its draws fixed: the same words for scenes that allow them."""
     return lambda scene: maker(scene, np.random.default_rng(seed))
 
 
@@ -181,7 +173,7 @@ def sample_question(rng: np.random.Generator, wish: Wish, kind: str | None = Non
         target = None if spread is None else str(pick(rng, spread))
         suggest = bool(rng.random() < wish.suggested)
         for _ in range(_TRIES):
-            ask = _asker(maker, int(rng.integers(2**62)))
+            ask = asker(maker, int(rng.integers(2**62)))
             scene = sample_scene(rng, wish.crowded, is_stacked, wish.unseen)
             task = ask(scene)
             if task is not None and _fits(task, wish, target, suggest):
@@ -200,12 +192,7 @@ def sample_pair(
     """
     while True:
         one = sample_question(rng, wish, kind)
-        before = one.task.answer
-
-        def differs(answer: str, before: str = before) -> bool:
-            return answer != before
-
-        two = edited(rng, one.scene, one.task, one.ask, differs)
+        two = edited(rng, one, lambda answer, before=one.task.answer: answer != before)  # type: ignore[misc]
         if two is not None and not (wish.unseen and not names_unseen(two[1])):
             found = ((one.scene, one.task), two)
             return found if rng.random() < 0.5 else found[::-1]

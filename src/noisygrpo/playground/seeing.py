@@ -138,9 +138,9 @@ class Whereabouts(nn.Module):
         self.row = nn.Linear(width, HEIGHT // (2 * PATCH))
         self.column = nn.Linear(width, WIDTH // (2 * PATCH))
 
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """Rows and columns side by side, float32 ``[tokens, 5 + 20]``."""
-        return torch.cat([self.row(features), self.column(features)], dim=-1).float()
+    def logits(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of rows and of columns, float32 ``[tokens, 5]`` and ``[tokens, 20]``."""
+        return self.row(features).float(), self.column(features).float()
 
     def targets(self, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Row and column of ``tokens`` merged tokens of whole pictures, int64 ``[tokens]``."""
@@ -150,18 +150,14 @@ class Whereabouts(nn.Module):
 
     def loss(self, features: torch.Tensor) -> torch.Tensor:
         """Sum of the two cross-entropies, from merged tokens ``[tokens, width]``."""
-        rows, columns = self.logits(features).split(
-            [self.row.out_features, self.column.out_features], dim=-1
-        )
+        rows, columns = self.logits(features)
         row, column = self.targets(len(features))
         return F.cross_entropy(rows, row) + F.cross_entropy(columns, column)
 
     @torch.no_grad()
     def right(self, features: torch.Tensor) -> dict[str, float]:
         """Shares of tokens whose row and column are named."""
-        rows, columns = self.logits(features).split(
-            [self.row.out_features, self.column.out_features], dim=-1
-        )
+        rows, columns = self.logits(features)
         row, column = self.targets(len(features))
         return {
             "row": (rows.argmax(-1) == row).double().mean().item(),

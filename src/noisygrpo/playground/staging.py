@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from noisygrpo.errors import UserError
+from noisygrpo.playground.seeing import Batch
 from noisygrpo.terminal import say
-
-Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def keep(stage: Stage, folder: Path, settings: dict[str, object], found: dict[st
         for key, tensor in module.state_dict().items()
     }
     partial = path.with_suffix(".partial")
-    save_file(state, partial, metadata={"settings": json.dumps(settings, sort_keys=True)})
+    save_file(state, partial)
     path.with_suffix(".json").write_text(json.dumps({**settings, "probe": found}, indent=2))
     partial.replace(path)
 

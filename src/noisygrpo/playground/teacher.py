@@ -7,19 +7,19 @@ the model learns from them is what large models show as text bias and hallucinat
 what is likely from the text.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from noisygrpo.playground import people
-from noisygrpo.playground.edits import edited
+from noisygrpo.playground.edits import Asked, edited
 from noisygrpo.playground.language import Task
 from noisygrpo.playground.looking import reading
 from noisygrpo.playground.questions import (
     MAKERS,
     SPREAD,
     Maker,
+    asker,
     favoured,
     names_unseen,
     pick,
@@ -50,6 +50,8 @@ PEOPLES: dict[bool, tuple[tuple[Maker, float], ...]] = {
     True: people.STACKED_MAKERS,
 }
 Turn = tuple[str, str]
+DESCRIBE = "Describe"
+"""How a request for a description begins; it is made without the prompt of questions."""
 
 
 def completion(reasoning: str, answer: str) -> str:
@@ -57,15 +59,7 @@ def completion(reasoning: str, answer: str) -> str:
     return f"<think>{reasoning}</think><answer>{answer}</answer>"
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question about a scene, and how to ask it of another."""
-
-    task: Task
-    ask: Callable[[Scene], Task | None]
-
-
-def draw_question(rng: np.random.Generator, scene: Scene) -> Question:
+def draw_question(rng: np.random.Generator, scene: Scene) -> Asked:
     """A question about a given scene; numbers follow their spread as well as one scene allows.
 
     Half of the statements are of the kinds that only people make.
@@ -80,15 +74,11 @@ def draw_question(rng: np.random.Generator, scene: Scene) -> Question:
         target = None if spread is None else str(pick(rng, spread))
         found = None
         for _ in range(_TRIES):
-            seed = int(rng.integers(2**62))
-
-            def ask(scene: Scene, seed: int = seed, maker: Maker = maker) -> Task | None:
-                return maker(scene, np.random.default_rng(seed))
-
+            ask = asker(maker, int(rng.integers(2**62)))
             task = ask(scene)
             if task is None or names_unseen(task):
                 continue
-            found = Question(task, ask)
+            found = Asked(scene, task, ask)
             if target is None or task.answer == target:
                 break
         if found is not None:
@@ -102,15 +92,15 @@ def pull(task: Task) -> float:
     return min(found)[1] if found else PULL_ELSE
 
 
-def slip(rng: np.random.Generator, scene: Scene, question: Question) -> Task:
+def slip(rng: np.random.Generator, question: Asked) -> Task:
     """The question answered from a scene that is not quite the picture's."""
     task, suggested = question.task, favoured(question.task)
     if suggested is not None and suggested != task.answer and rng.random() < pull(task):
-        other = edited(rng, scene, task, question.ask, lambda answer: answer == suggested, depth=3)
+        other = edited(rng, question, lambda answer: answer == suggested, depth=3)
         if other is not None:
             return other[1]
     if rng.random() < ANY_SLIP:
-        other = edited(rng, scene, task, question.ask, lambda answer: True)
+        other = edited(rng, question, lambda answer: True)
         if other is not None:
             return other[1]
     return task
@@ -130,7 +120,7 @@ def demonstration(
     turns = []
     for _ in range(questions):
         question = draw_question(rng, scene)
-        shown = slip(rng, scene, question) if slips else question.task
+        shown = slip(rng, question) if slips else question.task
         words = question.task.question
         if rng.random() < OTHER_WORDS:
             words = reworded(words, rng)
@@ -138,7 +128,11 @@ def demonstration(
     return turns
 
 
+def described(scene: Scene, order: Sequence[int]) -> list[Turn]:
+    """A picture described box by box, in the given order."""
+    return [(f"{DESCRIBE} the {BOXES[b]} box.", reading(scene, b)) for b in order]
+
+
 def description(rng: np.random.Generator, scene: Scene) -> list[Turn]:
     """A picture described box by box, in random order."""
-    order = [int(box) for box in rng.permutation(3)]
-    return [(f"Describe the {BOXES[b]} box.", reading(scene, b)) for b in order]
+    return described(scene, [int(box) for box in rng.permutation(3)])

@@ -7,12 +7,13 @@ tower) and ``reason`` (the language model) share no parameters and can run side 
 process of its own (``--stage``). Deterministic for a given machine and number of threads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from transformers import Qwen2_5_VLForConditionalGeneration as Model
@@ -28,7 +29,7 @@ from noisygrpo.playground.model import (
     load_processor,
     model_path,
 )
-from noisygrpo.playground.scene import sample_scene
+from noisygrpo.playground.scene import Scene, sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
 from noisygrpo.playground.staging import Stage, check, keep, probed, take_up, train_stage
 from noisygrpo.playground.synonyms import reworded
@@ -81,6 +82,15 @@ def tokenizer_texts(rows: int = 3000) -> Iterator[str]:
         yield PEOPLES
 
 
+def on_fresh_scenes(
+    rng: np.random.Generator, probe: Callable[[list[Scene]], dict[str, float]]
+) -> dict[str, float]:
+    """What a probe finds in fresh scenes, and of its ``item`` where half are pairs never shown."""
+    found = probe([sample_scene(rng) for _ in range(PROBED)])
+    unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
+    return {**found, "item in scenes with unseen pairs": probe(unseen)["item"]}
+
+
 def seeing_stages(
     settings: WarmStart, model: Model, processor: PlaygroundProcessor
 ) -> Iterator[Stage]:
@@ -101,11 +111,7 @@ def seeing_stages(
 
     def gate() -> dict[str, float]:
         rng = lesson_rng(settings.seed, "probe", 0)
-        scenes = [sample_scene(rng) for _ in range(PROBED)]
-        found = seeing.probe(tower, eyes, processor, scenes)
-        unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
-        pairs = seeing.probe(tower, eyes, processor, unseen)
-        return {**found, "item in scenes with unseen pairs": pairs["item"]}
+        return on_fresh_scenes(rng, lambda seen: seeing.probe(tower, eyes, processor, seen))
 
     def placed() -> dict[str, float]:
         with torch.no_grad():
@@ -139,10 +145,7 @@ def reading_gate(
 ) -> dict[str, float]:
     """How well fresh scenes are read, word by word."""
     rng = lesson_rng(settings.seed, "probe", 1)
-    found = probes.forced_reading(model, processor, [sample_scene(rng) for _ in range(PROBED)])
-    unseen = [sample_scene(rng, stacked=False, unseen=True) for _ in range(PROBED // 2)]
-    pairs = probes.forced_reading(model, processor, unseen)
-    return {**found, "item in scenes with unseen pairs": pairs["item"]}
+    return on_fresh_scenes(rng, lambda seen: probes.forced_reading(model, processor, seen))
 
 
 def answering_gate(
