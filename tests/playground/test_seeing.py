@@ -2,16 +2,19 @@
 
 import numpy as np
 import torch
+from PIL import ImageColor
 from tests.playground.small_processor import small_processor
 from torch import nn
 
-from noisygrpo.playground.scene import Item, Scene, sample_scene
+from noisygrpo.playground.scene import COLOURS, HELD_OUT, Item, Scene, render, sample_scene
 from noisygrpo.playground.seeing import (
     IGNORE,
     NOTHING,
+    ODD,
     Eyes,
     Whereabouts,
     labelled,
+    oddly,
     patch_labels,
     probe,
     see,
@@ -79,15 +82,64 @@ def test_the_probe_counts_what_the_heads_name():
     assert half["shape"] == half["item"] == circles and half["colour"] == 1.0
 
 
-def test_tokens_are_placed_row_by_row_in_every_picture():
-    where = Whereabouts(25)
-    row, column = where.targets(200)  # two pictures of 5 x 20 merged tokens
+def test_tokens_and_items_are_placed_row_by_row_in_every_picture():
+    where = Whereabouts(52)
+    edge = torch.full((200, 4), IGNORE)  # two pictures of 5 x 20 merged tokens
+    edge[3, 0], edge[145, 2] = 1, 0  # an item in each: row 0, column 3; row 2, column 5
+    batch = {"edge": edge}
+    targets = where.targets(batch)
+    row, column = targets["row"], targets["column"]
     assert row[:100].tolist() == row[100:].tolist() == [n // 20 for n in range(100)]
     assert column[[0, 19, 20, 119]].tolist() == [0, 19, 0, 19]
-    told = torch.cat([nn.functional.one_hot(row, 5), nn.functional.one_hot(column, 20)], 1).float()
+    assert targets["item_row"].nonzero().flatten().tolist() == [3, 145]
+    assert targets["item_row"][[3, 145]].tolist() == [1, 3]
+    assert targets["item_column"][[3, 145]].tolist() == [4, 6]
+    told = [nn.functional.one_hot(targets[name], head.out_features) for name, head in heads(where)]
+    told = torch.cat(told, 1).float()
     with torch.no_grad():
-        for head, part in ((where.row, slice(0, 5)), (where.column, slice(5, 25))):
+        start = 0
+        for _, head in heads(where):
             head.weight.zero_(), head.bias.zero_()
-            head.weight[:, part] = 30 * torch.eye(head.out_features)
-    assert where.right(told) == {"row": 1.0, "column": 1.0} and where.loss(told) < 1e-6
-    assert where.right(told.roll(1, 0))["column"] == 0
+            size = head.out_features
+            head.weight[:, start : start + size] = 30 * torch.eye(size)
+            start += size
+    assert where.right(told, batch) == {"row": 1.0, "column": 1.0, "placed": 1.0}
+    assert where.loss(told, batch) < 1e-6
+    shifted = where.right(told.roll(1, 0), batch)  # says each item one token late
+    assert shifted["column"] == shifted["placed"] == 0
+
+
+def heads(where):
+    return list(where.named_children())
+
+
+def test_odd_items_teach_the_half_of_them_that_has_a_name():
+    red = Item("circle", "#ff0000", "big", 0, 0)
+    cross = Item("cross", "blue", "medium", 60, 60)
+    labels = patch_labels(Scene(((red, cross), (), ()), stacked=False))
+    assert labels["shape"][1, 1] == 1 and labels["colour"][1, 1] == IGNORE
+    assert labels["shape"][7, 7] == IGNORE and labels["colour"][7, 7] == 2
+    assert labels["size"][1, 1] == 3 and labels["size"][7, 7] == 2
+    assert render(Scene(((red,), (), ()), stacked=False)).getpixel((15, 15)) == (255, 0, 0)
+
+
+def test_odd_scenes_never_show_a_pair_that_is_kept_for_later():
+    rng, odd, items = np.random.default_rng(0), 0, 0
+    for _ in range(200):
+        scene = sample_scene(rng, stacked=False)
+        other = oddly(rng, scene)
+        for one, two in zip(
+            (i for box in scene.boxes for i in box),
+            (i for box in other.boxes for i in box),
+            strict=True,
+        ):
+            items, odd = items + 1, odd + (one != two)
+            assert (one.x, one.y, one.size) == (two.x, two.y, two.size)
+            assert one.shape == two.shape or one.colour == two.colour
+            for shape, colour in HELD_OUT:
+                if two.shape == shape:
+                    shown = np.array(ImageColor.getrgb(two.colour))
+                    named = two.colour in COLOURS
+                    assert two.colour != colour
+                    assert named or np.linalg.norm(shown - COLOURS[colour]) > 130
+    assert abs(odd / items - ODD) < 0.04

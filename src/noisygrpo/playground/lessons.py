@@ -11,7 +11,8 @@ reason
     itself is given and not learned, so that nothing is ever described unseen. Trains the language
     model.
 read
-    Pictures, described item by item, box by box. Trains the language model on the tower's tokens.
+    Pictures, described item by item, box by box; some are asked about, so that reasoning is not
+    forgotten, again with the descriptions given. Trains the language model on the tower's tokens.
 look
     Pictures with questions, and now and then a description. Trains the language model.
 slip
@@ -29,7 +30,7 @@ from noisygrpo.playground.splits import PROMPT
 from noisygrpo.playground.teacher import DESCRIBE, Turn, demonstration, description
 
 STREAMS = ("see", "reason", "read", "look", "slip", "probe", "words", "locate", "spread")
-DESCRIBED = {"read": 1.0, "look": 0.25, "slip": 0.1}
+DESCRIBED = {"read": 0.75, "look": 0.25, "slip": 0.1}
 """Share of pictures that are described instead of asked about, by stage."""
 _STREAM = 0x7761726D  # this stream of random numbers is the warm start's own
 
@@ -117,8 +118,8 @@ def converse(
 ) -> Batch:
     """``size`` conversations, ``questions`` turns each, with ``labels`` int64 ``[size, T]``.
 
-    In the stage ``reason`` there are no pictures, and the descriptions are not learned. In the
-    others the pictures are drawn from the gallery.
+    In the stage ``reason`` there are no pictures; in the others they are drawn from the gallery. In
+    ``reason`` and ``read`` the descriptions within the answers to questions are not learned.
     """
     rng = lesson_rng(seed, stage, step)
     texts, chosen = [], []
@@ -138,8 +139,9 @@ def converse(
         batch = gallery.batch(processor, texts, chosen)
     else:
         batch = dict(tokenizer(texts, return_tensors="pt", padding=True, padding_side="right"))
+    del batch["attention_mask"]  # padded on the right, which causal attention never looks at
     batch["labels"] = learned(processor, batch["input_ids"])
-    if stage == "reason":
+    if stage in ("reason", "read"):
         starts = [tokenizer(f": {box}")["input_ids"] for box in BOXES]
         ends = [tokenizer(" gives")["input_ids"], tokenizer(".</think>")["input_ids"]]
         batch["labels"] = hide_descriptions(batch["labels"], starts, ends)

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 COLOURS = {"black": (0, 0, 0), "blue": (0, 153, 255), "yellow": (255, 255, 0)}
 SHAPES = ("circle", "triangle", "square")
+ODD_SHAPES = ("diamond", "hexagon", "cross")
+"""Shapes that only the vision tower's lessons show (``seeing.oddly``)."""
 SIZES = {"small": 10, "medium": 20, "big": 30}
 BOXES = ("left", "middle", "right")
 HELD_OUT = (("circle", "yellow"), ("triangle", "blue"))
@@ -21,14 +23,30 @@ HELD_OUT = (("circle", "yellow"), ("triangle", "blue"))
 SEEN = tuple((s, c) for s in SHAPES for c in COLOURS if (s, c) not in HELD_OUT)
 BOX, GAP = 100, 50
 WIDTH, HEIGHT = 3 * BOX + 2 * GAP, BOX
-_BACKGROUND, _GAP_GREY = (211, 211, 211), (128, 128, 128)
+BACKGROUND, _GAP_GREY = (211, 211, 211), (128, 128, 128)
+_CORNERS = {
+    "triangle": ((0.5, 0.0), (0.0, 1.0), (1.0, 1.0)),
+    "diamond": ((0.5, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 0.5)),
+    "hexagon": ((0.25, 0.0), (0.0, 0.5), (0.25, 1.0), (0.75, 1.0), (1.0, 0.5), (0.75, 0.0)),
+    "cross": tuple(
+        (x / 3, y / 3)
+        for x, y in (
+            *((1, 0), (1, 1), (0, 1), (0, 2), (1, 2), (1, 3)),
+            *((2, 3), (2, 2), (3, 2), (3, 1), (2, 1), (2, 0)),
+        )
+    ),
+}
 _OVERSAMPLE = 8  # sprites are drawn this much larger and reduced, which gives smooth edges
 STACK_PITCH = 21  # a block and the thin line between blocks, as in the corpus
 
 
 @dataclass(frozen=True)
 class Item:
-    """One shape: ``x`` and ``y`` are the top-left corner in pixels inside its box."""
+    """One shape: ``x`` and ``y`` are the top-left corner in pixels inside its box.
+
+    ``shape`` is one of ``SHAPES`` and ``colour`` of ``COLOURS``; in the vision tower's lessons also
+    one of ``ODD_SHAPES``, and any ``#rrggbb``.
+    """
 
     shape: str
     colour: str
@@ -161,7 +179,8 @@ def sprite(shape: str, side: int) -> Image.Image:
     elif shape == "square":
         pen.rectangle((0, 0, big - 1, big - 1), fill=255)
     else:
-        pen.polygon(((big / 2, 0), (0, big - 1), (big - 1, big - 1)), fill=255)
+        corners = _CORNERS[shape]
+        pen.polygon([(min(x * big, big - 1), min(y * big, big - 1)) for x, y in corners], fill=255)
     return mask.resize((side, side), Image.Resampling.BOX)
 
 
@@ -170,8 +189,9 @@ def render(scene: Scene) -> Image.Image:
     image = Image.new("RGB", (WIDTH, HEIGHT), _GAP_GREY)
     for box, items in enumerate(scene.boxes):
         left = box * (BOX + GAP)
-        image.paste(_BACKGROUND, (left, 0, left + BOX, BOX))
+        image.paste(BACKGROUND, (left, 0, left + BOX, BOX))
         for item in items:
             mask = sprite(item.shape, item.side)
-            image.paste(COLOURS[item.colour], (left + item.x, item.y), mask)
+            colour = COLOURS.get(item.colour) or ImageColor.getrgb(item.colour)
+            image.paste(colour, (left + item.x, item.y), mask)
     return image

@@ -15,6 +15,8 @@ from noisygrpo.errors import UserError
 from noisygrpo.playground.seeing import Batch
 from noisygrpo.terminal import say
 
+DECAY = 0.02
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -32,6 +34,8 @@ class Stage:
     """A probe on fresh scenes: shares in 0 to 1 by name."""
     finish: Callable[[], None] | None = None
     """What is done to the modules after the last step, before the gate."""
+    muon: float = 0.0
+    """Learning rate of matrices under Muon, relative to ``peak``; 0: AdamW for all."""
     needed: dict[str, float] = field(default_factory=dict)
     """What the probe must reach at least, by name."""
 
@@ -44,23 +48,62 @@ def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:
     return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def train_stage(whole: nn.Module, stage: Stage, warmup: int, log_every: int) -> None:
-    """Train through one stage with its own optimizer and learning-rate curve."""
+def optimizers_of(stage: Stage) -> list[torch.optim.Optimizer]:
+    """AdamW; and Muon for the matrices, where the stage asks for it.
+
+    Muon's step is scaled to the size of AdamW's. Tables of embeddings are no matrices to it: only
+    the rows in the batch have a gradient.
+    """
+    matrices, rest = [], []
+    for module in stage.modules.values():
+        tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
+        for parameter in module.parameters():
+            matrix = stage.muon > 0 and parameter.ndim == 2 and id(parameter) not in tables
+            (matrices if matrix else rest).append(parameter)
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr=stage.peak, betas=(0.9, 0.98), weight_decay=DECAY)
+    ]
+    if matrices:
+        found.append(
+            torch.optim.Muon(
+                matrices,
+                lr=stage.muon * stage.peak,
+                weight_decay=DECAY,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return found
+
+
+def train_stage(
+    whole: nn.Module,
+    stage: Stage,
+    warmup: int,
+    log_every: int,
+    halfway: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Train through one stage with its own optimizer and learning-rate curve.
+
+    ``halfway`` is called after every step but the last with the number of steps done.
+    """
     parameters = [p for module in stage.modules.values() for p in module.parameters()]
     whole.requires_grad_(False)
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(parameters, lr=stage.peak, betas=(0.9, 0.98), weight_decay=0.02)
+    optimizers = optimizers_of(stage)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    peaks = [(group, group["lr"]) for group in groups]
     began, running = time.monotonic(), math.nan
     for step in range(stage.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(stage.peak, step, stage.steps, warmup)
+        for group, peak in peaks:
+            group["lr"] = learning_rate(peak, step, stage.steps, warmup)
         with torch.autocast("cpu", torch.bfloat16):
             loss = stage.loss_of(stage.batch_at(step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         running = loss.item() if math.isnan(running) else 0.95 * running + 0.05 * loss.item()
         if (step + 1) % log_every == 0 or step + 1 == stage.steps:
             spent = time.monotonic() - began
@@ -69,6 +112,8 @@ def train_stage(whole: nn.Module, stage: Stage, warmup: int, log_every: int) -> 
                 f"{stage.name} {step + 1}/{stage.steps}  loss {running:.4f}  "
                 f"{spent:.0f} s, {left:.0f} s left in this stage"
             )
+        if step + 1 < stage.steps:
+            halfway(step + 1)
     if stage.finish is not None:
         stage.finish()
 
@@ -103,10 +148,30 @@ def parameters_file(folder: Path, stage: str) -> Path:
     return folder / "stages" / f"{stage}.safetensors"
 
 
-def keep(stage: Stage, folder: Path, settings: dict[str, object], found: dict[str, float]) -> None:
-    """Write what a stage trained (float32), its probe and the settings behind it."""
-    path = parameters_file(folder, stage.name)
+def keep(
+    stage: Stage,
+    folder: Path,
+    settings: dict[str, object],
+    found: dict[str, float],
+    done: int | None = None,
+) -> None:
+    """Write what a stage trained (float32), its probe and the settings behind it.
+
+    Args:
+        stage: the stage.
+        folder: of the run.
+        settings: that a later run must share to take the stage up.
+        found: by the probe.
+        done: steps, where the stage is not at its end; such a file is for looking at, and the
+            next one takes its place.
+    """
+    path = parameters_file(folder, stage.name if done is None else f"{stage.name}-halfway")
     path.parent.mkdir(parents=True, exist_ok=True)
+    if done is None:
+        for name in (".safetensors", ".json"):
+            parameters_file(folder, f"{stage.name}-halfway").with_suffix(name).unlink(True)
+    else:
+        settings = {**settings, "done": done}
     state = {
         f"{name}.{key}": tensor.detach().contiguous()
         for name, module in stage.modules.items()

@@ -20,6 +20,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration as Model
 
 from noisygrpo.errors import require
 from noisygrpo.playground import probes, seeing
+from noisygrpo.playground.fast_attention import attend_in_float32
 from noisygrpo.playground.fast_vision import batch_vision_windows
 from noisygrpo.playground.gallery import Gallery, hang, spread
 from noisygrpo.playground.lessons import Batch, converse, lesson_rng
@@ -50,12 +51,12 @@ class WarmStart:
 
     seed: int = 0
     see_steps: int = 1400
-    locate_steps: int = 300
-    reason_steps: int = 700
-    read_steps: int = 1900
-    look_steps: int = 500
+    locate_steps: int = 400
+    reason_steps: int = 500
+    read_steps: int = 3500
+    look_steps: int = 2000
     slip_steps: int = 200
-    pictures: int = 6400
+    pictures: int = 12800
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
     """Pictures per step."""
@@ -66,6 +67,8 @@ class WarmStart:
     """Peak; ``locate`` and ``slip`` peak at half of it."""
     warmup: int = 40
     log_every: int = 25
+    probe_every: int = 500
+    """Steps after which an unfinished stage is probed and written (``stages/NAME-halfway``)."""
 
 
 def tokenizer_texts(rows: int = 3000) -> Iterator[str]:
@@ -107,15 +110,17 @@ def seeing_stages(
 
     def seen_and_placed(batch: Batch) -> torch.Tensor:
         found = features(batch)
-        return eyes.loss(found, batch) + where.loss(found)
+        return eyes.loss(found, batch) + where.loss(found, batch)
 
     def gate() -> dict[str, float]:
         rng = lesson_rng(settings.seed, "probe", 0)
         return on_fresh_scenes(rng, lambda seen: seeing.probe(tower, eyes, processor, seen))
 
     def placed() -> dict[str, float]:
+        scenes = [sample_scene(lesson_rng(settings.seed, "probe", 2 + n)) for n in range(PROBED)]
+        batch = seeing.labelled(processor, scenes)
         with torch.no_grad():
-            return {**gate(), **where.right(features(pictures("probe", 2)))}
+            return {**gate(), **where.right(features(batch), batch)}
 
     well = dict.fromkeys(("shape", "colour", "size"), READ_WELL)
     yield Stage(
@@ -192,11 +197,11 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         return answering_gate(settings, model, processor)
 
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
-    for name, steps, factor, gate, needed in (
-        ("reason", settings.reason_steps, 1.0, None, {}),
-        ("read", settings.read_steps, 1.0, reads, well),
-        ("look", settings.look_steps, 1.0, answers, well),
-        ("slip", settings.slip_steps, 0.5, answers, {}),
+    for name, steps, factor, muon, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, 1.0, None, {}),
+        ("read", settings.read_steps, 1.0, 2.0, reads, well),
+        ("look", settings.look_steps, 1.0, 2.0, answers, well),
+        ("slip", settings.slip_steps, 0.5, 1.0, answers, {}),
     ):
         yield Stage(
             name,
@@ -206,6 +211,7 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
             lambda batch: model(**batch).loss,
             {"language": language},
             gate,
+            muon=muon,
             needed=needed,
         )
 
@@ -230,6 +236,7 @@ def train(
     processor = load_processor(model_path())
     model = build_model(processor.tokenizer, settings.seed)
     batch_vision_windows(model)
+    attend_in_float32(model)
     for stage in stages(settings, model, processor):
         made: dict[str, object] = {
             "seed": settings.seed,
@@ -248,7 +255,17 @@ def train(
             )
             continue
         else:
-            train_stage(model, stage, settings.warmup, settings.log_every)
+            train_stage(
+                model,
+                stage,
+                settings.warmup,
+                settings.log_every,
+                lambda done, stage=stage, made=made: (  # type: ignore[misc]
+                    keep(stage, out, made, probed(stage), done)
+                    if done % settings.probe_every == 0
+                    else None
+                ),
+            )
             found = probed(stage)
             keep(stage, out, made, found)
         if gates:
