@@ -1,15 +1,25 @@
 """The warm start: stages that repeat, go on, and stop at a gate."""
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError
 from noisygrpo.playground import load_processor, model_path, warmstart
 from noisygrpo.playground.scene import COLOURS, SHAPES, SIZES
-from noisygrpo.playground.staging import Stage, check, learning_rate, probed
+from noisygrpo.playground.staging import (
+    Stage,
+    check,
+    keep,
+    learning_rate,
+    optimizers_of,
+    probed,
+    train_stage,
+)
 from noisygrpo.playground.warmstart import WarmStart, train
 
 TINY = WarmStart(
@@ -67,6 +77,39 @@ def test_a_gate_is_passed_at_what_it_needs():
     check(stage, probed(stage))
     with pytest.raises(UserError, match=r"shape is right at 98\.0 %, the gate is 99 %"):
         check(replace(stage, needed={"shape": 0.99}), {"shape": 0.98})
+
+
+def test_muon_takes_the_matrices_and_leaves_tables_and_vectors_to_adamw():
+    whole = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 3), nn.LayerNorm(3))
+    stage = Stage("s", 1, 0.1, None, None, {"whole": whole}, muon=2.0)
+    adamw, muon = (optimizer.param_groups for optimizer in optimizers_of(stage))
+    assert muon[0]["params"] == [whole[1].weight] and muon[0]["lr"] == 0.2
+    assert len(adamw[0]["params"]) == 4 and adamw[0]["lr"] == 0.1
+    assert len(optimizers_of(replace(stage, muon=0.0))) == 1
+
+
+def test_a_stage_can_be_looked_at_halfway(tmp_path):
+    """A line learns its slope; the file of the middle is gone when the stage is kept."""
+    line = nn.Linear(1, 1)
+    seen = {}
+
+    def halfway(done):
+        keep(stage, tmp_path, {"seed": 0}, {"slope": line.weight.item()}, done)
+        told = json.loads((tmp_path / "stages" / "line-halfway.json").read_text())
+        seen[done] = told["done"], told["probe"]["slope"]
+
+    stage = Stage(
+        "line", 60, 0.1, lambda step: {"x": torch.tensor([[step % 3 - 1.0]])},
+        lambda batch: (line(batch["x"]) - 2 * batch["x"]).square().mean(), {"line": line},
+    )  # fmt: skip
+    train_stage(line, stage, warmup=1, log_every=99, halfway=halfway)
+    assert list(seen) == list(range(1, 60)) and all(done == at for at, (done, _) in seen.items())
+    assert abs(line.weight.item() - 2) < 0.1 < abs(seen[1][1] - 2)
+    keep(stage, tmp_path, {"seed": 0}, {})
+    assert sorted(p.name for p in (tmp_path / "stages").iterdir()) == [
+        "line.json",
+        "line.safetensors",
+    ]
 
 
 def test_the_learning_rate_warms_up_and_falls():

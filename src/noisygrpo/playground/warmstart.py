@@ -53,16 +53,15 @@ class WarmStart:
     see_steps: int = 1400
     locate_steps: int = 400
     reason_steps: int = 500
-    read_steps: int = 3500
-    look_steps: int = 2000
-    slip_steps: int = 200
+    read_steps: int = 3000
+    look_steps: int = 2500
+    slip_steps: int = 400
     pictures: int = 12800
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
     """Pictures per step."""
     questions: int = 2
-    """Questions per picture, in one conversation; twice as many on half the pictures from ``look``
-    on."""
+    """Questions per description in ``reason``, in one conversation; with pictures it is one."""
     learning_rate: float = 1.5e-3
     """Peak; ``locate`` and ``slip`` peak at half of it."""
     warmup: int = 40
@@ -184,9 +183,9 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         return hang(tower, processor, lesson_rng(settings.seed, "read", 2**31), settings.pictures)
 
     def conversations(stage: str, step: int) -> Batch:
-        size, questions = settings.batch, settings.questions
-        if stage in ("look", "slip") and size > 1:
-            size, questions = size // 2, 2 * questions
+        # with pictures one question each: a second could be answered from the first's readings
+        questions = settings.questions if stage == "reason" else 1
+        size = settings.batch
         shown = None if stage == "reason" else gallery()
         return converse(processor, settings.seed, stage, step, size, shown, questions=questions)
 
