@@ -55,7 +55,7 @@ class WarmStart:
     reason_steps: int = 500
     read_steps: int = 3000
     look_steps: int = 2500
-    slip_steps: int = 400
+    slip_steps: int = 500
     pictures: int = 12800
     """Pictures of the language model's stages, looked at once."""
     batch: int = 32
@@ -63,7 +63,7 @@ class WarmStart:
     questions: int = 2
     """Questions per description in ``reason``, in one conversation; with pictures it is one."""
     learning_rate: float = 1.5e-3
-    """Peak; ``locate`` and ``slip`` peak at half of it."""
+    """Peak; ``locate`` peaks at half of it."""
     warmup: int = 40
     log_every: int = 25
     probe_every: int = 500
@@ -185,9 +185,10 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
     def conversations(stage: str, step: int) -> Batch:
         # with pictures one question each: a second could be answered from the first's readings
         questions = settings.questions if stage == "reason" else 1
-        size = settings.batch
         shown = None if stage == "reason" else gallery()
-        return converse(processor, settings.seed, stage, step, size, shown, questions=questions)
+        return converse(
+            processor, settings.seed, stage, step, settings.batch, shown, questions=questions
+        )
 
     def reads() -> dict[str, float]:
         return reading_gate(settings, model, processor)
@@ -200,7 +201,7 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         ("reason", settings.reason_steps, 1.0, 1.0, None, {}),
         ("read", settings.read_steps, 1.0, 2.0, reads, well),
         ("look", settings.look_steps, 1.0, 2.0, answers, well),
-        ("slip", settings.slip_steps, 0.5, 1.0, answers, {}),
+        ("slip", settings.slip_steps, 1.0, 1.0, answers, {}),
     ):
         yield Stage(
             name,
