@@ -63,7 +63,11 @@ class Arm:
 
 RATIO = {"log_view_ratio": True}
 DAPO = {"groups": "refill", "refill_attempts": 3, "epsilon_high": 0.28}
-AS_PUBLISHED = {"advantage": "bayesian", "off_view_negatives": "keep"}
+AS_PUBLISHED = {
+    "advantage": "bayesian",
+    "off_view_negatives": "keep",
+    "view_correction": "none",
+}
 AT_LEVELS = {"noise_levels": GRID, **AS_PUBLISHED}
 NOISE = {**AT_LEVELS, **RATIO}
 NOISE_GRPO = {**NOISE, "advantage": "grpo"}
@@ -195,6 +199,13 @@ FORMS = (
         "a wrong answer under heavy noise is not the completion's fault",
         method="noisygrpo",
         training={**NOISE, "advantage": "level_baseline"},
+    ),
+    Arm(
+        "level-truncated",
+        "noise, a baseline for each level, truncated importance weights",
+        "the recipe: the same, and what the clean picture could not have said does not count",
+        method="noisygrpo",
+        training={**NOISE, "advantage": "level_baseline", "view_correction": "truncated"},
     ),
     Arm(
         "slope-prior",

@@ -31,7 +31,7 @@ def test_what_differs_from_the_recipe_that_was_named():
     assert base == "playground"
     assert sorted(found) == [
         ["data.limit", "2000", "9"],
-        ["training.noise_levels", "[0.0, 0.05, 0.1, 0.136]", "[0, 0.6]"],
+        ["training.noise_levels", "[0.0, 0.083, 0.102, 0.115]", "[0, 0.6]"],
         ["training.seed", "0", "3"],
     ]
 
