@@ -35,7 +35,7 @@ def test_the_baseline_differs_in_the_method_alone():
     noisy, plain = asdict(load_recipe("playground")), asdict(load_recipe("playground-grpo"))
     changed = {key for key in noisy if noisy[key] != plain[key]}
     assert changed == {"name", "method", "training"}
-    own = {k: noisy["training"].pop(k) for k in ("noise_levels", "advantage")}
+    own = {k: noisy["training"].pop(k) for k in ("noise_levels", "advantage", "view_correction")}
     assert all(own.values()) and noisy["training"] == plain["training"]
 
 
