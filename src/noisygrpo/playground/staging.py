@@ -54,7 +54,8 @@ def optimizers_of(stage: Stage) -> list[torch.optim.Optimizer]:
     Muon's step is scaled to the size of AdamW's. Tables of embeddings are no matrices to it: only
     the rows in the batch have a gradient.
     """
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for module in stage.modules.values():
         tables = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
         for parameter in module.parameters():
