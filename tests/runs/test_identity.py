@@ -43,9 +43,9 @@ def test_what_changes_what_is_learnt_is_a_difference(tmp_path, override, line):
     (tmp_path / IDENTITY_FILE).write_text(json.dumps(of()))
     said, *more = lines_of(changed_since(tmp_path, of(override)))
     assert said.startswith(line)
-    # Another method takes neither levels nor advantage over.
-    own = ["training.noise_levels", "training.advantage"] if override[0] == "method" else []
-    assert sorted(one.partition(":")[0] for one in more) == sorted(own)
+    # Another method takes neither levels, nor advantage, nor correction over.
+    own = ["training.advantage", "training.noise_levels", "training.view_correction"]
+    assert sorted(o.partition(":")[0] for o in more) == (own if override[0] == "method" else [])
 
 
 @pytest.mark.parametrize(
