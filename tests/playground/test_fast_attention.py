@@ -1,7 +1,7 @@
 """Attention of the language model in float32."""
 
 import torch
-from tests.playground.small_processor import small_processor
+from tests.playground.small_processor import small_processor, stock_and_changed
 
 from noisygrpo.playground.fast_attention import attend_in_float32
 from noisygrpo.playground.lessons import converse
@@ -11,18 +11,16 @@ from noisygrpo.playground.model import build_model
 def test_attention_in_float32_is_the_same_and_leaves_no_trace_in_the_config(tmp_path):
     processor = small_processor()
     batch = converse(processor, 0, "look", 0, 2)
-    found = []
-    for fast in (False, True):
-        model = build_model(processor.tokenizer, seed=1)
-        if fast:
-            attend_in_float32(model)
-        out = model(**batch)
-        out.loss.backward()
-        found.append((out.logits.detach(), model.model.language_model.embed_tokens.weight.grad))
+    found = stock_and_changed(
+        processor, batch, attend_in_float32, "model.language_model.embed_tokens.weight"
+    )
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+    model = build_model(processor.tokenizer, seed=1)
+    attend_in_float32(model)
+    exact = model(**batch).loss.item()
     with torch.autocast("cpu", torch.bfloat16):
         loss = model(**batch).loss
-    assert abs(loss.item() - out.loss.item()) < 0.02
+    assert abs(loss.item() - exact) < 0.02
     model.config.save_pretrained(tmp_path)
     assert "float32" not in (tmp_path / "config.json").read_text().replace('"dtype": "float32"', "")
 

@@ -14,6 +14,7 @@ from noisygrpo.playground.scene import COLOURS, SHAPES, SIZES
 from noisygrpo.playground.staging import (
     Stage,
     check,
+    glance,
     keep,
     learning_rate,
     optimizers_of,
@@ -105,6 +106,10 @@ def test_a_stage_can_be_looked_at_halfway(tmp_path):
     train_stage(line, stage, warmup=1, log_every=99, halfway=halfway)
     assert list(seen) == list(range(1, 60)) and all(done == at for at, (done, _) in seen.items())
     assert abs(line.weight.item() - 2) < 0.1 < abs(seen[1][1] - 2)
+    for done in (20, 30):  # only the first is a multiple
+        glance(stage, tmp_path, {"seed": 0}, 20, done)
+        told = json.loads((tmp_path / "stages" / "line-halfway.json").read_text())
+        assert told == {"seed": 0, "done": 20, "probe": {}}
     keep(stage, tmp_path, {"seed": 0}, {})
     assert sorted(p.name for p in (tmp_path / "stages").iterdir()) == [
         "line.json",

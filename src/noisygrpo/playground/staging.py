@@ -184,6 +184,12 @@ def keep(
     partial.replace(path)
 
 
+def glance(stage: Stage, folder: Path, settings: dict[str, object], every: int, done: int) -> None:
+    """Probe and keep an unfinished stage, once in ``every`` steps."""
+    if done % every == 0:
+        keep(stage, folder, settings, probed(stage), done)
+
+
 def take_up(stage: Stage, folder: Path, settings: dict[str, object]) -> dict[str, float] | None:
     """Load what a finished stage left; return its probe, or ``None`` where there is nothing.
 

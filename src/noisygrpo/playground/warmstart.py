@@ -9,7 +9,7 @@ process of its own (``--stage``). Deterministic for a given machine and number o
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,15 @@ from noisygrpo.playground.model import (
 )
 from noisygrpo.playground.scene import Scene, sample_scene
 from noisygrpo.playground.splits import PROMPT, make_example
-from noisygrpo.playground.staging import Stage, check, keep, probed, take_up, train_stage
+from noisygrpo.playground.staging import (
+    Stage,
+    check,
+    glance,
+    keep,
+    probed,
+    take_up,
+    train_stage,
+)
 from noisygrpo.playground.synonyms import reworded
 from noisygrpo.playground.teacher import demonstration, description
 from noisygrpo.playground.words import PEOPLES
@@ -197,16 +205,16 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         return answering_gate(settings, model, processor)
 
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
-    for name, steps, factor, muon, gate, needed in (
-        ("reason", settings.reason_steps, 1.0, 1.0, None, {}),
-        ("read", settings.read_steps, 1.0, 2.0, reads, well),
-        ("look", settings.look_steps, 1.0, 2.0, answers, well),
-        ("slip", settings.slip_steps, 1.0, 1.0, answers, {}),
+    for name, steps, muon, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, None, {}),
+        ("read", settings.read_steps, 2.0, reads, well),
+        ("look", settings.look_steps, 2.0, answers, well),
+        ("slip", settings.slip_steps, 1.0, answers, {}),
     ):
         yield Stage(
             name,
             steps,
-            settings.learning_rate * factor,
+            settings.learning_rate,
             lambda step, name=name: conversations(name, step),  # type: ignore[misc]
             lambda batch: model(**batch).loss,
             {"language": language},
@@ -260,11 +268,7 @@ def train(
                 stage,
                 settings.warmup,
                 settings.log_every,
-                lambda done, stage=stage, made=made: (  # type: ignore[misc]
-                    keep(stage, out, made, probed(stage), done)
-                    if done % settings.probe_every == 0
-                    else None
-                ),
+                partial(glance, stage, out, made, settings.probe_every),
             )
             found = probed(stage)
             keep(stage, out, made, found)
