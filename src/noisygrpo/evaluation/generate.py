@@ -17,7 +17,7 @@ with them cannot be scored again.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from torch import Tensor
 from noisygrpo.data.turns import plain_text, with_image_slots
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.calibration import calibrated_generate
+from noisygrpo.models.decoding import end_tokens, leaner
 from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]
@@ -114,7 +115,9 @@ def generate_batch(
     tokenizer = processor.tokenizer
     ends = _end_tokens(model, tokenizer)
     options = {**_decoding_options(settings), **generate_options}
-    with _evaluating(model), _addressed_randomness(model, settings, rows):
+    # Calibration has a second branch, which goes on with all rows.
+    lean = nullcontext() if scale else leaner(model, ends)
+    with _evaluating(model), _addressed_randomness(model, settings, rows), lean:
         output = calibrated_generate(
             model,
             moved,
@@ -203,13 +206,8 @@ def _decoding_options(settings: Generation) -> dict[str, Any]:
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> list[int]:
-    ends = model.generation_config.eos_token_id
-    listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    return list(
-        dict.fromkeys(
-            [*listed, *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
-        )
-    )
+    both = (model.generation_config.eos_token_id, tokenizer.eos_token_id)
+    return list(dict.fromkeys(token for given in both for token in end_tokens(given)))
 
 
 def _completion(text: str, ids: Tensor, ends: list[int]) -> Completion:

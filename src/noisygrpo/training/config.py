@@ -179,8 +179,9 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
 
     shared_prefill: bool = True
     """Before sampling with ``generate``, read every distinct prompt and view once instead of once
-    per rollout; the same logits up to rounding. Where that cannot be, every prompt is read and one
-    warning says why. vLLM does so by itself."""
+    per rollout, and decode those completions alone that have not ended; the same logits up to
+    rounding. Where that cannot be, it is TRL's sampling and one warning says why. vLLM does so by
+    itself."""
 
     released: list[str] | None = None
     """What the releases do and this package mends, brought back for runs that are compared with

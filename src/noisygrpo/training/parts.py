@@ -16,6 +16,7 @@ from trl.extras.profiling import profiling_context
 
 from noisygrpo.errors import require
 from noisygrpo.models import vision
+from noisygrpo.models.decoding import end_tokens
 from noisygrpo.training.advantage import beats_the_clean, check_correct
 from noisygrpo.training.asking import Asking
 from noisygrpo.training.batch import Batch, Weighed
@@ -110,7 +111,8 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
             else Heads(trainer.accelerator.autocast)
         )
         model, watches = partial(core_model, trainer.model), watches_pictures(trainer)
-        return GenerateEngine(turn, model, shares, heads, watches)
+        ends = end_tokens(trainer.generation_config.eos_token_id)
+        return GenerateEngine(turn, model, shares, heads, watches, ends)
     return VLLMEngine(
         trainer.vllm_generation,
         args,

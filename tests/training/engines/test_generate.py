@@ -1,4 +1,4 @@
-"""Sampling by TRL's turn: its arguments go through, and prompts are shared while it lasts."""
+"""Sampling by TRL's turn, in which prompts are shared and ended rows leave."""
 
 from types import SimpleNamespace
 
@@ -32,5 +32,5 @@ def test_prompts_are_shared_while_the_turn_lasts():
     turn = Turn(model)
     engine = GenerateEngine(turn, lambda: model, True)
     engine.sample([], True, [[1], [1]], None, {}, 2)
-    assert engine.shares and turn.hooks == [1] and not model._forward_pre_hooks
+    assert engine.shares and turn.hooks == [2] and not model._forward_pre_hooks
     assert turn.calls == [(([[1], [1]], None, {}, 2), {})]

@@ -1,12 +1,13 @@
 """Sampling by TRL's ``generate``, which reads the fields of what each rollout sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel
 
+from noisygrpo.models.decoding import leaner
 from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.engines.prefill import shared_prefill
 from noisygrpo.training.pictures.watch import watch_generate
@@ -18,13 +19,14 @@ Sampled = tuple[list[list[int]], Any]
 
 @dataclass
 class GenerateEngine:
-    """Samples by TRL's own turn, which may read every distinct prompt and view once."""
+    """Samples by TRL's own turn; it may read distinct prompts once and drop what has ended."""
 
     turn: Callable[..., Sampled]  # TRL's ``_generate_single_turn``
     model: Callable[[], PreTrainedModel]  # returns the model inside its wrappers
     shares: bool  # ``shared_prefill``, where nothing stands against it
     heads: Heads | None = None  # reads the text before the pictures, where that is shared too
     watches: bool = False  # whether the pictures that are handed over are compared
+    ends: Sequence[int] = ()  # tokens that end a completion
 
     def sample(
         self,
@@ -44,5 +46,6 @@ class GenerateEngine:
                 watch = watch_generate(self.model(), rollouts[0].step, names, fields, counts)
                 around.enter_context(watch)
             if self.shares:
+                around.enter_context(leaner(self.model(), self.ends))
                 around.enter_context(shared_prefill(self.model(), counts, self.heads))
             return self.turn(ids, images, fields, *more, **options)
