@@ -61,6 +61,7 @@ class Arm:
         return any(value in (GRID, SPLIT) for value in self.training.values())
 
 
+# Costs every step half of itself again: where it is needed, and for one arm at each set of levels.
 RATIO = {"log_view_ratio": True}
 DAPO = {"groups": "refill", "refill_attempts": 3, "epsilon_high": 0.28}
 AS_PUBLISHED = {
@@ -69,8 +70,7 @@ AS_PUBLISHED = {
     "view_correction": "none",
 }
 AT_LEVELS = {"noise_levels": GRID, **AS_PUBLISHED}
-NOISE = {**AT_LEVELS, **RATIO}
-NOISE_GRPO = {**NOISE, "advantage": "grpo"}
+NOISE_GRPO = {**AT_LEVELS, "advantage": "grpo"}
 ON_VIEW = {**AT_LEVELS, "advantage": "grpo", "score_view": "own"}
 
 BASELINES = (
@@ -90,14 +90,14 @@ NOISYGRPO = (
         "NoisyGRPO, published levels",
         "better out of distribution and less text bias than GRPO, at levels 0, .3, .6, .9",
         method="noisygrpo",
-        training={**NOISE, "noise_levels": [0.0, 0.3, 0.6, 0.9]},
+        training={**AT_LEVELS, **RATIO, "noise_levels": [0.0, 0.3, 0.6, 0.9]},
     ),
     Arm(
         "noisygrpo",
         "NoisyGRPO, measured levels",
         "the same claim, at levels that this model feels",
         method="noisygrpo",
-        training=NOISE,
+        training={**AT_LEVELS, **RATIO},
     ),
     Arm(
         "noise-grpo",
@@ -111,21 +111,21 @@ NOISYGRPO = (
         "noise, the prior alone",
         "a part of NoisyGRPO: the levels decide and the rewards say nothing (bayes_r 0)",
         method="noisygrpo",
-        training={**NOISE, "bayes_r": 0.0},
+        training={**AT_LEVELS, "bayes_r": 0.0},
     ),
     Arm(
         "noisygrpo-zero",
         "NoisyGRPO, constant groups silent",
         "a part of NoisyGRPO: without the prior where rewards are equal",
         method="noisygrpo",
-        training={**NOISE, "constant_groups": "zero"},
+        training={**AT_LEVELS, "constant_groups": "zero"},
     ),
     Arm(
         "noisygrpo-correct",
         "NoisyGRPO, prior where all is right",
         "a part of NoisyGRPO: constant groups have the prior only where they are right",
         method="noisygrpo",
-        training={**NOISE, "constant_groups": "prior_if_correct"},
+        training={**AT_LEVELS, "constant_groups": "prior_if_correct"},
     ),
 )
 
@@ -135,7 +135,7 @@ OTHERS = (
         "NoisyRollout",
         "better out of distribution through diverse rollouts (arXiv 2504.13055)",
         method="noisyrollout",
-        training={"noise_levels": SPLIT, **RATIO},
+        training={"noise_levels": SPLIT},
     ),
     Arm(
         "grpo-4",
@@ -198,21 +198,21 @@ FORMS = (
         "noise, a baseline for each level",
         "a wrong answer under heavy noise is not the completion's fault",
         method="noisygrpo",
-        training={**NOISE, "advantage": "level_baseline"},
+        training={**AT_LEVELS, "advantage": "level_baseline"},
     ),
     Arm(
         "level-truncated",
         "noise, a baseline for each level, truncated importance weights",
         "the recipe: the same, and what the clean picture could not have said does not count",
         method="noisygrpo",
-        training={**NOISE, "advantage": "level_baseline", "view_correction": "truncated"},
+        training={**AT_LEVELS, "advantage": "level_baseline", "view_correction": "truncated"},
     ),
     Arm(
         "slope-prior",
         "noise, a prior of measured strength",
         "cleaner is better as far as it is seen to be, and among right answers only",
         method="noisygrpo",
-        training={**NOISE, "advantage": "slope_prior"},
+        training={**AT_LEVELS, "advantage": "slope_prior"},
     ),
     Arm(
         "level-weight",
@@ -240,7 +240,7 @@ FORMS = (
         "NoisyGRPO, no negative advantages off the view",
         "the same under the published advantage: is that where its prior harms?",
         method="noisygrpo",
-        training={**NOISE, "off_view_negatives": "zero"},
+        training={**AT_LEVELS, "off_view_negatives": "zero"},
     ),
 )
 """Forms of our own that mend what loses; chosen on seeds 0 to 2, shown on the others."""
