@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import DynamicCache
 
-from noisygrpo.models.decoding import EVERY, ROOM, RoomyLayer, end_tokens, leaner
+from noisygrpo.models.decoding import EVERY, ROOM, RoomyLayer, _Rows, end_tokens, leaner
 from tiny_families import tiny_batch, tiny_family
 
 NEW = 4 * EVERY
@@ -145,6 +145,47 @@ def test_caches_of_other_kinds_are_left_alone():
         got = model.generate(**inputs, **options, cache_implementation="static")
     assert torch.equal(got, expected)
     assert set(rows) == {5}
+
+
+def decoded(more, ends=(7,), rows=4):
+    """The arguments of a forward at the first look, when all rows but one have ended."""
+    leaving, cache = _Rows(ends), DynamicCache()
+    ids = torch.tensor([[7], [7], [1], [7]])[:rows]
+    leaving.before(None, (), {"input_ids": ids, "past_key_values": cache})
+    cache.update(torch.zeros(rows, 1, 2, 2), torch.zeros(rows, 1, 2, 2), 0)
+    kwargs = {"input_ids": ids, "past_key_values": cache, "position_ids": ids[None]} | more
+    found = [leaving.before(None, (), kwargs) for _ in range(EVERY)]
+    assert found[:-1] == [None] * (EVERY - 1)
+    return None if found[-1] is None else found[-1][1]
+
+
+def test_every_argument_that_tells_rows_apart_is_cut():
+    more = {
+        "attention_mask": torch.arange(8).view(4, 2),
+        "token_type_ids": torch.arange(4)[:, None],
+    }
+    got = decoded(more | {"cache_position": torch.tensor([3]), "use_cache": True})
+    assert got["input_ids"].tolist() == [[1]] and got["position_ids"].tolist() == [[[1]]]
+    assert got["attention_mask"].tolist() == [[4, 5]] and got["token_type_ids"].tolist() == [[2]]
+    assert got["cache_position"].tolist() == [3] and got["use_cache"] is True
+    assert got["past_key_values"].layers[0].keys.shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cross_attention_mask": torch.zeros(4, 1, 3)},  # of each row, in a place that is not known
+        {"attention_mask": torch.zeros(4, 1, 1, 2)},
+        {"position_ids": None},
+        {"input_ids": torch.ones(4, 2, dtype=torch.long)},
+    ],
+)
+def test_rows_stay_where_a_forward_is_not_understood(more):
+    assert decoded(more) is None
+
+
+def test_the_last_rows_stay_though_they_have_ended():
+    assert decoded({}, ends=(1, 7)) is None
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, []), (3, [3]), ([4, 5], [4, 5])])

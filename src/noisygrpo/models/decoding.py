@@ -30,6 +30,11 @@ WORTH = 0.125
 EVERY = 8
 """Steps between two looks at who has ended, each of which waits for the device."""
 
+ROW_KEYS = ("input_ids", "token_type_ids", "mm_token_type_ids")
+PLACED = ("attention_mask", "position_ids")
+"""Arguments of a forward that say something of each row. With others (masks of cross-attention)
+rows do not leave."""
+
 
 class RoomyLayer(DynamicLayer):
     """A layer of a cache whose keys and values are written in place as far as there is room."""
@@ -156,13 +161,20 @@ class _Rows:
 
 def _one_token(kwargs: dict[str, Any]) -> bool:
     """Whether a forward decodes a token a row, with all that tells rows apart in known places."""
-    mask, positions = kwargs.get("attention_mask"), kwargs.get("position_ids")
+    ids, mask, positions = (kwargs.get(key) for key in ("input_ids", *PLACED))
+    if ids.shape[1] != 1 or not isinstance(positions, Tensor):
+        return False
+    others = [
+        value
+        for key, value in kwargs.items()
+        if key not in (*ROW_KEYS, *PLACED) and isinstance(value, Tensor) and value.ndim
+    ]
     plain = mask is None or (isinstance(mask, Tensor) and mask.ndim == 2)
-    return plain and isinstance(positions, Tensor) and kwargs["input_ids"].shape[1] == 1
+    return plain and all(len(value) != len(ids) for value in others)
 
 
 def _of_rows(kwargs: dict[str, Any], rows: Int[Tensor, " b"]) -> dict[str, Any]:
     """Arguments of a forward for some rows; ``position_ids`` may have an axis before the row."""
-    keys = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+    keys = (*ROW_KEYS, "attention_mask")
     fewer = {key: kwargs[key][rows] for key in keys if isinstance(kwargs.get(key), Tensor)}
     return {**kwargs, **fewer, "position_ids": kwargs["position_ids"][..., rows, :]}
