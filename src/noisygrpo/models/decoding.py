@@ -161,7 +161,8 @@ class _Rows:
 
 def _one_token(kwargs: dict[str, Any]) -> bool:
     """Whether a forward decodes a token a row, with all that tells rows apart in known places."""
-    ids, mask, positions = (kwargs.get(key) for key in ("input_ids", *PLACED))
+    ids: Tensor = kwargs["input_ids"]
+    mask, positions = (kwargs.get(key) for key in PLACED)
     if ids.shape[1] != 1 or not isinstance(positions, Tensor):
         return False
     others = [
