@@ -80,7 +80,7 @@ class Pool:
 
     def _start(self, job: Job, work: Callable[[Job], None]) -> multiprocessing.process.BaseProcess:
         say(f"{time.strftime('%H:%M:%S')} begins: {job.kind}, {job.folder}")
-        process = self._context.Process(target=_alone, args=(work, job))
+        process = self._context.Process(target=_alone, args=(work, job, os.getpid()))
         process.start()
         return process
 
@@ -128,8 +128,8 @@ def do(job: Job) -> None:
         keep(job, (time.monotonic() - started) / 60)
 
 
-def _alone(work: Callable[[Job], None], job: Job) -> None:
-    threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+def _alone(work: Callable[[Job], None], job: Job, experiment: int) -> None:
+    threading.Thread(target=_leave_with, args=(experiment,), daemon=True).start()
     job.log.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
@@ -137,10 +137,22 @@ def _alone(work: Callable[[Job], None], job: Job) -> None:
     work(job)
 
 
-def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
+def _leave_with(experiment: int) -> None:
+    """Leave when the experiment's process is gone. The server that forked this one is no sign of
+    that: on its way out it waits for those whom it forked."""
+    while _is_there(experiment):
         time.sleep(1)
     os._exit(1)
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _time(minutes: float) -> str:

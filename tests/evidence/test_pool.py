@@ -2,7 +2,10 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from benchmarks.evidence.plan import Job
@@ -127,3 +130,49 @@ def _until(happens):
     while not happens():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+SLEEPER = """
+import os, pathlib, time
+from benchmarks.evidence import pool
+from benchmarks.evidence.plan import Job
+
+def sleep(job):
+    pathlib.Path("pid").write_text(str(os.getpid()))
+    time.sleep(120)
+
+if __name__ == "__main__":
+    pool.PRELOADED = []
+    pool.Pool(1).run([Job(pathlib.Path("run"), (("x",),), "done.json", "made")], sleep)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_ends_with_the_experiment(tmp_path, how):
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    root = str(Path(__file__).parents[2])
+    experiment = subprocess.Popen(
+        [sys.executable, "sleeper.py"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}
+    )
+    pid = tmp_path / "pid"
+    wait_until(lambda: pid.exists() and pid.read_text())
+    run = int(pid.read_text())
+    assert is_there(run)
+    experiment.send_signal(how)
+    experiment.wait()
+    wait_until(lambda: not is_there(run))
+
+
+def wait_until(holds, seconds=40):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def is_there(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
