@@ -62,7 +62,8 @@ def test_training_on_noisy_views(engines, model_folder, tmp_path):
     assert any(not torch.equal(v, before[n]) for n, v in trainer.model.named_parameters())
     history = trainer.state.log_history[0]
     ratios = [history[f"view_ratio/token/level_{level}"] for level in (0.1, 0.2, 0.3)]
-    assert all(abs(ratio) < 3 for ratio in ratios)
+    # The less a view shows, the farther it is from the clean picture.
+    assert 30 * CLOSE < ratios[0] < ratios[1] < ratios[2] < 10, ratios
     assert abs(history["view_ratio/token/level_0.0"]) < CLOSE
     # Within a step vLLM keeps its weights; the next step renews them, and what it remembers of
     # images that it has seen.
