@@ -239,3 +239,22 @@ def _repeat(images: dict[str, Any], counts: list[int], repeats: list[int]) -> di
             [part for part, times in zip(parts, repeats, strict=True) for _ in range(times)]
         )
     return repeated
+
+
+def prompts_of(batch):
+    """Return the prompts of a scored batch as ``generate`` takes them, and their image counts."""
+    keep = batch["logits_to_keep"]
+    inputs = {k: v for k, v in batch.items() if k not in ("logits_to_keep", "num_images")}
+    for key in ("input_ids", "attention_mask", "mm_token_type_ids"):
+        if key in inputs:
+            inputs[key] = inputs[key][:, :-keep]
+    return inputs, batch.get("num_images") or [0] * len(batch["input_ids"])
+
+
+def prefilled(model):
+    """Count the rows of every forward; the first is the prefill."""
+    rows = []
+    model.get_input_embeddings().register_forward_hook(
+        lambda module, args, output: rows.append(len(output))
+    )
+    return rows

@@ -5,27 +5,13 @@ import torch
 from transformers import DynamicCache
 
 from noisygrpo.models.decoding import EVERY, ROOM, RoomyLayer, _Rows, end_tokens, leaner
-from tiny_families import tiny_batch, tiny_family
+from tiny_families import prefilled, prompts_of, tiny_batch, tiny_family
 
 NEW = 4 * EVERY
 
 
 def prompts(name):
-    batch = tiny_batch(name, [1, 1, 1, 1, 1], [[3]] * 5)
-    keep = batch["logits_to_keep"]
-    inputs = {k: v for k, v in batch.items() if k not in ("logits_to_keep", "num_images")}
-    for key in ("input_ids", "attention_mask", "mm_token_type_ids"):
-        if key in inputs:
-            inputs[key] = inputs[key][:, :-keep]
-    return inputs
-
-
-def rows_of_forwards(model):
-    rows = []
-    model.get_input_embeddings().register_forward_hook(
-        lambda module, args, output: rows.append(len(output))
-    )
-    return rows
+    return prompts_of(tiny_batch(name, [1, 1, 1, 1, 1], [[3]] * 5))[0]
 
 
 def frequent(sequences, prompt):
@@ -49,7 +35,7 @@ def test_completions_are_the_same_and_fewer_rows_are_decoded(name, sampled):
     width = inputs["input_ids"].shape[1]
     ends = frequent(generate(eos_token_id=None), width)
     expected = generate(eos_token_id=ends)
-    rows = rows_of_forwards(model)
+    rows = prefilled(model)
     with leaner(model, ends):
         got = generate(eos_token_id=ends)
     assert torch.equal(got, expected)
@@ -84,7 +70,7 @@ def test_a_row_leaves_at_the_next_look():
         return scores
 
     expected = model.generate(**inputs, **options, eos_token_id=1, logits_processor=[processor])
-    rows = rows_of_forwards(model)
+    rows = prefilled(model)
     with leaner(model, [1]):
         got = model.generate(**inputs, **options, eos_token_id=1, logits_processor=[processor])
     assert torch.equal(got, expected)
@@ -98,7 +84,7 @@ def test_a_single_row_that_ended_stays_until_it_is_worth_it():
     inputs = {k: v[:1] if k != "pixel_values" else v for k, v in prompts("qwen2_5_vl").items()}
     patches = int(inputs["image_grid_thw"].prod())
     inputs["pixel_values"] = inputs["pixel_values"][:patches]
-    rows = rows_of_forwards(model)
+    rows = prefilled(model)
     with leaner(model, [1]):
         model.generate(**inputs, max_new_tokens=NEW, do_sample=False, pad_token_id=0)
     assert set(rows) == {1}
@@ -140,7 +126,7 @@ def test_caches_of_other_kinds_are_left_alone():
     inputs = prompts("qwen2_5_vl")
     options = {"max_new_tokens": EVERY + 2, "do_sample": False, "pad_token_id": 0}
     expected = model.generate(**inputs, **options, cache_implementation="static")
-    rows = rows_of_forwards(model)
+    rows = prefilled(model)
     with leaner(model, list(range(1, 200))):  # every token would end a row
         got = model.generate(**inputs, **options, cache_implementation="static")
     assert torch.equal(got, expected)

@@ -30,10 +30,9 @@ WORTH = 0.125
 EVERY = 8
 """Steps between two looks at who has ended, each of which waits for the device."""
 
-ROW_KEYS = ("input_ids", "token_type_ids", "mm_token_type_ids")
-PLACED = ("attention_mask", "position_ids")
-"""Arguments of a forward that say something of each row. With others (masks of cross-attention)
-rows do not leave."""
+ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+"""Arguments of a forward whose first axis is the row; ``position_ids`` may have one before it. With
+others that tell rows apart (masks of cross-attention) rows do not leave."""
 
 
 class RoomyLayer(DynamicLayer):
@@ -128,7 +127,7 @@ class _Rows:
         if cache is not self.cache or not _one_token(kwargs):
             return None
         self._look(ids[:, 0], cache)
-        return None if self.left is None else (args, _of_rows(kwargs, self.left))
+        return None if self.left is None else (args, of_rows(kwargs, self.left))
 
     def _begin(self, cache: DynamicCache) -> None:
         self.cache, self.ended, self.left, self.step = None, None, None, 0
@@ -159,23 +158,27 @@ class _Rows:
         output.logits = logits
 
 
+def of_rows(kwargs: dict[str, Any], rows: Sequence[int] | Int[Tensor, " b"]) -> dict[str, Any]:
+    """Return the arguments of a forward for some of its rows."""
+    given = (*ROW_KEYS, "position_ids")
+    tensors = {key: kwargs[key] for key in given if isinstance(kwargs.get(key), Tensor)}
+    fewer = {
+        key: value[..., rows, :] if key == "position_ids" else value[rows]
+        for key, value in tensors.items()
+    }
+    return {**kwargs, **fewer}
+
+
 def _one_token(kwargs: dict[str, Any]) -> bool:
     """Whether a forward decodes a token a row, with all that tells rows apart in known places."""
     ids: Tensor = kwargs["input_ids"]
-    mask, positions = (kwargs.get(key) for key in PLACED)
-    if ids.shape[1] != 1 or not isinstance(positions, Tensor):
+    mask = kwargs.get("attention_mask")
+    if ids.shape[1] != 1 or not isinstance(kwargs.get("position_ids"), Tensor):
         return False
     others = [
         value
         for key, value in kwargs.items()
-        if key not in (*ROW_KEYS, *PLACED) and isinstance(value, Tensor) and value.ndim
+        if key not in (*ROW_KEYS, "position_ids") and isinstance(value, Tensor) and value.ndim
     ]
     plain = mask is None or (isinstance(mask, Tensor) and mask.ndim == 2)
     return plain and all(len(value) != len(ids) for value in others)
-
-
-def _of_rows(kwargs: dict[str, Any], rows: Int[Tensor, " b"]) -> dict[str, Any]:
-    """Arguments of a forward for some rows; ``position_ids`` may have an axis before the row."""
-    keys = (*ROW_KEYS, "attention_mask")
-    fewer = {key: kwargs[key][rows] for key in keys if isinstance(kwargs.get(key), Tensor)}
-    return {**kwargs, **fewer, "position_ids": kwargs["position_ids"][..., rows, :]}

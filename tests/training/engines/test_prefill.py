@@ -11,27 +11,8 @@ from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.prefill import FAMILIES, obstacle, shared_prefill
 from tiny import tiny_rows, tiny_settings
-from tiny_families import tiny_batch, tiny_family
+from tiny_families import prefilled, prompts_of, tiny_batch, tiny_family
 from tiny_trainer import make
-
-
-def prompts_of(batch):
-    """Return the prompts of a scored batch as ``generate`` takes them, and their image counts."""
-    keep = batch["logits_to_keep"]
-    inputs = {k: v for k, v in batch.items() if k not in ("logits_to_keep", "num_images")}
-    for key in ("input_ids", "attention_mask", "mm_token_type_ids"):
-        if key in inputs:
-            inputs[key] = inputs[key][:, :-keep]
-    return inputs, batch.get("num_images") or [0] * len(batch["input_ids"])
-
-
-def prefilled(model):
-    """Count the rows of every forward; the first is the prefill."""
-    rows = []
-    model.get_input_embeddings().register_forward_hook(
-        lambda module, args, output: rows.append(len(output))
-    )
-    return rows
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -29,6 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
+from noisygrpo.models.decoding import of_rows
 from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.prefix.frozen_images import tower_kinds, tower_output
 from noisygrpo.training.prefix.layout import group_numbers, group_rows
@@ -45,9 +46,6 @@ PLAIN: dict[str, tuple[Any, ...]] = {
     "prompt_lookup_num_tokens": (None,),
 }
 """Options of ``generate`` and the values with which its first forward reads each prompt once."""
-
-ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
-"""Arguments of a forward whose first axis is the row; ``position_ids`` have one before it."""
 
 
 def obstacle(model: PreTrainedModel, config: GenerationConfig) -> str | None:
@@ -149,14 +147,11 @@ class _Prefill:
         return args, kwargs if self.heads is None else self.heads.read(model, kwargs)
 
     def _distinct(self, kwargs: dict[str, Any], encoded: Any, rows: list[int]) -> dict[str, Any]:
-        by_row = {key: kwargs[key] for key in ROW_KEYS if isinstance(kwargs.get(key), Tensor)}
-        fewer: dict[str, Any] = {key: value[rows] for key, value in by_row.items()}
+        fewer = of_rows(kwargs, rows)
         if encoded is not None:
             chosen = [k for row in rows for k in self.images[row]]
             fewer["mm_encoder_outputs"] = {"image": _images(encoded, chosen)}
-        if isinstance(positions := kwargs.get("position_ids"), Tensor):
-            fewer["position_ids"] = positions[..., rows, :]
-        return {**kwargs, **fewer}
+        return fewer
 
     def after(self, model: Any, args: Any, output: Any) -> None:
         if self.row_of is not None:
