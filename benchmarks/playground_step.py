@@ -18,6 +18,8 @@ and, where ``--kinds`` names them, ``grpo`` with a second view (black patches) o
 - ``metric``     visual dependence of every token, logged and nothing else
 - ``papo``, ``papo_exact``, ``vppo``, ``vision_matters``  the methods, with equal tokens
 - ``all``        NoisyGRPO with ``score_view: all``
+- ``corrected``  NoisyGRPO with ``view_correction: truncated``; ``rescored`` the same where the views
+  are scored by a forward of their own, not taken from sampling
 
 Beside each ratio stand the distinct prompts that were read to sample: pictures of a rollout's own
 are read by nobody else, so that is what ``shared_prefill`` cannot share.
@@ -37,6 +39,8 @@ import time
 from typing import Any
 
 KINDS = ("trl", "trl+vision", "rows", "grpo", "prefill", "noisygrpo", "noisygrpo+prefill")
+LEVELS = [0.0, 0.1, 0.2, 0.3]
+CORRECTED = {"method": "noisygrpo", "noise_levels": LEVELS, "view_correction": "truncated"}
 VIEWS: dict[str, dict[str, Any]] = {
     "metric": {"second_view": "black_patches", "second_level": 0.6},
     "metric, text": {"second_view": "text"},
@@ -44,9 +48,11 @@ VIEWS: dict[str, dict[str, Any]] = {
     "papo_exact": {"method": "papo_exact"},
     "vppo": {"method": "vppo"},
     "vision_matters": {"method": "vision_matters", "noise_kind": "gaussian", "noise_levels": [0.3]},
-    "all": {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3], "score_view": "all"},
+    "all": {"method": "noisygrpo", "noise_levels": LEVELS, "score_view": "all"},
+    "corrected": CORRECTED,
+    "rescored": CORRECTED,
 }
-PARTS = ("noise", "generate", "reward", "score", "second_view", "update")
+PARTS = ("noise", "generate", "reward", "score", "second_view", "view_ratio", "update")
 
 
 def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
@@ -90,11 +96,14 @@ def build_trainer(kind: str, args: argparse.Namespace, folder: str) -> Any:
         )
     method: dict[str, Any] = {"method": "grpo", "shared_prefix": kind != "rows"}
     if kind.startswith("noisygrpo"):
-        method |= {"method": "noisygrpo", "noise_levels": [0.0, 0.1, 0.2, 0.3]}
+        method |= {"method": "noisygrpo", "noise_levels": LEVELS}
     method |= VIEWS.get(kind, {})
     method["shared_prefill"] = kind.endswith("prefill")
     config = NoisyGRPOConfig(**settings, **method, rollouts_format="none")
-    return NoisyGRPOTrainer(model, rewards, config, rows, processing_class=processor)
+    trainer = NoisyGRPOTrainer(model, rewards, config, rows, processing_class=processor)
+    if kind == "rescored":
+        trainer._engine.temperature = None
+    return trainer
 
 
 def count_prompts(model: Any) -> list[int]:

@@ -36,19 +36,22 @@ def words(rollout, step):
 
 
 def keep_samples(trainer):
-    """Train on ``words``; return the list of what is sampled instead, over all processes."""
+    """Train on ``words``; return the list of what is sampled instead, over all processes.
+
+    Nothing sampled these, so they come without log-probs.
+    """
     sampled, engine, ladder = [], trainer._engine, trainer._hints
     real, step = engine.sample, lambda: trainer.state.global_step
 
     def sample(rollouts, *inputs):
-        ids, log_probs = real(rollouts, *inputs)
+        ids, _ = real(rollouts, *inputs)
         sampled.append(gather_object(ids))
-        return [words(rollout, step()) for rollout in rollouts], log_probs
+        return [words(rollout, step()) for rollout in rollouts], None
 
     def enter_words(climb, level, turns, ids, samples, judge):
         own = [words(climb.tried[row][0], step()) for row, _ in turns]
         sampled.append([])
-        enter(climb, level, turns, ids, (own, samples[1]), judge)
+        enter(climb, level, turns, ids, (own, None), judge)
 
     if ladder is None:
         engine.sample = sample

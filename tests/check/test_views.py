@@ -41,10 +41,24 @@ CASES = {
         {"method": "papo_exact", "second_metric": True},
         ["before the update 0", "1 forward and backward"],
     ),
-    # 24 noisy rows of 120, and 32 rows of 120 on the clean image
+    # 32 rows of 120 on the clean image
     "corrected": (
         {**NOISY, "view_correction": "geometric", "shared_prefix": False},
-        ["6,720 tokens", "24 noisy"],
+        ["of 24 noisy rollouts: at most 3,840 tokens", "gradient, on the scored view"],
+    ),
+    # 24 noisy rows of 120 besides
+    "corrected by scoring": (
+        {
+            **NOISY,
+            "view_correction": "geometric",
+            "shared_prefix": False,
+            "generation_kwargs": {"num_beams": 2},
+        },
+        ["6,720 tokens", "on what 24 noisy rollouts saw and on the scored view"],
+    ),
+    "corrected, old log-probs": (
+        {**NOISY, "view_correction": "geometric", "num_iterations": 3},
+        ["of 24 noisy rollouts: no forward more"],
     ),
 }
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.engines.prefill import unusual
 from noisygrpo.training.prefix.groups import FAMILIES
 from noisygrpo.training.settings import in_the_loss, measures_dependence, waits_for_the_loss
 
@@ -161,13 +162,24 @@ def _in_updates(config: NoisyGRPOConfig) -> str:
 def _ratio_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
     if config.view_correction == "none":
         return []
-    noisy = sum(view.level > 0 for view in first_plan(config)) * sizes.rollouts
-    noisy //= config.num_generations
-    own = noisy * (sizes.prompt + sizes.completion)
     groups = sizes.rollouts // config.num_generations
+    noisy = sum(view.level > 0 for view in first_plan(config)) * groups
+    own = 0 if _taken(config) else noisy * (sizes.prompt + sizes.completion)
     clean = 0 if _old(config) else _tokens(config, sizes, sizes.prompt, groups)
-    return [
-        f"view_correction {config.view_correction}: at most {own + clean:,} tokens in forwards "
-        f"without gradient, on what {noisy} noisy rollouts saw"
-        + (" and on the scored view" if clean else "")
-    ]
+    on = [f"on what {noisy} noisy rollouts saw"] * bool(own) + ["on the scored view"] * bool(clean)
+    cost = (
+        f"at most {own + clean:,} tokens in forwards without gradient, {' and '.join(on)}"
+        if on
+        else "no forward more"
+    )
+    return [f"view_correction {config.view_correction}, of {noisy} noisy rollouts: {cost}"]
+
+
+def _taken(config: NoisyGRPOConfig) -> bool:
+    """Whether log-probs on the views come with the completions."""
+    return config.use_vllm or not (
+        config.torch_compile
+        or config.use_transformers_continuous_batching
+        or unusual({"cache_implementation": config.cache_implementation})
+        or unusual(config.generation_kwargs or {})
+    )

@@ -112,7 +112,9 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
         )
         model, watches = partial(core_model, trainer.model), watches_pictures(trainer)
         ends = end_tokens(trainer.generation_config.eos_token_id)
-        return GenerateEngine(turn, model, shares, heads, watches, ends)
+        wanted = args.log_view_ratio or args.view_correction != "none"
+        temperature = trainer.temperature if wanted and takes_log_probs(trainer) else None
+        return GenerateEngine(turn, model, shares, heads, watches, ends, temperature)
     return VLLMEngine(
         trainer.vllm_generation,
         args,
@@ -140,6 +142,14 @@ def shares_prefill(trainer: Any) -> bool:
     if reason is not None:
         logger.warning("shared_prefill: every prompt is read by itself, as %s", reason)
     return reason is None
+
+
+def takes_log_probs(trainer: Any) -> bool:
+    """Tell whether log-probs can be taken while ``generate`` samples."""
+    args = trainer.args
+    other = args.torch_compile or args.use_transformers_continuous_batching
+    given = prefill.options(core_model(trainer.model), trainer.generation_config)
+    return not other and prefill.unusual(given) is None
 
 
 def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:
@@ -254,7 +264,7 @@ def hints(trainer: Any) -> tuple[HintLadder | None, SelectingReward]:
 def add_view_log_probs(trainer: Any, batch: Batch, output: dict[str, Any]) -> None:
     """Add the sampler's log-probs (on the views) to TRL's scored batch."""
     score, most = partial(score_batch, trainer), partial(most_anywhere, trainer.accelerator)
-    view_ratio.add_view_log_probs(output, batch, score, most)
+    view_ratio.add_view_log_probs(output, batch, score, most, engines=trainer.use_vllm)
 
 
 def recorder(trainer: Any) -> Recorder:

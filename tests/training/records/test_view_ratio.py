@@ -34,6 +34,7 @@ def test_view_ratio_is_what_scoring_the_view_itself_gives(tmp_path, monkeypatch)
     row = tiny_rows(1)[0]
     settings = {"num_generations": 4, "per_device_train_batch_size": 4}
     noisy = make(tmp_path, tiny_rows(1), method="noisygrpo", log_view_ratio=True, **settings)
+    noisy._engine.temperature = None  # as where generate samples in continuous batches
     batch = noisy._generate_and_score_completions([row] * 4)
     assert torch.equal(batch["view_log_probs"][0], torch.zeros(3))
     for index in (1, 2, 3):

@@ -50,6 +50,7 @@ RUNS = {
         "second_token_weight": 0.5,
     },
     "corrected": {"method": "noisygrpo", "view_correction": "truncated"},
+    "corrected as sampled": {"method": "noisygrpo", "view_correction": "truncated"},
 }
 
 
@@ -84,7 +85,8 @@ def train(output_dir, name, per_device, accumulation):
     torch.manual_seed(0)
     reward = mostly_silent if "refill" in name else by_row_and_rollout
     trainer = build_trainer(model, processor, config, rows, [reward], None, adapter)
-    keep_samples(trainer)
+    if "as sampled" not in name:
+        keep_samples(trainer)
     trainer.train()
     trainer.save_model(str(output_dir))
 

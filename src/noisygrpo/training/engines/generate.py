@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from noisygrpo.models.decoding import leaner
 from noisygrpo.training.engines.heads import Heads
+from noisygrpo.training.engines.log_probs import taken_log_probs
 from noisygrpo.training.engines.prefill import shared_prefill
 from noisygrpo.training.pictures.watch import watch_generate
 from noisygrpo.training.rollout import row_names
@@ -27,6 +28,7 @@ class GenerateEngine:
     heads: Heads | None = None  # reads the text before the pictures, where that is shared too
     watches: bool = False  # whether the pictures that are handed over are compared
     ends: Sequence[int] = ()  # tokens that end a completion
+    temperature: float | None = None  # of the log-probs that are taken; None takes none
 
     def sample(
         self,
@@ -48,4 +50,8 @@ class GenerateEngine:
             if self.shares:
                 around.enter_context(leaner(self.model(), self.ends))
                 around.enter_context(shared_prefill(self.model(), counts, self.heads))
-            return self.turn(ids, images, fields, *more, **options)
+            if self.temperature is None or not training:
+                return self.turn(ids, images, fields, *more, **options)
+            taken = around.enter_context(taken_log_probs(self.model(), self.temperature))
+            completion_ids, _ = self.turn(ids, images, fields, *more, **options)
+            return completion_ids, taken.of(completion_ids)

@@ -19,7 +19,7 @@ Applies to Qwen's layout, in which patches lie end to end (``pixel_values [patch
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
@@ -60,8 +60,17 @@ def obstacle(model: PreTrainedModel, config: GenerationConfig) -> str | None:
         return "the model has layers without full attention"
     if hasattr(model.config, "vision_config") and not _takes_encoded(model):
         return "this version of Transformers encodes pictures within the model's forward"
+    return unusual(options(model, config))
+
+
+def options(model: PreTrainedModel, config: GenerationConfig) -> dict[str, Any]:
+    """Return what ``generate`` decodes with: what ``config`` leaves open is the model's."""
     given = {name: value for name, value in config.to_dict().items() if value is not None}
-    given = model.generation_config.to_dict() | given  # what is left open is the model's
+    return {**model.generation_config.to_dict(), **given}
+
+
+def unusual(given: Mapping[str, Any]) -> str | None:
+    """Name the option with which ``generate`` decodes otherwise than token by token, if any."""
     other = next((name for name, plain in PLAIN.items() if given.get(name) not in plain), None)
     return None if other is None else f"generate is given {other}: {given[other]}"
 

@@ -9,9 +9,11 @@ left out on both sides). The published methods ignore it; its mean per token est
 divergence of the two, and exp(-sum_t d_t) is the weight that an importance correction would put on
 the completion.
 
-Cost: one forward without gradient over the rollouts that saw noise. The clean side is what the
-update computes anyway. With vLLM both sides are at hand, for clean rollouts too: at level 0 the
-metric is how far vLLM's arithmetic is from the learner's.
+Cost: none. The log-probs on the views are those that were sampled from, and the clean side is what
+the update computes anyway. Where ``generate`` samples otherwise than token by token (compiled, in
+continuous batches, with beams) it is one forward without gradient over the rollouts that saw noise.
+With vLLM clean rollouts count too: at level 0 the metric is how far its arithmetic is from the
+learner's.
 
 Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
 """
@@ -29,6 +31,8 @@ from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
 from noisygrpo.training.records.metrics import BUCKETS, bucket
 
 TOKENS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
+SAMPLED = "sampling_per_token_logps"
+"""What TRL calls log-probs that came with the completions."""
 
 
 def add_view_log_probs(
@@ -36,21 +40,24 @@ def add_view_log_probs(
     batch: Batch,
     score: Callable[[dict[str, Any]], Float[Tensor, "rows T"]],
     most: Callable[[int], int],
+    engines: bool,
 ) -> None:
-    """Add levels and the completions' log-probs on their views to the batch; 0 for clean rollouts.
+    """Add levels and the completions' log-probs on their views to the batch.
 
     Args:
-        output: TRL's scored batch; an engine's log-probs in it are taken, else noisy rollouts are
-            scored.
+        output: TRL's scored batch; log-probs that came with the completions are taken, else noisy
+            rollouts are scored, and those of clean ones are 0.
         batch: its rollouts, and what they saw.
         score: scores rows of ``output``.
         most: returns how many forwards all processes must run, of how many this one needs.
+        engines: whether log-probs that came with the completions are an engine's of its own, and
+            stay where TRL looks for such.
     """
     ids = output["completion_ids"]
     levels = [rollout.view.level for rollout in batch.rollouts]
     output["noise_level"] = torch.tensor(levels, device=ids.device)
-    if "sampling_per_token_logps" in output:
-        output["view_log_probs"] = output["sampling_per_token_logps"]
+    if SAMPLED in output:
+        output["view_log_probs"] = output[SAMPLED] if engines else output.pop(SAMPLED)
         return
     output["view_log_probs"] = torch.zeros(ids.shape, device=ids.device)
     noisy = [row for row, rollout in enumerate(batch.rollouts) if rollout.noisy]
