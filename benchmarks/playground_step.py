@@ -18,7 +18,7 @@ and, where ``--kinds`` names them, ``grpo`` with a second view (black patches) o
 - ``metric``     visual dependence of every token, logged and nothing else
 - ``papo``, ``papo_exact``, ``vppo``, ``vision_matters``  the methods, with equal tokens
 - ``all``        NoisyGRPO with ``score_view: all``
-- ``corrected``  NoisyGRPO with ``view_correction: truncated``; ``rescored`` the same where the views
+- ``corrected``  NoisyGRPO with ``view_correction: truncated``; ``rescored`` the same where views
   are scored by a forward of their own, not taken from sampling
 
 Beside each ratio stand the distinct prompts that were read to sample: pictures of a rollout's own

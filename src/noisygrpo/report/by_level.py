@@ -1,6 +1,6 @@
 """Reward against noise level with intervals: at which level noise stops being seen through.
 
-Per level (or tenth, at the mean of its levels, where some are closer than 0.04) the mean over
+Per level (or tenth, at the mean of its levels, where there are more than ten) the mean over
 rollouts with a 95 % interval: 1.96 standard errors that hold the rollouts of one prompt together
 (``evaluation.stats``), for all steps and for the first and the last third of them.
 """
@@ -8,15 +8,13 @@ rollouts with a 95 % interval: 1.96 standard errors that hold the rollouts of on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from noisygrpo.evaluation.stats import accuracy_with_stderr
 from noisygrpo.report.rollouts import Rollouts
-from noisygrpo.training.records.metrics import bucket
+from noisygrpo.training.records.level_bins import MOST, LevelBins
 
 Z = 1.96
-LEAST_APART = 0.04
 
 
 def level_curves(rollouts: Rollouts) -> dict[str, Any]:
@@ -45,9 +43,10 @@ def level_curves(rollouts: Rollouts) -> dict[str, Any]:
 
 def _apart(levels: Sequence[float]) -> list[float]:
     """The levels as they are, or each as the mean of its tenth."""
-    distinct = sorted(set(levels))
-    if all(high - low >= LEAST_APART for low, high in pairwise(distinct)):
+    distinct = set(levels)
+    if len(distinct) <= MOST + 1:
         return list(levels)
+    bucket = LevelBins().bin
     tenths: dict[int, list[float]] = {}
     for level in levels:
         tenths.setdefault(bucket(level), []).append(level)

@@ -40,6 +40,7 @@ from noisygrpo.training.loss.terms import averaging
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
 from noisygrpo.training.outcomes import settle
 from noisygrpo.training.prefix.shared import shuffle_groups
+from noisygrpo.training.records.level_bins import LevelBins
 from noisygrpo.training.records.metrics import Clock
 from noisygrpo.training.records.step_means import StepMeans
 from noisygrpo.training.records.view_ratio import RatioByLevel
@@ -80,7 +81,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._functions = Functions.of(config)
-        self._clock, self._view_ratio = Clock(), RatioByLevel(clean=config.use_vllm)
+        self._clock = Clock()
+        self._view_ratio = RatioByLevel(config.use_vllm, LevelBins.of(config))
         self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         with parts.temperatures(self, config):

@@ -21,6 +21,9 @@ OFF = {
     "luck_weight": 1.0,
     "off_view_negatives": "keep",
     "off_view_limit": None,
+    "view_plan": "grid",
+    "noise_decay": "none",
+    "noise_levels": [0.0, 0.5],
 }
 
 

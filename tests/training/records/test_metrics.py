@@ -1,4 +1,4 @@
-"""Metrics of a step: buckets of levels, sums of rewards, the clock, what the prior decided."""
+"""Metrics of a step: sums of rewards, the clock, what the prior decided."""
 
 import math
 
@@ -7,21 +7,10 @@ import torch
 
 from noisygrpo.training.records.metrics import (
     Clock,
-    bucket,
-    by_level,
     is_constant,
     total_rewards,
 )
 from tiny_trainer import make
-
-
-def test_buckets_hold_levels_up_to_their_edge():
-    assert [bucket(tenth / 10) for tenth in range(11)] == list(range(11))
-    assert [bucket(level) for level in (0.0, 1e-3, 0.1001, 0.95)] == [0, 1, 2, 10]
-    assert by_level([1.0, 3.0, math.nan, 5.0], [0.0, 0.0, 0.3, 0.25], "reward") == {
-        "reward/level_0.0": 2.0,
-        "reward/level_0.3": 5.0,
-    }
 
 
 def test_total_reward_leaves_out_what_could_not_be_scored():

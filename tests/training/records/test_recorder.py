@@ -126,7 +126,7 @@ def test_a_rollout_without_any_reward_is_counted_and_gets_no_advantage(tmp_path)
 def recorder_of(folder, main=True, turns=False, **changes):
     """A recorder without a trainer."""
     settings = {"output_dir": str(folder), "rollouts_format": "jsonl", "log_multimodal": True}
-    settings |= {"noise_kind": "gaussian", "knobs": None, "released": None}
+    settings |= {"noise_kind": "gaussian", "knobs": None, "released": None, "view_plan": "uniform"}
     logs = {name: deque() for name in ("advantages", "prompt", "images")}
     config = SimpleNamespace(**{**settings, **changes})
     return Recorder(config, logs, defaultdict(list), Clock(), main, {2, 3}, turns)

@@ -6,7 +6,7 @@ const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3], [14, 4], [2, 2, 8, 2]
 const PANELS = [
   ["Rewards", "Mean of all rollouts, and of each reward function", [/^reward$/, /^rewards\/.*\/mean$/]],
   ["Accuracy on measured rows", "Before, while and after training; bars are one standard error", "evaluations"],
-  ["Reward by noise level", "Level 0.0 saw the clean image, 0.3 are levels in (0.2, 0.3]", [/^reward\/level_/]],
+  ["Reward by noise level", "Level 0.0 saw the clean image; levels that are drawn or decay are in tenths, 0.3 are those in (0.2, 0.3]", [/^reward\/level_/]],
   ["Slope of reward over level", "Below 0: the more noise, the less reward", [/slope$/]],
   ["Who decides", "Gain: weight of the prior; shares of groups that the prior drives, or that teach nothing",
     [/^advantage\/gain$/, /^advantage\/prior_driven$/, /^advantage\/zero_groups$/]],

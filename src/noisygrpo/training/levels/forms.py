@@ -8,6 +8,7 @@ default, and then advantages stay as they are.
 Shapes: ``[prompts, group]`` over all processes.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -21,7 +22,7 @@ from noisygrpo.own.choice import FROM_LEVELS
 from noisygrpo.training.batch import Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.levels.fields import LIMIT
-from noisygrpo.training.records.metrics import by_level
+from noisygrpo.training.records.level_bins import LevelBins
 
 
 def formed(
@@ -43,6 +44,7 @@ def formed(
     plain = weighed.advantages
     advantages, levels = plain.double(), weighed.levels
     metrics: dict[str, float] = {}
+    by_level = LevelBins.of(config).means
     if config.level_weight == "shown":
         weights = shown_weights(levels, means, config.blind_reward)
         advantages = advantages * weights
@@ -57,7 +59,7 @@ def formed(
         metrics["advantage/spared"] = _share(advantages - spared, spared)
         advantages = spared
     result = replace(weighed, advantages=advantages.to(plain) if metrics else plain)
-    metrics |= _of_levels(result, correct, means)
+    metrics |= _of_levels(result, correct, means, by_level)
     metrics["advantage/level_driven"] = _driven(weighed, result, config)
     return replace(result, metrics=metrics)
 
@@ -79,7 +81,10 @@ def _share(moved: Tensor, rest: Tensor) -> float:
 
 
 def _of_levels(
-    weighed: Weighed, correct: Bool[Tensor, "prompts group"], means: LevelMeans
+    weighed: Weighed,
+    correct: Bool[Tensor, "prompts group"],
+    means: LevelMeans,
+    by_level: Callable[..., dict[str, float]],
 ) -> dict[str, float]:
     """Return mean advantages by level and verdict, and what is known of levels."""
     levels = weighed.levels.flatten().tolist()

@@ -1,13 +1,7 @@
-"""Metrics of a step as pure functions of gathered tensors; the trainer only calls them.
+"""Metrics of a step as pure functions of gathered tensors; the trainer only calls them."""
 
-Levels are grouped into tenths by their upper edge: ``level_0.3`` holds the levels in (0.2, 0.3],
-``level_0.0`` only clean rollouts. So a decaying or continuous level does not make a new metric
-every step, and the published grid keeps its names.
-"""
-
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -16,28 +10,8 @@ from torch import Tensor
 
 from noisygrpo.training.batch import Weighed
 
-BUCKETS = 11
-"""Clean, then one per tenth."""
-
 PRIOR_DRIVEN = 0.5
 """Gain above which the prior decides the direction of a group's update more than its rewards do."""
-
-
-def bucket(level: float) -> int:
-    """Return 0 for a clean rollout, else 1..10: the tenth that the level rounds up to."""
-    # Rounded first: 0.7 * 10 is 7.000000000000001.
-    return min(math.ceil(round(level * 10, 6)), BUCKETS - 1) if level > 0 else 0
-
-
-def by_level(values: Sequence[float], levels: Sequence[float], name: str) -> dict[str, float]:
-    """Return the mean of the values that are numbers, for each bucket of levels that occurs."""
-    found: dict[int, list[float]] = {}
-    for value, level in zip(values, levels, strict=True):
-        if not math.isnan(value):
-            found.setdefault(bucket(level), []).append(value)
-    return {
-        f"{name}/level_{key / 10:.1f}": sum(found[key]) / len(found[key]) for key in sorted(found)
-    }
 
 
 def total_rewards(

@@ -10,7 +10,8 @@ from accelerate.utils import gather_object
 
 from noisygrpo.training.batch import Batch, Weighed
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.records.metrics import Clock, advantage_metrics, by_level
+from noisygrpo.training.records.level_bins import LevelBins
+from noisygrpo.training.records.metrics import Clock, advantage_metrics
 from noisygrpo.training.records.rollouts import METRICS_FILE, append_lines, record, write_rollouts
 from noisygrpo.training.records.slope import SlopeWatch, group_slopes, slope_metrics
 from noisygrpo.training.records.table import complete
@@ -56,7 +57,7 @@ class Recorder:
         metrics = advantage_metrics(weighed) | slope_metrics(slopes) | weighed.metrics
         for line in self.slopes.add(weighed, slopes.tolist()) if self.main else ():
             logger.warning(line)
-        self.add(metrics | by_level(rewards, levels, "reward"))
+        self.add(metrics | LevelBins.of(self.config).means(rewards, levels, "reward"))
         log = self.logs["advantages"]  # TRL's numbers; these ones were used
         for _ in rewards[: len(log)]:
             log.pop()

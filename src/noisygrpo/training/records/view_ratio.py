@@ -15,11 +15,11 @@ continuous batches, with beams) it is one forward without gradient over the roll
 With vLLM clean rollouts count too: at level 0 the metric is how far its arithmetic is from the
 learner's.
 
-Shapes: B rollouts of a batch, T completion tokens, R levels' buckets (``metrics.bucket``).
+Shapes: B rollouts of a batch, T completion tokens, R bins of levels (``level_bins``).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.prefix.rows import SCORING_KEYS, select_rows
-from noisygrpo.training.records.metrics import BUCKETS, bucket
+from noisygrpo.training.records.level_bins import LevelBins
 
 TOKENS = ("prompt_ids", "prompt_mask", "completion_ids", "completion_mask")
 SAMPLED = "sampling_per_token_logps"
@@ -77,13 +77,14 @@ def add_view_log_probs(
 
 @dataclass
 class RatioByLevel:
-    """Sums of d_t over the micro-batches of an optimizer step, by bucket of levels.
+    """Sums of d_t over the micro-batches of an optimizer step, by bin of levels.
 
     ``clean``: whether rollouts at level 0 count too. With vLLM their ratio is that of its
     arithmetic to the learner's; without, theirs is 0 by definition and not computed.
     """
 
     clean: bool = False
+    bins: LevelBins = field(default_factory=LevelBins)
     sums: Float[Tensor, "R 3"] | None = None  # of d, tokens and rollouts
 
     def add(self, batch: dict[str, Any], current: Float[Tensor, "B T"]) -> None:
@@ -99,10 +100,10 @@ class RatioByLevel:
         difference = ((view - clean) * mask).nan_to_num().sum(1)
         entries = torch.stack((difference, mask.sum(1), torch.ones_like(difference)), 1)
         if self.sums is None:
-            self.sums = torch.zeros(BUCKETS, 3, device=view.device)
+            self.sums = torch.zeros(len(self.bins), 3, device=view.device)
         for entry, level in zip(entries, batch["noise_level"].tolist(), strict=True):
             if level > 0 or self.clean:
-                self.sums[bucket(level)] += entry
+                self.sums[self.bins.bin(level)] += entry
 
     def flush(self, reduce: Any) -> dict[str, float]:
         """Return the metrics of all processes and start anew; ``reduce`` sums over them."""
@@ -110,7 +111,7 @@ class RatioByLevel:
             return {}
         sums, self.sums = reduce(self.sums).tolist(), None
         return {
-            f"view_ratio/{per}/level_{number / 10:.1f}": total / count
+            f"view_ratio/{per}/{self.bins.name(number)}": total / count
             for number, (total, tokens, rollouts) in enumerate(sums)
             for per, count in (("token", tokens), ("sequence", rollouts))
             if tokens

@@ -32,7 +32,7 @@ from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.loss.forward import Full
 from noisygrpo.training.loss.terms import GATE, SECOND
-from noisygrpo.training.records.metrics import by_level
+from noisygrpo.training.records.level_bins import LevelBins
 from noisygrpo.training.rollout import row_images
 from noisygrpo.training.settings import (
     BY_TOKEN,
@@ -155,6 +155,7 @@ class Comparison:
         ]
         total = self.gather(torch.stack((batch.dependence.sum(), mask.sum()))[None]).sum(0)
         mean = (total[0] / total[1].clamp(min=1)).item()
+        by_level = LevelBins.of(self.config).means
         return {"visual_dependence": mean} | by_level(values, levels, "visual_dependence")
 
     def bonus(self, batch: Batch, output: dict[str, Any]) -> Float[Tensor, " R"] | None:
