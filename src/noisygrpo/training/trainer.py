@@ -231,13 +231,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
     # ---- update ----
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
-        if self._scorer.shared is None or not self.model.training:
+        if not self.model.training:
             return super()._prepare_inputs(generation_batch)
+        group = 1 if self._scorer.shared is None else self.num_generations
         steps, place = self.args.steps_per_generation, self.accelerator.process_index
         if self._step % (steps * self.num_iterations) == 0 or self._buffered_inputs is None:
             scored = self._generate_and_score_completions(generation_batch)
             first = place * len(generation_batch)
-            self._buffered_inputs = shuffle_groups(scored, steps, first, self.num_generations)
+            self._buffered_inputs = shuffle_groups(scored, steps, first, group)
         return self._buffered_inputs[self._step % steps]
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:

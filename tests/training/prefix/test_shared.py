@@ -248,6 +248,26 @@ def test_a_reference_shares_features_only_of_an_equal_tower(seed, sharded, froze
     assert shared.images.computed - kept == int(frozen)
 
 
+def test_rows_that_go_apart_keep_pixels_that_are_padded_to_a_row_each():
+    """As many pictures as rows, but not one a row: TRL alone takes these for one row a picture."""
+    scored = {
+        "prompt_ids": torch.arange(4)[:, None],
+        "pixel_values": torch.arange(4)[:, None, None] * torch.ones(1, 2, 1),
+        "pixel_attention_mask": torch.arange(4)[:, None, None] * torch.ones(1, 2, 1),
+        "num_images": [2, 0, 1, 1],
+    }
+    torch.manual_seed(3)
+    drawn = torch.randperm(4).tolist()
+    torch.manual_seed(3)
+    parts = shuffle_groups(scored, 2, first=0, group=1)
+    assert torch.cat([part["prompt_ids"] for part in parts]).flatten().tolist() == drawn
+    for name in ("pixel_values", "pixel_attention_mask"):
+        assert torch.cat([part[name] for part in parts])[:, 0, 0].tolist() == drawn
+    assert [count for part in parts for count in part["num_images"]] == [
+        scored["num_images"][row] for row in drawn
+    ]
+
+
 def test_micro_batches_hold_whole_groups_with_their_pixels():
     """Two groups of two; TRL draws one permutation, and so do we."""
     scored = {

@@ -120,7 +120,11 @@ def shuffle_groups(
 ) -> list[dict[str, Any]]:
     """Return TRL's scored batch as ``steps`` micro-batches, its groups shuffled as wholes.
 
-    ``first``: position of its first row in the batch over all processes; ``group``: G.
+    That is TRL's shuffling, by the same random numbers, but for pixels that are padded to one row a
+    sample (``split_images``).
+
+    ``first``: position of its first row in the batch over all processes; ``group``: G, or 1 where
+    rows may go apart.
     """
     split = split_images(scored)
     order = keep_groups(torch.randperm(len(split["prompt_ids"])), first, group)
