@@ -10,9 +10,7 @@ from noisygrpo.report.group_text import Asked, group_text
 def test_the_last_step_and_its_first_prompt(tmp_path):
     text = group_text(write_run(tmp_path / "run"), Asked())
     assert text.count("step 4  rows-0") == 1 and text.count("#") == len(LEVELS)
-    assert (
-        "#2  level 0.30  right  advantage +1.00  reward 2.00 (accuracy 1.00, format 1.00)" in text
-    )
+    assert "#2  level 0.3  right  advantage +1.00  reward 2.00 (accuracy 1.00, format 1.00)" in text
     assert "gain 0.20" in text and "<answer>true</answer>" in text
 
 

@@ -23,10 +23,10 @@ function explorerSection() {
 function rolloutCells(n) {
   const all = explorer.all;
   const right = all.right(n);
-  if (report.look) return [`${all.step[n]} · ${brief(all.examples[all.example[n]], 30)} · ${all.index[n]}`, num(all.level[n]), count(all.tokens[n])];
+  if (report.look) return [`${all.step[n]} · ${brief(all.examples[all.example[n]], 30)} · ${all.index[n]}`, plain(all.level[n]), count(all.tokens[n])];
   const sign = all.unscorable[n] ? "?" : right === null ? "" : right ? "✓" : "✗";
   return [`${all.step[n]} · ${brief(all.examples[all.example[n]], 22)} · ${all.index[n]} ${sign}`,
-    num(all.level[n]), num(all.reward[n]), signed(all.advantage[n] ?? 0), count(all.tokens[n])];
+    plain(all.level[n]), num(all.reward[n]), signed(all.advantage[n] ?? 0), count(all.tokens[n])];
 }
 
 /** Show a rollout: its group, with it marked. */

@@ -77,11 +77,11 @@ function card(all, place, { clean, views, texts, chosen }) {
   const tone = `rgba(var(--${advantage >= 0 ? "up" : "down"}),${(Math.min(1, Math.abs(advantage) / 2) * 0.42).toFixed(2)})`;
   const image = seen && seen.length
     ? h("button", { type: "button", class: "view", onclick: open, "aria-label": `Rollout ${all.index[place]}: compare its view with the clean picture` },
-      pictures(seen, `what rollout ${all.index[place]} saw, level ${num(level)}`))
+      pictures(seen, `what rollout ${all.index[place]} saw, level ${plain(level)}`))
     : h("p", { class: "missing" }, all.run.rollouts.clean ? "view not drawn in this page" : "no picture");
   const element = h("article", { class: chosen ? "card chosen" : "card", id: `rollout-${place}` },
     h("header", { style: `background:${tone}` },
-      h("span", {}, `${all.index[place]} · ${level > 0 ? `level ${num(level, 2)}` : "clean"}`),
+      h("span", {}, `${all.index[place]} · ${level > 0 ? `level ${plain(level)}` : "clean"}`),
       report.look ? null : h("b", {}, `advantage ${signed(advantage)}`)),
     image,
     report.look ? h("p", { class: "verdicts" }, `Sampled on: ${tokenCost(...all.cost[place])}`)
@@ -102,6 +102,6 @@ function verdictLine(all, place) {
 function rewardList(all, place) {
   const entries = all.names.map((name) => [brief(name, 30), num(all.parts[name][place], 2)]);
   entries.push(["reward", num(all.reward[place], 2)]);
-  if (all.gain[place] !== null) entries.push(["prior 1 − level", num(1 - all.level[place], 2)], ["gain", num(all.gain[place], 2)]);
+  if (all.gain[place] !== null) entries.push(["prior 1 − level", plain(1 - all.level[place])], ["gain", num(all.gain[place], 2)]);
   return h("dl", { class: "rewards" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }

@@ -26,7 +26,7 @@ async function openView(all, place) {
   const [clean, views, texts] = await Promise.all([all.cleanPictures(all.example[place]), all.viewPictures(group), all.texts(place)]);
   const level = all.level[place];
   const seen = views?.[place] ?? (level > 0 ? null : clean);
-  const name = `rollout ${all.index[place]} at level ${num(level)}`;
+  const name = `rollout ${all.index[place]} at level ${plain(level)}`;
   const caption = level > 0 ? `What it saw: level ${plain(level)}` : "It saw the clean picture";
   const size = clean[0] ? ` · ${clean[0][1]} × ${clean[0][2]} pixels` : "";
   const longest = clean[0] ? Math.max(clean[0][1], clean[0][2]) : 0;
@@ -35,7 +35,7 @@ async function openView(all, place) {
     h("h3", {}, `Step ${all.step[place]}, ${brief(all.examples[all.example[place]], 80)}, rollout ${all.index[place]}`),
     h("div", { class: "pair" },
       h("figure", {}, pictures(clean, "clean picture"), h("figcaption", {}, `Clean${size}`)),
-      h("figure", {}, seen ? pictures(seen, `view at level ${num(level)}`) : h("p", { class: "missing" }, "not drawn in this page"), h("figcaption", {}, caption))),
+      h("figure", {}, seen ? pictures(seen, `view at level ${plain(level)}`) : h("p", { class: "missing" }, "not drawn in this page"), h("figcaption", {}, caption))),
     report.look ? null : [verdictLine(all, place), texts ? completionBox(texts, false) : null],
     scaled ? h("p", { class: "hint" }, `Both are shown at ${report.longest} pixels of ${longest}: noise looks weaker than it is. --all-views keeps the size.`) : null,
     level > 0 ? redrawHint(all, place, texts) : null,

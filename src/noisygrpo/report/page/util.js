@@ -45,8 +45,9 @@ function signed(value, digits = 2) {
   return `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${text}`;
 }
 
-/** A number without zeros at its end. */
+/** A number without zeros at its end; a dash for none. */
 function plain(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
   return String(Number(value.toFixed(3)));
 }
 
