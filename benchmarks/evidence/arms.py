@@ -170,6 +170,13 @@ CONTROLS = (
         training=ON_VIEW,
     ),
     Arm(
+        "noisyrollout-all",
+        "NoisyRollout, scored on both pictures",
+        "does a completion scored on every picture of its group teach what holds on all?",
+        method="noisyrollout",
+        training={"noise_levels": SPLIT, "score_view": "all"},
+    ),
+    Arm(
         "noise-truncated",
         "noise, scored clean, truncated importance weights",
         "does the mismatch of views do the harm? corrected for",

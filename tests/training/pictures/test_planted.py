@@ -6,7 +6,6 @@ What is planted stands in the place of TRL's or the processor's own code; the ch
 import pytest
 import torch
 from trl import GRPOTrainer
-from trl.trainer import grpo_trainer
 
 from noisygrpo.training.pictures import check
 from noisygrpo.training.pictures.links import LostPicture
@@ -142,14 +141,13 @@ def test_rows_that_are_shuffled_without_their_pictures(tmp_path, monkeypatch, sh
         return split
 
     planted.calls = 0
-    owner = shared if shared_prefix else grpo_trainer
-    split = owner.split_tensor_dict
+    split = shared.split_tensor_dict
 
     def counted(batch, steps):
         planted.calls += 1
         return planted(split)(batch, steps)
 
-    monkeypatch.setattr(owner, "split_tensor_dict", counted)
+    monkeypatch.setattr(shared, "split_tensor_dict", counted)
     with pytest.raises(LostPicture, match=rf"^step {FROM}: row 'row-\d' .*the loss was given"):
         train(tmp_path, shared_prefix=shared_prefix)
 
