@@ -95,3 +95,12 @@ def test_time_grows_with_the_text_alone():
 )
 def test_text_that_looks_like_something_else_stays_text(text):
     assert read_yaml(dump_yaml({"path": text}), "again") == {"path": text}
+
+
+@pytest.mark.parametrize(
+    "text", ["\x85", "a\x85b", "\x85\n", "\r", "a\r\nb", "\u2028", "a\u2029", "é \x85"]
+)
+def test_line_breaks_of_every_kind_are_the_same_after_it_was_written(text):
+    written = dump_yaml({"path": text, text: [text]})
+    assert read_yaml(written, "again") == {"path": text, text: [text]}
+    assert dump_yaml({"path": "é"}) == "path: é\n"

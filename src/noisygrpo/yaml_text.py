@@ -48,8 +48,21 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+OTHER_BREAKS = "\r\x85\u2028\u2029"
+
+
 class Dumper(yaml.SafeDumper):
-    """Writes what `Loader` reads: text that looks like a number to it is quoted."""
+    """Writes what `Loader` reads: text that looks like a number to it is quoted, and so is text
+    with a line break other than LF, which reading makes an LF."""
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        """Let text with such a break be written in double quotes alone, which escape it."""
+        analysis = super().analyze_scalar(scalar)
+        if any(character in scalar for character in OTHER_BREAKS):
+            analysis.special_characters = True
+            analysis.allow_flow_plain = analysis.allow_block_plain = False
+            analysis.allow_single_quoted = analysis.allow_block = False
+        return analysis
 
 
 # YAML 1.1 wants a dot in the mantissa and a signed exponent: "1e-6" would be text without this.
