@@ -53,13 +53,12 @@ OTHER_BREAKS = "\r\x85\u2028\u2029"
 
 class Dumper(yaml.SafeDumper):
     """Writes what `Loader` reads: text that looks like a number to it is quoted, and so is text
-    with a line break other than LF, which reading makes an LF."""
+    with a line break other than LF, which reading may take for an LF."""
 
     def analyze_scalar(self, scalar: str) -> Any:
         """Let text with such a break be written in double quotes alone, which escape it."""
         analysis = super().analyze_scalar(scalar)
         if any(character in scalar for character in OTHER_BREAKS):
-            analysis.special_characters = True
             analysis.allow_flow_plain = analysis.allow_block_plain = False
             analysis.allow_single_quoted = analysis.allow_block = False
         return analysis

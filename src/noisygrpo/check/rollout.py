@@ -46,7 +46,7 @@ def report_rollout(
     completions = generate_batch(model, processor, seen, settings)
     parts = [score(rewards, row, completion.text) for completion in completions]
     lines = [
-        [f"{item.view.level:g}", *map(number, scores), str(completion.tokens)]
+        [f"{item.view.level:.3g}", *map(number, scores), str(completion.tokens)]
         for item, scores, completion in zip(rollouts, parts, completions, strict=True)
     ]
     header = ["level", *(reward.__name__ for reward in rewards), "tokens"]

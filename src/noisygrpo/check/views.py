@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from noisygrpo.methods.views import View, plan_views
 from noisygrpo.own.check import Functions
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.engines.prefill import unusual
+from noisygrpo.training.engines.prefill import by_token
 from noisygrpo.training.prefix.groups import FAMILIES
 from noisygrpo.training.settings import in_the_loss, measures_dependence, waits_for_the_loss
 
@@ -177,9 +177,5 @@ def _ratio_lines(config: NoisyGRPOConfig, sizes: Tokens) -> list[str]:
 
 def _taken(config: NoisyGRPOConfig) -> bool:
     """Whether log-probs on the views come with the completions."""
-    return config.use_vllm or not (
-        config.torch_compile
-        or config.use_transformers_continuous_batching
-        or unusual({"cache_implementation": config.cache_implementation})
-        or unusual(config.generation_kwargs or {})
-    )
+    given = {"cache_implementation": config.cache_implementation}
+    return config.use_vllm or by_token(config, given | (config.generation_kwargs or {}))

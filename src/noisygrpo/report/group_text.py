@@ -147,7 +147,7 @@ def _head(record: Record) -> list[str]:
 def _body(record: Record, right: bool | None, full: bool) -> list[str]:
     """One rollout: what it saw and earned, then what it said."""
     level = record.get("noise_level") or 0.0
-    words = [f"#{record.get('rollout_index')}", f"level {level:g}" if level else "clean"]
+    words = [f"#{record.get('rollout_index')}", f"level {level:.3g}" if level else "clean"]
     if record.get("hint_ratio"):
         words.append(f"hint {100 * record['hint_ratio']:.0f} %")
     words.append("unscorable" if record.get("unscorable") else

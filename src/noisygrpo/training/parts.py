@@ -146,10 +146,8 @@ def shares_prefill(trainer: Any) -> bool:
 
 def takes_log_probs(trainer: Any) -> bool:
     """Tell whether log-probs can be taken while ``generate`` samples."""
-    args = trainer.args
-    other = args.torch_compile or args.use_transformers_continuous_batching
     given = prefill.options(core_model(trainer.model), trainer.generation_config)
-    return not other and prefill.unusual(given) is None
+    return prefill.by_token(trainer.args, given)
 
 
 def scorer(trainer: Any, rows: Callable[..., Any]) -> Scorer:

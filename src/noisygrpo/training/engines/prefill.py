@@ -69,6 +69,12 @@ def options(model: PreTrainedModel, config: GenerationConfig) -> dict[str, Any]:
     return {**model.generation_config.to_dict(), **given}
 
 
+def by_token(args: Any, given: Mapping[str, Any]) -> bool:
+    """Tell whether ``generate`` samples token by token, given a run and its options."""
+    other = args.torch_compile or args.use_transformers_continuous_batching
+    return not other and unusual(given) is None
+
+
 def unusual(given: Mapping[str, Any]) -> str | None:
     """Name the option with which ``generate`` decodes otherwise than token by token, if any."""
     other = next((name for name, plain in PLAIN.items() if given.get(name) not in plain), None)
