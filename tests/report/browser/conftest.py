@@ -46,6 +46,16 @@ def browser():
         made.close()
 
 
+@pytest.fixture
+def expect(browser):
+    """Playwright's assertions, that wait. The page draws after an event, not within it: what is
+    read right after a click may still be what was there before."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=20_000)
+    return expect
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory):
     """Name to the path of a page: of a run, of two runs, of a hostile run, and as a folder."""

@@ -1,5 +1,7 @@
 """Every control of a page does what it says, by mouse and by keys."""
 
+import re
+
 import pytest
 
 from made_run import PROMPTS, STEPS, records
@@ -42,7 +44,7 @@ def test_places(page):
     heading(page, "Step 4 · rows-0")
 
 
-def test_keys(page):
+def test_keys(page, expect):
     for key, text in (("]", "Step 2 · rows-0"), ("j", "Step 2 · rows-1"), ("[", "Step 1 · rows-1"),
                       ("k", "Step 1 · rows-0"), ("n", "Step 1 · rows-0")):  # fmt: skip
         page.keyboard.press(key)
@@ -54,7 +56,7 @@ def test_keys(page):
     page.keyboard.press("h")
     page.keyboard.press("p")
     page.locator("#rollouts .card.chosen", has_text="clean").wait_for()
-    assert chosen.count() == 1
+    expect(chosen).to_have_count(1)
     page.keyboard.press("Enter")
     page.locator("dialog[open] h3", has_text="rollout 0").wait_for()
     page.keyboard.press("Escape")
@@ -62,14 +64,14 @@ def test_keys(page):
     page.locator("dialog[open] kbd").first.wait_for()
     page.get_by_role("button", name="Close").click()
     page.keyboard.press("t")
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.keyboard.press("/")
     page.keyboard.type("jjj")  # in the search field a letter is a letter
     status(page, "0 rollouts")
     heading(page, "Step 1 · rows-0")
 
 
-def test_filters_and_sorting_find_what_they_say(page):
+def test_filters_and_sorting_find_what_they_say(page, expect):
     lines = records()
     wrong_up = [one for one in lines if one["rewards"]["accuracy"] == 0 and one["advantage"] > 0]
     prior = [one for one in lines if one["gain"] > 0.5]
@@ -87,47 +89,45 @@ def test_filters_and_sorting_find_what_they_say(page):
     find.get_by_label("Level").select_option("")
     find.get_by_label("Sort by").select_option("advup")
     status(page, f"{len(lines)} rollouts")
-    low = page.locator("#rollouts .list tbody tr").first.locator("td").nth(3).inner_text()
-    assert low == "\u22121.00"
+    low = page.locator("#rollouts .list tbody tr").first.locator("td").nth(3)
+    expect(low).to_have_text("\u22121.00")
     page.locator("#search").fill("SHAPE 2")
     status(page, f"{STEPS * 4} rollouts")
+    expect(page.locator("#rollouts .list tbody tr")).to_have_count(STEPS * 4)
     page.locator("#rollouts .list tbody tr").nth(3).click()
     page.locator("#rollouts .asked h3", has_text="rows-2").wait_for()
 
 
-def test_charts_and_theme(page):
+def test_charts_and_theme(page, expect):
     page.locator("#smoothing").fill("3")
     page.locator("#curves output", has_text="stronger").wait_for()
     page.locator("#curves").scroll_into_view_if_needed()
     key = page.locator("#curves .panel", has_text="Rewards").locator(".key").first
     key.click()
-    assert key.get_attribute("aria-pressed") == "false"
+    expect(key).to_have_attribute("aria-pressed", "false")
     key.click()
     page.locator("#curves select").select_option("my/own")
     page.locator("#levels select").select_option("reward")
     page.get_by_role("button", name="Dark").click()
-    assert page.get_by_role("button", name="Light").is_visible()
+    expect(page.get_by_role("button", name="Light")).to_be_visible()
     page.get_by_text("The whole recipe").click()
-    assert "method: noisygrpo" in page.locator("#overview pre").inner_text()
+    expect(page.locator("#overview pre")).to_contain_text("method: noisygrpo")
 
 
-def test_samples_of_runs_side_by_side(open_page):
+def test_samples_of_runs_side_by_side(open_page, expect):
     page = open_page("two", "#samples")
     rows = page.locator("#samples .list tbody tr")
-    rows.nth(2).wait_for()
-    assert rows.count() == 3
+    expect(rows).to_have_count(3)
     page.get_by_text("Side by side: 2 of 6").click()
-    assert page.locator("#samples .sets input:checked").count() == 2
+    expect(page.locator("#samples .sets input:checked")).to_have_count(2)
     page.locator("#samples select").last.select_option("differ")
     page.locator("#samples [role=status]", has_text="1 of 3 samples").wait_for()
-    page.locator("#samples .card").nth(1).wait_for()
-    verdicts = [one.inner_text() for one in page.locator("#samples .card header b").all()]
-    assert verdicts == ["✗ wrong", "✓ right"]
-    assert page.locator("#samples .asked img").count() == 1
+    expect(page.locator("#samples .card header b")).to_have_text(["✗ wrong", "✓ right"])
+    expect(page.locator("#samples .asked img")).to_have_count(1)
     page.locator("#samples .sets input").first.check()
     page.locator("#samples .card").nth(2).wait_for()
     page.locator("#sample-search").fill("no such thing")
     page.locator("#samples [role=status]", has_text="0 of 3 samples").wait_for()
     page.locator("#rollouts select").first.select_option(label="two")
     page.locator("#rollouts .asked h3", has_text="Step 1").wait_for()
-    assert "run=1" in page.url
+    expect(page).to_have_url(re.compile("run=1"))

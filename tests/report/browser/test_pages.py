@@ -1,6 +1,7 @@
 """Every page at two widths, light and dark: nothing fails, nothing is out of sight."""
 
 import json
+import re
 
 import pytest
 from PIL import Image
@@ -12,18 +13,18 @@ from noisygrpo.report.views import redraw
 
 @pytest.mark.parametrize("name", ["one", "two", "hostile", "folder"])
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_a_page_opens_without_complaint_and_fits_its_window(open_page, name, width, scheme):
+def test_a_page_opens_without_complaint_and_fits_its_window(open_page, expect, name, width, scheme):
     page = open_page(name, width=width, scheme=scheme)
     for link in page.locator("#nav a").all():
         link.click()
     page.locator("#rollouts .card").first.wait_for()
     page.locator("#samples .card").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    assert page.locator("figure canvas").count() > 3
+    expect(page.locator("html")).to_have_attribute("data-theme", scheme)
+    page.locator("figure canvas").nth(3).wait_for()
 
 
-def test_from_a_curve_to_the_noisy_picture_in_three_clicks(open_page, pages):
+def test_from_a_curve_to_the_noisy_picture_in_three_clicks(open_page, pages, expect):
     page = open_page("one")
     chart = page.locator("#curves .chart").first
     chart.scroll_into_view_if_needed()
@@ -41,14 +42,14 @@ def test_from_a_curve_to_the_noisy_picture_in_three_clicks(open_page, pages):
         if (one["step"], one["example_id"], one["rollout_index"]) == (4, "rows-1", 2)
     )  # fmt: skip
     image = Image.open(pages["one"].parent.parent / "rows-1.png")
-    assert shown.nth(0).get_attribute("src") == encode(image, None)[0]
-    assert shown.nth(1).get_attribute("src") == encode(redraw(line, image), None)[0]
+    expect(shown.nth(0)).to_have_attribute("src", encode(image, None)[0])
+    expect(shown.nth(1)).to_have_attribute("src", encode(redraw(line, image), None)[0])
     dialog.locator("summary").click()
-    assert line["noise_seed"][0] in dialog.locator("pre").inner_text()
+    expect(dialog.locator("pre")).to_contain_text(line["noise_seed"][0])
     page.keyboard.press("ArrowRight")
     page.locator("dialog[open] h3", has_text="rollout 3").wait_for()
     page.keyboard.press("Escape")
-    assert page.locator("dialog[open]").count() == 0
+    expect(page.locator("dialog[open]")).to_have_count(0)
 
 
 def test_what_models_say_is_shown_as_text_and_never_run(open_page, pages):
@@ -68,21 +69,22 @@ def test_what_models_say_is_shown_as_text_and_never_run(open_page, pages):
     assert "<b>bad<" in page.title()
 
 
-def test_an_address_is_what_is_shown_and_comes_back(open_page):
+def test_an_address_is_what_is_shown_and_comes_back(open_page, expect):
     page = open_page("one", "#rollouts?step=3&example=rows-2&rollout=1&filter=wrong&steps=all")
     page.locator("#rollouts .asked h3", has_text="Step 3 · rows-2").wait_for()
-    assert page.locator("#rollouts .card.chosen header").inner_text().startswith("1 · level 0.1")
+    chosen = page.locator("#rollouts .card.chosen header")
+    expect(chosen).to_have_text(re.compile(r"^\s*1 · level 0\.1"))
     wrong = sum(one["rewards"]["accuracy"] == 0 for one in records())
     page.locator("#rollouts aside [role=status]", has_text=f"{wrong} rollouts").wait_for()
     page.keyboard.press("k")
     page.locator("#rollouts .asked h3", has_text="Step 3 · rows-1").wait_for()
-    assert "example=rows-1" in page.url and "filter=wrong" in page.url
+    expect(page).to_have_url(re.compile("example=rows-1.*filter=wrong"))
     page.goto(page.url)
     page.reload()
     page.locator("#rollouts .asked h3", has_text="Step 3 · rows-1").wait_for()
 
 
-def test_a_page_prints_and_its_focus_is_seen(open_page):
+def test_a_page_prints_and_its_focus_is_seen(open_page, expect):
     page = open_page("one")
     for _ in range(12):
         page.keyboard.press("Tab")
@@ -92,18 +94,17 @@ def test_a_page_prints_and_its_focus_is_seen(open_page):
         )
         assert outline[0] != "none" and outline[1] >= 2
     page.emulate_media(media="print")
-    assert (
-        not page.locator("#nav").is_visible() and page.locator("#rollouts .card").first.is_visible()
-    )
+    expect(page.locator("#nav")).to_be_hidden()
+    expect(page.locator("#rollouts .card").first).to_be_visible()
     assert page.pdf().startswith(b"%PDF")
 
 
-def test_visual_dependence_colours_a_completion(open_page):
+def test_visual_dependence_colours_a_completion(open_page, expect):
     line = records()[5]
     page = open_page("one", f"#rollouts?step={line['step']}&example={line['example_id']}")
     page.get_by_role("button", name="Colour by visual dependence").click()
     tokens = page.locator("#rollouts .card .seen")
-    tokens.first.wait_for()
-    titles = [one.get_attribute("title") for one in tokens.all()]
-    assert titles == [f"visual dependence {text}" for text in ("0.100", "0.900", "0")]
+    expect(tokens).to_have_count(3)
+    for token, text in enumerate(("0.100", "0.900", "0")):
+        expect(tokens.nth(token)).to_have_attribute("title", f"visual dependence {text}")
     assert json.dumps(line["visual_dependence"]) == "[0.1, 0.9, 0.0]"
