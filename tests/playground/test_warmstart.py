@@ -60,8 +60,9 @@ def test_the_warm_start_repeats_goes_on_and_its_checkpoint_loads(tmp_path, capsy
     ).state_dict()
     for key, tensor in loaded.items():
         assert torch.equal(tensor, whole[key].to(torch.bfloat16)), key
-    with pytest.raises(UserError, match="was made with"):
-        train(replace(TINY, see_steps=2), tmp_path / "two", gates=False)
+    for other in ({"see_steps": 2}, {"questions": 2}, {"pictures": 3}):
+        with pytest.raises(UserError, match="was made with"):
+            train(replace(TINY, **other), tmp_path / "two", gates=False)
 
 
 def test_a_stage_needs_those_before_it_and_its_gate(tmp_path):

@@ -38,6 +38,8 @@ class Stage:
     """Learning rate of matrices under Muon, relative to ``peak``; 0: AdamW for all."""
     needed: dict[str, float] = field(default_factory=dict)
     """What the probe must reach at least, by name."""
+    lessons: dict[str, object] = field(default_factory=dict)
+    """Settings that its batches are made with, beside those that all stages share."""
 
 
 def learning_rate(peak: float, step: int, steps: int, warmup: int) -> float:

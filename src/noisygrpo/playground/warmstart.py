@@ -205,11 +205,11 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
         return answering_gate(settings, model, processor)
 
     well = dict.fromkeys(("shape", "colour", "size", "place", "tower"), READ_WELL)
-    for name, steps, muon, gate, needed in (
-        ("reason", settings.reason_steps, 1.0, None, {}),
-        ("read", settings.read_steps, 2.0, reads, well),
-        ("look", settings.look_steps, 2.0, answers, well),
-        ("slip", settings.slip_steps, 1.0, answers, {}),
+    for name, steps, muon, of, gate, needed in (
+        ("reason", settings.reason_steps, 1.0, "questions", None, {}),
+        ("read", settings.read_steps, 2.0, "pictures", reads, well),
+        ("look", settings.look_steps, 2.0, "pictures", answers, well),
+        ("slip", settings.slip_steps, 1.0, "pictures", answers, {}),
     ):
         yield Stage(
             name,
@@ -221,6 +221,7 @@ def stages(settings: WarmStart, model: Model, processor: PlaygroundProcessor) ->
             gate,
             muon=muon,
             needed=needed,
+            lessons={of: getattr(settings, of)},
         )
 
 
@@ -251,7 +252,9 @@ def train(
             "steps": stage.steps,
             "batch": settings.batch,
             "peak": stage.peak,
+            "muon": stage.muon,
             "warmup": settings.warmup,
+            **stage.lessons,
         }
         found = take_up(stage, out, made)
         if found is not None:

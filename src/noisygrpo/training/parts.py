@@ -129,16 +129,15 @@ def engine(trainer: Any, turn: Callable[..., Any]) -> GenerateEngine | VLLMEngin
 
 def shares_prefill(trainer: Any) -> bool:
     """Tell whether distinct prompts alone can be read before sampling; warn where not, once."""
-    obstacles = {
-        "several turns are made of prompts of their own": several_turns(trainer),
-        "a compiled forward was not checked": trainer.args.torch_compile,
-        "a rollout function samples": trainer.rollout_func is not None,
-        "use_transformers_continuous_batching shares prompts by its own means": (
-            trainer.args.use_transformers_continuous_batching
-        ),
-    }
-    own = next((why for why, holds in obstacles.items() if holds), None)
-    reason = own or prefill.obstacle(core_model(trainer.model), trainer.generation_config)
+    reason: str | None
+    if several_turns(trainer):
+        reason = "several turns are made of prompts of their own"
+    elif trainer.rollout_func is not None:
+        reason = "a rollout function samples"
+    else:
+        reason = prefill.other_engine(trainer.args) or prefill.obstacle(
+            core_model(trainer.model), trainer.generation_config
+        )
     if reason is not None:
         logger.warning("shared_prefill: every prompt is read by itself, as %s", reason)
     return reason is None

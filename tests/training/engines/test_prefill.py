@@ -2,6 +2,7 @@
 
 import json
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from transformers import GenerationConfig
 
 from noisygrpo.errors import UserError
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.engines.prefill import FAMILIES, obstacle, shared_prefill
+from noisygrpo.training.engines.prefill import FAMILIES, by_token, obstacle, shared_prefill
+from noisygrpo.training.parts import shares_prefill
 from tiny import tiny_rows, tiny_settings
 from tiny_families import prefilled, prompts_of, tiny_batch, tiny_family
 from tiny_trainer import make
@@ -101,6 +103,20 @@ def test_a_trainer_that_cannot_share_says_so_and_trains(tmp_path, caplog):
     assert "shared_prefill: every prompt is read by itself, as generate is given" in caplog.text
     trainer.train()
     assert len(steps(tmp_path)) == 8
+
+
+@pytest.mark.parametrize("other", ["torch_compile", "use_transformers_continuous_batching"])
+def test_a_run_that_samples_otherwise_is_no_sampling_by_token(tmp_path, caplog, other):
+    fields = ("torch_compile", "use_transformers_continuous_batching")
+    args = SimpleNamespace(**dict.fromkeys(fields, False))
+    assert by_token(args, {}) and not by_token(args, {"num_beams": 2})
+    setattr(args, other, True)
+    assert not by_token(args, {})
+    trainer = make(tmp_path, tiny_rows(2), max_steps=1)
+    setattr(trainer.args, other, True)
+    with caplog.at_level(logging.WARNING):
+        assert not shares_prefill(trainer)
+    assert "shared_prefill: every prompt is read by itself, as" in caplog.text
 
 
 def test_with_vllm_it_has_no_say(tmp_path):

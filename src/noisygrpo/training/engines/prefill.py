@@ -71,8 +71,16 @@ def options(model: PreTrainedModel, config: GenerationConfig) -> dict[str, Any]:
 
 def by_token(args: Any, given: Mapping[str, Any]) -> bool:
     """Tell whether ``generate`` samples token by token, given a run and its options."""
-    other = args.torch_compile or args.use_transformers_continuous_batching
-    return not other and unusual(given) is None
+    return other_engine(args) is None and unusual(given) is None
+
+
+def other_engine(args: Any) -> str | None:
+    """Say what of a run makes its forwards while sampling others than ``generate``'s, if any."""
+    if args.torch_compile:
+        return "a compiled forward was not checked"
+    if args.use_transformers_continuous_batching:
+        return "use_transformers_continuous_batching shares prompts by its own means"
+    return None
 
 
 def unusual(given: Mapping[str, Any]) -> str | None:
