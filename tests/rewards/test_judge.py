@@ -1,7 +1,7 @@
 import pytest
 
 from noisygrpo.errors import UserError
-from noisygrpo.rewards import is_correct
+from noisygrpo.rewards import Verdict, is_correct
 from noisygrpo.rewards.choices import options_of
 from noisygrpo.rewards.numeric import parse_number
 
@@ -130,6 +130,12 @@ def test_verdict(prediction: str | None, target: str, right: bool) -> None:
 def test_multiple_choice(prediction: str, target: str, right: bool) -> None:
     verdict = is_correct(prediction, target, question=CHOICES)
     assert verdict.correct is right, verdict.why
+
+
+def test_a_verdict_is_true_in_a_condition_only_if_the_answer_is_right() -> None:
+    assert is_correct("(C)", "C")
+    assert not is_correct("(B)", "C")
+    assert not Verdict(None, "not found out")
 
 
 def test_letter_without_listed_options() -> None:

@@ -55,10 +55,13 @@ _LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
 
 
 class Verdict(NamedTuple):
-    """Whether an answer is right (None: unscorable), and why."""
+    """Whether an answer is right (None: unscorable), and why; true in a condition if it is right."""
 
     correct: bool | None
     why: str
+
+    def __bool__(self) -> bool:
+        return self.correct is True  # that of a tuple would make every wrong answer true
 
 
 class Formulas(NamedTuple):
