@@ -15,7 +15,7 @@ MISSED = {"fresh-choice-22"}
 """A right answer that is missed: that "on" asks for a day must be known from the question."""
 
 
-@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl", "fresh.jsonl"])
+@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl"])
 def test_every_label(name: str) -> None:
     rows = read(HERE / name)
     judged = rewards_of(rows)

@@ -6,6 +6,8 @@ from noisygrpo.rewards import is_correct
 
 LISTED = "How long?\nA. 3 cm\nB. 5 cm\nC. 7 cm"
 CAT = "Is there a cat?"
+BALL = "Is the ball red?"
+SIDE = "Is the ball left or right of the box?"
 
 RIGHT = [
     ("5, not 6", "5", ""),
@@ -18,6 +20,15 @@ RIGHT = [
     ("There is no cat.", "no", CAT),
     ("I see no cat", "no", CAT),
     ("No, the right and left circles look alike. They might seem different.", "no", ""),
+    *[(said, "yes", BALL) for said in ("The ball is red.", "It is red")],
+    ("It isn't red.", "no", BALL),
+    ("the third", "3rd", ""),
+    ("\\langle 1,2 \\rangle", "(1,2)", ""),
+    ("[[1,2],[3,4]]", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", ""),
+    ("one in four", "1/4", ""),
+    ("I don't see any apples.", "0", "How many apples are there?"),
+    ("left of the box", "left", SIDE),
+    ("a cup on the table", "cup", "What is on the table?"),
     ("10 to 15", "10-15", ""),
     ("March 5, 2020", "2020-03-05", ""),
     ("15:30", "3:30 PM", ""),
@@ -77,6 +88,10 @@ WRONG = [
     ("A circle", "A", LISTED),
     *[(said, "yes", "") for said in ("yes and no", "no idea", "casino")],
     *[(said, "no", "") for said in ("yes and no", "no idea", "casino")],
+    *[(said, "yes", BALL) for said in ("The box is red.", "It is dark red", "It is probably red")],
+    ("The box is not red.", "no", BALL),
+    ("left of the ball", "left", SIDE),
+    ("a cup under the table", "cup", "What is on the table?"),
     ("It could be true", "true", ""),
     ("far from true", "true", ""),
     ("There is no dog.", "no", CAT),

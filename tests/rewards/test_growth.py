@@ -17,6 +17,11 @@ TARGETS = [
     Case(None, "red ball"),
     Case(None, "3:30"),
     Case(None, "1, 2"),
+    Case(None, "no", "auto", "Is the ball red?"),
+    Case(None, "0", "auto", "How many red balls are there in the image?"),
+    Case(None, "left", "auto", "Is the ball left or right of the red box?"),
+    Case(None, "(1,2)"),
+    Case(None, "3rd"),
 ]
 # fmt: off
 PIECES = [
@@ -29,6 +34,8 @@ PIECES = [
     " because", ", not a", "option ", "a.", "_", "\t \n", "and ", "\\cup ",
     "\\begin{pmatrix}", "m/", "5 (", "α", "I ", "!", "^9", " or", "the value is ", "maybe ",
     "n't ", "5 cm ", "3:30 ", "**", "&", "|", "~", "，",
+    "it is not ", "there are no balls ", " of the box", "[1,", "<1,", "\\langle ", "first ",
+    "1 in ",
 ]
 # fmt: on
 

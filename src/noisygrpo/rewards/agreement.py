@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.expression import same_formula
-from noisygrpo.rewards.lists import as_interval, matrix, same_parts, split_parts
+from noisygrpo.rewards.lists import (
+    Parts,
+    as_interval,
+    matrix,
+    same_parts,
+    split_parts,
+    vector,
+)
 from noisygrpo.rewards.numeric import is_name, parse_number
 from noisygrpo.rewards.spelling import squeezed, words
 
@@ -27,7 +34,7 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     cells = [matrix(answer), matrix(target)]
     if cells[0] is not None and cells[1] is not None:
         return _same_cells(cells[0], cells[1], tolerance)
-    mine, theirs = split_parts(answer), split_parts(target)
+    mine, theirs = (_parts(text, own) for text, own in zip((answer, target), cells, strict=True))
     if theirs is not None and len(theirs.shape) == 2 and mine is None:
         mine = split_parts(as_interval(answer) or "")
     wanted, number = parse_number(target), parse_number(answer)
@@ -43,6 +50,10 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
         verdict = same_parts(mine, theirs, lambda a, b: _same_item(a, b, tolerance))
         return verdict or (None if _needs_algebra(mine.items + theirs.items) else False)
     return _same_equation(answer, target, tolerance)
+
+
+def _parts(text: str, cells: tuple[tuple[str, ...], ...] | None) -> Parts | None:
+    return split_parts(text) if cells is None else vector(cells)
 
 
 def _is_one(answer: str) -> bool:

@@ -27,8 +27,9 @@ from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import only_number
+from noisygrpo.rewards.restated import counts_none, without_question
 from noisygrpo.rewards.spelling import normalize, plain, squeezed, without_stops, words
-from noisygrpo.rewards.statement import claim, complement
+from noisygrpo.rewards.statement import claim, complement, refuses
 from noisygrpo.rewards.values import read_value, same_value
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
@@ -55,7 +56,7 @@ _LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
 
 
 class Verdict(NamedTuple):
-    """Whether an answer is right (None: unscorable), and why; true in a condition if it is right."""
+    """Whether an answer is right (None: unscorable), and why. Only a right one is true as such."""
 
     correct: bool | None
     why: str
@@ -141,7 +142,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         verdict = _judge_values(answer, plain(target), question, tolerance)
         if verdict is not None:
             return verdict
-    return _judge_words(answer, target)
+    return _judge_words(answer, target, question)
 
 
 def has_one_value(target: str) -> bool:
@@ -212,27 +213,16 @@ def _judge_values(
     agree = same(answer, target, tolerance)
     if agree is not None:
         return Verdict(agree, "compared by value")
-    if _counts_none(answer, target, question):
+    wanted = parse_number(target)
+    if wanted is not None and wanted.value == 0 and counts_none(answer, question):
         return Verdict(True, "none of what is asked for")
-    if parse_number(target) is not None:
+    if wanted is not None:
         return _judge_sentence(answer, target, tolerance)
     if not FORMULA.search(target) or re.search(
         r"(?<![\\a-zA-Z])[a-zA-Z]{3}", _CALL.sub("", target)
     ):
         return None
     return _judge_formula(answer, target)
-
-
-_NONE_OF = re.compile(r"no\s+([a-z]+(?:\s[a-z]+){0,3})", re.IGNORECASE)
-
-
-def _counts_none(answer: str, target: str, question: str) -> bool:
-    """Whether "no apples" answers 0 to the question how many apples there are."""
-    said, wanted = _NONE_OF.fullmatch(answer.strip(" .")), parse_number(target)
-    if said is None or wanted is None or wanted.value != 0:
-        return False
-    things, asked = words(said.group(1)), words(question)
-    return "how many" in question.lower() and set(things) <= set(asked)
 
 
 def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | Formulas:
@@ -258,8 +248,10 @@ def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
     return Formulas(answer, target)
 
 
-def _judge_words(answer: str, target: str) -> Verdict:
-    """Running text: the same words, or a sentence whose subject "is" them."""
+def _judge_words(answer: str, target: str, question: str) -> Verdict:
+    """Running text: the same words, or a sentence whose subject "is" them; both perhaps with the
+    question's last words behind them.
+    """
     wanted = _core(target)
     if not (is_text(answer) and is_text(target)):
         return Verdict(False, "the texts differ")
@@ -267,8 +259,12 @@ def _judge_words(answer: str, target: str) -> Verdict:
         return Verdict(True, "same words")
     if wanted and "".join(_core(answer)) == "".join(wanted):
         return Verdict(True, "same letters")
-    if wanted and _core(complement(answer) or "") == wanted:
+    said = complement(answer)
+    if wanted and _core(said or "") == wanted:
         return Verdict(True, "a sentence says so")
+    short = without_question(answer if said is None else said, question)
+    if wanted and short and not refuses(answer) and _core(short) == wanted:
+        return Verdict(True, "with the question's own words")
     return Verdict(False, "the texts differ")
 
 

@@ -23,6 +23,10 @@ _WORD = re.compile(r"\s+(?:and|or)\s+(?!a\s+half|a\s+quarter)|(?:\s*和\s*)|(?:\
 _MEMBER = re.compile(r"^[a-zA-Z](?:_\w)?\s*\\in\s*")
 
 
+_ANGLES = re.compile(r"^(?:\\langle(?![a-zA-Z])(.+)\\rangle|<([^<>]+,[^<>]+)>)$")
+"""A vector in pointed brackets is a tuple."""
+
+
 class Parts(NamedTuple):
     """The parts of an answer."""
 
@@ -36,6 +40,7 @@ class Parts(NamedTuple):
 def split_parts(text: str) -> Parts | None:
     """The parts of a list, a set, a tuple or an interval; None for a single answer."""
     text = _MEMBER.sub("", plain(text).strip(" .;")).replace("\\{", "{").replace("\\}", "}")
+    text = _ANGLES.sub(lambda inside: f"({inside.group(1) or inside.group(2)})", text)
     if not text or len(text) > LONGEST:
         return None
     union = re.split(r"\\cup(?![a-zA-Z])", text)
@@ -148,9 +153,30 @@ _MATRIX = re.compile(r"\\begin\{([a-z]*matrix)\}(.*)\\end\{\1\}", re.DOTALL)
 
 
 def matrix(text: str) -> tuple[tuple[str, ...], ...] | None:
-    """The cells of a LaTeX matrix (in `spelling.plain` or raw), None if ``text`` is none."""
+    """The cells of a LaTeX matrix (in `spelling.plain` or raw) or of ``[[1, 2], [3, 4]]``, None if
+    ``text`` is neither.
+    """
     match = _MATRIX.fullmatch(text.strip().strip("$").strip())
-    if match is None or len(text) > LONGEST:
+    if len(text) > LONGEST:
         return None
+    if match is None:
+        return _nested(text.strip())
     rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match.group(2)) if row.strip()]
     return tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows)
+
+
+def _nested(text: str) -> tuple[tuple[str, ...], ...] | None:
+    """The cells of brackets in brackets, in rows of one length."""
+    if not (text.startswith("[") and text.endswith("]") and _closes_at_end(text)):
+        return None
+    rows = [row[1:-1] for row in _at_commas(text[1:-1]) if row[:1] == "[" and _closes_at_end(row)]
+    cells = tuple(tuple(_at_commas(row)) for row in rows)
+    whole = len(rows) == len(_at_commas(text[1:-1])) and len({len(row) for row in cells}) == 1
+    return cells if whole else None
+
+
+def vector(cells: tuple[tuple[str, ...], ...]) -> Parts | None:
+    """A matrix of one row or one column as a tuple."""
+    if len(cells) > 1 and any(len(row) > 1 for row in cells):
+        return None
+    return Parts("()", tuple(cell for row in cells for cell in row))

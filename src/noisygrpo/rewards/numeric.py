@@ -33,7 +33,7 @@ _LITERAL = re.compile(
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
       | (?P<whole2>\d+)\s*(?:and\s+)?\\frac\s*(?:\{{\s*(?P<top2>\d+)\s*\}}|(?P<top3>\d))\s*
         (?:\{{\s*(?P<bottom2>\d+)\s*\}}|(?P<bottom3>\d))
-      | (?P<part>\d+)\s+out\s+of\s+(?P<all>\d+)
+      | (?P<part>\d+)\s+(?:out\s+of|in(?=\s+\d+$))\s+(?P<all>\d+)
       | (?P<decimal>{_DECIMAL})
         (?:(?:\s*(?:\*|x|\\times|\\cdot)\s*10\s*\^\s*|[eE](?=[+-]?\d))\{{?\s*(?P<exponent>[+-]?\s?\d+)\s*\}}?)?
     )""",
@@ -56,6 +56,7 @@ _ABOUT = re.compile(
     r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$))\s*",
     re.IGNORECASE,
 )
+_OUT_OF = re.compile(r"\s+(?:out\s+of|in)\s+", re.IGNORECASE)
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
 LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
@@ -182,6 +183,11 @@ def worded(text: str) -> tuple[Number, str] | None:
     if read is None:
         return None
     value, end = read
+    of = _OUT_OF.match(text, end)
+    if of:
+        whole, length = read_words(text[of.end() :]) or (Fraction(0), 0)
+        if 0 < value <= whole and length == len(text) - of.end():
+            return Number(value / whole, closed=True), ""
     return Number(value, closed=value.denominator != 1), text[end:]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from noisygrpo.rewards.restated import absent, answered
 from noisygrpo.rewards.spelling import plain, word_set, words
 
 POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
@@ -150,6 +151,9 @@ def read_sign(text: str, question: str = "") -> bool | None:
     weighed = _qualifier(opening) if opening else low
     if _DOUBT.search(low) or _WEAK_DOUBT.search(weighed) or "?" in low:
         return None
+    restated = None if opening else answered(text, question)
+    if restated is not None:
+        return restated
     about = None if opening else _OF_A_CLAIM.search(low)
     if about and _TURNING.search(about.group("claim")):
         return None
@@ -216,11 +220,12 @@ def _existence(low: str, question: str) -> bool | None:
     match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
     match = match or (_SEES_NONE.match(low) if asked else None)
     if match is None:
-        return None
+        denied = absent(low) if asked else None
+        return False if denied and denied <= asked else None
     named = match.groupdict()
     rest = re.split(
         r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can|that|to|who|which)\b",
         named["rest"] or named.get("rest2") or "",
     )[0]
-    said = {word for word in words(rest) if len(word) > 2}
+    said = {word for word in words(rest) if len(word) > 2} - {"any", "some"}
     return False if not asked or said & asked else None

@@ -1,7 +1,7 @@
-"""Answers with which no arithmetic may be done: ranges, dates, clock times, ratios.
+"""Answers with which no arithmetic may be done: ranges, dates, times, ratios, places in a row.
 
-``10-15`` is a range and not minus five, ``2020-03-05`` a date, ``3:30`` a time; each is compared
-with its own kind only.
+``10-15`` is a range and not minus five, ``2020-03-05`` a date, ``3:30`` a time, ``3rd`` the third;
+each is compared with its own kind only.
 """
 
 from __future__ import annotations
@@ -52,7 +52,13 @@ class Ratio(NamedTuple):
     parts: tuple[int, ...]
 
 
-Value = Range | Date | Clock | Ratio
+class Ordinal(NamedTuple):
+    """A place in a row."""
+
+    place: int
+
+
+Value = Range | Date | Clock | Ratio | Ordinal
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -78,6 +84,17 @@ _CLOCK = re.compile(
 )
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
 _RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
+_PLACES = {word: place for place, word in enumerate((
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
+    "eighteenth", "nineteenth",
+), start=1)} | {"twentieth": 20, "thirtieth": 30, "fortieth": 40, "fiftieth": 50}  # fmt: skip
+_TENTHS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50}
+_ORDINAL = re.compile(
+    r"(?:the\s+)?(?:(?P<digits>\d{1,4})(?:st|nd|rd|th)"
+    rf"|(?:(?P<tens>{'|'.join(_TENTHS)})[\s-](?=(?:{'|'.join(list(_PLACES)[:9])})$))?"
+    rf"(?P<word>{'|'.join(_PLACES)}))"
+)
 _RANGE = (
     re.compile(
         r"(?:from\s+|between\s+)?(?P<low>[$€£]?-?\d[^\s-]*(?<!,)(?:\s[a-zA-Z%]+)?)\s*(?:-|\bto\b"
@@ -89,11 +106,11 @@ _RANGE = (
 
 @functools.lru_cache(maxsize=20_000)
 def read_value(text: str) -> Value | None:
-    """Read ``text`` as a date, a clock time, a ratio or a range; None if it is none of them."""
+    """Read ``text`` as a date, a clock time, a ratio, a range or an ordinal; None if it is none."""
     text = plain(text).strip(" .,;").replace("\n", " ")
     if len(text) > LONGEST:
         return None
-    return _date(text) or _clock(text) or _ratio(text) or _range(text)
+    return _date(text) or _clock(text) or _ratio(text) or _range(text) or _ordinal(text)
 
 
 def _date(text: str) -> Date | None:
@@ -146,6 +163,16 @@ def ratio_of(parts: list[Fraction]) -> Ratio:
     return Ratio(tuple(part // divisor for part in whole))
 
 
+def _ordinal(text: str) -> Ordinal | None:
+    match = _ORDINAL.fullmatch(text.lower())
+    if match is None:
+        return None
+    if match.group("digits"):
+        return Ordinal(int(match.group("digits")))
+    tens = _TENTHS.get(match.group("tens") or "", 0)
+    return Ordinal(tens + _PLACES[match.group("word")])
+
+
 def _range(text: str) -> Range | None:
     for pattern in _RANGE:
         match = pattern.fullmatch(text)
@@ -174,6 +201,8 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
         return said == ratio_of([Fraction(fraction.value), Fraction(1)])
     if isinstance(wanted, Clock) and ratio is not None and not isinstance(said, Clock):
         return _same_ratio(prediction, ratio)
+    if isinstance(wanted, Ordinal):
+        return said == wanted if isinstance(said, Ordinal) else None
     if isinstance(wanted, Range) and isinstance(said, Range):
         return equal(said.low, wanted.low) and equal(said.high, wanted.high)
     if isinstance(wanted, Date) and isinstance(said, Date):

@@ -1,0 +1,171 @@
+"""A question said again as its answer: "The ball is not red.", "There are no dogs.", "left of it".
+
+To "Is the ball red?" the question's words behind its verb, in their order around the same verb, are
+yes, and with "not" behind the verb no. All of them must be there: what says more or less than was
+asked ("dark red", "probably red", "The box is red.") answers nothing here.
+
+To "How many dogs are there?" a sentence that denies what was counted is 0; to "What is on the
+table?" the answer may be followed by the question's own last words ("a cup on the table").
+"""
+
+from __future__ import annotations
+
+import re
+
+from noisygrpo.rewards.spelling import plain, words
+
+LONGEST = 300
+"""A longer answer or question is not compared word by word."""
+
+_SAME_VERB = {
+    "are": "is", "was": "was", "were": "was", "has": "have", "doe": "do", "do": "do",
+}  # fmt: skip
+"""Forms of a verb as one (``words`` makes "does" into "doe")."""
+_BE, _DO = ("is", "was"), ("do", "did")
+_VERBS = (*_BE, *_DO, "have", "had", "can", "will", "would", "should", "must")
+_PRONOUNS = frozenset(("it", "he", "she", "they", "this", "that", "these", "those"))
+_STRESSES = frozenset(("indeed", "definitely", "clearly", "certainly", "actually", "any", "some"))
+"""Words that change nothing about what is asked, or about how many there are."""
+_PREPOSITIONS = (
+    "of", "in", "on", "at", "to", "from", "with", "by", "for", "under", "over", "above", "below",
+    "behind", "beside", "near", "between", "into", "through", "next",
+)  # fmt: skip
+_BEHIND = re.compile(rf"(?<=\w) (?:{'|'.join(_PREPOSITIONS)}) (?=\w)")
+_SUBJECT = 2
+"""Words, without its article, of a subject for which "it" may stand."""
+_PICTURE = (
+    r"(?:in|on|of)\s+(?:the|this|that)\s+"
+    r"(?:image|picture|photo(?:graph)?|figure|scene|diagram|chart|graph)"
+)
+_IN_PICTURE = re.compile(rf"\s+{_PICTURE}(?=\s*$)")
+_CONTRACTIONS = (
+    (re.compile(r"\b(?:can't|cannot)\b"), "can not"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"\b(it|he|she|that|there)'s\b"), r"\1 is"),
+    (re.compile(r"\b(they|these|those)'re\b"), r"\1 are"),
+)
+_NEGATIVE = re.compile(r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without)\b")
+_SENTENCE = re.compile(r"[^.,:;?!\n]+")
+
+_SEEN = r"(?:(?:is|are)\s+)?(?:visible|present|shown|seen|depicted|there)"
+_ABSENT = re.compile(
+    r"(?:(?:there\s+(?:is|are|was|were)\s+)?(?:no|not\s+any)"
+    r"|(?:i|we|you|one)\s+(?:can\s+)?(?:see|find|notice|count|spot)\s+no"
+    r"|(?:i|we|you|one)\s+(?:do|can)\s+not\s+(?:see|find|notice|count|spot)\s+any"
+    r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))"
+    r"\s+(?:(?:shows|contains|has|includes)\s+no"
+    r"|does\s+not\s+(?:show|contain|have|include)\s+any))\s+"
+    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{_PICTURE})?(?:\s+{_SEEN})?"
+)
+_COUNTED = re.compile(
+    r"how\s+many\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?P<things>[a-z -]+?)\s*"
+    r"(?:\b(?:is|are|was|were|do|does|did|can|could|will|have|has|had|in|on|at|to|of|with|that"
+    r"|which|who|there|you|left|visible|shown|appear)\b|[?.,]|$)"
+)
+_SIDE = re.compile(
+    r"^((?:(?:on|to|at)\s+)?(?:the\s+)?(?:left|right|top|bottom))(?:-hand)?\s+side\b"
+)
+
+
+def answered(text: str, question: str) -> bool | None:
+    """True for yes, False for no; None if the text does not say the question again."""
+    verb, asked = _asked(question)
+    said = _tokens(text) if verb else []
+    if not said:
+        return None
+    found = {_around(said, at, asked) for at, word in enumerate(said) if word == verb}
+    if verb in _DO and said[0] != "not":
+        found.add(True if _same(said[:1], said[1:], asked) else None)
+    if said[0] == "not":  # "not red"
+        found.add(False if _same([], said[1:], asked) else None)
+    found.discard(None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _around(said: list[str], at: int, asked: list[str]) -> bool | None:
+    """What the words around the verb at ``at`` answer."""
+    before, behind = said[:at], said[at + 1 :]
+    turned = behind[:1] == ["not"]
+    return not turned if _same(before, behind[turned:], asked) else None
+
+
+def _same(subject: list[str], rest: list[str], asked: list[str]) -> bool:
+    """Whether these are the words that were asked for, "it" perhaps in place of the subject."""
+    if [*subject, *rest] == asked:
+        return True
+    named = asked[: len(asked) - len(rest)]
+    return (
+        bool(rest)
+        and asked[len(named) :] == rest
+        and 0 < len(named) <= _SUBJECT
+        and (subject == [] or (len(subject) == 1 and subject[0] in _PRONOUNS))
+        and not any(
+            word in (*_PREPOSITIONS, "left", "right") or word.endswith("ing") for word in named
+        )
+    )
+
+
+def _asked(question: str) -> tuple[str, list[str]]:
+    """The verb and the words behind it of the one yes-no question; "" if there is none."""
+    if question.count("?") != 1:
+        return "", []
+    sentence = re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
+    tokens = _tokens(sentence)
+    if len(tokens) < 2 or tokens[0] not in _VERBS or "or" in tokens:
+        return "", []
+    return tokens[0], tokens[1:]
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of one sentence; none of a longer text and of what negates otherwise than by one
+    "not".
+    """
+    text = _open(text)
+    if len(text) > LONGEST or not _SENTENCE.fullmatch(text):
+        return []
+    negations = _NEGATIVE.findall(text)
+    if negations not in ([], ["not"]):
+        return []
+    found = [_SAME_VERB.get(word, word) for word in words(_IN_PICTURE.sub("", text))]
+    return [word for word in found if word not in _STRESSES]
+
+
+def _open(text: str) -> str:
+    """Lower case, without contractions and what closes the sentence."""
+    text = plain(text).lower().strip(" .!\"'")
+    for pattern, whole in _CONTRACTIONS:
+        text = pattern.sub(whole, text)
+    return text
+
+
+def absent(text: str) -> set[str] | None:
+    """The words for what a sentence denies to be there; None if it says anything else."""
+    if len(text) > LONGEST:
+        return None
+    said = _ABSENT.fullmatch(_open(text))
+    return set(words(said.group("things"))) if said else None
+
+
+def counts_none(text: str, question: str) -> bool:
+    """Whether a sentence denies what the question counts: all that is counted, not a part of it."""
+    asked = _COUNTED.search(question.lower())
+    counted = words(asked.group("things")) if asked else ()
+    denied = absent(text)
+    return bool(counted and denied and counted[-1] in denied and denied <= set(counted))
+
+
+def without_question(text: str, question: str) -> str | None:
+    """``text`` without "side", and without the question's last words where it ends with them.
+
+    At least a preposition and a noun are cut, never the whole; None where nothing is to be cut.
+    """
+    if len(text) > LONGEST:
+        return None
+    short = _SIDE.sub(r"\1", _open(text))
+    asked = words(question.partition("?")[0][-LONGEST:])
+    for start in _BEHIND.finditer(short):
+        tail = words(short[start.start() :])
+        if len(tail) > 1 and asked[-len(tail) :] == tail:
+            return short[: start.start()]
+    return short if short != _open(text) else None
