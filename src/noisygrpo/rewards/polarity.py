@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from noisygrpo.rewards.restated import absent, answered
+from noisygrpo.rewards.restated import answered, denies, thing_of
 from noisygrpo.rewards.spelling import plain, word_set, words
 
 POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
@@ -39,6 +39,7 @@ _CLOSES = re.compile(
     r"\s*(?:[.,;:!)\"']|$|(?:yes|no|it|there|they|he|she|this|that|the|i|we|because|not|and|or)\b)"
 )
 """What follows a sign that stands for itself."""
+_FOR_SOME = re.compile(r"\s+(?:for|of|about|only|when|under)\b")
 _BOUNDARY = re.compile(
     r"\b(?:is|are|was|were|be|been|that's|it's|to)\b|\b\w+n't\b(?:\s+be\b)?|\b(?:cannot"
     r"|can\s+not)\s+be\b|[:;,.!?()\"]|(?<!\w)'|'(?!\w)"
@@ -64,7 +65,8 @@ _DOUBT = re.compile(
 _WEAK_DOUBT = re.compile(
     r"\b(?:possibl[ye]|might|may|could|either|neither|partly|partially|half|almost|sometimes|nearly"
     r"|unless|whether|if|hardly|scarcely|barely|opposite|contrary|anything|far|not\s+only"
-    r"|only\s+(?:if|partly|half)|too\s+\w+\s+to)\b|\b(?:cannot|can't|can\s+not|couldn't)\s+see\b"
+    r"|only\s+(?:if|partly|half)|too\s+\w+\s+to|converse|inverse|contrapositive|negation|reverse"
+    r"|(?:claim|idea|assertion|belief|notion|assumption|statement)\s+that)\b|\b(?:cannot|can't|can\s+not|couldn't)\s+see\b"
 )
 """Doubt, unless it stands in the explanation behind an opening "yes" or "no"."""
 _OPENING = re.compile(
@@ -79,7 +81,8 @@ _NO_NOUN = re.compile(
 _SHORT_NO = re.compile(
     r"(?:(?:definitely|absolutely|certainly|clearly|of\s+course|probably|surely)\s+not"
     r"|not\s+(?:at\s+all|really)"
-    r"|(?:i\s+don't\s+think\s+so)|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were"
+    r"|(?:i\s+don't\s+think\s+so)|(?:it|this|that)(?:\s+is|'s)?\s*(?:not|n't)\s+(?:the\s+case|so)"
+    r"|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were"
     r"|does|do|did|has|have|can|will)\s*"
     r"(?:not|n't)|can't|cannot|won't)|never|not)\W*",
     re.IGNORECASE,
@@ -103,6 +106,11 @@ _SEES_NONE = re.compile(
     r"\s+no\b(?P<rest2>.*)",
     re.DOTALL,
 )
+_SAYS_NO_MORE = word_set(
+    "any some single one all that here anywhere visible present shown seen see we can be is are "
+    "was were"
+)
+"""Words that do not narrow what is said not to be there."""
 _THERE = re.compile(
     r"(?:there\s+(?:is|are|was|were)|it\s+has|the\s+\w+\s+has)\s*(?P<no>no|not|n't)\b(?P<rest>.*)",
     re.I | re.S,
@@ -143,6 +151,8 @@ def read_sign(text: str, question: str = "") -> bool | None:
         return False
     if _SHORT_YES.fullmatch(low):
         return True
+    if denies(low, question):
+        return False
     low = _SIDES.sub("", low)
     opening = _OPENING.match(low)
     reason = re.search(r"\b(?:because|since)\b", low) if opening else None
@@ -190,6 +200,8 @@ def _signs(low: str, opened: bool) -> list[bool] | None:
         closes = _CLOSES.match(after) is not None
         if word in _FREE and not closes:
             continue  # "there is no dog", "the right side"
+        if word not in ("yes", "no") and _FOR_SOME.match(after):
+            return None  # "true for the blue bar"
         if word == "no" and _NO_NOUN.search(before):
             continue
         ends = [m.end() for m in _BOUNDARY.finditer(before)]
@@ -220,12 +232,15 @@ def _existence(low: str, question: str) -> bool | None:
     match = _THERE.match(low) or re.match(r"(?P<no>no)\s+(?P<rest>\w.*)", low, re.DOTALL)
     match = match or (_SEES_NONE.match(low) if asked else None)
     if match is None:
-        denied = absent(low) if asked else None
-        return False if denied and denied <= asked else None
+        return None
     named = match.groupdict()
+    rest = named["rest"] or named.get("rest2") or ""
     rest = re.split(
-        r"[,.;:]|\b(?:but|and|only|or|in|on|at|is|are|was|were|can|that|to|who|which)\b",
-        named["rest"] or named.get("rest2") or "",
+        r"[,.;:]|\b(?:at\s+all|(?:in|on|of)\s+(?:the|this)\s+(?:image|picture|photo|figure|scene))\b|\b(?:but|and|only|or)\b",
+        rest,
     )[0]
-    said = {word for word in words(rest) if len(word) > 2} - {"any", "some"}
-    return False if not asked or said & asked else None
+    said = {word for word in words(rest) if len(word) > 1} - _SAYS_NO_MORE
+    thing = thing_of(question)
+    if not asked or (said and said <= asked and (not thing or thing[-1] in said)):
+        return False
+    return None

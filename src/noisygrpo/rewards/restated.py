@@ -22,7 +22,7 @@ _SAME_VERB = {
 }  # fmt: skip
 """Forms of a verb as one (``words`` makes "does" into "doe")."""
 _BE, _DO = ("is", "was"), ("do", "did")
-_VERBS = (*_BE, *_DO, "have", "had", "can", "will", "would", "should", "must")
+VERBS = (*_BE, *_DO, "have", "had", "can", "will", "would", "should", "must")
 _PRONOUNS = frozenset(("it", "he", "she", "they", "this", "that", "these", "those"))
 _STRESSES = frozenset(("indeed", "definitely", "clearly", "certainly", "actually", "any", "some"))
 """Words that change nothing about what is asked, or about how many there are."""
@@ -33,11 +33,11 @@ _PREPOSITIONS = (
 _BEHIND = re.compile(rf"(?<=\w) (?:{'|'.join(_PREPOSITIONS)}) (?=\w)")
 _SUBJECT = 2
 """Words, without its article, of a subject for which "it" may stand."""
-_PICTURE = (
+PICTURE = (
     r"(?:in|on|of)\s+(?:the|this|that)\s+"
     r"(?:image|picture|photo(?:graph)?|figure|scene|diagram|chart|graph)"
 )
-_IN_PICTURE = re.compile(rf"\s+{_PICTURE}(?=\s*$)")
+_IN_PICTURE = re.compile(rf"\s+{PICTURE}(?=\s*$)")
 _CONTRACTIONS = (
     (re.compile(r"\b(?:can't|cannot)\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -56,7 +56,12 @@ _ABSENT = re.compile(
     r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))"
     r"\s+(?:(?:shows|contains|has|includes)\s+no"
     r"|does\s+not\s+(?:show|contain|have|include)\s+any))\s+"
-    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{_PICTURE})?(?:\s+{_SEEN})?"
+    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{PICTURE})?(?:\s+{_SEEN})?"
+)
+_THERE_IS = re.compile(
+    r"\b(?:is|are|was|were)\s+there\s+(?:an?y?\s+|some\s+|no\s+)?(?P<things>[a-z -]+?)\s*"
+    r"(?:\b(?:in|on|at|to|of|with|that|which|who|under|over|above|below|behind|near|next|left"
+    r"|right|between|beside|visible|shown|present|here|or)\b|[?.,]|$)"
 )
 _COUNTED = re.compile(
     r"how\s+many\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?P<things>[a-z -]+?)\s*"
@@ -112,7 +117,7 @@ def _asked(question: str) -> tuple[str, list[str]]:
         return "", []
     sentence = re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
     tokens = _tokens(sentence)
-    if len(tokens) < 2 or tokens[0] not in _VERBS or "or" in tokens:
+    if len(tokens) < 2 or tokens[0] not in VERBS or "or" in tokens:
         return "", []
     return tokens[0], tokens[1:]
 
@@ -127,8 +132,13 @@ def _tokens(text: str) -> list[str]:
     negations = _NEGATIVE.findall(text)
     if negations not in ([], ["not"]):
         return []
-    found = [_SAME_VERB.get(word, word) for word in words(_IN_PICTURE.sub("", text))]
+    found = [one_verb(word) for word in words(_IN_PICTURE.sub("", text))]
     return [word for word in found if word not in _STRESSES]
+
+
+def one_verb(word: str) -> str:
+    """One form of "is" and "are", "was" and "were", "has" and "have", "does" and "do"."""
+    return _SAME_VERB.get(word, word)
 
 
 def _open(text: str) -> str:
@@ -145,6 +155,19 @@ def absent(text: str) -> set[str] | None:
         return None
     said = _ABSENT.fullmatch(_open(text))
     return set(words(said.group("things"))) if said else None
+
+
+def thing_of(question: str) -> tuple[str, ...]:
+    """The words for what a question asks to be there: "Is there a red ball on the table?"."""
+    asked = _THERE_IS.search(question.lower())
+    return words(asked.group("things")) if asked else ()
+
+
+def denies(text: str, question: str) -> bool:
+    """Whether a sentence denies the very thing that the question asks for, and no part of it."""
+    thing = thing_of(question)
+    denied = absent(text) if thing else None
+    return bool(denied and thing[-1] in denied and denied <= set(thing))
 
 
 def counts_none(text: str, question: str) -> bool:

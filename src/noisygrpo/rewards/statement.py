@@ -82,7 +82,7 @@ _BOUND_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _BOUND_AFTER = re.compile(
-    r"\s*(?:\+|(?:of|more|another)\b|or\s+(?:more|less|fewer|so|above|below|over|under|higher"
+    r"\s*(?:\+|(?:of|off|more|another)\b|or\s+(?:more|less|fewer|so|above|below|over|under|higher"
     r"|lower)|and\s+(?:more|above|up|over|below)"
     r"|at\s+(?:least|most)|(?:or\s+)?(?:max|min)(?:imum)?\b|以上|以下|[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))",
     re.IGNORECASE,

@@ -202,7 +202,9 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
     if isinstance(wanted, Clock) and ratio is not None and not isinstance(said, Clock):
         return _same_ratio(prediction, ratio)
     if isinstance(wanted, Ordinal):
-        return said == wanted if isinstance(said, Ordinal) else None
+        if not isinstance(said, Ordinal):
+            return None if parse_number(prediction) is None else False  # one eighth
+        return said == wanted
     if isinstance(wanted, Range) and isinstance(said, Range):
         return equal(said.low, wanted.low) and equal(said.high, wanted.high)
     if isinstance(wanted, Date) and isinstance(said, Date):
