@@ -1,6 +1,6 @@
 """The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
-that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked, `cases/fresh.jsonl`
-and `cases/sentences.jsonl` by other hands before they were run."""
+that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked,
+`cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run."""
 
 import pytest
 
@@ -19,12 +19,22 @@ MISSED = {
     "sentence-ordinal-08",  # in second place for 2
     "sentence-vector-02",  # P(3, -2) may be a value of a function
     "sentence-unit-05",  # quarter past three
+    *("sentence2-subj-03", "sentence2-subj-20", "sentence2-text-23"),  # in the passive
+    *("sentence2-subj-17", "sentence2-choice-01", "sentence2-choice-26"),  # "than", and more words
+    *("sentence2-yesno-24", "sentence2-exist-20"),  # none of them; what is seen is there
+    *("sentence2-count-06", "sentence2-count-26"),  # one of several numbers
+    *(
+        "sentence2-ord-01",
+        "sentence2-ord-21",
+        "sentence2-attr-13",
+        "sentence2-text-15",
+    ),  # other words
 }
 """Right answers that are missed."""
 
-ACCEPTED = {"sentence-count-18"}
-"""A wrong answer that is accepted, "4 plates" where chairs were counted: the rules do not know that
-plates are no chairs, as they do not know that puppies are dogs."""
+ACCEPTED = {"sentence-count-18", "sentence2-count-04", "sentence2-num-15"}
+"""Wrong answers that are accepted: "4 plates" where chairs were counted (the rules do not know that
+plates are no chairs, as they do not know that men are people), and 8 months for an age of 8."""
 
 
 @pytest.mark.parametrize(

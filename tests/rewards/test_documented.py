@@ -6,6 +6,9 @@ from noisygrpo.rewards import is_correct
 
 LISTED = "How long?\nA. 3 cm\nB. 5 cm\nC. 7 cm"
 CAT = "Is there a cat?"
+FLOOR = "Which floor is the office on?"
+LAMP = "Is the lamp above or below the shelf?"
+COST = "How much does the sandwich cost?"
 BALL = "Is the ball red?"
 SIDE = "Is the ball left or right of the box?"
 
@@ -27,6 +30,10 @@ RIGHT = [
     ("[[1,2],[3,4]]", "\\begin{pmatrix}1&2\\\\3&4\\end{pmatrix}", ""),
     ("one in four", "1/4", ""),
     ("I don't see any apples.", "0", "How many apples are there?"),
+    ("The office is on the third floor.", "3rd", FLOOR),
+    ("The lamp is above the shelf.", "above", LAMP),
+    ("The sandwich costs $5.", "$5", COST),
+    ("I can't see any cats.", "no", CAT),
     ("left of the box", "left", SIDE),
     ("a cup on the table", "cup", "What is on the table?"),
     ("10 to 15", "10-15", ""),
@@ -91,6 +98,12 @@ WRONG = [
     *[(said, "yes", BALL) for said in ("The box is red.", "It is dark red", "It is probably red")],
     ("The box is not red.", "no", BALL),
     ("left of the ball", "left", SIDE),
+    ("The shop is on the third floor.", "3rd", FLOOR),
+    ("The shelf is above the lamp.", "above", LAMP),
+    *[(said, "$5", COST) for said in ("The soup costs $5.", "The sandwich costs $5 per slice.")],
+    ("The dog is on the sofa.", "on the sofa", "Where is the cat?"),
+    ("There is no cat food.", "no", CAT),
+    ("There is no cat on the mat.", "no", "Is there a cat under the table?"),
     ("a cup under the table", "cup", "What is on the table?"),
     ("It could be true", "true", ""),
     ("far from true", "true", ""),

@@ -21,7 +21,7 @@ TARGETS = [
     Case(None, "0", "auto", "How many red balls are there in the image?"),
     Case(None, "left", "auto", "Is the ball left or right of the red box?"),
     Case(None, "(1,2)"),
-    Case(None, "3rd"),
+    Case(None, "3rd", "auto", "Which floor is the office of the shop on?"),
 ]
 # fmt: off
 PIECES = [

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-from noisygrpo.rewards.restated import LONGEST, PICTURE, VERBS, one_verb
+from noisygrpo.rewards.restated import LONGEST, PICTURE, VERBS, one_verb, same_words
 from noisygrpo.rewards.spelling import plain, words
 
 MOST = 40
@@ -60,12 +60,13 @@ def added(text: str, question: str) -> str | None:
     for start in range(len(chunks), -1, -1):
         for end in range(start + 1, len(chunks) + 1):
             size = sizes[-1] - sizes[end] + sizes[start]
-            if size - len(asked.rest) not in (0, 1):
+            if not -2 < size - len(asked.rest) <= 1:  # its verb more, "it" for two words
                 continue
             around = _flat(tokens[:start]), _flat(tokens[end:])
             if _restates(*around, asked):
                 return _bare(chunks[start:end], tokens[start:end], asked)
-    return _bare(chunks, tokens, asked) if asked.noun else None
+    bare = _bare(chunks, tokens, asked) if asked.noun else ""  # "5th term"
+    return bare if bare and len(bare) < len(" ".join(chunks)) else None
 
 
 def read(question: str) -> Asked | None:
@@ -92,7 +93,8 @@ def _noun(found: list[str]) -> list[str]:
 def _token(chunk: str) -> list[str]:
     if chunk.lower() in _ARTICLES:
         return []
-    return [one_verb(word) for word in words(chunk.lower())]
+    found = (one_verb(word) for word in words(chunk.lower()))
+    return ["is" if word == "was" else word for word in found]
 
 
 def _flat(tokens: Iterable[list[str]]) -> list[str]:
@@ -115,15 +117,15 @@ def _restates(before: list[str], behind: list[str], asked: Asked) -> bool:
 
 def _equal(said: list[str], asked: Asked) -> bool:
     past = asked.verb == "did"
+    if not past:
+        return same_words(said[:1], said[1:], asked.rest)
     return len(said) == len(asked.rest) and all(
-        mine == own or (past and mine in (f"{own}ed", f"{own}d"))
-        for mine, own in zip(said, asked.rest, strict=True)
+        mine in (own, f"{own}ed", f"{own}d") for mine, own in zip(said, asked.rest, strict=True)
     )
 
 
-def _bare(chunks: list[str], tokens: list[list[str]], asked: Asked) -> str | None:
+def _bare(chunks: list[str], tokens: list[list[str]], asked: Asked) -> str:
     """An answer without the preposition and the noun that the question has."""
-    whole = len(chunks)
     if len(chunks) > 1 and tokens[0] and _in_front(tokens[0][0], asked):
         chunks, tokens = chunks[1:], tokens[1:]
     noun = asked.noun
@@ -133,13 +135,12 @@ def _bare(chunks: list[str], tokens: list[list[str]], asked: Asked) -> str | Non
             tail
             and not chunks[start][0].isupper()
             and (
-                tail in (noun, noun[:1], ["of", *noun])
+                tail in (noun, noun[:1], ["of", *noun], ["in", *noun])
                 or (tail[0] in _ASKED_OF and tail == noun[-len(tail) :])
             )
         ):
             return " ".join(chunks[:start])
-    restated = len(chunks) < whole or asked.rest
-    return " ".join(chunks) if restated else None
+    return " ".join(chunks)
 
 
 def _in_front(word: str, asked: Asked) -> bool:

@@ -27,10 +27,11 @@ from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
-from noisygrpo.rewards.prose import only_number
+from noisygrpo.rewards.prose import only_number, without_numbers
 from noisygrpo.rewards.restated import counts_none, without_question
 from noisygrpo.rewards.spelling import normalize, plain, squeezed, without_stops, words
-from noisygrpo.rewards.statement import claim, complement, refuses
+from noisygrpo.rewards.statement import claim, complement, refuses, subject
+from noisygrpo.rewards.topic import compares, strays
 from noisygrpo.rewards.values import read_value, same_value
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
@@ -144,7 +145,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         added(answer, question),
         alternative(prediction, question),
     ):
-        inner = decide(Case(said, target, kind), tolerance) if said else None
+        inner = decide(Case(said, target, kind, question), tolerance) if said else None
         if inner:  # right, or a formula to compare
             return inner
     if kind != "text":
@@ -226,7 +227,7 @@ def _judge_values(
     if wanted is not None and wanted.value == 0 and counts_none(answer, question):
         return Verdict(True, "none of what is asked for")
     if wanted is not None:
-        return _judge_sentence(answer, target, tolerance)
+        return _judge_sentence(answer, target, tolerance, question)
     if not FORMULA.search(target) or re.search(
         r"(?<![\\a-zA-Z])[a-zA-Z]{3}", _CALL.sub("", target)
     ):
@@ -234,11 +235,13 @@ def _judge_values(
     return _judge_formula(answer, target)
 
 
-def _judge_sentence(answer: str, target: str, tolerance: float) -> Verdict | Formulas:
+def _judge_sentence(answer: str, target: str, tolerance: float, question: str) -> Verdict:
     """The target is a number, the answer none: a sentence, or a formula."""
     wanted, only = parse_number(target), only_number(answer)
     assert wanted is not None
     if only is not None:
+        if strays(without_numbers(answer), question) or compares(answer, question):
+            return Verdict(False, "a number of another thing than was asked for")
         return Verdict(equal(only, wanted, tolerance), "the only number in a sentence")
     return Verdict(False, "not one number")
 
@@ -270,6 +273,8 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
         return Verdict(True, "same letters")
     said = complement(answer)
     if wanted and _core(said or "") == wanted:
+        if strays(subject(answer), question):
+            return Verdict(False, "said of another thing than was asked for")
         return Verdict(True, "a sentence says so")
     short = without_question(answer if said is None else said, question)
     if wanted and short and not refuses(answer) and _core(short) == wanted:

@@ -122,6 +122,15 @@ def only_number(text: str) -> Number | None:
     return max(numbers, key=lambda number: number.unit.kind != "none")
 
 
+def without_numbers(text: str) -> str:
+    """A sentence without its numbers and what is counted or measured by them."""
+    rest, at = [], 0
+    for _, start, end in numbers_in(text):
+        rest.append(text[at:start])
+        at = end
+    return " ".join([*rest, text[at:]])
+
+
 def is_bounded(text: str) -> bool:
     """Whether a number of a sentence is only a bound: "more than 5", "5 or more"."""
     return any(is_bound(text, start, end) for _, start, end in numbers_in(text))

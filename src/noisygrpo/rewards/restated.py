@@ -81,9 +81,12 @@ def answered(text: str, question: str) -> bool | None:
         return None
     found = {_around(said, at, asked) for at, word in enumerate(said) if word == verb}
     if verb in _DO and said[0] != "not":
-        found.add(True if _same(said[:1], said[1:], asked) else None)
-    if said[0] == "not":  # "not red"
-        found.add(False if _same([], said[1:], asked) else None)
+        found.add(True if same_words(said[:1], said[1:], asked) else None)
+    if said[0] == "not":  # "not red", "not all balls are red"
+        whole = any(
+            _around(said[1:], at - 1, asked) for at, word in enumerate(said) if word == verb
+        )
+        found.add(False if whole or same_words([], said[1:], asked) else None)
     found.discard(None)
     return found.pop() if len(found) == 1 else None
 
@@ -92,10 +95,10 @@ def _around(said: list[str], at: int, asked: list[str]) -> bool | None:
     """What the words around the verb at ``at`` answer."""
     before, behind = said[:at], said[at + 1 :]
     turned = behind[:1] == ["not"]
-    return not turned if _same(before, behind[turned:], asked) else None
+    return not turned if same_words(before, behind[turned:], asked) else None
 
 
-def _same(subject: list[str], rest: list[str], asked: list[str]) -> bool:
+def same_words(subject: list[str], rest: list[str], asked: list[str]) -> bool:
     """Whether these are the words that were asked for, "it" perhaps in place of the subject."""
     if [*subject, *rest] == asked:
         return True

@@ -158,9 +158,17 @@ def _conclusion(text: str) -> str:
     return text[matches[-1].end() :]
 
 
+_IS = re.compile(r"\b(?:is|are|was|were|be|equals|shows)\b|是", re.IGNORECASE)
+
+
+def subject(text: str) -> str:
+    """What stands in front of a sentence's "is"."""
+    return _IS.split(plain(text))[0]
+
+
 def complement(text: str) -> str | None:
     """What a sentence with one "is" says of its subject; None if it takes it back or is none."""
-    said = re.split(r"\b(?:is|are|was|were|be|equals|shows)\b|是", plain(text), flags=re.IGNORECASE)
+    said = _IS.split(plain(text))
     if len(said) != 2 or refuses(text) or not re.fullmatch(r"[^.!?:\n]+", said[0]):
         return None
     return said[1].strip(" .:,\"'")
