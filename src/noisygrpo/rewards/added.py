@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-from noisygrpo.rewards.restated import LONGEST, PICTURE, VERBS, one_verb, same_words
+from noisygrpo.rewards.restated import LONGEST, PICTURE, VERBS, asked_clause, one_verb, same_words
 from noisygrpo.rewards.spelling import plain, words
 
 MOST = 40
@@ -71,10 +71,8 @@ def added(text: str, question: str) -> str | None:
 
 def read(question: str) -> Asked | None:
     """Read the one question of a text; None if it has none with an interrogative."""
-    if question.count("?") != 1:
-        return None
-    clause = re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
-    found = _flat(_token(chunk) for chunk in _OF_PICTURE.sub("", plain(clause)).split())
+    clause = _OF_PICTURE.sub("", plain(asked_clause(question)))
+    found = _flat(_token(chunk) for chunk in clause.split())
     place = found[0] if found and found[0] in _ASKED_OF else ""
     found = found[bool(place) :]
     if len(found) < 2 or found[0] not in _ASKS or "or" in found:
@@ -172,18 +170,15 @@ def alternative(text: str, question: str) -> str | None:
             skip = start + (said[start] in _PLACES and end - start > 1)
             for at in {start, skip}:
                 chosen = " ".join(said[at:end])
-                left = sides[0] if whole else sides[0][-len(chosen) :]
-                if sides[1] and (start or behind) and chosen in (left, sides[2]):
+                first = sides[0] == chosen or (not whole and sides[0].endswith(f" {chosen}"))
+                if sides[1] and (start or behind) and (first or sides[2] == chosen):
                     return chosen
     return None
 
 
 def _offered(question: str) -> tuple[str, list[str]]:
     """The verb and the words behind it of a question with one "or"."""
-    if question.count("?") != 1:
-        return "", []
-    clause = re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
-    found = _flat(_token(chunk) for chunk in plain(clause).split())
+    found = _flat(_token(chunk) for chunk in plain(asked_clause(question)).split())
     if len(found) < 4 or found[0] not in VERBS or found.count("or") != 1:
         return "", []
     return found[0], found[1:]

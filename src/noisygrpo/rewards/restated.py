@@ -116,13 +116,17 @@ def same_words(subject: list[str], rest: list[str], asked: list[str]) -> bool:
 
 def _asked(question: str) -> tuple[str, list[str]]:
     """The verb and the words behind it of the one yes-no question; "" if there is none."""
-    if question.count("?") != 1:
-        return "", []
-    sentence = re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
-    tokens = _tokens(sentence)
+    tokens = _tokens(asked_clause(question))
     if len(tokens) < 2 or tokens[0] not in VERBS or "or" in tokens:
         return "", []
     return tokens[0], tokens[1:]
+
+
+def asked_clause(question: str) -> str:
+    """The last clause in front of the one question mark; "" if there are none or several."""
+    if question.count("?") != 1:
+        return ""
+    return re.split(r"[.,:;!\n]", question.partition("?")[0])[-1]
 
 
 def _tokens(text: str) -> list[str]:
