@@ -105,20 +105,32 @@ def test_answers_that_are_none(folder, answer) -> None:
 
 
 def test_answers_in_tags_are_taken_out_with_a_line(folder) -> None:
-    """R1-style files; the column itself reaches reward functions as it is."""
+    """R1-style files, MATH, GSM8K; the column itself reaches reward functions as it is."""
     solutions = ["<answer> 4 </answer>", "<think>two\nand two</think>\n<answer>4</answer>", "4"]
     solutions += [
         "so <answer>4</answer>",
-        "<answer></answer>",
+        "Two and two.\nIt is their sum that is asked for: $\\boxed{4}$.",
+        "Two and two.\n#### 4",
+    ]
+    solutions += [
         "<answer>1</answer><answer>2</answer>",
+        "\\boxed{4} cm",
+        "a \\boxed{1} \\boxed{2}",
     ]
     rows = [{"problem": f"q{n}", "image": "", "solution": x} for n, x in enumerate(solutions)]
     loaded = load(DataSpec(write_jsonl(folder, rows)))
-    assert loaded.data["answer"][:] == ["4", "4", "4", *solutions[3:]]
-    assert loaded.data["reasoning"][:2] == ["", "two\nand two"]
+    assert loaded.data["answer"][:] == ["4"] * 6 + solutions[6:]
+    reasoning = ["", "two\nand two", "", "so", "Two and two.", "Two and two.", "", "", ""]
+    assert loaded.data["reasoning"][:] == reasoning
     assert loaded.data["solution"][:] == solutions
-    line = "in 2 rows the answer is in <answer> tags: the target is what they hold"
+    line = (
+        "in 5 rows the answer is the end of a worked solution (<answer>, \\boxed or ####): the "
+        "target is what stands there, the rest is the reasoning"
+    )
     assert line in loaded.report
+    empty = write_jsonl(folder, [{"problem": "q", "solution": "<answer> </answer>"}])
+    with pytest.raises(UserError, match="line 1: the answer is empty: '<answer> </answer>'"):
+        load(DataSpec(empty, columns={"image": None}))
 
 
 def test_exact_columns_are_kept_by_the_datasets_library(tmp_path) -> None:

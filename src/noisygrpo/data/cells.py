@@ -24,8 +24,8 @@ from urllib.parse import unquote
 import datasets
 from PIL import Image
 
+from noisygrpo.data.contents import listed
 from noisygrpo.data.images import SIGNATURES, ImageProblem, what_it_is
-from noisygrpo.data.turns import listed
 
 INSIDE = ("image", "image_url", "url", "path")
 """Keys of a mapping under which a cell stands, besides ``bytes``."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from noisygrpo.data.answers import taken_out
+from noisygrpo.data.contents import listed, parts_of_text, text_of
 from noisygrpo.data.rows import Fields, RowProblem, as_answer
 from noisygrpo.data.turns import (
     Turn,
@@ -16,15 +18,9 @@ from noisygrpo.data.turns import (
     finished,
     in_front,
     own_images,
-    parts_of_text,
     read_turns,
-    text_of,
 )
 
-TAGGED = re.compile(
-    r"\s*(?:<think>(?P<think>.*?)</think>)?\s*<answer>(?P<answer>(?:(?!</?answer>).)*)</answer>\s*",
-    re.DOTALL,
-)
 OTHER_MEDIA = ("video", "videos", "audio", "audios")
 GROUNDING = re.compile(r"<(ref-object|bbox)>")
 
@@ -43,13 +39,13 @@ class Draft:
     more: dict[str, Any] = field(default_factory=dict)
     """Further columns that the adapter made."""
     unwrapped: bool = False
-    """Whether the answer stood in ``<answer>`` tags."""
+    """Whether the answer was taken out of a worked solution (``answers.taken_out``)."""
 
 
 def draft(row: int, number: int, fields: Fields, values: Mapping[str, Any]) -> Draft:
     """Check what an adapter made of a row, as far as that goes without images."""
     for name in OTHER_MEDIA:
-        if values.get(name):
+        if listed(values.get(name)):
             raise RowProblem(f"it has {name}; only pictures are supported")
     turns = fields.get("turns")
     if turns is None:
@@ -66,20 +62,8 @@ def draft(row: int, number: int, fields: Fields, values: Mapping[str, Any]) -> D
     if not text_of([part for part in turns[-1]["content"] if part["type"] == "text"]).strip():
         raise RowProblem("the question is empty")
     images = fields["images"] if fields.get("images") is not None else own_images(turns)
-    target = _taken_out(fields)
+    target = taken_out(fields)
     return Draft(row, number, target or fields, turns, images, fields.get("more", {}), bool(target))
-
-
-def _taken_out(fields: Fields) -> Fields | None:
-    """The fields with a tagged answer taken out of its tags; None where it is in none.
-
-    R1-style files hold ``<answer> 4 </answer>`` as the solution, some with the thinking before it.
-    """
-    tagged = TAGGED.fullmatch(fields["answer"]) if isinstance(fields["answer"], str) else None
-    if tagged is None or not tagged["answer"].strip():
-        return None
-    reasoning = fields.get("reasoning") or (tagged["think"] or "").strip()
-    return {**fields, "answer": tagged["answer"].strip(), "reasoning": reasoning}
 
 
 def finish(

@@ -28,14 +28,28 @@ def read_json(path: Path) -> Read:
         return _whole(_lines(text, path.name), text)
     rows = _parse(text, path.name)
     if isinstance(rows, dict):
-        lists = [key for key, value in rows.items() if isinstance(value, list)]
-        hint = f"; save the list under {lists[0]!r} alone" if lists else ""
         raise UserError(
             f"{path.name}: expected a list of objects at the top, but it is one object with the "
-            f"keys {list(rows)[:8]}{hint}"
+            f"keys {list(rows)[:8]}{_way_out(rows)}"
         )
     require(isinstance(rows, list), f"{path.name}: expected a list of objects at the top")
     return _whole(_named(rows, path.name, "item", list(range(len(rows)))), text)
+
+
+_ASKING = {
+    "question", "problem", "query", "prompt", "instruction", "messages", "conversations",
+}  # fmt: skip
+
+
+def _way_out(rows: dict[str, Any]) -> str:
+    """What makes a list of rows of an object."""
+    for key, value in rows.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict) and key != "messages":
+            return f"; save the list under {key!r} alone"
+    sizes = {len(v) if isinstance(v, (list, dict)) else -1 for v in rows.values()}
+    if len(rows) > 1 and len(sizes) == 1 and sizes != {-1}:
+        return "; it holds columns, not rows: pandas writes rows with orient='records'"
+    return "; a single row is a list of one" if _ASKING & rows.keys() else ""
 
 
 def _whole(read: Read, text: str) -> Read:

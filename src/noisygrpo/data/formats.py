@@ -24,16 +24,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from noisygrpo.data.answers import ANSWER, answer_label, answer_of, completion_of
+from noisygrpo.data.contents import listed, parts_of_text, text_of
+from noisygrpo.data.options import chosen, find_options, with_options
 from noisygrpo.data.readers import RawRows
-from noisygrpo.data.rows import FIELD_NAMES, Adapter, Fields, RowProblem, as_answer, as_text
+from noisygrpo.data.rows import (
+    FIELD_NAMES,
+    Adapter,
+    Fields,
+    RowProblem,
+    as_answer,
+    as_text,
+    is_missing,
+)
 from noisygrpo.data.spec import TOOLS
-from noisygrpo.data.turns import Turn, listed, parts_of_text, read_turns, text_of
+from noisygrpo.data.turns import Turn, read_turns
 from noisygrpo.errors import UserError, require
 from noisygrpo.schema import shown
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
-ANSWER = ("answer", "solution", "ground_truth")
-ANSWER_OF_COLUMNS = (*ANSWER, "response", "output", "label")
+ANSWER_OF_COLUMNS = (*ANSWER, "completion", "response", "output", "label")
 IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name")
 TURNS = {
     "messages": ("messages",),
@@ -106,12 +116,14 @@ def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
         f"{_needs([layout])[0]!r}; leave it out, or set data.format: columns",
     )
     read = _turn_reader(layout, raw)
-    answer = columns.get("answer") or next((name for name in ANSWER if name in raw.columns), None)
+    replies = {"alpaca": ("output",), "query": ("response",)}.get(layout, ())
+    names = (name for name in (*ANSWER, *replies) if name in raw.columns)
+    answer = columns.get("answer") or next(names, None)
     more = _texts(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
         turns, reply = _split_off(read(row))
-        found = _answer_of(row, answer, reply)
+        found = answer_of(row, answer, reply)
         return [{"turns": turns, "answer": found, **_read(row, more)}]
 
     used = [name for name in (answer, *more.values()) if name]
@@ -120,7 +132,7 @@ def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
         columns=tuple(name for name in used if name in columns.values()),
         image=_image_columns(columns),
         image_required=bool(columns.get("image")),
-        fields={"answer": answer or "the last turn", **more},
+        fields={"answer": answer_label(raw, answer), **more},
         prompt="plain" if layout == "prompt" else "",
     )
 
@@ -129,29 +141,55 @@ def _turn_reader(layout: str, raw: RawRows) -> Callable[[Mapping[str, Any]], lis
     """A function from a row to all of its turns."""
     if layout in TURNS:
         column = next(name for name in TURNS[layout] if name in raw.columns)
-        return lambda row: _system_turn(row) + read_turns(row.get(column), column)
+
+        def of_turns(row: Mapping[str, Any]) -> list[Turn]:
+            system, turns = _system_turn(row), read_turns(row.get(column), column)
+            if system and turns[0]["role"] == "system":
+                if text_of(system[0]["content"]).strip() != text_of(turns[0]["content"]).strip():
+                    raise RowProblem(f"it has a system turn in {column!r} and another in 'system'")
+                return turns
+            return system + turns
+
+        return of_turns
     question, reply = ("instruction", "output") if layout == "alpaca" else ("query", "response")
 
     def read(row: Mapping[str, Any]) -> list[Turn]:
         asked = as_text(row, question)
-        if layout == "alpaca" and row.get("input"):
+        if layout == "alpaca" and not is_missing(row.get("input")) and row["input"] != "":
             asked = f"{asked}\n{as_text(row, 'input')}"
-        pairs = [*(row.get("history") or []), (asked, row.get(reply))]
-        turns = _system_turn(row)
-        for pair in pairs:
-            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                raise RowProblem(f"column 'history': {pair!r:.80} is no pair of question and reply")
-            turns.append({"role": "user", "content": parts_of_text(str(pair[0]))})
-            if pair[1] is not None:
-                turns.append({"role": "assistant", "content": parts_of_text(str(pair[1]))})
+        turns = _system_turn(row) + _history(row)
+        turns.append({"role": "user", "content": parts_of_text(asked)})
+        if isinstance(row.get(reply), str):  # what is no text is an answer all the same
+            turns.append({"role": "assistant", "content": parts_of_text(row[reply])})
         return turns
 
     return read
 
 
+def _history(row: Mapping[str, Any]) -> list[Turn]:
+    """The turns of earlier questions and replies."""
+    pairs = listed(row.get("history"))
+    if is_missing(pairs) or pairs == "":
+        return []
+    if not isinstance(pairs, list):
+        raise RowProblem(f"column 'history' is {pairs!r:.80}, expected pairs of question and reply")
+    turns: list[Turn] = []
+    for pair in pairs:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise RowProblem(f"column 'history': {pair!r:.80} is no pair of question and reply")
+        for role, said in zip(("user", "assistant"), pair, strict=True):
+            text = as_text({"history": said}, "history")
+            turns.append({"role": role, "content": parts_of_text(text)})
+    return turns
+
+
 def _system_turn(row: Mapping[str, Any]) -> list[Turn]:
     text = row.get("system")
-    if not isinstance(text, str) or not text.strip():
+    if is_missing(text):
+        return []
+    if not isinstance(text, str):
+        raise RowProblem(f"column 'system' is {text!r:.80}, expected text")
+    if not text.strip():
         return []
     return [{"role": "system", "content": parts_of_text(text)}]
 
@@ -160,25 +198,10 @@ def _split_off(turns: list[Turn]) -> tuple[list[Turn], str | None]:
     """The turns up to the last question, and the reply behind it if there is one."""
     if turns[-1]["role"] != "assistant":
         return turns, None
-    return turns[:-1], text_of(turns[-1]["content"])
-
-
-def _answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> Any:
-    if column is not None:
-        return as_answer(row, column)
-    checked = row.get("reward_model")  # verl
-    if isinstance(checked, Mapping) and checked.get("ground_truth") is not None:
-        return as_answer(checked, "ground_truth")
-    completion = row.get("completion")  # TRL's pairs of prompt and completion
-    if completion:
-        turns = completion if isinstance(completion, list) else None
-        return text_of(read_turns(turns, "completion")[-1]["content"]) if turns else completion
-    if reply is None:
-        raise RowProblem(
-            "no answer: none of the columns answer, solution, ground_truth, and the last turn is "
-            "not the assistant's; data.columns.answer names the column"
-        )
-    return as_answer({"the last turn": reply}, "the last turn")
+    reply = turns[-1]["content"]
+    if any(part["type"] == "image" and part["cell"] is not None for part in reply):
+        raise RowProblem("its last turn, the answer, holds a picture")
+    return turns[:-1], text_of(reply)
 
 
 def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
@@ -192,7 +215,7 @@ def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
 def _read(row: Mapping[str, Any], texts: Mapping[str, str]) -> Fields:
     fields = {}
     for name, column in texts.items():
-        optional = name in ("reasoning", "kind", "pair") and row.get(column) is None
+        optional = name in ("reasoning", "kind", "pair") and is_missing(row.get(column))
         try:
             fields[name] = "" if optional else as_text(row, column)
         except RowProblem as problem:
@@ -214,16 +237,36 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
     answer = columns.get("answer") or _first(raw, ANSWER_OF_COLUMNS, "answer")
     more = _texts(raw, columns)
 
-    def convert(row: Mapping[str, Any]) -> list[Fields]:
-        asked = as_text(row, question)
-        return [{"question": asked, "answer": as_answer(row, answer), **_read(row, more)}]
+    options = find_options(raw)
+    has_system = "system" in raw.columns and "system" not in (question, answer, *more.values())
 
+    def convert(row: Mapping[str, Any]) -> list[Fields]:
+        offered = options.of(row) if options else []
+        asked = with_options(as_text(row, question), offered)
+        target = completion_of(row) if answer == "completion" else as_answer(row, answer)
+        found = {"answer": chosen(target, offered, answer), **_read(row, more)}
+        system = _system_turn(row) if has_system else []
+        if _history(row):
+            raise RowProblem("column 'history' is read in the layouts alpaca and query alone")
+        if system:
+            return [
+                {"turns": [*system, {"role": "user", "content": parts_of_text(asked)}], **found}
+            ]
+        return [{"question": asked, **found}]
+
+    seen = {"options": options.label} if options else {}
     return Adapter(
         convert,
         columns=(question, answer, *more.values()),
         image=_image_columns(columns),
         image_required=columns.get("image", "") is not None,
-        fields={"question": question, "answer": answer, **more},
+        fields={
+            "question": question,
+            "answer": answer,
+            **seen,
+            **({"system": "system"} if has_system else {}),
+            **more,
+        },
     )
 
 

@@ -52,11 +52,16 @@ def as_text(row: Mapping[str, Any], column: str) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    if isinstance(value, (int, float)):
-        return str(value)
-    if value is None:
+    if is_missing(value):
         raise RowProblem(f"column {column!r} is missing or null")
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return str(value)
     raise RowProblem(f"column {column!r} is {value!r:.80}, expected text or a number")
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: null, or the NaN that pandas writes for it."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def as_answer(row: Mapping[str, Any], column: str) -> Any:
@@ -78,7 +83,7 @@ def as_answer(row: Mapping[str, Any], column: str) -> Any:
         raise RowProblem(
             f"column {column!r} is {value!r:.80}, expected text, a number, or a list of those"
         )
-    if isinstance(value, (list, dict)) and not value:
+    if isinstance(value, (list, dict)) and (not value or value in ([None], [""])):
         raise RowProblem(f"the answer is empty (column {column!r} is {value!r})")
     if not _is_finite(value):
         raise RowProblem(f"column {column!r} is {value!r:.80}, which is no answer")

@@ -114,6 +114,8 @@ def _piece(
     columns = _image_columns(adapter, raw)
     order = chosen_rows(part, len(raw), spec.seed)
     drafts = _drafts(spec, raw, adapter, columns, held_out, order)
+    if not columns and not spec.adapter and "image" not in spec.columns:
+        _require_pictures(raw, drafts)
     rows = [made.row for made in drafts]
     images = _images(spec, raw, drafts, columns)
     data, further = data_set(spec, raw, adapter, drafts, images, columns)
@@ -155,6 +157,21 @@ def _prefixed(where: Callable[[int], str], prefix: str) -> Callable[[int], str]:
     return lambda index: prefix + where(index)
 
 
+_PICTURED = re.compile(
+    r"(?:.*_)?(?:image|img|picture|photo|pic)s?(?:_?(?:path|file|name|url|id|\d+)s?)?"
+)
+
+
+def _require_pictures(raw: RawRows, drafts: Sequence[Draft]) -> None:
+    """Refuse rows without a picture beside a column that is called like one."""
+    called = [name for name in raw.columns if _PICTURED.fullmatch(name.lower())]
+    require(
+        not called or any(made.images for made in drafts),
+        f"{raw.label}: no row has a picture, but the column {called[:1]} is called like one; "
+        "data.columns.image names it, and is null for text-only rows",
+    )
+
+
 def _images(
     spec: DataSpec, raw: RawRows, drafts: Sequence[Draft], columns: Sequence[str]
 ) -> pa.ChunkedArray:
@@ -175,7 +192,8 @@ def _prompt_lines(spec: DataSpec, adapter: Adapter, drafts: Sequence[Draft]) -> 
     tagged = sum(made.unwrapped for made in drafts)
     if tagged:
         lines.append(
-            f"in {tagged:,} rows the answer is in <answer> tags: the target is what they hold"
+            f"in {tagged:,} rows the answer is the end of a worked solution (<answer>, \\boxed or "
+            "####): the target is what stands there, the rest is the reasoning"
         )
     own = sum(made.turns[0]["role"] == "system" for made in drafts)
     if spec.system and own:

@@ -8,11 +8,18 @@ in every turn otherwise.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.data.contents import (
+    IMAGE,
+    Part,
+    brief,
+    join,
+    listed,
+    parts_of,
+    text_of,
+)
 from noisygrpo.data.rows import RowProblem
 from noisygrpo.errors import require
 
@@ -28,11 +35,6 @@ ROLES = {
 }
 """Names of roles in other tools' files."""
 
-IMAGE = {"type": "image"}
-PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>")
-_OTHER_MEDIA = re.compile(r"<(video|audio)[ _]?\d*>")
-
-Part = dict[str, Any]
 Turn = dict[str, Any]
 
 
@@ -43,35 +45,49 @@ def read_turns(value: Any, column: str) -> list[Turn]:
     """
     value = listed(value)
     if not isinstance(value, list) or not value:
-        raise RowProblem(f"column {column!r} is {_short(value)}, expected a list of turns")
+        raise RowProblem(f"column {column!r} is {brief(value)}, expected a list of turns")
     turns = []
     for item in value:
         if not isinstance(item, Mapping):
-            raise RowProblem(f"column {column!r}: turn {_short(item)} is no mapping")
+            raise RowProblem(f"column {column!r}: turn {brief(item)} is no mapping")
         if item.get("role") is not None or item.get("from") is not None:
             role = item.get("role") if item.get("role") is not None else item["from"]
             content = item.get("content") if item.get("content") is not None else item.get("value")
-            turns.append(_turn(role, content, column))
+            turns.append(_turn(role, _with_pictures(content, item, column), column))
         elif item.get("human") is not None:
-            turns.append(_turn("user", item["human"], column))
+            asked = _with_pictures(item["human"], item, column)
+            turns.append(_turn("user", asked, column))
             if item.get("assistant") is not None:
                 turns.append(_turn("assistant", item["assistant"], column))
         else:
             raise RowProblem(
-                f"column {column!r}: turn {_short(item)} has neither role and content nor from "
+                f"column {column!r}: turn {brief(item)} has neither role and content nor from "
                 "and value"
             )
     return turns
 
 
-def listed(value: Any) -> Any:
-    """A value, or the list that it holds as JSON text (in csv, and in many parquet files)."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value
+def _with_pictures(content: Any, turn: Mapping[str, Any], column: str) -> Any:
+    """A turn's content with the pictures that the turn has in a key of its own (Ollama's rows): at
+    its ``<image>``, else in front.
+    """
+    name = next((key for key in ("images", "image") if turn.get(key) not in (None, [], "")), None)
+    if name is None:
+        return content
+    cells = turn[name] if isinstance(turn[name], list) else [turn[name]]
+    pictures = [{**IMAGE, "image": cell} for cell in cells]
+    parts = parts_of(content)
+    places = [at for at, part in enumerate(parts) if part["type"] == "image"]
+    if not places:
+        return [*pictures, *parts]
+    if len(places) != len(cells) or any(parts[at]["cell"] is not None for at in places):
+        raise RowProblem(
+            f"column {column!r}: a turn has {len(cells)} in {name!r} and {len(places)} images in "
+            "its text"
+        )
+    for at, picture in zip(places, pictures, strict=True):
+        parts[at] = picture
+    return parts
 
 
 def _turn(role: Any, content: Any, column: str) -> Turn:
@@ -81,71 +97,6 @@ def _turn(role: Any, content: Any, column: str) -> Turn:
             f"column {column!r}: role {role!r} is not supported; roles are {', '.join(ROLES)}"
         )
     return {"role": name, "content": parts_of(content)}
-
-
-def parts_of(content: Any) -> list[Part]:
-    """The parts of a turn's content: text (with placeholders) or a list of typed parts."""
-    if isinstance(content, str):
-        return parts_of_text(content)
-    if isinstance(content, Mapping):
-        content = [content]
-    if not isinstance(content, list) or not content:
-        raise RowProblem(
-            f"content of a turn is {_short(content)}, expected text or a list of parts"
-        )
-    return join([part for item in content for part in _parts_of_item(item)])
-
-
-def _parts_of_item(item: Any) -> list[Part]:
-    if isinstance(item, str):
-        return parts_of_text(item)
-    if isinstance(item, Mapping):
-        kind = item.get("type")
-        given = {key for key, value in item.items() if value is not None}
-        if kind == "text" or (kind is None and "text" in given):
-            return parts_of_text(str(item.get("text") or ""))
-        if kind in ("image", "image_url", "input_image") or given & {"image", "image_url"}:
-            return [{**IMAGE, "cell": _cell_of(item)}]
-    raise RowProblem(f"part {_short(item)} of a turn is neither text nor an image")
-
-
-def _cell_of(item: Mapping[str, Any]) -> Any:
-    """What an image part holds; None for a bare placeholder."""
-    for key in ("image", "image_url", "url", "path", "bytes", "base64"):
-        if item.get(key) is not None:
-            return {"bytes": item[key]} if key in ("bytes", "base64") else item[key]
-    return None
-
-
-def parts_of_text(text: str) -> list[Part]:
-    """Text with ``<image>`` as parts; an image part keeps the number of ``<image1>``."""
-    other = _OTHER_MEDIA.search(text)
-    if other:
-        raise RowProblem(f"the text contains {other.group()}; only pictures are supported")
-    pieces = PLACEHOLDER.split(text)
-    parts: list[Part] = []
-    for index, piece in enumerate(pieces):
-        if index % 2:
-            parts.append({**IMAGE, "cell": None, "number": piece})
-        elif piece:
-            parts.append({"type": "text", "text": piece})
-    return parts
-
-
-def join(parts: Sequence[Part]) -> list[Part]:
-    """Parts with neighbouring texts made one."""
-    result: list[Part] = []
-    for part in parts:
-        if result and part["type"] == result[-1]["type"] == "text":
-            result[-1] = {"type": "text", "text": result[-1]["text"] + part["text"]}
-        else:
-            result.append(part)
-    return result
-
-
-def text_of(parts: Sequence[Part]) -> str:
-    """Parts as text, with ``<image>`` where an image stands."""
-    return "".join(part["text"] if part["type"] == "text" else "<image>" for part in parts)
 
 
 def own_images(turns: Sequence[Turn]) -> list[Any] | None:
@@ -259,8 +210,3 @@ def _without_images(content: str | Sequence[Part]) -> str:
     if isinstance(content, str):
         return content
     return "".join(part["text"] for part in content if part["type"] == "text")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}… ({len(text):,} characters)"

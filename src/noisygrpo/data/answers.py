@@ -1,0 +1,109 @@
+"""Where the answer of a row is, and what of a worked solution is the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from noisygrpo.data.contents import listed, mapping, text_of
+from noisygrpo.data.readers import RawRows
+from noisygrpo.data.rows import Fields, RowProblem, as_answer
+from noisygrpo.data.turns import read_turns
+
+ANSWER = ("answer", "final_answer", "ground_truth", "solution")
+"""Columns of answers; a ``solution`` beside another one is its working."""
+
+_TAGGED = re.compile(
+    r"\s*(?P<before>(?:(?!<answer>).)*?)\s*<answer>(?P<answer>(?:(?!</?answer>).)*)</answer>\s*",
+    re.DOTALL,
+)
+_THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
+_HASHES = re.compile(r"(?P<before>.*\S)\s*\n####\s*(?P<answer>[^\n]+?)\s*", re.DOTALL)
+_BOX = "\\boxed{"
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_PROSE = 3
+"""Words around a box that make it the end of a worked solution."""
+
+
+def answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> Any:
+    """A row's answer: a column, verl's ground truth, TRL's completion, or the last turn's text."""
+    checked = row.get("reward_model") if column in (None, "solution") else None  # verl
+    if isinstance(checked, str) and checked.lstrip().startswith("{"):
+        checked = mapping(checked)
+    if isinstance(checked, Mapping) and checked.get("ground_truth") is not None:
+        return as_answer(checked, "ground_truth")
+    if column is not None:
+        return as_answer(row, column)
+    if row.get("completion") is not None:
+        return completion_of(row)
+    if reply is None:
+        raise RowProblem(
+            f"no answer: none of the columns {', '.join(ANSWER)}, and the last turn is not the "
+            "assistant's; data.columns.answer names the column"
+        )
+    return as_answer({"the last turn": reply}, "the last turn")
+
+
+def completion_of(row: Mapping[str, Any]) -> Any:
+    """TRL's ``completion`` as an answer: text, a number, or turns that end with the assistant's."""
+    value = listed(row["completion"])
+    turns = [value] if isinstance(value, Mapping) else value
+    if not isinstance(turns, list) or not any(isinstance(turn, Mapping) for turn in turns):
+        return as_answer(row, "completion")
+    last = read_turns(turns, "completion")[-1]
+    if last["role"] != "assistant":
+        raise RowProblem("column 'completion': its last turn is not the assistant's")
+    return as_answer({"completion": text_of(last["content"])}, "completion")
+
+
+def answer_label(raw: RawRows, column: str | None) -> str:
+    """Where the answers of a source are, for people."""
+    checked = raw.first("reward_model") if "reward_model" in raw.columns else None
+    if column in (None, "solution") and checked is not None:
+        return "reward_model.ground_truth"
+    if column:
+        return column
+    if "completion" in raw.columns and raw.first("completion") is not None:
+        return "completion"
+    return "the last turn"
+
+
+def taken_out(fields: Fields) -> Fields | None:
+    """The fields with the answer taken out of a worked solution; None where it is none.
+
+    R1-style files hold ``<answer> 4 </answer>`` as the solution, some with the thinking before it;
+    MATH ends with ``\\boxed{4}`` in a sentence, GSM8K with a line ``#### 4``. What stands before is
+    the reasoning where the row has none.
+    """
+    text = fields["answer"]
+    if not isinstance(text, str):
+        return None
+    found = _TAGGED.fullmatch(text) or _HASHES.fullmatch(text)
+    before, answer = (found["before"], found["answer"]) if found else _boxed(text)
+    if answer is None:
+        return None
+    if not answer.strip():
+        raise RowProblem(f"the answer is empty: {text.strip()[-60:]!r}")
+    thought = _THINK.search(before)
+    before = thought.group(1) if thought else before
+    reasoning = fields.get("reasoning") or before.strip()
+    return {**fields, "answer": answer.strip(), "reasoning": reasoning}
+
+
+def _boxed(text: str) -> tuple[str, str | None]:
+    """A worked solution up to the sentence with its only box, and what that holds; (text, None)
+    where it is none.
+    """
+    if text.count(_BOX) != 1:
+        return text, None
+    start = text.index(_BOX) + len(_BOX)
+    depth, end = 1, start
+    while end < len(text) and depth:
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        end += 1
+    around = text[: start - len(_BOX)] + text[end:]
+    if depth or len(_WORDS.findall(around)) < _PROSE:
+        return text, None
+    sentence = max(text.rfind(stop, 0, start) for stop in ("\n", ". "))
+    return text[: sentence + 1], text[start : end - 1]
