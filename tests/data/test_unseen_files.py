@@ -226,6 +226,23 @@ def test_an_object_in_place_of_rows(tmp_path, text, said):
         load(DataSpec(str(tmp_path / "rows.json")))
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("question\tanswer\timage\nq\t3\ta.png\n", "utf-8"),
+        ('question;answer;image;"a, b"\nq;3;a.png;x\n', "utf-8"),
+        ("question,answer,image\nq,3,a.png\n", "utf-16"),
+    ],
+)
+def test_csv_as_spreadsheets_write_it(tmp_path, read, text, encoding):
+    (tmp_path / "rows.csv").write_text(text, encoding=encoding)
+    loaded = load(DataSpec(str(tmp_path / "rows.csv")))
+    assert shown(loaded) == "a" and loaded.data[0]["answer"] == "3"
+    (tmp_path / "rows.csv").write_text(text, encoding="utf-16-le")
+    with pytest.raises(UserError, match=r"rows.csv: not a text file in UTF-8 \(is it UTF-16\?\)"):
+        load(DataSpec(str(tmp_path / "rows.csv")))
+
+
 def test_lists_of_pandas_and_brackets_without_end(tmp_path, read):
     (tmp_path / "rows.csv").write_text("question,answer,images\nq,3,\"['a.png', 'b.png']\"\n")
     assert shown(load(DataSpec(str(tmp_path / "rows.csv")))) == "ab"

@@ -110,16 +110,17 @@ def _parse(text: str, where: str) -> Any:
 def read_csv(path: Path) -> Read:
     """Read comma- or tab-separated rows under a header; every cell is text, an empty one is null.
 
-    A .csv whose header has semicolons and no comma is separated by those, as spreadsheets write it
-    where the comma is for decimals.
+    A .csv whose header has semicolons or tabs and no comma (names in quotes aside) is separated by
+    those, as spreadsheets write it where the comma is for decimals.
 
     Raises ``UserError`` for a missing or double name in the header and for a row with more or fewer
     cells, with the line.
     """
     csv.field_size_limit(1 << 30)  # a picture in base64 is one cell
     text = _text(path)
-    first = text.partition("\n")[0]
-    delimiter = "\t" if path.suffix == ".tsv" else ";" if ";" in first and "," not in first else ","
+    first = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
+    other = next((sign for sign in "\t;" if sign in first and "," not in first), ",")
+    delimiter = "\t" if path.suffix == ".tsv" else other
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows, numbers = [], []
     try:
@@ -144,6 +145,11 @@ def read_csv(path: Path) -> Read:
 
 
 def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
+        return path.read_text(encoding="utf-16")
+    require(b"\0" not in start, f"{path.name}: not a text file in UTF-8 (is it UTF-16?)")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
