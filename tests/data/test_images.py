@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from noisygrpo.data.cells import Root, resolve_path
-from noisygrpo.data.images import ImageProblem, check_image, open_rgb, picture_size, to_rgb
+from noisygrpo.data.images import ImageProblem, check_image, open_rgb, picture_size
+from noisygrpo.methods.rgb import to_rgb
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -94,7 +94,8 @@ def _template(args: argparse.Namespace, spec: Any) -> str:
 def _open(path: str) -> Image.Image:
     from PIL import Image
 
-    from noisygrpo.data.images import ImageProblem, check_image, to_rgb
+    from noisygrpo.data.images import ImageProblem, check_image
+    from noisygrpo.methods.rgb import to_rgb
 
     try:
         check_image({"bytes": None, "path": path})

@@ -15,10 +15,11 @@ from typing import Any
 import datasets
 from PIL import Image
 
-from noisygrpo.data.images import open_picture, to_rgb
+from noisygrpo.data.images import open_picture
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.generate import row_length
 from noisygrpo.evaluation.view import EvaluationView
+from noisygrpo.methods.rgb import to_rgb
 
 _COLUMNS = ("prompt", "images", "answer", "example_id")
 

@@ -26,8 +26,14 @@ def blur(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Im
     return image.filter(ImageFilter.GaussianBlur(0.06 * level * min(image.size)))
 
 
+JPEG_SIDE = 65_500
+"""Pixels that libjpeg takes at most."""
+
+
 def jpeg(image: Image.Image, level: float, rng: np.random.Generator) -> Image.Image:
-    """Compress as JPEG of quality 95 (level 0) to 2 (level 1)."""
+    """Compress as JPEG of quality 95 (level 0) to 2 (level 1); ``ValueError`` beyond its size."""
+    if max(image.size) > JPEG_SIDE:
+        raise ValueError(f"a picture of {image.size}: JPEG has sides of at most {JPEG_SIDE} pixels")
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=round(95 - 93 * level))
     return Image.open(buffer).convert("RGB")

@@ -39,17 +39,29 @@ STYLES = ("auto", "step", "numbered", "sentence")
 # After punctuation or at the start of a line any "Step k" is a marker, elsewhere only "Step k:". It
 # may be in brackets, in bold, an item of a list, a heading or quoted.
 _STEP = re.compile(
-    r"(?:(?:^|(?<=[.!?:;\n]))[-–—•‣·>#*_ \t]*(?:\d+[.)][*_ \t]*)?[(\[]?[*_]*"
-    r"Step[ \t]+(\d+)(?![0-9A-Za-z])"
-    r"|[*_]*[(\[]?\bStep[ \t]+(\d+)(?=[*_ \t)\]]*:))"
-    r"[*_ \t)\]]*(?:[:.)]|[-–—](?=[ \t]))?[*_ \t]*",
+    r"(?:(?:^|(?<=[.!?:;\n]))[-–—•‣·>#*_ \t]{0,24}(?:\d{1,3}[.)][*_ \t]{0,8})?[(\[]?[*_]{0,4}"
+    r"(?:\\textbf\{|<(?:b|strong)>)?Step[ \t]+(\d+)(?![0-9A-Za-z])(?:[ \t]+of[ \t]+\d+\b)?"
+    r"|[*_]{0,4}[(\[]?(?:\\textbf\{|<(?:b|strong)>)?\bStep[ \t]+(\d+)(?=[*_ \t)\]]{0,8}[:：]))"
+    r"[*_ \t)\]]{0,8}(?:[:：.)]|[-–—](?=[ \t]))?(?:\}|</(?:b|strong)>)?[*_ \t]{0,8}",
     re.IGNORECASE | re.MULTILINE,
 )
 _NUMBERED = re.compile(r"^[ \t]*[*_]*(\d+)()[.)](?=[ \t*_])[*_]*", re.MULTILINE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'(\[$\\]*[A-Z0-9])|\s*\n\s*")
-_AROUND = " :\t\n"  # what may stand between a marker and its step
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])[ \t]+(?=[\"'(\[$\\]{0,8}(\w))|(?<=[。！？])[ \t]*(?=\S)|(?<!\s)\s*\n\s*"
+)
+_AROUND = " :：\t\r\n"  # what may stand between a marker and its step
+_PAIRS = (
+    ("**", "**"),
+    ("__", "__"),
+    ("<b>", "</b>"),
+    ("<strong>", "</strong>"),
+    ("\\textbf{", "}"),
+)
+"""What a marker may open and its step close: "**Step 1: Look at it.**"."""
 _ITEM = re.compile(r"[(\[]?\d{1,3}[.)\]]+")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs|fig|eq|approx|resp)\.$", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"\b(?:e\.g|i\.e|cf|vs|figs?|eqs?|approx|resp|mrs?|ms|dr|prof|et al|thm|sec)\.$", re.IGNORECASE
+)
 
 
 Span = tuple[int, int, int]
@@ -85,17 +97,31 @@ def find_steps(reasoning: str, style: str = "auto") -> list[Span]:
 def split_steps(reasoning: str, style: str = "auto") -> list[str]:
     """Return the steps of ``find_steps`` without their markers, stripped."""
     return [
-        reasoning[body:end].strip(_AROUND if body > start else None)
+        _closed(reasoning[start:body], reasoning[body:end].strip(_AROUND if body > start else None))
         for start, body, end in find_steps(reasoning, style)
     ]
 
 
+def _closed(marker: str, said: str) -> str:
+    """What a step says, without the end of what its marker had begun, and of ``<think>``."""
+    said = said.removesuffix("</think>").rstrip() if marker else said
+    for opening, closing in _PAIRS:
+        begun = marker.count(opening) - (marker.count(closing) if closing != opening else 0)
+        odd = said.count(closing) - (said.count(opening) if closing != opening else 0)
+        if marker and begun % 2 == 1 and odd % 2 == 1:
+            said = said.replace(closing, "", 1)
+    return said
+
+
 def _cut(text: str, marker: re.Pattern[str]) -> list[Span]:
-    """Return what follows each marker whose number is one more than the last accepted one's."""
+    """Return what follows each marker whose number is one more than the last accepted one's.
+
+    The first is a 1 where there is one: "we will need Step 2" before the list begins nothing.
+    """
     accepted: list[re.Match[str]] = []
-    following: int | None = None
-    for match in marker.finditer(text):
-        number = int(match[1] or match[2])
+    found = [(match, int(match[1] or match[2])) for match in marker.finditer(text)]
+    following = 1 if any(number == 1 for _, number in found) else None
+    for match, number in found:
         if following is None or number == following:
             accepted.append(match)
             following = number + 1
@@ -112,6 +138,8 @@ def _sentences(text: str) -> list[Span]:
         said = text[start : match.start()].strip()
         if "\n" not in match[0] and (_ABBREVIATION.search(said) or _ITEM.fullmatch(said)):
             continue
+        if match[1] is not None and match[1].islower():
+            continue  # in any script that has two cases
         spans.append((start, start, match.start()))
         start = match.end()
     spans.append((start, start, len(text)))

@@ -45,12 +45,14 @@ import hashlib
 import math
 import struct
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from .corruptions import blur, brightness, contrast, jpeg, occlusion, pixelate
 from .declared import declare
+from .rgb import to_rgb
 from .second_picture import distractor, mixup
 
 T = 1000
@@ -86,6 +88,10 @@ def noise_index(level: float, truncate: bool = False) -> int:
 
     ``truncate``: cut as the releases do (B4), instead of rounding.
     """
+    try:
+        level = float("nan" if isinstance(level, str) else level)
+    except (TypeError, ValueError):
+        raise ValueError(f"noise level {level!r:.80} is no number in [0, 1]") from None
     if not 0.0 <= level <= 1.0:
         raise ValueError(f"noise level {level!r} is outside [0, 1]")
     return min(int(level * T) if truncate else round(level * T), T - 1)
@@ -262,9 +268,14 @@ def perturb(
             their noise at index 0 (B2, R11); only with ``gaussian``.
 
     Raises:
-        ValueError: for a level outside [0, 1], an unknown kind, or a defect with another kind.
+        ValueError: for what is no picture, a level that is no number in [0, 1], an unknown kind, a
+            seed that is not of integers, a defect with another kind, and for a function that
+            returns something else than a picture of the same size.
     """
-    if isinstance(kind, str) and kind not in NOISE_KINDS:
+    if not isinstance(image, Image.Image):
+        raise ValueError(f"image is of type {type(image).__name__}; expected a PIL image")
+    named = isinstance(kind, str)
+    if kind not in NOISE_KINDS if isinstance(kind, str) else not callable(kind):
         raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
     function = NOISE_KINDS[kind] if isinstance(kind, str) else kind
     for name, asked in (("wrap", wrap), ("truncate", truncate), ("zero", zero)):
@@ -273,8 +284,28 @@ def perturb(
                 f"{name}=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}"
             )
     index = noise_index(level, truncate)
+    stream = _stream(seed)
     if index == 0 and not zero:
         return image
-    level = index / T if truncate else level
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return function(rgb, level, np.random.default_rng(seed), **({"wrap": True} if wrap else {}))
+    level = index / T if truncate else float(level)
+    rgb = to_rgb(image)
+    if named:
+        return function(rgb, level, stream, **({"wrap": True} if wrap else {}))
+    made = function(rgb.copy(), level, stream)  # what paints in place paints on a copy
+    if not isinstance(made, Image.Image) or made.size != rgb.size:
+        raise ValueError(
+            f"noise kind {kind!r} returned {made!r:.80}; expected a picture of size {rgb.size}"
+        )
+    return to_rgb(made)
+
+
+def _stream(seed: Any) -> np.random.Generator:
+    """The random numbers of a seed; a generator, or no seed, would give others at every call."""
+    try:
+        if seed is None or isinstance(seed, (bool, np.random.Generator, np.random.BitGenerator)):
+            raise ValueError("it does not say where the numbers begin")
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"seed {seed!r:.80}: {error}; expected integers of at least 0, or what noise_seed gives"
+        ) from error

@@ -28,6 +28,8 @@ Deliberate deviations from the released codes:
 
 import math
 from collections.abc import Callable
+from numbers import Integral
+from typing import Any
 
 
 def _sigmoid(t: float, total: float, c: float, mid: float) -> float:
@@ -60,19 +62,25 @@ def check_schedule(
     """Raise ``ValueError`` naming the field unless ``noise_scale`` can serve these settings."""
     if name not in SCHEDULES:
         raise ValueError(f"noise schedule {name!r} is not one of {', '.join(SCHEDULES)}")
-    if total < 1:
+    if not _at_least(total, 1):
         raise ValueError(f"noise schedule: total is {total}; it must be at least 1 step")
     takes_coefficient = name == "sigmoid" or name.startswith(("power", "exponential"))
     if coefficient is not None and not takes_coefficient:
         raise ValueError(f"noise schedule {name!r} takes no coefficient; found {coefficient!r}")
     if mid_step is not None and name != "sigmoid":
         raise ValueError(f"noise schedule {name!r} takes no mid_step, only sigmoid does")
+    if mid_step is not None and not (math.isfinite(mid_step) and mid_step >= 0):
+        raise ValueError(f"noise schedule mid_step {mid_step!r} must be finite and at least 0")
     if takes_coefficient and coefficient is None and name not in DEFAULT_COEFFICIENTS:
         raise ValueError(f"noise schedule {name!r} needs a coefficient; the paper gives none")
     if coefficient is not None and not (math.isfinite(coefficient) and coefficient > 0):
         raise ValueError(f"noise schedule coefficient {coefficient!r} must be above 0")
     if coefficient is not None and name.startswith("exponential") and coefficient > 1:
         raise ValueError(f"noise schedule {name!r}: coefficient {coefficient!r} must be at most 1")
+
+
+def _at_least(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
 
 
 def noise_scale(
@@ -95,8 +103,8 @@ def noise_scale(
         ValueError: naming the field, as ``check_schedule`` does, and for a negative step.
     """
     check_schedule(name, total, coefficient, mid_step)
-    if step < 0:
+    if not _at_least(step, 0):
         raise ValueError(f"noise schedule: step is {step}; steps count from 1")
     c = DEFAULT_COEFFICIENTS.get(name, 1.0) if coefficient is None else coefficient
     mid = DEFAULT_MID * total if mid_step is None else mid_step
-    return SCHEDULES[name](min(step, total), total, c, mid)
+    return float(SCHEDULES[name](min(step, total), total, c, mid))

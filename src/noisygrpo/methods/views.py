@@ -157,6 +157,7 @@ def plan_views(
         raise ValueError(f"view plan {plan!r} is not one of {', '.join(PLANS)}")
     function = PLANS[plan] if isinstance(plan, str) else plan
     named = _names(function)
+    levels = _numbers(levels)
     _check_settings(plan, named, group, levels, clean)
     if not 0.0 <= scale <= 1.0:
         raise ValueError(f"scale {scale!r} is outside [0, 1]")
@@ -167,6 +168,16 @@ def plan_views(
         given["rng"] = np.random.default_rng(address("plan", seed, step, example_id))
     views = as_views(function(group, **given), group)
     return [replace(view, level=_drawn(scale * view.level)) for view in views]
+
+
+def _numbers(levels: Any) -> Levels:
+    """Levels as floats: of a list, of NumPy's and torch's arrays and numbers."""
+    if levels is None:
+        return None
+    try:
+        return [float(level) for level in levels]
+    except (TypeError, ValueError):
+        raise ValueError(f"levels {levels!r:.80} are no list of numbers in [0, 1]") from None
 
 
 OFFERED = ("levels", "clean", "seed", "step", "example_id", "rng")
