@@ -83,13 +83,17 @@ def alpha_bar() -> np.ndarray:
     return result
 
 
+def _number(level: Any) -> float:
+    return math.nan if isinstance(level, str) else float(level)  # NumPy's and torch's too
+
+
 def noise_index(level: float, truncate: bool = False) -> int:
     """Return the diffusion step in 0..999 of a level in [0, 1]; ``ValueError`` outside.
 
     ``truncate``: cut as the releases do (B4), instead of rounding.
     """
     try:
-        level = float("nan" if isinstance(level, str) else level)
+        level = _number(level)
     except (TypeError, ValueError):
         raise ValueError(f"noise level {level!r:.80} is no number in [0, 1]") from None
     if not 0.0 <= level <= 1.0:
