@@ -76,12 +76,8 @@ def test_a_function_of_ones_own():
     assert perturb(clean, 0.5, 1, paints).getpixel((0, 0)) == (255, 0, 0)
     assert clean.tobytes() == GREY.tobytes()
     assert perturb(clean, 0.5, 1, lambda image, level, rng: image.convert("L")).mode == "RGB"
-    for bad in (
-        lambda *of: None,
-        lambda *of: np.zeros((64, 64, 3)),
-        lambda i, *of: i.resize((2, 2)),
-    ):
-        with pytest.raises(ValueError, match="expected a picture of size"):
+    for bad in (lambda *of: None, lambda *of: np.zeros((64, 64, 3))):
+        with pytest.raises(ValueError, match="expected a picture"):
             perturb(clean, 0.5, 1, bad)
     for kind in (None, 3, ["gaussian"]):
         with pytest.raises(ValueError, match=r"noise kind .* is not one of"):

@@ -274,7 +274,7 @@ def perturb(
     Raises:
         ValueError: for what is no picture, a level that is no number in [0, 1], an unknown kind, a
             seed that is not of integers, a defect with another kind, and for a function that
-            returns something else than a picture of the same size.
+            returns something else than a picture.
     """
     if not isinstance(image, Image.Image):
         raise ValueError(f"image is of type {type(image).__name__}; expected a PIL image")
@@ -296,10 +296,8 @@ def perturb(
     if named:
         return function(rgb, level, stream, **({"wrap": True} if wrap else {}))
     made = function(rgb.copy(), level, stream)  # what paints in place paints on a copy
-    if not isinstance(made, Image.Image) or made.size != rgb.size:
-        raise ValueError(
-            f"noise kind {kind!r} returned {made!r:.80}; expected a picture of size {rgb.size}"
-        )
+    if not isinstance(made, Image.Image):
+        raise ValueError(f"noise kind {kind!r} returned {made!r:.80}; expected a picture")
     return to_rgb(made)
 
 
