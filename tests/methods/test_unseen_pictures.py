@@ -69,6 +69,7 @@ def test_what_is_no_level_is_refused(level):
 
 def test_a_function_of_ones_own():
     def paints(image, level, rng):
+        image = image.copy()
         image.paste((255, 0, 0), (0, 0, 8, 8))
         return image
 

@@ -295,7 +295,7 @@ def perturb(
     rgb = to_rgb(image)
     if named:
         return function(rgb, level, stream, **({"wrap": True} if wrap else {}))
-    made = function(rgb.copy(), level, stream)  # what paints in place paints on a copy
+    made = function(rgb, level, stream)
     if not isinstance(made, Image.Image):
         raise ValueError(f"noise kind {kind!r} returned {made!r:.80}; expected a picture")
     return to_rgb(made)

@@ -172,8 +172,8 @@ def plan_views(
 
 def _numbers(levels: Any) -> Levels:
     """Levels as floats: of a list, of NumPy's and torch's arrays and numbers."""
-    if levels is None:
-        return None
+    if levels is None or (isinstance(levels, list) and all(type(one) is float for one in levels)):
+        return levels
     try:
         return [float(level) for level in levels]
     except (TypeError, ValueError):
