@@ -58,6 +58,11 @@ def test_rows_without_options_are_left_alone(read):
     loaded = read(columns(choices=["ice", "fire"]), columns(choices=[], answer=3))
     assert loaded.data["question"][:] == [LISTED, "Which is hot?"]
     assert loaded.data["answer"][:] == ["fire", 3]
+    assert read(columns(choices=["ice", "fire"]), columns={"options": None}).data["question"][
+        :
+    ] == ["Which is hot?"]
+    named = read(columns(which=["ice", "fire"]), columns={"options": "which"})
+    assert named.data["question"][:] == [LISTED]
     plain = read(columns(options={"seed": 3}))
     assert plain.data[0]["question"] == "Which is hot?"
 
@@ -200,6 +205,19 @@ def test_a_system_column_counts_in_every_layout(read):
         read({**twice, "system": "Be long."})
     with pytest.raises(UserError, match="line 1: column 'system' is 3, expected text"):
         read({**columns(), "system": 3})
+    left_alone = read({**columns(), "system": 3}, columns={"system": None})
+    assert len(left_alone.data[0]["prompt"]) == 1 and left_alone.data["system"][:] == [3]
+    named = read({**columns(), "rule": "Be brief."}, columns={"system": "rule"})
+    assert named.data[0]["prompt"][0] == system
+    for row in (columns(), {"messages": ASK, "answer": "3"}):
+        with pytest.raises(UserError, match="no column 'rule'"):
+            read(row, columns={"system": "rule"})
+
+
+def test_a_history_that_is_no_conversation_is_a_column(read):
+    assert read(columns(history="Rome")).data["history"][:] == ["Rome"]
+    with pytest.raises(UserError, match="line 1: column 'history' has turns"):
+        read(columns(history=[["a", "b"]]))
 
 
 def test_the_report_names_where_answers_are(read):

@@ -115,7 +115,8 @@ def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
         f"data.columns.question: the layout {layout!r} has its question in "
         f"{_needs([layout])[0]!r}; leave it out, or set data.format: columns",
     )
-    read = _turn_reader(layout, raw)
+    system = _system_column(raw, columns)
+    read = _turn_reader(layout, raw, system)
     replies = {"alpaca": ("output",), "query": ("response",)}.get(layout, ())
     names = (name for name in (*ANSWER, *replies) if name in raw.columns)
     answer = columns.get("answer") or next(names, None)
@@ -126,29 +127,37 @@ def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
         found = answer_of(row, answer, reply)
         return [{"turns": turns, "answer": found, **_read(row, more)}]
 
-    used = [name for name in (answer, *more.values()) if name]
+    used = [name for name in (answer, system, *more.values()) if name]
     return Adapter(
         convert,
         columns=tuple(name for name in used if name in columns.values()),
         image=_image_columns(columns),
         image_required=bool(columns.get("image")),
-        fields={"answer": answer_label(raw, answer), **more},
+        fields={
+            "answer": answer_label(raw, answer),
+            **({"system": system} if system else {}),
+            **more,
+        },
         prompt="plain" if layout == "prompt" else "",
     )
 
 
-def _turn_reader(layout: str, raw: RawRows) -> Callable[[Mapping[str, Any]], list[Turn]]:
+def _turn_reader(
+    layout: str, raw: RawRows, system: str | None
+) -> Callable[[Mapping[str, Any]], list[Turn]]:
     """A function from a row to all of its turns."""
     if layout in TURNS:
         column = next(name for name in TURNS[layout] if name in raw.columns)
 
         def of_turns(row: Mapping[str, Any]) -> list[Turn]:
-            system, turns = _system_turn(row), read_turns(row.get(column), column)
-            if system and turns[0]["role"] == "system":
-                if text_of(system[0]["content"]).strip() != text_of(turns[0]["content"]).strip():
-                    raise RowProblem(f"it has a system turn in {column!r} and another in 'system'")
+            first, turns = _system_turn(row, system), read_turns(row.get(column), column)
+            if first and turns[0]["role"] == "system":
+                if text_of(first[0]["content"]).strip() != text_of(turns[0]["content"]).strip():
+                    raise RowProblem(
+                        f"it has a system turn in {column!r} and another in {system!r}"
+                    )
                 return turns
-            return system + turns
+            return first + turns
 
         return of_turns
     question, reply = ("instruction", "output") if layout == "alpaca" else ("query", "response")
@@ -157,7 +166,7 @@ def _turn_reader(layout: str, raw: RawRows) -> Callable[[Mapping[str, Any]], lis
         asked = as_text(row, question)
         if layout == "alpaca" and not is_missing(row.get("input")) and row["input"] != "":
             asked = f"{asked}\n{as_text(row, 'input')}"
-        turns = _system_turn(row) + _history(row)
+        turns = _system_turn(row, system) + _history(row)
         turns.append({"role": "user", "content": parts_of_text(asked)})
         if isinstance(row.get(reply), str):  # what is no text is an answer all the same
             turns.append({"role": "assistant", "content": parts_of_text(row[reply])})
@@ -183,12 +192,27 @@ def _history(row: Mapping[str, Any]) -> list[Turn]:
     return turns
 
 
-def _system_turn(row: Mapping[str, Any]) -> list[Turn]:
-    text = row.get("system")
+def _refuse_history(row: Mapping[str, Any]) -> None:
+    """Refuse earlier turns beside a question in a column; another ``history`` is a column."""
+    pairs = listed(row.get("history"))
+    if isinstance(pairs, list) and pairs and all(isinstance(pair, (list, dict)) for pair in pairs):
+        raise RowProblem("column 'history' has turns, which the layouts alpaca and query read")
+
+
+def _system_column(raw: RawRows, columns: Names) -> str | None:
+    """The column of system prompts: the one that is named, or ``system``."""
+    return columns.get("system", "system" if "system" in raw.columns else None)
+
+
+def _system_turn(row: Mapping[str, Any], column: str | None) -> list[Turn]:
+    text = row.get(column) if column else None
     if is_missing(text):
         return []
     if not isinstance(text, str):
-        raise RowProblem(f"column 'system' is {text!r:.80}, expected text")
+        raise RowProblem(
+            f"column {column!r} is {text!r:.80}, expected text; data.columns.system: null leaves "
+            "it alone"
+        )
     if not text.strip():
         return []
     return [{"role": "system", "content": parts_of_text(text)}]
@@ -237,36 +261,34 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
     answer = columns.get("answer") or _first(raw, ANSWER_OF_COLUMNS, "answer")
     more = _texts(raw, columns)
 
-    options = find_options(raw)
-    has_system = "system" in raw.columns and "system" not in (question, answer, *more.values())
+    options = find_options(raw, columns)
+    system = _system_column(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
         offered = options.of(row) if options else []
         asked = with_options(as_text(row, question), offered)
         target = completion_of(row) if answer == "completion" else as_answer(row, answer)
         found = {"answer": chosen(target, offered, answer), **_read(row, more)}
-        system = _system_turn(row) if has_system else []
-        if _history(row):
-            raise RowProblem("column 'history' is read in the layouts alpaca and query alone")
-        if system:
-            return [
-                {"turns": [*system, {"role": "user", "content": parts_of_text(asked)}], **found}
-            ]
-        return [{"question": asked, **found}]
+        _refuse_history(row)
+        first = _system_turn(row, system)
+        if not first:
+            return [{"question": asked, **found}]
+        return [{"turns": [*first, {"role": "user", "content": parts_of_text(asked)}], **found}]
 
     seen = {"options": options.label} if options else {}
+    seen |= {"system": system} if system else {}
     return Adapter(
         convert,
-        columns=(question, answer, *more.values()),
+        columns=tuple(
+            dict.fromkeys(
+                name
+                for name in (question, answer, *more.values(), *columns.values())
+                if name and name != columns.get("image")
+            )
+        ),
         image=_image_columns(columns),
         image_required=columns.get("image", "") is not None,
-        fields={
-            "question": question,
-            "answer": answer,
-            **seen,
-            **({"system": "system"} if has_system else {}),
-            **more,
-        },
+        fields={"question": question, "answer": answer, **seen, **more},
     )
 
 

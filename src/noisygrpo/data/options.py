@@ -42,8 +42,13 @@ class Options:
         return self.columns[0] + (f" to {self.columns[-1]}" if len(self.columns) > 1 else "")
 
 
-def find_options(raw: RawRows) -> Options | None:
-    """Where a source has its options; ``None`` if it has none."""
+def find_options(raw: RawRows, columns: Mapping[str, str | None]) -> Options | None:
+    """Where a source has its options; ``None`` if it has none.
+
+    ``columns``: ``data.columns``, whose ``options`` names a list, or is null.
+    """
+    if "options" in columns:
+        return Options((columns["options"],)) if columns["options"] else None
     for name in LISTS:
         if name in raw.columns and _texts(raw.first(name)):
             return Options((name,))

@@ -14,7 +14,10 @@ Fields = dict[str, Any]
 """``question`` or ``turns``, ``answer`` and, where the source has them, reasoning, id, cluster,
 kind, pair, images (cells that stand for the row's own) and more (further columns)."""
 
-FIELD_NAMES = ("question", "image", "answer", "reasoning", "id", "cluster", "kind", "pair")
+FIELD_NAMES = (
+    "question", "image", "answer", "reasoning", "id", "cluster", "kind", "pair", "system",
+    "options",
+)  # fmt: skip
 
 _PLACEHOLDER = re.compile(r"[ \t]*<image[ _]?\d*>[ \t]*\n?")
 

@@ -45,8 +45,8 @@ class DataSpec:
     adapter: str = ""
     """Name in ``ADAPTERS`` or ``path.py:function``, instead of ``format`` and ``columns``."""
     columns: dict[str, str | None] = field(default_factory=dict)
-    """Column map: question, image, answer, reasoning, id, cluster, kind, pair -> the source's
-    name."""
+    """Column map: question, image, answer, reasoning, id, cluster, kind, pair, system, options ->
+    the source's name, or null."""
     cluster_pattern: str = ""
     """Regular expression on the id; its first group (or the match) names the cluster."""
     prompt: str = ""
