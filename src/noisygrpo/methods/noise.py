@@ -278,7 +278,6 @@ def perturb(
     """
     if not isinstance(image, Image.Image):
         raise ValueError(f"image is of type {type(image).__name__}; expected a PIL image")
-    named = isinstance(kind, str)
     if kind not in NOISE_KINDS if isinstance(kind, str) else not callable(kind):
         raise ValueError(f"noise kind {kind!r} is not one of {', '.join(NOISE_KINDS)}")
     function = NOISE_KINDS[kind] if isinstance(kind, str) else kind
@@ -292,10 +291,7 @@ def perturb(
     if index == 0 and not zero:
         return image
     level = index / T if truncate else float(level)
-    rgb = to_rgb(image)
-    if named:
-        return function(rgb, level, stream, **({"wrap": True} if wrap else {}))
-    made = function(rgb, level, stream)
+    made = function(to_rgb(image), level, stream, **({"wrap": True} if wrap else {}))
     if not isinstance(made, Image.Image):
         raise ValueError(f"noise kind {kind!r} returned {made!r:.80}; expected a picture")
     return to_rgb(made)
