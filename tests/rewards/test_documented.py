@@ -33,6 +33,8 @@ RIGHT = [
     ("The office is on the third floor.", "3rd", FLOOR),
     ("The lamp is above the shelf.", "above", LAMP),
     ("The sandwich costs $5.", "$5", COST),
+    ("The shirt costs $20.", "$20", "What is the price?"),
+    ("The girl is 8.", "8", "How old is she?"),
     ("I can't see any cats.", "no", CAT),
     ("left of the box", "left", SIDE),
     ("a cup on the table", "cup", "What is on the table?"),

@@ -34,25 +34,27 @@ _NO_THING = word_set(
 """Words that name a measure or a class, or say that something is seen or worked out."""
 
 
+_PRONOUNS = word_set("it its he his she her they their him them")
 _RELATIVE = word_set("per each every apiece than")
 
 
 def strays(text: str, question: str) -> bool:
     """Whether ``text`` has a word for a thing that the question does not speak of.
 
-    Without a question nothing can be told: False.
+    Of a question without a thing of its own ("What is the price?"), and of one about "it" or "her",
+    nothing can be told: False.
     """
     asked = words(question)
-    if not asked:
+    if not any(map(_names, asked)) or not _PRONOUNS.isdisjoint(asked):
         return False
     return any(
-        word.isalpha()
-        and len(word) > 1
-        and word not in _GRAMMAR
-        and word not in _NO_THING
-        and not any(_kindred(word, other) for other in asked)
-        for word in words(text)
+        _names(word) and not any(_kindred(word, other) for other in asked) for word in words(text)
     )
+
+
+def _names(word: str) -> bool:
+    """Whether a word names a thing of its own."""
+    return word.isalpha() and len(word) > 1 and word not in _GRAMMAR and word not in _NO_THING
 
 
 def compares(text: str, question: str) -> bool:
