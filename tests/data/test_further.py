@@ -111,6 +111,7 @@ def test_answers_in_tags_are_taken_out_with_a_line(folder) -> None:
         "so <answer>4</answer>",
         "Two and two.\nIt is their sum that is asked for: $\\boxed{4}$.",
         "Two and two.\n#### 4",
+        "Answer: \\boxed{4}",
     ]
     solutions += [
         "<answer>1</answer><answer>2</answer>",
@@ -119,12 +120,12 @@ def test_answers_in_tags_are_taken_out_with_a_line(folder) -> None:
     ]
     rows = [{"problem": f"q{n}", "image": "", "solution": x} for n, x in enumerate(solutions)]
     loaded = load(DataSpec(write_jsonl(folder, rows)))
-    assert loaded.data["answer"][:] == ["4"] * 6 + solutions[6:]
-    reasoning = ["", "two\nand two", "", "so", "Two and two.", "Two and two.", "", "", ""]
+    assert loaded.data["answer"][:] == ["4"] * 7 + solutions[7:]
+    reasoning = ["", "two\nand two", "", "so", "Two and two.", "Two and two.", "", "", "", ""]
     assert loaded.data["reasoning"][:] == reasoning
     assert loaded.data["solution"][:] == solutions
     line = (
-        "in 5 rows the answer is the end of a worked solution (<answer>, \\boxed or ####): the "
+        "in 6 rows the answer is the end of a worked solution (<answer>, \\boxed or ####): the "
         "target is what stands there, the rest is the reasoning"
     )
     assert line in loaded.report

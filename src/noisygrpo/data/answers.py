@@ -102,8 +102,9 @@ def _boxed(text: str) -> tuple[str, str | None]:
     while end < len(text) and depth:
         depth += {"{": 1, "}": -1}.get(text[end], 0)
         end += 1
-    around = text[: start - len(_BOX)] + text[end:]
-    if depth or len(_WORDS.findall(around)) < _PROSE:
+    front, behind = (_WORDS.findall(part) for part in (text[: start - len(_BOX)], text[end:]))
+    announced = bool(front) and not behind  # "Answer: \\boxed{B}", but not "\\boxed{4} cm"
+    if depth or not (announced or len(front) + len(behind) >= _PROSE):
         return text, None
     sentence = max(text.rfind(stop, 0, start) for stop in ("\n", ". "))
     return text[: sentence + 1], text[start : end - 1]
