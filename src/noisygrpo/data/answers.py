@@ -10,6 +10,7 @@ from noisygrpo.data.contents import listed, mapping, text_of
 from noisygrpo.data.readers import RawRows
 from noisygrpo.data.rows import Fields, RowProblem, as_answer
 from noisygrpo.data.turns import read_turns
+from noisygrpo.rewards.extract import boxes
 
 ANSWER = ("answer", "final_answer", "ground_truth", "solution")
 """Columns of answers; a ``solution`` beside another one is its working."""
@@ -20,7 +21,6 @@ _TAGGED = re.compile(
 )
 _THINK = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _HASHES = re.compile(r"(?P<before>.*\S)\s*\n####\s*(?P<answer>[^\n]+?)\s*", re.DOTALL)
-_BOX = "\\boxed{"
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _PROSE = 3
 """Words around a box that make it the end of a worked solution."""
@@ -95,16 +95,15 @@ def _boxed(text: str) -> tuple[str, str | None]:
     """A worked solution up to the sentence with its only box, and what that holds; (text, None)
     where it is none.
     """
-    if text.count(_BOX) != 1:
+    spans, _ = boxes(text)
+    if len(spans) != 1:
         return text, None
-    start = text.index(_BOX) + len(_BOX)
-    depth, end = 1, start
-    while end < len(text) and depth:
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        end += 1
-    front, behind = (_WORDS.findall(part) for part in (text[: start - len(_BOX)], text[end:]))
+    start, end = spans[0]
+    front, behind = (
+        _WORDS.findall(part) for part in (text[: text.rindex("\\", 0, start)], text[end:])
+    )
     announced = bool(front) and not behind  # "Answer: \\boxed{B}", but not "\\boxed{4} cm"
-    if depth or not (announced or len(front) + len(behind) >= _PROSE):
+    if not (announced or len(front) + len(behind) >= _PROSE):
         return text, None
     sentence = max(text.rfind(stop, 0, start) for stop in ("\n", ". "))
-    return text[: sentence + 1], text[start : end - 1]
+    return text[: sentence + 1], text[start:end]

@@ -81,8 +81,8 @@ def _text_in(item: Mapping[str, Any]) -> str:
 
 
 _OF_PICTURES = frozenset(
-    ("type", "text", "cell", "number", "detail", "index", "id", "min_pixels", "max_pixels",
-     "resized_height", "resized_width")
+    ("type", "text", "detail", "index", "id", "min_pixels", "max_pixels", "resized_height",
+     "resized_width")
 )  # fmt: skip
 """Keys beside a picture in a part that holds one."""
 
@@ -92,8 +92,6 @@ def _cell_of(item: Mapping[str, Any]) -> Any:
     for key in ("image", "image_url", "url", "path", "bytes", "base64"):
         if item.get(key) is not None:
             return {"bytes": item[key]} if key in ("bytes", "base64") else item[key]
-    if item.get("cell") is not None:
-        return item["cell"]
     unknown = [key for key, value in item.items() if value is not None and key not in _OF_PICTURES]
     if unknown:
         raise RowProblem(

@@ -6,7 +6,6 @@ columns ``A``, ``B``, ``C`` … (MMBench). Numbers count from 0, as in ScienceQA
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,9 @@ from typing import Any
 from noisygrpo.data.contents import listed
 from noisygrpo.data.readers import RawRows
 from noisygrpo.data.rows import RowProblem, is_missing
+from noisygrpo.rewards.options import LETTERS, options_of
 
 LISTS = ("choices", "options")
-LETTERS = "ABCDEFGHIJK"
-_LISTED = re.compile(r"(?<!\w)\(?A[.):].+(?<!\w)\(?B[.):]", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,7 @@ def _texts(value: Any) -> list[str] | None:
 
 def with_options(question: str, options: list[str]) -> str:
     """The question and a line for each option, unless it lists them all by letter itself."""
-    listed_already = _LISTED.search(question) and all(option in question for option in options)
-    if not options or listed_already:
+    if not options or (options_of(question) and all(option in question for option in options)):
         return question
     lines = (f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
     return "\n".join([question, *lines])

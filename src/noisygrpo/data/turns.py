@@ -53,12 +53,11 @@ def read_turns(value: Any, column: str) -> list[Turn]:
         if item.get("role") is not None or item.get("from") is not None:
             role = item.get("role") if item.get("role") is not None else item["from"]
             content = item.get("content") if item.get("content") is not None else item.get("value")
-            turns.append(_turn(role, _with_pictures(content, item, column), column))
+            turns.append(_turn(role, content, column, item))
         elif item.get("human") is not None:
-            asked = _with_pictures(item["human"], item, column)
-            turns.append(_turn("user", asked, column))
+            turns.append(_turn("user", item["human"], column, item))
             if item.get("assistant") is not None:
-                turns.append(_turn("assistant", item["assistant"], column))
+                turns.append(_turn("assistant", item["assistant"], column, {}))
         else:
             raise RowProblem(
                 f"column {column!r}: turn {brief(item)} has neither role and content nor from "
@@ -67,16 +66,15 @@ def read_turns(value: Any, column: str) -> list[Turn]:
     return turns
 
 
-def _with_pictures(content: Any, turn: Mapping[str, Any], column: str) -> Any:
-    """A turn's content with the pictures that the turn has in a key of its own (Ollama's rows): at
+def _with_pictures(parts: list[Part], turn: Mapping[str, Any], column: str) -> list[Part]:
+    """A turn's parts with the pictures that the turn has in a key of its own (Ollama's rows): at
     its ``<image>``, else in front.
     """
     name = next((key for key in ("images", "image") if turn.get(key) not in (None, [], "")), None)
     if name is None:
-        return content
+        return parts
     cells = turn[name] if isinstance(turn[name], list) else [turn[name]]
-    pictures = [{**IMAGE, "image": cell} for cell in cells]
-    parts = parts_of(content)
+    pictures = [{**IMAGE, "cell": cell} for cell in cells]
     places = [at for at, part in enumerate(parts) if part["type"] == "image"]
     if not places:
         return [*pictures, *parts]
@@ -90,13 +88,13 @@ def _with_pictures(content: Any, turn: Mapping[str, Any], column: str) -> Any:
     return parts
 
 
-def _turn(role: Any, content: Any, column: str) -> Turn:
+def _turn(role: Any, content: Any, column: str, item: Mapping[str, Any]) -> Turn:
     name = ROLES.get(str(role).lower())
     if name is None:
         raise RowProblem(
             f"column {column!r}: role {role!r} is not supported; roles are {', '.join(ROLES)}"
         )
-    return {"role": name, "content": parts_of(content)}
+    return {"role": name, "content": _with_pictures(parts_of(content), item, column)}
 
 
 def own_images(turns: Sequence[Turn]) -> list[Any] | None:

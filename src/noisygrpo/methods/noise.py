@@ -287,11 +287,10 @@ def perturb(
                 f"{name}=True reproduces a defect of 'gaussian' noise; the kind is {kind!r}"
             )
     index = noise_index(level, truncate)
-    stream = _stream(seed)
     if index == 0 and not zero:
         return image
     level = index / T if truncate else float(level)
-    made = function(to_rgb(image), level, stream, **({"wrap": True} if wrap else {}))
+    made = function(to_rgb(image), level, _stream(seed), **({"wrap": True} if wrap else {}))
     if not isinstance(made, Image.Image):
         raise ValueError(f"noise kind {kind!r} returned {made!r:.80}; expected a picture")
     return to_rgb(made)

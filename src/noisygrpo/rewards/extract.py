@@ -174,20 +174,20 @@ def last_boxed(text: str) -> str | None:
 
     Nested braces are kept; escaped ones (``\\{``) do not count. ``\\boxed 5`` gives "5".
     """
-    spans, _ = _boxes(text)
+    spans, _ = boxes(text)
     return text[spans[-1][0] : spans[-1][1]].strip() if spans else None
 
 
 def _boxed(text: str) -> str | None:
     """The last box with its alternatives and the word that governs it ("not", "more than")."""
-    spans, cut_off = _boxes(text)
+    spans, cut_off = boxes(text)
     if cut_off or not spans:
         return None
     spans = spans[-_ALTERNATIVES:]
     outer = [span for span in spans if not any(o[0] <= span[0] and span[1] < o[1] for o in spans)]
     closing = 1
     answer = _with_alternatives(text, outer, closing, len("\\boxed{"))
-    inner = _boxes(answer)[0]
+    inner = boxes(answer)[0]
     if inner and "\\boxed" in answer[:8]:
         answer = answer[inner[-1][0] : inner[-1][1]].strip()
     before = text[max(0, outer[-1][0] - 60) : outer[-1][0]]
@@ -198,7 +198,7 @@ def _boxed(text: str) -> str | None:
     return f"{governs.group().strip(' $:({')} {answer}" if governs and answer else answer
 
 
-def _boxes(text: str) -> tuple[list[tuple[int, int]], bool]:
+def boxes(text: str) -> tuple[list[tuple[int, int]], bool]:
     """(start, end) of the contents of every complete box, and whether the last one is cut off."""
     closing = _matching_braces(text)
     spans, cut_off = [], False

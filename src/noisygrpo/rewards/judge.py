@@ -141,8 +141,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     if same_text(answer, target):
         return Verdict(True, "same text")
     for said in (
-        added(prediction, question),
-        added(answer, question),
+        *(added(text, question) for text in dict.fromkeys((prediction, answer))),
         alternative(prediction, question),
     ):
         inner = decide(Case(said, target, kind, question), tolerance) if said else None
