@@ -1,6 +1,10 @@
 """The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
 that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked,
-`cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run."""
+`cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so was
+`cases/field.jsonl`: answers as stock models give them on the field's benchmarks. There, `judged`
+says what the rules find where it is not what is right."""
+
+from typing import Any
 
 import pytest
 
@@ -17,8 +21,6 @@ MISSED = {
     "sentence-wh-06",  # what is written on a sign, it says
     "sentence-ordinal-04",  # "fourth from the left" for the position from the left
     "sentence-ordinal-08",  # in second place for 2
-    "sentence-vector-02",  # P(3, -2) may be a value of a function
-    "sentence-unit-05",  # quarter past three
     *("sentence2-subj-03", "sentence2-subj-20", "sentence2-text-23"),  # in the passive
     *("sentence2-subj-17", "sentence2-choice-01", "sentence2-choice-26"),  # "than", and more words
     *("sentence2-yesno-24", "sentence2-exist-20"),  # none of them; what is seen is there
@@ -32,13 +34,14 @@ MISSED = {
 }
 """Right answers that are missed."""
 
-ACCEPTED = {"sentence-count-18", "sentence2-count-04", "sentence2-num-15"}
-"""Wrong answers that are accepted: "4 plates" where chairs were counted (the rules do not know that
-plates are no chairs, as they do not know that men are people), and 8 months for an age of 8."""
+ACCEPTED = {"sentence2-count-04", "sentence2-num-15"}
+"""Wrong answers that are accepted: a count of things of which the rules do not know that they are
+others than those asked for, and 8 months for an age of 8."""
 
 
 @pytest.mark.parametrize(
-    "name", ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl", "sentences.jsonl"]
+    "name",
+    ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl", "sentences.jsonl", "field.jsonl"],
 )
 def test_every_label(name: str) -> None:
     rows = read(HERE / name)
@@ -46,9 +49,15 @@ def test_every_label(name: str) -> None:
     wrong = [
         (row["id"], row["completion"][-60:], row["target"], reward)
         for row, reward in zip(rows, judged, strict=True)
-        if reward != float(row["id"] in ACCEPTED or (row["right"] and row["id"] not in MISSED))
+        if reward != float(_expected(row))
     ]
     assert wrong == []
+
+
+def _expected(row: dict[str, Any]) -> bool:
+    if "judged" in row:
+        return row["judged"]
+    return row["id"] in ACCEPTED or (row["right"] and row["id"] not in MISSED)
 
 
 def test_labels_are_of_many_kinds_and_both_signs() -> None:

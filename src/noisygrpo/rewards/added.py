@@ -75,7 +75,7 @@ def read(question: str) -> Asked | None:
     found = _flat(_token(chunk) for chunk in clause.split())
     place = found[0] if found and found[0] in _ASKED_OF else ""
     found = found[bool(place) :]
-    if len(found) < 2 or found[0] not in _ASKS or "or" in found:
+    if len(found) < 2 or found[0] not in _ASKS or ("or" in found and found[0] != "how"):
         return None
     at = next((at for at, word in enumerate(found) if at and word in VERBS), None)
     if at is None:

@@ -6,16 +6,17 @@ import re
 from collections.abc import Sequence
 
 from noisygrpo.rewards.equality import equal
-from noisygrpo.rewards.expression import same_formula
+from noisygrpo.rewards.equations import same_equation, with_sides
 from noisygrpo.rewards.lists import (
     Parts,
     as_interval,
+    as_tuple,
     matrix,
     same_parts,
     split_parts,
     vector,
 )
-from noisygrpo.rewards.numeric import is_name, parse_number
+from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.spelling import squeezed, words
 
 FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")
@@ -24,19 +25,23 @@ FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")
 PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[\s,]+[a-zA-Z]{2,}")
 """Two words in a row."""
 
-_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|approx|in|subset|parallel|perp)(?![a-zA-Z])")
-
 
 def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     """Whether two answers (in `spelling.plain`) agree by value; None where that cannot be said."""
     if squeezed(answer) == squeezed(target):
         return True
+    answer = with_sides(answer)
+    answer = as_tuple(answer) if target.lstrip().startswith("(") else answer
     cells = [matrix(answer), matrix(target)]
     if cells[0] is not None and cells[1] is not None:
         return _same_cells(cells[0], cells[1], tolerance)
     mine, theirs = (_parts(text, own) for text, own in zip((answer, target), cells, strict=True))
-    if theirs is not None and len(theirs.shape) == 2 and mine is None:
-        mine = split_parts(as_interval(answer) or "")
+    spans = as_interval(answer), as_interval(target)
+    if any(spans) and _letter(answer) in (_letter(target), ""):
+        mine = split_parts(spans[0]) if spans[0] else mine
+        theirs = split_parts(spans[1]) if spans[1] else theirs
+    elif theirs is not None and len(theirs.shape) == 2 and mine is None:
+        mine = split_parts(spans[0] or "")
     wanted, number = parse_number(target), parse_number(answer)
     both_equations = "=" in answer and "=" in target
     if wanted is not None and number is not None and not both_equations:
@@ -49,7 +54,13 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
             return False
         verdict = same_parts(mine, theirs, lambda a, b: _same_item(a, b, tolerance))
         return verdict or (None if _needs_algebra(mine.items + theirs.items) else False)
-    return _same_equation(answer, target, tolerance)
+    return same_equation(answer, target, tolerance, same)
+
+
+def _letter(inequality: str) -> str:
+    """The letter that an inequality is about; "" for an interval."""
+    found = re.search(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", inequality)
+    return found.group() if found else ""
 
 
 def _parts(text: str, cells: tuple[tuple[str, ...], ...] | None) -> Parts | None:
@@ -84,31 +95,3 @@ def _same_cells(
         for a, b in zip(row, other, strict=True)
     ]
     return False if False in pairs else None if None in pairs else True
-
-
-def _same_equation(answer: str, target: str, tolerance: float) -> bool | None:
-    """Equations by their last side; names of quantities must not differ."""
-    if _RELATION.search(answer.replace("\\approx", "")) or _RELATION.search(target):
-        return None
-    mine = re.split(r"=|\\approx(?![a-zA-Z])", answer)
-    theirs = target.split("=")
-    if len(mine) > 1 and len(theirs) > 1:
-        if not (is_name(mine[0]) and is_name(theirs[0])):
-            return same_formula(answer, target)
-        names = squeezed(mine[0]), squeezed(theirs[0])
-        if names[0] != names[1] and max(map(len, names)) <= 3:
-            return same_formula(answer, target) or False
-    if len(mine) == 1 and len(theirs) == 1:
-        return same_formula(answer, target)
-    if len(theirs) > 1 and not is_name(theirs[0]):
-        return None
-    if len(mine) == 2 and not is_name(mine[0]) and re.fullmatch(r"\s*\\?[a-zA-Z]\w?\s*", mine[1]):
-        mine.reverse()  # 5 = x
-    last, wanted = mine[-1].strip(), theirs[-1].strip()
-    values = [parse_number(side) for side in mine[:-1]]
-    end = parse_number(last)
-    if end is not None and any(value and not equal(value, end, 0.01) for value in values):
-        return False  # 3 + 4 = 8 states nothing
-    if len(mine) > 1 and values[0] is None and not is_name(mine[0]):
-        return None
-    return same(last, wanted, tolerance)

@@ -28,7 +28,7 @@ __all__ = [
 
 
 _TARGET = re.compile(
-    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[.):,]|-\s)|\s*$)"
+    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[):,]|\.(?![A-Z]\b)|-\s)|\s*$)"
 )
 _LEAD = re.compile(
     r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|ans"
@@ -38,7 +38,7 @@ _LEAD = re.compile(
 )
 _FIRST = re.compile(
     rf"(?:[(\[<{{]\s*(?P<bracket>[{LETTERS}{LETTERS.lower()}])\s*[)\]>}}]"
-    rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w)"
+    rf"|(?P<bare>[{LETTERS}])(?![A-Za-z0-9'*+=^/_]|\s*/|-\w|-\s*$)"
     rf"|(?P<small>[{LETTERS.lower()}])(?=\s*(?:[.):,!]|$)))[.):,;!>\]*}}]*[ \t]*"
 )
 _OTHER = re.compile(
@@ -167,6 +167,9 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
         own = own or _REASONS.match(rest) is not None or (lead and _NAMED.search(lead.group()))
         if not own and not (_VERB.match(rest) and _AFFIRMED.match(rest)):
             return _concluded(text, options)  # the article, the pronoun
+    named = [key for key, option in options.items() if normalize(option) == normalize(rest) != ""]
+    if named:  # whatever letters its text has: "B. Solution A"
+        return letter if letter in named else None
     if not _says_option(rest, options, letter):
         denied = _VERB.match(rest) is not None and _AFFIRMED.match(rest) is None
         if denied or _DENIED.match(rest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 from noisygrpo.rewards import units
@@ -25,6 +26,8 @@ def equal(prediction: Number, target: Number, tolerance: float = 0.0) -> bool:
     is also met by the plain number and by the share, and a plain target by the same number in
     percent. Units must agree. ``tolerance``: a relative difference that counts as equal besides.
     """
+    if prediction.thousands != target.thousands:
+        prediction, target = _in_thousands(prediction, target), _in_thousands(target, prediction)
     value = units.convert(prediction.value, prediction.unit, target.unit)
     if value is None:
         return False
@@ -32,10 +35,18 @@ def equal(prediction: Number, target: Number, tolerance: float = 0.0) -> bool:
         return False
     if target.percent and not prediction.percent and prediction.unit.kind != "none":
         return False
-    values = [value]
+    share = prediction.percent and not target.percent and target.closed  # 1/3 is not 1/3 %
+    values = [] if share else [value]
     if target.percent != prediction.percent:
         values.append(value / 100 if prediction.percent else value * 100)
     return any(_close(each, prediction, target, tolerance) for each in values)
+
+
+def _in_thousands(number: Number, other: Number) -> Number:
+    """45K as 45,000 where the other number has no unit that could be kelvin."""
+    if not number.thousands or other.unit.kind == "unit":
+        return number
+    return replace(number, value=number.value * 1000, unit=units.NONE, decimals=0)
 
 
 def _close(value: Value, prediction: Number, target: Number, tolerance: float) -> bool:

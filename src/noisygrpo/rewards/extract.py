@@ -8,6 +8,7 @@ a comma between them are one answer, so that alternatives are seen as such.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -34,6 +35,11 @@ _GOVERNS = re.compile(
 )
 
 
+_MARK = re.compile(r"<\|[a-z_]{2,30}\|>")
+_TAG = re.compile(r"<(/?)\s*(?:answer|conclusion)\s*>", re.IGNORECASE)
+_EXPLANATION = re.compile(r"\n\W*(?:explanation|reason(?:ing)?|justification|note)\W{0,3}:", re.I)
+_OBJECT = re.compile(r"(?:```(?:json)?\s*)?(\{.{1,2000}\})\s*(?:```)?", re.DOTALL)
+_KEYS = ("answer", "Answer", "final_answer", "result")
 _NONE_GIVEN = re.compile(
     r"\b(?:don't|do\s+not|doesn't|does\s+not)\s+know\b|\bnot\s+sure\b|\bno\s+(?:idea|clue)\b|不知道"
     r"|\b(?:cannot|can't|can\s+not|unable\s+to)\s+(?:be\s+)?(?:determined?|say|tell|answer(?:ed)?"
@@ -109,13 +115,13 @@ def extract_answer(text: str) -> str | None:
     ``\\boxed{}`` inside the answer tag is unwrapped. An empty tag gives "".
     """
     behind = behind_thinking(text)
-    part = None if behind is None else behind.strip()
+    part = None if behind is None else _unmarked(behind).strip()
     if not part:
         return None
     tagged = _tagged(part)
     if tagged is not None:
         boxed = _boxed(tagged) if tagged else None
-        return tagged if boxed is None else boxed
+        return _unexplained(tagged) if boxed is None else boxed
     only_closed = re.match(r"([^<]*)</answer>", part, re.IGNORECASE)
     if only_closed:  # the prompt opened it
         return extract_answer(only_closed.group(1))
@@ -124,10 +130,33 @@ def extract_answer(text: str) -> str | None:
     if _BOXED.search(part) or re.search(r"\\(?:boxed|fbox)\s*\{", part):
         return _boxed(part)
     readable = plain(part)
-    said = announced(readable)
+    said = _in_json(part) or announced(readable)
     if said is not None:
         return said
-    return None if _NONE_GIVEN.search(readable) else part
+    return None if _NONE_GIVEN.search(readable) else _unexplained(part)
+
+
+def _unmarked(text: str) -> str:
+    """``text`` without a chat template's marks, its answer tags in one spelling."""
+    return _TAG.sub(r"<\1answer>", _MARK.sub("", text))
+
+
+def _unexplained(text: str) -> str:
+    """An answer without the explanation that is announced in a later line."""
+    head = _EXPLANATION.split(text, maxsplit=1)[0].strip()
+    return head or text
+
+
+def _in_json(text: str) -> str | None:
+    """The value of "answer" where a completion is one JSON object."""
+    match = _OBJECT.fullmatch(text)
+    try:
+        found = json.loads(match.group(1)) if match else None
+    except (ValueError, RecursionError):
+        return None
+    values = [found[key] for key in _KEYS if key in found] if isinstance(found, dict) else []
+    one = values[0] if len(values) == 1 else None
+    return str(one) if isinstance(one, (str, int, float)) and not isinstance(one, bool) else None
 
 
 def _tagged(text: str) -> str | None:

@@ -22,6 +22,7 @@ from noisygrpo.rewards.extract import (
     completion_text,
     extract_answer,
     last_boxed,
+    last_tag,
 )
 from noisygrpo.rewards.judge import (
     KINDS,
@@ -40,8 +41,8 @@ BUDGET = 60.0
 """Seconds on the clock that the formulas of one batch may take together."""
 
 _FREE = r"(?:(?!</?(?:think|answer)>)[\s\S])*"  # text without any of the tags
-_THINK = rf"\s*<think>(?=\s*[^\s<]){_FREE}</think>"
-_THINK_ANSWER = re.compile(rf"{_THINK}\s*<answer>(?=\s*[^\s<]){_FREE}</answer>\s*")
+_THINK = rf"\s*<think>(?!\s*</think>){_FREE}</think>"
+_THINK_ANSWER = re.compile(rf"{_THINK}\s*<answer>(?!\s*</answer>){_FREE}</answer>\s*")
 _THINK_BOXED = re.compile(rf"{_THINK}(?!{_FREE}</?think>)[\s\S]*")
 
 
@@ -84,6 +85,8 @@ def target_text(answer: Any) -> str | None:
         parts = [target_text(part) for part in answer]
         return ", ".join(part for part in parts if part) or None
     text = "" if answer is None else str(answer)
+    if "<answer>" in text:
+        text = last_tag(text, "answer") or text
     return text if text.strip() else None
 
 
@@ -181,6 +184,19 @@ def accuracy(
     return [reward_of(verdict) for verdict in verdicts]
 
 
+def check_accuracy(
+    time_limit: float = TIME_LIMIT, time_budget: float = BUDGET, **other: Any
+) -> None:
+    """Raise ``UserError`` for limits within which nothing can be compared."""
+    for name, value in (("time_limit", time_limit), ("time_budget", time_budget)):
+        require(value > 0, f"rewards.accuracy.{name}: {value}, allowed is more than 0 seconds")
+
+
+def check_format(style: str = "think_answer", **other: Any) -> None:
+    """Raise ``UserError`` for a form that there is not."""
+    require(style in STYLES, f"rewards.format.style: {style!r} is not one of {sorted(STYLES)}")
+
+
 def format_reward(
     prompts: Sequence[Any],
     completions: Sequence[Any],
@@ -201,7 +217,7 @@ def format_reward(
     ``compat`` reproduces the released pattern of NoisyGRPO: nothing may surround it (a trailing
     newline fails), tags may repeat, thinking and answer may be empty.
     """
-    require(style in STYLES, f"rewards.format.style: {style!r} is not one of {sorted(STYLES)}")
+    check_format(style)
     texts = [completion_text(completion) for completion in completions]
     hinted = [ratio > 0 for ratio in hint_ratio] if hint_ratio else [False] * len(texts)
     if hint is not None:  # a hint in the question opens nothing

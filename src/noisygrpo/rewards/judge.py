@@ -21,18 +21,21 @@ from typing import NamedTuple
 
 from noisygrpo.errors import require
 from noisygrpo.rewards.added import added, alternative
-from noisygrpo.rewards.agreement import FORMULA, PROSE, same
+from noisygrpo.rewards.agreement import FORMULA
+from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
-from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
-from noisygrpo.rewards.prose import only_number, without_numbers
-from noisygrpo.rewards.restated import counts_none, without_question
-from noisygrpo.rewards.spelling import normalize, plain, squeezed, without_stops, words
+from noisygrpo.rewards.prose import (
+    untitled,
+)
+from noisygrpo.rewards.restated import without_question
+from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement, refuses, subject
-from noisygrpo.rewards.topic import compares, strays
-from noisygrpo.rewards.values import read_value, same_value
+from noisygrpo.rewards.topic import of_another, strays
+from noisygrpo.rewards.values import read_value
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
 """Question kinds that narrow the rules; any other kind in data means ``auto``. A kind that does not
@@ -44,34 +47,12 @@ TOLERANCE = 0.0
 TIME_LIMIT = 5.0
 """Seconds of processor time for one formula (see ``math_process``)."""
 
-MAX_FORMULA = 400
-"""A longer answer is not compared as a formula."""
-
 MAX_TEXT = 4000
 """Signs of an answer that are looked at."""
 
-_CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(?![a-zA-Z])")
 
-
+_LETTERED = re.compile(r"[A-K][.):]\s*(?P<text>\w.*)")
 _WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_][^\W\d_A-Z]$")
-_LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
-
-
-class Verdict(NamedTuple):
-    """Whether an answer is right (None: unscorable), and why. Only a right one is true as such."""
-
-    correct: bool | None
-    why: str
-
-    def __bool__(self) -> bool:
-        return self.correct is True  # that of a tuple would make every wrong answer true
-
-
-class Formulas(NamedTuple):
-    """Two formulas that only math-verify can compare."""
-
-    prediction: str
-    target: str
 
 
 class Case(NamedTuple):
@@ -137,7 +118,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
             return chosen
-    answer = claim(plain(prediction))
+    answer = untitled(claim(plain(prediction)), question)
     if same_text(answer, target):
         return Verdict(True, "same text")
     for said in (
@@ -148,7 +129,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         if inner:  # right, or a formula to compare
             return inner
     if kind != "text":
-        verdict = _judge_values(answer, plain(target), question, tolerance)
+        verdict = judge_values(answer, plain(target), question, tolerance)
         if verdict is not None:
             return verdict
     return _judge_words(answer, target, question)
@@ -159,14 +140,14 @@ def has_one_value(target: str) -> bool:
     text = plain(target)
     if parse_number(text) is not None or read_value(text) is not None:
         return True
-    return FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", _CALL.sub("", text))
+    return FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", CALL.sub("", text))
 
 
 def same_text(first: str, second: str) -> bool:
     """Whether two answers are the same text: formulas to the letter, running text by its words."""
     if squeezed(first) == squeezed(second):
         return True
-    if not (is_text(first) and is_text(second)):
+    if not (is_text(first) and is_text(second)) or signs(first) != signs(second):
         return False
     return words(first) == words(second) != ()
 
@@ -174,7 +155,9 @@ def same_text(first: str, second: str) -> bool:
 def is_text(text: str) -> bool:
     """Whether case and hyphens mean nothing: running text, neither formula, number nor symbol."""
     text = without_stops(plain(text))
-    if re.search(r"[\\^_=]", text) or (re.match(r"\W*\d", text) and parse_number(text)):
+    if re.search(r"[\\^_=]|[a-zA-Z]\(\S", text) or (
+        re.match(r"\W*\d", text) and parse_number(text)
+    ):
         return False
     return _WORDY.search(text) is not None
 
@@ -182,6 +165,10 @@ def is_text(text: str) -> bool:
 def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Verdict | None:
     """Compare letters; a letter or a text stands for the other where the options are known."""
     options = options_of(question) if kind in ("auto", "multiple_choice") else {}
+    if kind in ("auto", "multiple_choice") and (several := target_letters(target, options)):
+        chosen_ones = chosen_letters(prediction, options)
+        why = f"chooses {', '.join(chosen_ones)}" if chosen_ones else "chooses no such letters"
+        return Verdict(chosen_ones == several, why)
     letter = chosen_letter(target) if kind == "multiple_choice" else target_letter(target)
     if kind not in ("auto", "multiple_choice") or not (options or letter):
         return None
@@ -191,6 +178,12 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
             return None  # the target is none of the options: judge its value
     if letter is None:
         return None
+    behind = _LETTERED.fullmatch(plain(target)) if not options else None
+    if behind:  # the one option that is known: "B. Obama" is no "B. Clinton"
+        other = _LETTERED.fullmatch(claim(plain(prediction)))
+        if other and words(other.group("text")) != words(behind.group("text")):
+            return Verdict(False, "the texts behind the letters differ")
+        options = {letter: behind.group("text")}
     chosen = chosen_letter(prediction, options)
     if chosen is None:
         return Verdict(False, "chooses no option, or several")
@@ -212,53 +205,6 @@ def _judge_polarity(prediction: str, target: str, kind: str, question: str) -> V
     return Verdict(answer == read_polarity(target, pair), f"answers {answer}")
 
 
-def _judge_values(
-    answer: str, target: str, question: str, tolerance: float
-) -> Verdict | Formulas | None:
-    """Values, lists, numbers and formulas; None if the target is a text."""
-    agree = same_value(answer, target, question)
-    if agree is not None:
-        return Verdict(agree, "compared as range, date, time or ratio")
-    agree = same(answer, target, tolerance)
-    if agree is not None:
-        return Verdict(agree, "compared by value")
-    wanted = parse_number(target)
-    if wanted is not None and wanted.value == 0 and counts_none(answer, question):
-        return Verdict(True, "none of what is asked for")
-    if wanted is not None:
-        return _judge_sentence(answer, target, tolerance, question)
-    if not FORMULA.search(target) or re.search(
-        r"(?<![\\a-zA-Z])[a-zA-Z]{3}", _CALL.sub("", target)
-    ):
-        return None
-    return _judge_formula(answer, target)
-
-
-def _judge_sentence(answer: str, target: str, tolerance: float, question: str) -> Verdict:
-    """The target is a number, the answer none: a sentence, or a formula."""
-    wanted, only = parse_number(target), only_number(answer)
-    assert wanted is not None
-    if only is not None:
-        if strays(without_numbers(answer), question) or compares(answer, question):
-            return Verdict(False, "a number of another thing than was asked for")
-        return Verdict(equal(only, wanted, tolerance), "the only number in a sentence")
-    return Verdict(False, "not one number")
-
-
-def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
-    if len(answer) > MAX_FORMULA:
-        return Verdict(False, f"longer than {MAX_FORMULA} signs, not a formula")
-    if PROSE.search(_CALL.sub("", answer)):
-        return Verdict(False, "a sentence, not a formula")
-    if answer.count("'") != target.count("'"):
-        return Verdict(False, "one has a prime, the other none")
-    if squeezed(answer).lower() == squeezed(target).lower():
-        return Verdict(False, "letters differ in case")
-    if _LABEL.fullmatch(answer) and _LABEL.fullmatch(target):
-        return Verdict(False, "the labels differ")
-    return Formulas(answer, target)
-
-
 def _judge_words(answer: str, target: str, question: str) -> Verdict:
     """Running text: the same words, or a sentence whose subject "is" them; both perhaps with the
     question's last words behind them.
@@ -266,13 +212,14 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
     wanted = _core(target)
     if not (is_text(answer) and is_text(target)):
         return Verdict(False, "the texts differ")
-    if _core(answer) == wanted != ():
+    if _core(answer) == wanted != () and signs(answer) == signs(target):
         return Verdict(True, "same words")
-    if wanted and "".join(_core(answer)) == "".join(wanted):
+    kept = [(re.findall(r"\d+", text), signs(text)) for text in (answer, target)]
+    if wanted and "".join(_core(answer)) == "".join(wanted) and kept[0] == kept[1]:
         return Verdict(True, "same letters")
     said = complement(answer)
     if wanted and _core(said or "") == wanted:
-        if strays(subject(answer), question):
+        if strays(subject(answer), question) or of_another(subject(answer), question):
             return Verdict(False, "said of another thing than was asked for")
         return Verdict(True, "a sentence says so")
     short = without_question(answer if said is None else said, question)

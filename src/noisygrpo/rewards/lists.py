@@ -27,6 +27,15 @@ _ANGLES = re.compile(r"^(?:\\langle(?![a-zA-Z])(.+)\\rangle|<([^<>]+,[^<>]+)>)$"
 """A vector in pointed brackets is a tuple."""
 
 
+_POINT = re.compile(r"^(?:[Pp]oint\s+)?[A-Z]\s*(?:=|:|is(?:\s+at)?)?\s*(?=\([^()]*,[^()]*\)$)")
+_COORDINATES = re.compile(r"^x\s*=\s*([^=,;]+?)\s*(?:[,;]|and)\s*(?:and\s+)?y\s*=\s*([^=,;]+)$")
+
+
+def as_tuple(text: str) -> str:
+    """``A(1, 2)``, ``A = (1, 2)``, "point A is at (1, 2)" and ``x = 1, y = 2`` as ``(1, 2)``."""
+    return _COORDINATES.sub(r"(\1, \2)", _POINT.sub("", text.strip(" .")))
+
+
 class Parts(NamedTuple):
     """The parts of an answer."""
 
@@ -52,7 +61,7 @@ def split_parts(text: str) -> Parts | None:
         items = _at_commas(inner)
         if len(items) < 2:
             return Parts("{}", tuple(items)) if shape == "{}" and items else None
-        return Parts(shape, tuple(items))
+        return Parts(shape, tuple(re.sub(r"^'(.*)'$|^\"(.*)\"$", r"\1\2", item) for item in items))
     bare = _shared_name(text)
     items = [item for comma in _at_commas(bare, ",;\n") for item in _WORD.split(comma)]
     items = [item.strip() for item in (re.sub(r"^(?:and|or)\s+", "", i.strip()) for i in items)]
@@ -116,8 +125,11 @@ def same_parts(said: Parts, wanted: Parts, same: Same) -> bool:
         return False
     loose = ("", "{}", "union")
     if wanted.shape not in loose or said.shape not in loose:
-        if said.shape != wanted.shape:
+        listed = wanted.shape == "[]" and said.shape == "" and not said.alternatives
+        if said.shape != wanted.shape and not listed:
             return False
+        if listed and not any(re.search(r"\d", item) for item in wanted.items):
+            return same_parts(said, wanted._replace(shape=""), same)
         return all(same(a, b) is True for a, b in zip(said.items, wanted.items, strict=True))
     left = list(wanted.items)
     for item in said.items:
@@ -132,14 +144,33 @@ _BETWEEN = re.compile(r"^([^<>=≤≥]+)([<≤])([a-zA-Z])([<≤])([^<>=≤≥]+
 _ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
 
 
+_TURNED_ROUND = re.compile(r"^([^<>=≤≥]+)([<>≤≥])([a-zA-Z])$")
+_BUILDER = re.compile(r"^\\?\{\s*([a-zA-Z])\s*(?:\\mid(?![a-zA-Z])|\||:)(.*?)\\?\}$")
+_TURNED = str.maketrans("<>≤≥", "><≥≤")
+
+
 def as_interval(text: str) -> str | None:
-    """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``."""
+    """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``; two with "or"
+    between them as a union.
+    """
+    text = _BUILDER.sub(r"\2", text.strip())
+    halves = re.split(r"\s+or\s+", text)
+    if len(halves) == 2:
+        ends = [as_interval(half) for half in halves]
+        return f"{ends[0]} \\cup {ends[1]}" if all(ends) else None
     text = re.sub(r"\\le(?![a-zA-Z])", "≤", re.sub(r"\\ge(?![a-zA-Z])", "≥", text))
     squeezed = re.sub(r"\s+", "", text)
+    if squeezed.count(">") + squeezed.count("≥") == 2:  # 1 > x > 0
+        parts = re.split(r"([>≥])", squeezed)[::-1]
+        squeezed = "".join(parts).translate(_TURNED)
     both = _BETWEEN.match(squeezed)
     if both:
         low, first, _, last, high = both.groups()
         return f"{'(' if first == '<' else '['}{low},{high}{')' if last == '<' else ']'}"
+    turned = _TURNED_ROUND.match(squeezed)
+    if turned:  # 5 < x
+        end, sign, letter = turned.groups()
+        squeezed = letter + sign.translate(_TURNED) + end
     one = _ONE_SIDED.match(squeezed)
     if one is None:
         return None

@@ -12,7 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_type_hints
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.rewards.functions import RewardFunction, accuracy, format_reward
+from noisygrpo.rewards.functions import (
+    RewardFunction,
+    accuracy,
+    check_accuracy,
+    check_format,
+    format_reward,
+)
 from noisygrpo.rewards.guard import Guard, guarded
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
@@ -29,6 +35,8 @@ REWARDS: dict[str, RewardFunction] = {
 """Name -> reward function; its keyword-only parameters are the arguments of a recipe."""
 
 CHECKS: dict[str, Callable[..., None]] = {
+    "accuracy": check_accuracy,
+    "format": check_format,
     "semantic": check_semantic,
     "noisyrollout": check_noisyrollout,
 }
@@ -82,6 +90,10 @@ def _require_file(index: int, name: Any) -> None:
 
 
 def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
+    require(
+        isinstance(spec, (str, Mapping)),
+        f"rewards[{index}]: {spec!r} is neither a name nor a mapping with one",
+    )
     entry = {"name": spec} if isinstance(spec, str) else dict(spec)
     require("name" in entry, f"rewards[{index}]: no 'name'; it has {sorted(entry)}")
     weight = entry.get("weight", 1.0)
@@ -91,6 +103,11 @@ def _entry(index: int, spec: Mapping[str, Any] | str) -> dict[str, Any]:
         or not math.isfinite(weight)
     ):
         raise UserError(f"rewards[{index}].weight: {weight!r} is no number")
+    label = entry.get("label")
+    require(
+        label is None or (isinstance(label, str) and bool(label.strip())),
+        f"rewards[{index}].label: {label!r} is not a text that names the reward",
+    )
     on_error = entry.get("on_error", "raise")
     require(
         on_error in ("raise", "skip"),
@@ -109,7 +126,7 @@ def _load(index: int, entry: dict[str, Any]) -> RewardFunction:
     _check_arguments(f"rewards[{index}] ({name})", function, arguments)
     if name in CHECKS:
         CHECKS[name](**arguments)
-    label = str(entry.get("label") or name.rpartition(":")[2])
+    label = entry.get("label") or name.rpartition(":")[2]
     return guarded(Guard(function, label, arguments, entry.get("on_error", "raise") == "skip"))
 
 

@@ -26,6 +26,12 @@ SCALES = {
     "million": 10**6,
     "billion": 10**9,
     "trillion": 10**12,
+    "lakh": 10**5,
+    "crore": 10**7,
+    "mn": 10**6,
+    "mio": 10**6,
+    "mln": 10**6,
+    "bn": 10**9,
 }
 _PARTS = {
     "half": 2,

@@ -47,9 +47,15 @@ _GOES_ON = re.compile(
 _NAME = re.compile(
     r"(?:(?:the\s+)?[a-zA-Z]+(?:\s+(?:of|the|[a-zA-Z]+)){0,5}|[mM]?\s*\\(?:angle"
     r"|triangle)\s*[A-Za-z\d]{1,4}"
-    r"|\\(?:overline|vec|hat|widehat|bar)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+"
-    r"|[a-zA-Z]{1,3}_\{?\w{1,4}\}?"
-    r"|[a-zA-Z]{1,2}\([^()=]{1,6}\)|\|[A-Za-z]{1,3}\||[A-Za-z]+'?)\s*$"
+    r"|m?\s*\\(?:overline|vec|hat|widehat|bar|overarc|wideparen)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+"
+    r"|m?\s*\\(?:overset|stackrel)\s*\{\s*\\frown\s*\}\s*\{[A-Z]{2,3}\}"
+    r"|[a-zA-Z]{1,3}_(?:\w{1,4}|\{[^{}=]{1,24}\})|\\Delta\s*[a-zA-Z]"
+    r"|\\?(?:sin|cos|tan|cot|sec|csc|ln|lg|log)\s*(?:\(\s*)?(?:\\angle\s*)?"
+    r"(?:\\[a-z]{2,7}|[A-Za-z]{1,3})(?:\s*\))?"
+    r"|\\vec\s*\{\w{1,2}\}\s*\\cdot\s*\\vec\s*\{\w{1,2}\}"
+    r"|\\lim_\{[^{}=]{1,24}\}\s*[a-z]\([a-z]\)"
+    r"|(?:the\s+)?[a-zA-Z]+\s+(?:of\s+)?(?:the\s+)?\\(?:triangle|angle)\s*[A-Z\d]{1,4}"
+    r"|[a-zA-Z]{1,2}'{0,2}\([^()=]{1,6}\)|\|[^|=]{1,20}\||[A-Za-z]+'?)\s*$"
 )
 _ABOUT = re.compile(
     r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
@@ -59,6 +65,12 @@ _ABOUT = re.compile(
 _OUT_OF = re.compile(r"\s+(?:out\s+of|in)\s+", re.IGNORECASE)
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
 LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
+_SHORT_SCALES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12, "tn": 12}
+_SHORT_SCALE = (
+    re.compile(r"(k|M|B|[mb]n)(?![a-zA-Z/^\d])\s*"),
+    re.compile(r"\s?(k|K|m|M|b|B|t|T|[mbtMBT][nN])(?![a-zA-Z/^\d])\s*"),
+)
+"""Letters directly behind digits, and behind an amount of money: 45k, $1.2bn."""
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
@@ -76,6 +88,8 @@ class Number:
     """Digits after the decimal point; 0 for integers, fractions and closed forms."""
     closed: bool = False
     """Whether it is a closed form: neither an integer nor a decimal."""
+    thousands: bool = False
+    """Whether its unit may as well be thousands: 45K is 45,000 beside a number without a unit."""
 
 
 def parse_number(text: str) -> Number | None:
@@ -96,11 +110,10 @@ def _parse(text: str) -> Number | None:
     if money:
         text, inner = before_number(text[money.end() :])
         sign *= inner
-    read = literal(text) or worded(text) or closed_form(text)
+    read = signed(text, sign)
     if read is None:
         return None
     number, rest = read
-    number = replace(number, value=sign * number.value)
     if money:
         unit = Unit("money", re.sub(r"\s", "", money.group().strip().lower()))
         return with_unit(number, rest, unit)
@@ -127,6 +140,17 @@ def before_number(text: str) -> tuple[str, int]:
     if sign is None:
         return text, 1
     return text[sign.end() :], -1 if sign.group("minus") else 1
+
+
+def signed(text: str, sign: int) -> tuple[Number, str] | None:
+    """(number, what follows) at the start of ``text``, behind a sign that was cut off.
+
+    Of a closed form the sign belongs to the first term: -2 + \\pi.
+    """
+    read = literal(text) or worded(text)
+    if read is None:
+        return closed_form(text if sign > 0 else f"-{text}")
+    return replace(read[0], value=sign * read[0].value), read[1]
 
 
 def _with_gloss(text: str, gloss: str) -> Number | None:
@@ -214,7 +238,16 @@ def closed_form(text: str) -> tuple[Number, str] | None:
 
 def with_unit(number: Number, rest: str, money: Unit | None) -> Number | None:
     """Apply a scale word, percent and unit that follow."""
+    short = _SHORT_SCALE[money is not None].match(rest)
+    if short:
+        many = 10 ** _SHORT_SCALES[short.group(1).lower()]
+        number, rest = replace(number, value=number.value * many, decimals=0), rest[short.end() :]
+    if money is None and re.fullmatch(r"K", rest.rstrip(" .,")) and not rest[:1].isspace():
+        return replace(number, unit=Unit("unit", "K"), thousands=True)
     rest = rest.strip()
+    if rest[:1] in ("万", "亿"):
+        many = 10 ** (4 if rest[0] == "万" else 8)
+        number, rest = replace(number, value=number.value * many, decimals=0), rest[1:]
     word = re.match(r"([a-zA-Z]+?)s?\b\s*", rest)
     scale = word.group(1).lower() if word else ""
     if word and scale in SCALES:

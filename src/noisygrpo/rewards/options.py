@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from noisygrpo.rewards.agreement import same
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import read_sign
 from noisygrpo.rewards.prose import is_bounded, only_number
-from noisygrpo.rewards.spelling import normalize, plain, words
+from noisygrpo.rewards.spelling import normalize, plain, signs, words
 from noisygrpo.rewards.statement import claim, complement
+from noisygrpo.rewards.values import same_value
 
 LETTERS = "ABCDEFGHIJK"
 
-_MARKER = re.compile(rf"(?<![A-Za-z0-9])\(?([{LETTERS}])[.):]\)?(?=\s|\S)\s*")
+_MARKERS = tuple(
+    re.compile(pattern, flags)
+    for pattern, flags in (
+        (rf"(?<![A-Za-z0-9])[(（\[]?([{LETTERS}])[.):．：、）\]][)）]?\s*(?=\S)", 0),
+        (rf"(?<![A-Za-z0-9(])\(([{LETTERS.lower()}])\)\s*(?=\S)", 0),
+        (rf"^[ \t]*([{LETTERS}])[ \t]+(?=\S)", re.MULTILINE),
+    )
+)
+_LISTED = re.compile(r"\b(?:choices|options)\s*:?\s*(\[.*\])\s*$", re.IGNORECASE | re.DOTALL)
 _SUBJECT = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|there)\s+(?:(?:will|would|should"
     r"|must)\s+)?",
@@ -32,21 +42,41 @@ def options_of(question: str) -> dict[str, str]:
 def split_options(question: str) -> tuple[str, dict[str, str]]:
     """Return the question before its choices, and the choices as {letter: text}.
 
-    Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, in lines or in a row, from A on
-    without gaps, at least two. Without choices the whole question comes back.
+    Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, ``[A] text``, ``A、text`` and
+    ``(a) text``, in lines or in a row, ``A text`` in lines of their own, from A on without gaps, at
+    least two; and a list behind "Choices:", whose letters are A, B … Without choices the whole
+    question comes back.
     """
-    markers = list(_MARKER.finditer(question))
-    for start in reversed([index for index, m in enumerate(markers) if m.group(1) == "A"]):
-        run = [markers[start]]
-        for marker in markers[start + 1 :]:
-            if len(run) < len(LETTERS) and marker.group(1) == LETTERS[len(run)]:
-                run.append(marker)
-        if len(run) >= 2:
-            ends = [marker.start() for marker in run[1:]] + [len(question)]
-            texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
-            options = {marker.group(1): text for marker, text in zip(run, texts, strict=True)}
-            return question[: run[0].start()].rstrip(), options
-    return question, {}
+    for marked in _MARKERS:
+        markers = list(marked.finditer(question))
+        letters = [marker.group(1).upper() for marker in markers]
+        for start in reversed([index for index, letter in enumerate(letters) if letter == "A"]):
+            run = [markers[start]]
+            for marker, letter in zip(markers[start + 1 :], letters[start + 1 :], strict=True):
+                if len(run) < len(LETTERS) and letter == LETTERS[len(run)]:
+                    run.append(marker)
+            if len(run) >= (3 if marked is _MARKERS[2] else 2):
+                return question[: run[0].start()].rstrip(), _texts(question, run)
+    return _listed(question)
+
+
+def _texts(question: str, run: Sequence[re.Match[str]]) -> dict[str, str]:
+    ends = [marker.start() for marker in run[1:]] + [len(question)]
+    texts = [question[m.end() : end].strip() for m, end in zip(run, ends, strict=True)]
+    return {marker.group(1).upper(): text for marker, text in zip(run, texts, strict=True)}
+
+
+def _listed(question: str) -> tuple[str, dict[str, str]]:
+    """``Choices: ['18', '36']``, as MathVista writes them."""
+    match = _LISTED.search(question)
+    try:
+        found = ast.literal_eval(match.group(1)) if match else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    if match is None or not isinstance(found, list) or not 1 < len(found) <= len(LETTERS):
+        return question, {}
+    texts = [str(each) for each in found]
+    return question[: match.start()].rstrip(), dict(zip(LETTERS, texts, strict=False))
 
 
 def by_text(text: str, options: Mapping[str, str]) -> str | None:
@@ -74,7 +104,11 @@ def _same_words(text: str, named: Mapping[str, str]) -> str | None:
     if len(exact) == 1:
         return exact[0]
     wanted = words(text)
-    found = [key for key, option in named.items() if wanted and words(option) == wanted]
+    found = [
+        key
+        for key, option in named.items()
+        if wanted and words(option) == wanted and signs(text) == signs(option)
+    ]
     return found[0] if len(found) == 1 else None
 
 
@@ -82,7 +116,11 @@ def _same_value(text: str, named: Mapping[str, str]) -> str | None:
     """The only option with the value of ``text``, or of the only number of a sentence."""
     if is_bounded(text):
         return None
-    found = [key for key, option in named.items() if same(text, plain(option)) is True]
+    found = [
+        key
+        for key, option in named.items()
+        if same(text, plain(option)) is True or same_value(text, plain(option)) is True
+    ]
     number = None if found or parse_number(text) is not None else only_number(text)
     if number is not None:
         values = {key: parse_number(option) for key, option in named.items()}

@@ -11,11 +11,12 @@ from noisygrpo.rewards.numeric import (
     LABEL,
     Number,
     before_number,
-    closed_form,
-    literal,
+    parse_number,
+    signed,
     with_unit,
-    worded,
 )
+from noisygrpo.rewards.restated import PICTURE
+from noisygrpo.rewards.spelling import plain, words
 from noisygrpo.rewards.statement import is_bound, refuses
 from noisygrpo.rewards.units import MEASURE_WORD, Unit
 
@@ -58,12 +59,11 @@ def _at(text: str, start: int) -> tuple[Number, int] | None:
     rest, sign = before_number(text[start:])
     money = units.CURRENCY_SIGNS.match(rest)
     rest = rest[money.end() :] if money else rest
-    read = None if LABEL.match(rest) else literal(rest) or worded(rest) or closed_form(rest)
+    read = None if LABEL.match(rest) else signed(rest, sign)
     if read is None:
         return None
     number, tail = read
     end = len(text) - len(tail)
-    number = replace(number, value=sign * number.value)
     if money:
         return replace(number, unit=Unit("money", money.group().strip().lower())), end
     ends = [m.end() for m in re.finditer(r"\s*(?:[^\s,.;:!?]|\.(?=\w))+", tail[:60])][:3]
@@ -120,6 +120,51 @@ def only_number(text: str) -> Number | None:
     if _NO_WORDS.search(" ".join([*rest, text[at:]])):
         return None
     return max(numbers, key=lambda number: number.unit.kind != "none")
+
+
+_LABELLED = re.compile(
+    r"\b(angle|arc|side|line|box|figure|question|part|circle|point|group|class|player|team|room"
+    r"|bar|row|column|step|set|sample|page)s?\s+(\d+)\b",
+    re.IGNORECASE,
+)
+
+
+def without_labels(text: str, question: str) -> str:
+    """A sentence without the numbers that are names in its question too: "angle 1", "room 7"."""
+    asked = plain(question).replace("\\angle", "angle")
+    named = {match.group().lower() for match in _LABELLED.finditer(asked)}
+    return _LABELLED.sub(
+        lambda match: match.group(1) if match.group().lower() in named else match.group(),
+        text.replace("\\angle", "angle"),
+    )
+
+
+_TITLE = re.compile(
+    r"(?:the\s+)?(?P<word>[a-z]+\s+)??(?P<number>number\s+|no\.\s*|#\s*)?(?=\d+(?:\s*-\s*\d+)?\.?$)",
+    re.IGNORECASE,
+)
+
+
+def untitled(text: str, question: str) -> str:
+    """``Page 7``, ``number 22`` and ``#22`` without the name, where the question asks for it."""
+    title = _TITLE.match(text) if len(text) <= LONGEST else None
+    if title is None or not title.group():
+        return text
+    word = words(title.group("word") or "")
+    asked = words(question)
+    of_it = [at for at, other in enumerate(asked) if (other,) == word]
+    chosen = any(at and asked[at - 1] in ("which", "what") for at in of_it)
+    numbered = "number" in asked and (bool(of_it) or (not word and title.group("number")))
+    return text[title.end() :] if chosen or numbered else text
+
+
+def counted_first(text: str) -> Number | None:
+    """What a sentence counts before it tells of the parts: "3 candles: one red and two white"."""
+    head = re.match(r"(?P<count>[^.:,;(]+)(?:[:,]\s|\s\()", text)
+    if head is None or len(text) > LONGEST or refuses(text):
+        return None
+    number = parse_number(re.sub(rf"\s+{PICTURE}$", "", head.group("count"), flags=re.IGNORECASE))
+    return number if number is not None and number.unit.kind == "things" else None
 
 
 def without_numbers(text: str) -> str:

@@ -26,11 +26,11 @@ VERBS = (*_BE, *_DO, "have", "had", "can", "will", "would", "should", "must")
 _PRONOUNS = frozenset(("it", "he", "she", "they", "this", "that", "these", "those"))
 _STRESSES = frozenset(("indeed", "definitely", "clearly", "certainly", "actually", "any", "some"))
 """Words that change nothing about what is asked, or about how many there are."""
-_PREPOSITIONS = (
+PREPOSITIONS = (
     "of", "in", "on", "at", "to", "from", "with", "by", "for", "under", "over", "above", "below",
     "behind", "beside", "near", "between", "into", "through", "next",
 )  # fmt: skip
-_BEHIND = re.compile(rf"(?<=\w) (?:{'|'.join(_PREPOSITIONS)}) (?=\w)")
+_BEHIND = re.compile(rf"(?<=\w) (?:{'|'.join(PREPOSITIONS)}) (?=\w)")
 _SUBJECT = 2
 """Words, without its article, of a subject for which "it" may stand."""
 PICTURE = (
@@ -64,9 +64,9 @@ _THERE_IS = re.compile(
     r"|right|between|beside|visible|shown|present|here|or)\b|[?.,]|$)"
 )
 _COUNTED = re.compile(
-    r"how\s+many\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?P<things>[a-z -]+?)\s*"
+    r"(?:how\s+many|number\s+of)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?P<things>[a-z -]+?)\s*"
     r"(?:\b(?:is|are|was|were|do|does|did|can|could|will|have|has|had|in|on|at|to|of|with|that"
-    r"|which|who|there|you|left|visible|shown|appear)\b|[?.,]|$)"
+    r"|which|who|there|you|left|visible|shown|appear|exist)\b|[?.,]|$)"
 )
 _SIDE = re.compile(
     r"^((?:(?:on|to|at)\s+)?(?:the\s+)?(?:left|right|top|bottom))(?:-hand)?\s+side\b"
@@ -109,7 +109,7 @@ def same_words(subject: list[str], rest: list[str], asked: list[str]) -> bool:
         and 0 < len(named) <= _SUBJECT
         and (subject == [] or (len(subject) == 1 and subject[0] in _PRONOUNS))
         and not any(
-            word in (*_PREPOSITIONS, "left", "right") or word.endswith("ing") for word in named
+            word in (*PREPOSITIONS, "left", "right") or word.endswith("ing") for word in named
         )
     )
 
@@ -177,11 +177,15 @@ def denies(text: str, question: str) -> bool:
     return bool(denied and thing[-1] in denied and denied <= set(thing))
 
 
+def counted_things(question: str) -> tuple[str, ...]:
+    """The words for what a question counts: "red", "ball" of "How many red balls are there?"."""
+    asked = _COUNTED.search(question.lower())
+    return words(asked.group("things")) if asked else ()
+
+
 def counts_none(text: str, question: str) -> bool:
     """Whether a sentence denies what the question counts: all that is counted, not a part of it."""
-    asked = _COUNTED.search(question.lower())
-    counted = words(asked.group("things")) if asked else ()
-    denied = absent(text)
+    counted, denied = counted_things(question), absent(text)
     return bool(counted and denied and counted[-1] in denied and denied <= set(counted))
 
 

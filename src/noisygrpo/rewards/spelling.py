@@ -41,6 +41,7 @@ _SYMBOLS = {
     "⊥": "\\perp ",
     "△": "\\triangle ",
     "°": "^{\\circ}",
+    "∴": "therefore ",
     "。": ". ",
     "、": ", ",
 }
@@ -50,12 +51,13 @@ _WRAPPER = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|ord)|bm|boldsymbol|mbox|hbox"
     r"|operatorname\*?|emph|underline|pmb)(?![a-zA-Z])\s*\{([^{}]*)\}"
 )
+_CIRCLED = re.compile(r"(?<=[①-⑳])(?:\s*[,，、]?\s*)(?=[①-⑳])")
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|span|code)>", re.IGNORECASE)
 _MATH = re.compile(r"\$\$?(?=\S)([^$]*)(?<=\S)\$\$?(?!\d)")
 _SPACING = re.compile(
     r"(?<!\\)\\[,;:! ]"
     r"|(?<!\\)\\(?:quad|qquad|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?)(?![a-zA-Z])"
-    r"|(?<=\w)~(?=\w)"
+    r"|(?<=\w)~(?=[\w\\])"
 )
 _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
@@ -75,7 +77,10 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^{\\circ}",
         ),
         (r"\\([%$#_])", r"\1"),
-        (r"\\&", " and "),
+        (r"\\&", "&"),
+        (r"\\varnothing(?![a-zA-Z])", r"\\emptyset "),
+        (r"\\overline\s*\{\s*([A-Z]{2})\s*\}", r"\1"),
+        (r"(?<=\d{3}0)'s(?![a-z])", "s"),
         (r"\\(?:prime)(?![a-zA-Z])", "'"),
     )
 )
@@ -83,12 +88,17 @@ _WORD = re.compile(
     r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%€£¥$+<>=/*^#@&?\\]"
 )
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
+_INITIAL_A = re.compile(r"(?<![\w.])a\.\s*(?=\w)")
 _INITIALS = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?", re.IGNORECASE)
 _KEPT_S = ("ss", "us", "is", "as")
-_BRITISH = {
+_ONE_FORM = {
     "grey": "gray", "centre": "center", "metre": "meter", "litre": "liter", "theatre": "theater",
     "colour": "color", "favourite": "favorite", "neighbour": "neighbor", "tyre": "tire",
-    "jewellery": "jewelry", "aeroplane": "airplane", "moustache": "mustache",
+    "jewellery": "jewelry", "aeroplane": "airplane", "moustache": "mustache", "racquet": "racket",
+    "&": "and",
+    "jan": "january", "feb": "february", "apr": "april", "jun": "june", "jul": "july",
+    "aug": "august", "sep": "september", "sept": "september", "oct": "october", "nov": "november",
+    "dec": "december",
 }  # fmt: skip
 _FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
 """H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
@@ -106,6 +116,7 @@ def plain(text: str) -> str:
     text = _HTML.sub("", text) if "</" in text else text
     text = _MATH.sub(r" \1 ", text) if text.count("$") > 1 else text
     text = re.sub(r"(?<!\\)\\[()\[\]]", " ", text)
+    text = _CIRCLED.sub(", ", text)
     text = _letters(_ROOT.sub(_root, text))
     text = re.sub(r"(?<=[\d)])\*\*(?=[\d(])", "^", text).replace("**", "")
     text = re.sub(r"\^(\d)\^", r"^{\1}", text)  # Pandoc's raised text
@@ -204,10 +215,26 @@ def words(text: str) -> tuple[str, ...]:
         sign for sign in unicodedata.normalize("NFD", text) if unicodedata.category(sign) != "Mn"
     )
     text = unicodedata.normalize("NFC", text)
+    text = _INITIAL_A.sub("aa ", text)  # no article: "A. Smith", "J. A. Smith", "A. liquid"
     text = _ARTICLE.sub("", re.sub(r"^[^\w\\$+-]+", "", text))
     found = [_stem(word.replace("'", "")) for word in _WORD.findall(without_stops(text))]
     kept = [word for word in found[:-1] if word not in ("a", "an", "the")] + found[-1:]
     return tuple(kept)
+
+
+_UNARY = re.compile(r"(?:^|[=(\[{,<>|^])\s?-(?=[\w\\(])|(?:^|\s)-(?=\$)")
+_LAST_SIGN = re.compile(r"(?<=\w)[-+]$")
+
+
+def signs(text: str) -> tuple[int, str, str]:
+    """What gives a text another meaning though its words are the same: minus signs, a last sign
+    ("A-"), bars, and, of numbers, brackets and a leading point.
+    """
+    text = plain(text).strip().removesuffix(".")
+    last = _LAST_SIGN.search(text)
+    shape = re.sub(r"[^()\[\]{}|]", "", text) if re.search(r"\d", text) else "|" * text.count("|")
+    point = "." if re.match(r"\.\d", text) else ""
+    return len(_UNARY.findall(text)), last.group() if last else "", shape + point
 
 
 def without_stops(text: str) -> str:
@@ -218,7 +245,7 @@ def without_stops(text: str) -> str:
 def _stem(word: str) -> str:
     """A word without what tells singular from plural: ``bus`` for buses, ``hous`` for house(s)."""
     word = singular(word)
-    word = _BRITISH.get(word, word)
+    word = _ONE_FORM.get(word, word)
     return word[:-1] if word.endswith(("se", "oe")) and len(word) > 3 else word
 
 

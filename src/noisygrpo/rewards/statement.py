@@ -29,7 +29,7 @@ _HEADING = re.compile(
 _CONCLUSION = re.compile(
     r"(?:[,;]\s*(?:and\s+)?(?:so|therefore|thus|hence)\s"
     r"|\b(?:gives|yields|leads\s+to|results\s+in|we\s+(?:get|have|obtain|find))\s"
-    r"|(?:\\Rightarrow|\\implies|⇒)\s?)\s*(?:that\s)?(?=(?:[^.,;\n]|[.,]\d)*\.?$)",
+    r"|(?:\\(?:Rightarrow|implies|rightarrow|to(?![a-zA-Z])|therefore)|⇒|→)\s?)\s*(?:that\s)?(?=(?:[^.,;\n]|[.,]\d)*\.?$)",
     re.IGNORECASE,
 )
 """What the last clause follows from stands before it: "2x = 10, so x = 5"."""
@@ -39,7 +39,8 @@ _LEAD = re.compile(
     r"|it\s+is|it's))?\b"
     r"|(?:it|this|that|these|those|they|he|she)(?:\s+(?:is|are|was|were|must\s+be|equals)\b|'s\b)"
     r"|there\s+(?:is|are|was|were)\b"
-    r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*(?:the\s+(?=\d))?",
+    r"|the\s+value\s+is\b|(?:这|那)?是(?!的)|我?选)?[\s:]*(?:the\s+(?=\d))?"
+    r"(?:(?:a\s+)?total\s+of\s+(?=\w))?",
     re.IGNORECASE,
 )
 _EQUALS = re.compile(
@@ -146,13 +147,14 @@ def claim(text: str) -> str:
     said = announced(text[-4000:])
     text = _conclusion(said if said is not None else text)
     text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
-    text = _EQUALS.sub(r"\1 = ", text)
+    text = _EQUALS.sub(r"\1 = ", re.sub(r"^(?:an?|one)\s+single\s+(?=[a-z])", "one ", text))
     return _CONTRAST.sub("", _REASON.sub("", text)).strip()
 
 
 def _conclusion(text: str) -> str:
     """The last clause of a short derivation, if what stands before it hedges nothing."""
     matches = list(_CONCLUSION.finditer(text)) if len(text) <= _LONGEST else []
+    matches = [m for m in matches if m.group()[0] not in "→\\" or "=" in text[: m.start()]]
     if not matches or refuses(text[: matches[-1].start()]):
         return text
     return text[matches[-1].end() :]

@@ -7,6 +7,11 @@ What cannot be told from words alone (that a brick is a stone) is taken for anot
 
 from __future__ import annotations
 
+import re
+
+from noisygrpo.rewards.added import read
+from noisygrpo.rewards.numeric import parse_number
+from noisygrpo.rewards.restated import PREPOSITIONS, counted_things
 from noisygrpo.rewards.spelling import word_set, words
 
 _GRAMMAR = word_set(
@@ -45,6 +50,9 @@ def strays(text: str, question: str) -> bool:
     nothing can be told: False.
     """
     asked = words(question)
+    measures = _MEASURES.intersection(asked)
+    if measures and not measures.issuperset(_MEASURES.intersection(words(text))):
+        return True
     if not any(map(_names, asked)) or not _PRONOUNS.isdisjoint(asked):
         return False
     return any(
@@ -55,6 +63,82 @@ def strays(text: str, question: str) -> bool:
 def _names(word: str) -> bool:
     """Whether a word names a thing of its own."""
     return word.isalpha() and len(word) > 1 and word not in _GRAMMAR and word not in _NO_THING
+
+
+_OWNER = re.compile(r"(\w+)['’]s\s+\w")
+_MEASURES = word_set(
+    "area perimeter circumference volume radius diameter mean median mode minimum maximum"
+)
+_ENDS_PHRASE = frozenset((*PREPOSITIONS, "that", "which", "who", "left", "right", "is", "have"))
+_KINDS = word_set(
+    "cat dog horse sheep cow elephant bear zebra giraffe bird duck chicken pig goat rabbit lion "
+    "tiger monkey fish butterfly bee car truck bus train boat bicycle motorcycle airplane bench "
+    "chair couch table bed lamp cup fork knife spoon bowl bottle glass plate banana apple orange "
+    "pear grape lemon strawberry peach cherry carrot pizza cake donut sandwich egg candle flower "
+    "tree book clock vase scissor kite umbrella hat shoe tie backpack suitcase pen pencil door "
+    "window cube sphere cylinder cone circle square triangle star heart pentagon hexagon people "
+    "man woman boy girl"
+)
+_KINDS_STEMMED = frozenset(word for kind in _KINDS for word in words(kind))
+"""Things of which none is a kind or another name of another."""
+_PERSONS = frozenset(words("people man woman boy girl"))
+
+
+def counts_another(answer: str, question: str) -> bool:
+    """Whether a bare count names other things than the question counts: "10 flowers" of candles.
+
+    Only of things that are known to have nothing to do with each other.
+    """
+    number = parse_number(answer)
+    asked = counted_things(question)
+    if number is None or number.unit.kind != "things" or not asked:
+        return False
+    said, wanted = words(number.unit.name)[-1:], asked[-1:]
+    pair = {*said, *wanted}
+    return len(pair) == 2 and pair <= _KINDS_STEMMED and not pair <= _PERSONS
+
+
+_ASKS_NO_PERCENT = re.compile(
+    r"\b(?:probability|likelihood|chance|fraction|angle|how\s+many)\b|\\angle|∠", re.IGNORECASE
+)
+_PERCENT = re.compile(r"percent|%", re.IGNORECASE)
+
+
+def is_no_percentage(answer: str, target: str, question: str) -> bool:
+    """Whether an answer in percent meets a plain number only as the number before its sign, where a
+    probability, an angle or a count is asked for: 0.5% is not 0.5, but 50% is.
+    """
+    said, wanted = parse_number(answer), parse_number(target)
+    if said is None or wanted is None or not said.percent or wanted.percent:
+        return False
+    asks = _ASKS_NO_PERCENT.search(question)
+    if asks is None or _PERCENT.search(question) or said.value / 100 == wanted.value:
+        return False
+    return wanted.value <= 1 or asks.group().lower()[:3] in ("ang", "how", "\\an", "∠")
+
+
+def of_another(subject: str, question: str) -> bool:
+    """Whether a sentence speaks of another thing that the question mentions: "The truck is red." to
+    "What color is the car behind the truck?"
+    """
+    asked = read(question)
+    wanted = _phrase(asked.rest) if asked else []
+    if asked is None or not wanted:
+        return False
+    mentioned = set(words(question)) - {*wanted, *asked.noun}
+    owners = {words(owner)[-1] for owner in _OWNER.findall(question)}
+    if set(_phrase(list(words(subject)))[-1:]) & owners:
+        return True
+    return any(_names(word) and word in mentioned for word in _phrase(list(words(subject))))
+
+
+def _phrase(found: list[str]) -> list[str]:
+    """The words of the first noun phrase; behind "the color of" those of the next."""
+    end = next((at for at, word in enumerate(found) if word in _ENDS_PHRASE), len(found))
+    of = end < len(found) and found[end] == "of"
+    if of and not any(map(_names, found[:end])):
+        return _phrase(found[end + 1 :])
+    return found[:end]
 
 
 def compares(text: str, question: str) -> bool:

@@ -28,7 +28,7 @@ _NAME = re.compile(
     r"|arcminute|arcsecond|pound"
 )
 _ALIASES = {
-    "in": "inch", "ins": "inch", "inche": "inch", "feet": "foot", "lbs": "pound", "lb": "pound",
+    "in": "inch", "ins": "inch", "inche": "inch", "feet": "foot", "lbs": "lb", "lb": "lb",
     "hrs": "hour", "hr": "hour", "h": "hour", "mins": "minute", "min": "minute", "sec": "second",
     "secs": "second", "mph": "mile/hour", "kph": "km/hour", "kmph": "km/hour", "kmh": "km/hour",
     "cc": "cm^3", "amp": "ampere", "metre": "meter", "litre": "liter", "l": "liter", "L": "liter",

@@ -1,7 +1,7 @@
-"""Answers with which no arithmetic may be done: ranges, dates, times, ratios, places in a row.
+"""Answers with which no arithmetic may be done: ranges, bounds, dates, times, ratios, ordinals.
 
 ``10-15`` is a range and not minus five, ``2020-03-05`` a date, ``3:30`` a time, ``3rd`` the third;
-each is compared with its own kind only.
+``65+`` is no 65: each is compared with its own kind only.
 """
 
 from __future__ import annotations
@@ -58,7 +58,15 @@ class Ordinal(NamedTuple):
     place: int
 
 
-Value = Range | Date | Clock | Ratio | Ordinal
+class Bound(NamedTuple):
+    """A number that is only a bound."""
+
+    sign: str
+    """``<``, ``>``, ``\\le`` or ``\\ge``."""
+    number: Number
+
+
+Value = Range | Date | Clock | Ratio | Ordinal | Bound
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -102,6 +110,21 @@ _RANGE = (
     ),
     re.compile(r"between\s+(?P<low>.+?)\s+and\s+(?P<high>.+)"),
 )
+_SIGNS = {
+    "<": ("<", "under", "below", "less than", "fewer than", "younger than", "lower than"),
+    ">": (">", "over", "above", "more than", "greater than", "older than", "higher than"),
+    "\\le": ("\\le", "at most", "no more than", "up to", "and under", "and below", "and younger",
+            "or less", "or fewer", "or under", "or younger", "or below", "or lower"),
+    "\\ge": ("\\ge", "at least", "no less than", "+", "and above", "and over", "and older",
+            "and up", "and more", "or more", "or older", "or over", "or above", "or higher"),
+}  # fmt: skip
+_SIGN_OF = {word: sign for sign, names in _SIGNS.items() for word in names}
+_BOUNDS = (
+    re.compile(r"(?P<sign>[<>]|\\[lg]e(?![a-z])|[a-z]+(?: [a-z]+){0,2})\s*(?P<number>[-$€£]*\d.*)"),
+    re.compile(r"(?P<number>[-$€£]*\d.*?)\s*(?P<sign>\+|(?:and|or) [a-z]+)"),
+)
+_FORMULA = re.compile(r"\\(?!times|circ|%)|\^(?!\{\\circ\})")
+_IN_WORDS = re.compile(r"\b(?:to|and|through)\b|~|到|至")
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -110,7 +133,8 @@ def read_value(text: str) -> Value | None:
     text = plain(text).strip(" .,;").replace("\n", " ")
     if len(text) > LONGEST:
         return None
-    return _date(text) or _clock(text) or _ratio(text) or _range(text) or _ordinal(text)
+    readers = (_date, _clock, _ratio, _range, _ordinal, _bound)
+    return next((value for reader in readers if (value := reader(text)) is not None), None)
 
 
 def _date(text: str) -> Date | None:
@@ -129,8 +153,39 @@ def _date(text: str) -> Date | None:
     return None
 
 
+_CLOCK_IN_WORDS = re.compile(
+    r"(?:it(?:'s|\s+is)\s+|at\s+)?(?:(?P<part>half|(?:a\s+)?quarter|[a-z\d-]+)(?:\s+minutes?)?\s+"
+    r"(?P<way>past|to)\s+)?(?P<hour>[a-z]+|\d{1,2})(?P<clock>\s+o'clock)?",
+    re.IGNORECASE,
+)
+_PARTS_OF_HOUR = {"half": 30, "quarter": 15, "a quarter": 15}
+
+
+def _clock_in_words(text: str) -> Clock | None:
+    """Half past three, a quarter to 6, three o'clock, noon."""
+    if text.lower() in ("noon", "midnight"):
+        return Clock(12, 0, "pm") if text.lower() == "noon" else Clock(0, 0, "am")
+    match = _CLOCK_IN_WORDS.fullmatch(text)
+    if match is None or not (match.group("way") or match.group("clock")):
+        return None
+    hour = parse_number(match.group("hour"))
+    part = " ".join((match.group("part") or "").lower().split())
+    minutes = parse_number(part) if part and part not in _PARTS_OF_HOUR else None
+    if part and part not in _PARTS_OF_HOUR and minutes is None:
+        return None
+    past = int(minutes.value) if minutes else _PARTS_OF_HOUR.get(part, 0)
+    if part[:1].isdigit() and match.group("way") == "to" and "minute" not in text:
+        return None  # 5 to 10 is a range
+    if hour is None or not 1 <= hour.value <= 12 or past >= 60:
+        return None
+    turned = match.group("way") is not None and match.group("way").lower() == "to"
+    return Clock((int(hour.value) - turned) % 12, (60 - past) if turned else past, "")
+
+
 def _clock(text: str) -> Clock | None:
     match = _CLOCK.fullmatch(text)
+    if match is None:
+        return _clock_in_words(text)
     if match is None or not (match.group("half") or match.group("minute")):
         return None
     if "." in match.group()[:3] and not match.group("half"):
@@ -178,10 +233,22 @@ def _range(text: str) -> Range | None:
         match = pattern.fullmatch(text)
         if match is None:
             continue
+        if _FORMULA.search(text) and not _IN_WORDS.search(text):
+            continue  # 4\\pi - 8 is a difference
         low, high = parse_number(match.group("low")), parse_number(match.group("high"))
         if low is None or high is None:
             continue
         return Range(replace(low, unit=high.unit) if low.unit == NONE else low, high)
+    return None
+
+
+def _bound(text: str) -> Bound | None:
+    for pattern in _BOUNDS:
+        match = pattern.fullmatch(text.lower())
+        sign = _SIGN_OF.get(match.group("sign")) if match else None
+        number = parse_number(match.group("number")) if match and sign else None
+        if sign and number is not None:
+            return Bound(sign, number)
     return None
 
 
@@ -211,6 +278,8 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
         return said[1:] == wanted[1:] and wanted.year in (None, said.year)
     if isinstance(wanted, Clock) and isinstance(said, Clock):
         return _same_time(said, wanted)
+    if isinstance(wanted, Bound) and isinstance(said, Bound):
+        return said.sign == wanted.sign and equal(said.number, wanted.number)
     return False
 
 

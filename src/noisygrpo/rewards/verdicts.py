@@ -16,10 +16,12 @@ _WORDS = {
     **dict.fromkeys(("wrong", "incorrect", "no", "false"), False),
 }
 _NAMES = "|".join(_WORDS)
-_FIRST = re.compile(rf"[^\w]*({_NAMES})(?=\s*(?:[.,:;!)\n-]|$))", re.IGNORECASE)
+_FIRST = re.compile(
+    rf"[^\w]*(?P<not>not\s+)?({_NAMES})(?=\s*(?:[.,:;!)\n]|-(?!\w)|$))", re.IGNORECASE
+)
 _ANNOUNCED = re.compile(
     rf"\b(?:verdict|judg(?:e?ment)|final\s+(?:verdict|decision)"
-    rf"|grade)\b\W*(?:is\b\W*)?({_NAMES})(?=\W*(?:\n|$|[.,;]))",
+    rf"|grade)\b\W*(?:is\b\W*)?(?P<not>not\s+)?({_NAMES})(?=\W*(?:\n|$|[.,;]))",
     re.IGNORECASE,
 )
 
@@ -33,6 +35,10 @@ def read_verdict(reply: str) -> bool | None:
     text = plain(re.split(r"</think(?:ing)?>", reply, flags=re.IGNORECASE)[-1])
     first = _FIRST.match(text)
     if first is not None:
-        return _WORDS[first.group(1).lower()]
-    said = {_WORDS[match.group(1).lower()] for match in _ANNOUNCED.finditer(text)}
+        return _says(first)
+    said = {_says(match) for match in _ANNOUNCED.finditer(text)}
     return said.pop() if len(said) == 1 else None
+
+
+def _says(match: re.Match[str]) -> bool:
+    return _WORDS[match.group(2).lower()] != (match.group("not") is not None)

@@ -1,0 +1,115 @@
+"""Is an answer right by its value: numbers, formulas, dates, lists, the one number of a sentence?
+
+The rules 4 to 7 of ``judge``, with what makes an equal number the answer to another question.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from noisygrpo.rewards.agreement import FORMULA, PROSE, same
+from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.numeric import parse_number
+from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
+from noisygrpo.rewards.restated import counts_none
+from noisygrpo.rewards.spelling import squeezed
+from noisygrpo.rewards.statement import complement, subject
+from noisygrpo.rewards.topic import compares, counts_another, is_no_percentage, of_another, strays
+from noisygrpo.rewards.values import same_value
+
+MAX_FORMULA = 400
+"""A longer answer is not compared as a formula."""
+
+CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(?![a-zA-Z])")
+"""Words of a formula."""
+_HAS = re.compile(r"\b(?:is|are|was|were|has|have|had|costs?|weighs?|measures?|reads?|shows?)\b")
+_MARKS = re.compile(r"^(\\times)?.*?(\\times|[-*+#%]?)$", re.DOTALL)
+_LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
+
+
+class Verdict(NamedTuple):
+    """Whether an answer is right (None: unscorable), and why. Only a right one is true as such."""
+
+    correct: bool | None
+    why: str
+
+    def __bool__(self) -> bool:
+        return self.correct is True  # that of a tuple would make every wrong answer true
+
+
+class Formulas(NamedTuple):
+    """Two formulas that only math-verify can compare."""
+
+    prediction: str
+    target: str
+
+
+def judge_values(
+    answer: str, target: str, question: str, tolerance: float
+) -> Verdict | Formulas | None:
+    """Values, lists, numbers and formulas; None if the target is a text."""
+    agree = same_value(answer, target, question)
+    said = complement(answer) if agree is False else None
+    if said and not (strays(subject(answer), question) or of_another(subject(answer), question)):
+        agree = same_value(said, target, question)
+    if agree is not None:
+        return Verdict(agree, "compared as range, date, time or ratio")
+    agree = same(answer, target, tolerance)
+    if agree and "=" not in target and names_another(answer, question):
+        return Verdict(False, "the value of another quantity than was asked for")
+    if agree and is_no_percentage(answer, target, question):
+        return Verdict(False, "a percentage, which was not asked for")
+    if agree and counts_another(answer, question):
+        return Verdict(False, "a number of other things than were asked for")
+    if agree is not None:
+        return Verdict(agree, "compared by value")
+    wanted = parse_number(target)
+    if wanted is not None and wanted.value == 0 and counts_none(answer, question):
+        return Verdict(True, "none of what is asked for")
+    if wanted is not None:
+        return _judge_sentence(answer, target, tolerance, question)
+    if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):
+        return None
+    return _judge_formula(answer, target)
+
+
+def _judge_sentence(answer: str, target: str, tolerance: float, question: str) -> Verdict:
+    """The target is a number, the answer none: a sentence, or a formula."""
+    answer = without_labels(answer, question)
+    wanted, first = parse_number(target), counted_first(answer)
+    assert wanted is not None
+    if first is not None:
+        return Verdict(equal(first, wanted, tolerance), "what a sentence counts first")
+    only = only_number(answer)
+    stated = complement(answer) if only is None and "=" in answer else None
+    if stated and not strays(subject(answer), question):
+        return Verdict(same(stated, target, tolerance) is True, "an equation in a sentence")
+    if only is not None:
+        other = _HAS.split(answer)[0] if _HAS.search(answer) else ""
+        if (
+            strays(without_numbers(answer), question)
+            or compares(answer, question)
+            or of_another(other, question)
+        ):
+            return Verdict(False, "a number of another thing than was asked for")
+        return Verdict(equal(only, wanted, tolerance), "the only number in a sentence")
+    return Verdict(False, "not one number")
+
+
+def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
+    if len(answer) > MAX_FORMULA:
+        return Verdict(False, f"longer than {MAX_FORMULA} signs, not a formula")
+    if PROSE.search(CALL.sub("", answer)):
+        return Verdict(False, "a sentence, not a formula")
+    marks = [_MARKS.match(re.sub(r"[{}\s]", "", text)) for text in (answer, target)]
+    if marks[0] and marks[1] and marks[0].groups() != marks[1].groups():
+        return Verdict(False, "one begins or ends with a sign, the other does not")
+    if answer.count("'") != target.count("'"):
+        return Verdict(False, "one has a prime, the other none")
+    if squeezed(answer).lower() == squeezed(target).lower():
+        return Verdict(False, "letters differ in case")
+    if _LABEL.fullmatch(answer) and _LABEL.fullmatch(target):
+        return Verdict(False, "the labels differ")
+    return Formulas(answer, target)
