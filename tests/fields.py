@@ -27,7 +27,7 @@ from noisygrpo.methods.hints import SELECTIONS, STYLES
 from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.methods.schedules import SCHEDULES
 from noisygrpo.methods.views import PLANS
-from noisygrpo.schema import _options
+from noisygrpo.schema import _options, hints_of
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.outcomes import MISSING
 
@@ -70,7 +70,7 @@ def described() -> dict[str, Any]:
 
 def described_fields(cls: type) -> dict[str, Any]:
     """Return type and default of every field that a recipe can set."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     return {
         field.name: {"type": described_type(hints[field.name]), "default": default_of(field)}
         for field in dataclasses.fields(cls)

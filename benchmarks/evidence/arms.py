@@ -70,6 +70,8 @@ AS_PUBLISHED = {
     "view_correction": "none",
 }
 AT_LEVELS = {"noise_levels": GRID, **AS_PUBLISHED}
+# The papers' KL term; TRL's default multiplies k3 by the ratio, which changes its gradient.
+PLAIN_K3 = {"use_bias_correction_kl": False}
 NOISE_GRPO = {**AT_LEVELS, "advantage": "grpo"}
 ON_VIEW = {**AT_LEVELS, "advantage": "grpo", "score_view": "own"}
 
@@ -90,7 +92,7 @@ NOISYGRPO = (
         "NoisyGRPO, published levels",
         "better out of distribution and less text bias than GRPO, at levels 0, .3, .6, .9",
         method="noisygrpo",
-        training={**AT_LEVELS, **RATIO, "noise_levels": [0.0, 0.3, 0.6, 0.9]},
+        training={**AT_LEVELS, **RATIO, **PLAIN_K3, "noise_levels": [0.0, 0.3, 0.6, 0.9]},
     ),
     Arm(
         "noisygrpo",
@@ -175,6 +177,20 @@ CONTROLS = (
         "does a completion scored on every picture of its group teach what holds on all?",
         method="noisyrollout",
         training={"noise_levels": SPLIT, "score_view": "all"},
+    ),
+    Arm(
+        "noisygrpo-k3",
+        "NoisyGRPO, measured levels, the papers' KL term",
+        "does the KL term of the papers' code hold what TRL's does not?",
+        method="noisygrpo",
+        training={**AT_LEVELS, **PLAIN_K3},
+    ),
+    Arm(
+        "noise-k3",
+        "noise, GRPO's advantage, the papers' KL term",
+        "the same, without the prior",
+        method="noisygrpo",
+        training={**NOISE_GRPO, **PLAIN_K3},
     ),
     Arm(
         "noise-truncated",

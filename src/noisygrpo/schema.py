@@ -44,8 +44,10 @@ def nearest(word: str, allowed: Collection[str]) -> str:
 
 
 def hints_of(cls: type) -> dict[str, Any]:
-    """Type of every init field of a dataclass."""
-    hints = typing.get_type_hints(cls)
+    """Type of every init field of a dataclass; its ``NARROWER`` types stand above annotations that
+    other tools must be able to read.
+    """
+    hints = typing.get_type_hints(cls) | getattr(cls, "NARROWER", {})
     return {field.name: hints[field.name] for field in dataclasses.fields(cls) if field.init}
 
 

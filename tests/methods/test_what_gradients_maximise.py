@@ -252,3 +252,19 @@ def test_negatives_that_are_bounded_push_less_and_weighed_levels_do_not_push():
     weights = torch.tensor([1.0, 0.5, 0.0], dtype=torch.float64)
     found = expected(START, policies, plain * weights, every)
     torch.testing.assert_close(found, expected(START, policies, plain, every) * weights[:, None])
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_gradient_of_the_kl_term_with_and_without_the_ratio(corrected: bool) -> None:
+    """TRL's `use_bias_correction_kl` keeps the value of k3 and changes its gradient."""
+    reference, logits = START.log_softmax(0), (START - torch.tensor([0.0, 0.0, 6.0])).clone()
+    logits.requires_grad_()
+    now = logits.log_softmax(0)
+    apart = reference[2] - now[2]
+    k3 = apart.exp() - apart - 1
+    term = k3 * (now[2] - now[2].detach()).exp() if corrected else k3
+    assert term.item() == pytest.approx(k3.item())
+    (found,) = torch.autograd.grad(term, logits)
+    score = torch.eye(3, dtype=found.dtype)[2] - now.exp().detach()
+    weight = -apart.item() if corrected else 1 - apart.exp().item()
+    torch.testing.assert_close(found, weight * score)

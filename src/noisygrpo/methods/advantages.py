@@ -130,7 +130,9 @@ def bayesian_posterior(
             reward above 0.
 
     Raises:
-        ValueError: unknown ``constant_groups``, alpha <= 0, r < 0, levels of another shape.
+        TypeError: rewards, levels or ``correct`` are no tensors.
+        ValueError: unknown ``constant_groups``, alpha or r out of range, levels of another shape or
+            outside [0, 1].
     """
     _check_bayesian(rewards, levels, alpha, r, constant_groups, correct)
     reward, mask = scorable(rewards)
@@ -173,14 +175,18 @@ def _check_bayesian(
     if constant_groups not in CONSTANT_GROUPS:
         allowed = ", ".join(CONSTANT_GROUPS)
         raise ValueError(f"constant_groups {constant_groups!r} is not one of {allowed}")
-    if not alpha > 0:
-        raise ValueError(f"alpha {alpha!r} must be above 0")
+    if not 0 < alpha < math.inf:
+        raise ValueError(f"alpha {alpha!r} must be above 0 and finite")
     if not r >= 0:
         raise ValueError(f"r {r!r} must be at least 0")
     for name, value in (("levels", levels), ("correct", correct)):
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"{name} are a {type(value).__name__}; expected a tensor")
         if value is not None and value.shape != rewards.shape:
             shapes = f"{tuple(value.shape)}, rewards {tuple(rewards.shape)}"
             raise ValueError(f"{name} have shape {shapes}")
+    if not ((levels >= 0) & (levels <= 1)).all():
+        raise ValueError(f"levels {levels.tolist()!s:.80} are not all in [0, 1]")
 
 
 def _grpo(rewards: Tensor, levels: Tensor | None = None, *, eps: float = 1e-4) -> AdvantageResult:

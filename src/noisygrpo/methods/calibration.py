@@ -31,6 +31,7 @@ the processors, and with them the text-only forward that others wait for.
 """
 
 import inspect
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -46,12 +47,25 @@ def calibrate_logits(
 ) -> Float[Tensor, "*rows vocab"]:
     """Return image_logits + scale * (image_logits - text_logits); tokens at -inf stay there.
 
-    At scale 0 it is the very tensor ``image_logits``.
+    At scale 0 it is the very tensor ``image_logits``. A token that the text forbids (-inf) and the
+    picture does not keeps its logit.
+
+    Raises:
+        ValueError: shapes that differ, a scale that is negative or not finite.
     """
+    _check_scale(scale)
+    if image_logits.shape != text_logits.shape:
+        shapes = tuple(image_logits.shape), tuple(text_logits.shape)
+        raise ValueError(f"image logits have shape {shapes[0]}, text logits {shapes[1]}")
     if scale == 0:
         return image_logits
     mixed = image_logits + scale * (image_logits - text_logits)
-    return torch.where(torch.isneginf(image_logits), image_logits, mixed)
+    return torch.where(torch.isneginf(image_logits + text_logits), image_logits, mixed)
+
+
+def _check_scale(scale: float) -> None:
+    if not 0 <= scale < math.inf:
+        raise ValueError(f"text-bias scale {scale!r} must be at least 0 and finite")
 
 
 def without_tokens(
@@ -104,8 +118,7 @@ class TextBiasCalibration:
         scale: float,
         beams: bool = False,
     ):
-        if not scale >= 0:
-            raise ValueError(f"text-bias scale {scale!r} must be at least 0")
+        _check_scale(scale)
         if text_ids.shape != text_mask.shape or not bool(text_mask[:, -1].all()):
             raise ValueError("text prompts must have a mask of their own shape and left padding")
         self.model = model

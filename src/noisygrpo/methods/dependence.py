@@ -55,7 +55,8 @@ def k3(clean: Float[Tensor, "B T"], second: Float[Tensor, "B T"]) -> Float[Tenso
 def full_kl(clean: Float[Tensor, "... V"], second: Float[Tensor, "... V"]) -> Float[Tensor, "..."]:
     """Return KL(clean‖second) of two distributions that are given as logits."""
     log_p, log_q = clean.log_softmax(-1), second.log_softmax(-1)
-    return (log_p.exp() * (log_p - log_q)).sum(-1)
+    apart = torch.where(torch.isneginf(log_p), 0.0, log_p - log_q)  # 0 log 0 is 0
+    return (log_p.exp() * apart).sum(-1)
 
 
 ESTIMATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"k1": k1, "k3": k3}
@@ -64,7 +65,7 @@ ESTIMATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"k1": k1, "k3": k3}
 
 def mean_of(values: Float[Tensor, "B T"], mask: Tensor) -> Float[Tensor, " B"]:
     """Return each completion's mean over its tokens; 0 where it has none."""
-    return (values * mask).sum(1) / mask.sum(1).clamp(min=1)
+    return values.masked_fill(mask == 0, 0.0).sum(1) / mask.sum(1).clamp(min=1)
 
 
 def keep_top(d: Float[Tensor, "B T"], mask: Tensor, share: float) -> Float[Tensor, "B T"]:
@@ -93,6 +94,8 @@ def token_weights(d: Float[Tensor, "B T"], mask: Tensor, strength: float) -> Flo
 
 def sequence_weights(scores: Float[Tensor, " R"], least: float) -> Float[Tensor, " R"]:
     """Return weights from ``least`` up, of mean 1 over all, that rise with the scores."""
+    if not len(scores):
+        return scores
     low, high = scores.min(), scores.max()
     if not high > low:
         return torch.ones_like(scores)
@@ -127,15 +130,15 @@ def view_weights(
     Raises:
         ValueError: for another correction.
     """
-    ratio = ((scored - sampled) * mask).double()
+    ratio = (scored - sampled).masked_fill(mask == 0, 0.0).double()
     total = ratio.sum(1)
     mean = total / mask.sum(1).clamp(min=1)
     if correction == "truncated":
-        weight = total.clamp(max=FARTHEST).exp().clamp(max=limit)
+        weight = total.exp().clamp(max=limit)  # in float64: no overflow below a ratio of e^700
     elif correction == "geometric":
-        weight = mean.clamp(max=FARTHEST).exp().clamp(max=limit)
+        weight = mean.exp().clamp(max=limit)
     elif correction == "rejection":
         weight = (mean.abs() < limit).double()
     else:
-        raise ValueError(f"correction {correction!r} is not one of {', '.join(CORRECTIONS)}")
+        raise ValueError(f"correction {correction!r} is not one of {', '.join(CORRECTIONS[1:])}")
     return weight.to(scored)

@@ -14,8 +14,15 @@ from torch import Tensor
 def scorable(
     rewards: Float[Tensor, "prompts group"],
 ) -> tuple[Float[Tensor, "prompts group"], Bool[Tensor, "prompts group"]]:
-    """Return the rewards in float64 and the mask of scorable ones."""
-    if rewards.ndim != 2:
+    """Return the rewards in float64 and the mask of scorable ones.
+
+    Raises:
+        TypeError: they are no tensor.
+        ValueError: another shape than [prompts, group], a group of none, no floats, infinity.
+    """
+    if not isinstance(rewards, Tensor):
+        raise TypeError(f"rewards are a {type(rewards).__name__}; expected a tensor")
+    if rewards.ndim != 2 or rewards.shape[1] == 0:
         raise ValueError(f"rewards have shape {tuple(rewards.shape)}; expected [prompts, group]")
     if not rewards.is_floating_point():
         raise ValueError(f"rewards have dtype {rewards.dtype}; expected a floating-point one")

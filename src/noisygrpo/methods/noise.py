@@ -108,7 +108,14 @@ def address(
 
     The address is hashed with BLAKE2b, so any text serves as ``example_id`` and no two addresses
     run together.
+
+    Raises:
+        TypeError: a number that is none, an ``example_id`` that is no text.
     """
+    whole = all(isinstance(each, (int, np.integer)) for each in (seed, step, *indices))
+    if not whole or not isinstance(example_id, str):
+        given = seed, step, example_id, *indices
+        raise TypeError(f"address {given}: whole numbers and a text as example_id are needed")
     numbers = struct.pack(f"<{2 + len(indices)}q", seed, step, *indices)
     digest = hashlib.blake2b(
         numbers + example_id.encode(errors="surrogatepass"),

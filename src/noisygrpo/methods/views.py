@@ -194,6 +194,11 @@ def _names(function: PlanFunction) -> frozenset[str]:
 def _check_settings(
     plan: str | PlanFunction, named: Collection[str], group: int, levels: Levels, clean: int | None
 ) -> None:
+    for name, count in (("group", group), ("clean", clean)):
+        if count is not None and (
+            not isinstance(count, (int, np.integer)) or isinstance(count, bool)
+        ):
+            raise ValueError(f"{name}={count!r} is no whole number")
     if group < 1:
         raise ValueError(f"group is {group}; a plan needs at least one rollout")
     for level in levels or ():

@@ -102,7 +102,8 @@ def require_clean_scoring(trainer: Any, rows: Sequence[Mapping[str, Any]]) -> No
     """Make a batch of rollouts and see what pictures it was sampled on and is scored on.
 
     Args:
-        trainer: a ``trl.GRPOTrainer``, built; nothing of it is changed.
+        trainer: a ``trl.GRPOTrainer``, built. Its weights and settings stay; it logs the batch as
+            any other, and it draws random numbers.
         rows: with pictures, each G times in a row, as the trainer would get them: a batch of one
             process.
 
@@ -118,9 +119,12 @@ def require_clean_scoring(trainer: Any, rows: Sequence[Mapping[str, Any]]) -> No
         return turn(ids, images, fields, *more, **options)
 
     trainer._generate_single_turn = watched
+    training = trainer.model.training
+    trainer.model.train()  # as in train(): in evaluation every rollout sees the clean picture
     try:
         output = trainer._generate_and_score_completions(list(rows))
     finally:
+        trainer.model.train(training)
         del trainer._generate_single_turn
     pictures = [image for row in rows for image in row_images(row)]
     clean = trainer.processing_class.image_processor(images=pictures, return_tensors="pt")

@@ -9,7 +9,7 @@ Every wrong setting raises ``UserError`` while the object is built, before a mod
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from trl import GRPOConfig
 from trl.trainer.utils import get_config_model_id
@@ -39,6 +39,10 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         UserError: for any setting that cannot work, with field, value and what is allowed.
     """
 
+    NARROWER: ClassVar[dict[str, Any]] = {
+        "noise_levels": list[float] | Literal["measured"] | None  # TrlParser reads no such union
+    }
+
     method: str = "grpo"
     """One of ``METHODS``; sets the fields below that are left ``None``."""
 
@@ -53,7 +57,7 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     that a level means the same for pictures of all sizes, or the file's own (file). ``None`` is
     model where the processor has such limits. See ``methods.noise``."""
 
-    noise_levels: list[float] | Literal["measured"] | None = None
+    noise_levels: list[float] | str | None = None
     """Levels in [0, 1]: cycled over the group (grid); low, high (uniform); noisy one (split).
     In a recipe also ``measured``: `noisygrpo train` then measures them first (docs/levels.md)."""
 
@@ -193,6 +197,8 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
         self._take_choices()
+        if isinstance(self.scale_rewards, bool):  # TRL's older spelling
+            self.scale_rewards = "group" if self.scale_rewards else "none"
         check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
         given = {
             field.name: value

@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         "give use_liger_kernel",
     ),
     Rule(
-        ("sync_ref_model", "use_bias_correction_kl"),
+        ("sync_ref_model",),
         ("beta",),
         lambda values: values["beta"] > 0,
         "without a KL term there is no reference; give beta",

@@ -134,7 +134,8 @@ def as_drawn(released: Sequence[str], zero_noise: bool) -> dict[str, bool]:
     asked = {
         "wrap": "wrap" in released,
         "truncate": "truncated_index" in released,
-        "zero": zero_noise,
+        # a small level may be cut to index 0, where noisy_zero draws
+        "zero": zero_noise or {"truncated_index", "noisy_zero"} <= {*released},
     }
     return {name: True for name, on in asked.items() if on}
 

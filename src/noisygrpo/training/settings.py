@@ -107,6 +107,8 @@ OF_HINTS = (
 """Fields that say what becomes of hints, where there are any."""
 
 OF_A_METHOD = (
+    "groups",
+    "refill_attempts",
     "view_plan",
     "noise_kind",
     "noise_at",

@@ -163,9 +163,10 @@ class Comparison:
         weight = self.config.second_reward
         if not weight or batch.dependence is None:
             return None
-        scores = mean_of(batch.dependence, output["completion_mask"])
+        mask = output["completion_mask"]
+        scores = mean_of(batch.dependence, mask)
         own = weight * dependence.consistency(scores) * output.get(GATE, torch.ones_like(scores))
-        return self.gather(own)
+        return self.gather(own * mask.any(1))  # nothing is known of one whose mask is empty
 
     def weigh(self, batch: Batch, output: dict[str, Any]) -> None:
         """Replace the advantages by what views make of them."""
@@ -182,8 +183,10 @@ class Comparison:
         config, mask = self.config, output["completion_mask"]
         gate = output.get(GATE, torch.ones_like(advantages))
         if config.second_sequence_weight != 1:
-            scores = self.gather(mean_of(d, mask))
-            whole = dependence.sequence_weights(scores, float(config.second_sequence_weight or 0))
+            scores, known = self.gather(mean_of(d, mask)), self.gather(mask.any(1))
+            least = float(config.second_sequence_weight or 0)
+            whole = torch.ones_like(scores)
+            whole[known] = dependence.sequence_weights(scores[known], least)
             own = self._own(whole, len(advantages))
             advantages = advantages * torch.where(gate > 0, own, 1.0)
         if all(vars(config)[name] == OF_THE_SECOND_VIEW[name] for name in BY_TOKEN):
