@@ -218,3 +218,14 @@ def test_trls_settings_share_nothing_and_ours_do(tmp_path):
         (False, False),
         (True, True),
     ]
+
+
+@pytest.mark.parametrize("cut", [{"top_k": 50}, {"top_p": 0.9}, {"min_p": 0.1}])
+@pytest.mark.parametrize("compared", [{"log_view_ratio": True}, {"view_correction": "truncated"}])
+def test_vllms_log_probs_are_compared_only_where_it_samples_from_all_tokens(
+    tmp_path, cut, compared
+):
+    name = next(iter(cut))
+    with pytest.raises(UserError, match=f"{name}: .*vLLM gives log-probs renormalised"):
+        make(tmp_path, method="noisygrpo", use_vllm=True, **cut, **compared)
+    assert make(tmp_path, method="noisygrpo", **cut, **compared).use_vllm is False

@@ -11,8 +11,9 @@ its form is that of the whole.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from noisygrpo.errors import require
@@ -75,8 +76,15 @@ STYLES: dict[str, Callable[[str], bool]] = {
 def target_text(answer: Any) -> str | None:
     """A row's answer as text: numbers and truth values as people write them, a list by its parts.
 
-    None, and an empty list or text, is no answer: a reward that needs one does not apply.
+    None, NaN, and an empty list or text, is no answer: a reward that needs one does not apply.
+    ``<answer>…</answer>`` around it goes. Raises ``TypeError`` for a mapping and for bytes.
     """
+    if hasattr(answer, "tolist"):  # of NumPy, of torch
+        answer = answer.tolist()
+    if isinstance(answer, (Mapping, bytes)):
+        raise TypeError(f"the answer {answer!r:.80} is a {type(answer).__name__}; a text is needed")
+    if isinstance(answer, float) and math.isnan(answer):
+        return None  # a missing value of pandas
     if isinstance(answer, bool):
         return "true" if answer else "false"
     if isinstance(answer, float) and answer.is_integer() and abs(answer) < 1e15:

@@ -111,7 +111,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         return Verdict(False, "no answer found")
     if not prediction.strip():
         return Verdict(False, "the answer is empty")
-    prediction = prediction[:MAX_TEXT]
+    prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
     if same_text(prediction, target):
         return Verdict(True, "same text")
     for rule in (_judge_choice, _judge_polarity):
@@ -179,6 +179,8 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     if letter is None:
         return None
     behind = _LETTERED.fullmatch(plain(target)) if not options else None
+    if behind and letter not in "ABCDE":
+        return None  # initials: "J. Smith"
     if behind:  # the one option that is known: "B. Obama" is no "B. Clinton"
         other = _LETTERED.fullmatch(claim(plain(prediction)))
         if other and words(other.group("text")) != words(behind.group("text")):

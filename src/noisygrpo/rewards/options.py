@@ -99,8 +99,12 @@ def by_text(text: str, options: Mapping[str, str]) -> str | None:
     return _same_value(said, named) or _same_sign(text, named)
 
 
+def _bare(text: str) -> str:
+    return plain(text).strip().rstrip(" .")
+
+
 def _same_words(text: str, named: Mapping[str, str]) -> str | None:
-    exact = [key for key, option in named.items() if plain(option).strip(" .") == text.strip(" .")]
+    exact = [key for key, option in named.items() if _bare(option) == _bare(text)]
     if len(exact) == 1:
         return exact[0]
     wanted = words(text)

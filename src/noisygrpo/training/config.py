@@ -197,8 +197,9 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     def __post_init__(self) -> None:
         """Fill in the method's values, then check everything."""
         self._take_choices()
-        if isinstance(self.scale_rewards, bool):  # TRL's older spelling
-            self.scale_rewards = "group" if self.scale_rewards else "none"
+        scale = vars(self)["scale_rewards"]
+        if isinstance(scale, bool):  # TRL takes both spellings
+            self.scale_rewards = "group" if scale else "none"
         check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
         given = {
             field.name: value

@@ -198,6 +198,15 @@ def _check_engine(values: Values) -> None:
         f"off_policy_mask_threshold: {threshold} compares the log-probs of view and clean image "
         "and would mask noisy rollouts; leave it out",
     )
+    compared = values["log_view_ratio"] or values["view_correction"] != "none"
+    cut = {name: values[name] for name, off in (("top_k", 0), ("top_p", 1.0), ("min_p", None))
+           if values[name] not in (off, None)}  # fmt: skip
+    require(
+        not (values["use_vllm"] and compared and cut),
+        f"{', '.join(f'{name}: {value}' for name, value in cut.items())}: vLLM gives log-probs "
+        "renormalised to what it samples from, the learner those of all tokens; with "
+        "view_correction or log_view_ratio give top_k 0, top_p 1 and no min_p",
+    )
     noise = NOISE_KINDS.get(str(values["noise_kind"]))
     require(
         not (values["log_view_ratio"] and noise is not None and declared(noise, "changes_size")),
