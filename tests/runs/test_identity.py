@@ -1,10 +1,14 @@
 """What a run is: the same for the same recipe and rows, and every difference has its name."""
 
+import io
 import json
 
 import pytest
-from datasets import Dataset
+from datasets import Dataset, Features, List, Value
+from datasets import Image as HubImage
+from PIL import Image
 
+from noisygrpo.errors import UserError
 from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.runs.identity import (
     IDENTITY_FILE,
@@ -69,6 +73,42 @@ def test_other_rows_are_a_difference(tmp_path):
         assert list(changed_since(tmp_path, of(rows=rows))) == ["rows"]
         assert fingerprint(rows) != fingerprint(ROWS)
     assert fingerprint(ROWS.select([0, 1, 2])) == fingerprint(ROWS)
+
+
+def picture(color, path=None):
+    held = io.BytesIO()
+    Image.new("RGB", (4, 4), color).save(held, "png")
+    return {"bytes": held.getvalue(), "path": path}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reasoning": "other"},
+        {"kind": "numeric"},
+        {"question": "?!"},
+        {"width": 5},
+        {"images": [picture("blue")]},
+        {"images": [picture("red", "other.png")]},
+    ],
+)
+def test_every_column_of_a_row_counts(changed):
+    row = {"example_id": "r0", "prompt": "?", "answer": "1", "reasoning": "so", "kind": "auto"}
+    row |= {"question": "?", "width": 4, "images": [picture("red")]}
+    features = Features(
+        {name: List(HubImage()) if name == "images" else Value("int64" if name == "width" else
+         "string") for name in row}
+    )  # fmt: skip
+    rows, other = (Dataset.from_list([each], features) for each in (row, row | changed))
+    assert fingerprint(rows) == fingerprint(Dataset.from_list([row], features))
+    assert fingerprint(rows) != fingerprint(other)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "\xff"])
+def test_a_damaged_record_is_named(tmp_path, text):
+    (tmp_path / IDENTITY_FILE).write_text(text, encoding="latin-1")
+    with pytest.raises(UserError, match=f"{IDENTITY_FILE}: "):
+        changed_since(tmp_path, of())
 
 
 def test_a_checkpoint_that_does_not_say_has_no_differences(tmp_path):

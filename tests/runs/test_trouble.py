@@ -80,6 +80,11 @@ def test_everything_else_is_not_of_the_machine(error):
     assert trouble(error, FOLDER) is None
 
 
+def test_a_picture_that_is_gone_is_named():
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory", "cats/1.png")
+    assert trouble(error, FOLDER).startswith("cats/1.png: the picture is gone; put it back")
+
+
 def test_vllm_that_does_not_answer():
     class EngineDeadError(Exception):
         pass

@@ -1,7 +1,9 @@
 """A resumed run is the run that was not stopped: weights, rows, noise, rollouts."""
 
 import json
+import os
 import shutil
+import time
 
 import pytest
 import torch
@@ -10,13 +12,14 @@ from safetensors.torch import load_file
 from transformers import Qwen2_5_VLForConditionalGeneration, TrainerCallback
 from trl.trainer.utils import RepeatSampler
 
+from noisygrpo import NoisyGRPOConfig
 from noisygrpo.errors import UserError
 from noisygrpo.models.sealed import MANIFEST
 from noisygrpo.training.checkpoints import UNFINISHED, EpochSampler, newest
 from noisygrpo.training.finite import NonFiniteError
 from noisygrpo.training.levels.history import NAME
-from tiny import tiny_rows
-from tiny_trainer import make
+from tiny import tiny_qwen25vl, tiny_rows, tiny_settings
+from tiny_trainer import build_trainer, keep_batch, make
 
 STEPS = 5
 
@@ -29,7 +32,15 @@ def start(folder, lora=None, **changes):
     """Two prompts a step from four rows: an epoch is two steps."""
     settings = {"method": "noisygrpo", "max_steps": STEPS, "learning_rate": 0.01, "save_steps": 1}
     settings |= {"save_strategy": "steps", **changes}
-    return make(folder, tiny_rows(4), (distinct,), None, lora, **settings)
+    if "sync_ref_model" not in changes:
+        return make(folder, tiny_rows(4), (distinct,), None, lora, **settings)
+    model, processor = tiny_qwen25vl()  # TRL reads the reference from the model's folder
+    stock = folder.with_name(f"{folder.name}-model")
+    model.save_pretrained(stock)
+    processor.save_pretrained(stock)
+    model = type(model).from_pretrained(stock).train()
+    config = NoisyGRPOConfig(**tiny_settings(folder, **settings))
+    return keep_batch(build_trainer(model, processor, config, tiny_rows(4), [distinct]))
 
 
 def steps_of(folder):
@@ -44,7 +55,10 @@ LORA = LoraConfig(target_modules=["q_proj", "v_proj"])
 REMEMBERS = {"advantage": "level_baseline", "level_weight": "shown", "luck_weight": 0.5}
 
 
-@pytest.mark.parametrize(("lora", "changes"), [(None, {}), (LORA, REMEMBERS)])
+MOVES = {"beta": 0.1, "sync_ref_model": True, "ref_model_sync_steps": 2}
+
+
+@pytest.mark.parametrize(("lora", "changes"), [(None, {}), (LORA, REMEMBERS), (None, MOVES)])
 def test_every_checkpoint_goes_on_to_the_same_end(tmp_path, lora, changes):
     start(tmp_path, lora, **changes).train()
     name = "model.safetensors" if lora is None else "adapter_model.safetensors"
@@ -253,3 +267,22 @@ def test_rollouts_that_are_gone_are_told(tmp_path, lost, capsys):
     make(tmp_path, max_steps=2).train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
     told = "rollouts.jsonl: the rollouts of steps 1 to 1 are gone" in capsys.readouterr().err
     assert told == lost
+
+
+def test_a_reference_that_moves_must_be_in_the_checkpoint(tmp_path):
+    start(tmp_path, **MOVES, max_steps=1).train()
+    checkpoint = tmp_path / "checkpoint-1"
+    (checkpoint / "reference.safetensors").unlink()
+    (checkpoint / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"reference\.safetensors is missing; with sync_ref_model"):
+        start(tmp_path, **MOVES).train(resume_from_checkpoint=str(checkpoint))
+
+
+def test_the_checkpoint_that_was_saved_last_stays_whatever_the_clock_says(tmp_path):
+    start(tmp_path, max_steps=1).train()
+    future = time.time() + 10_000
+    os.utime(tmp_path / "checkpoint-1", (future, future))
+    start(tmp_path, max_steps=2, save_total_limit=1).train(
+        resume_from_checkpoint=str(tmp_path / "checkpoint-1")
+    )
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-2"]

@@ -16,7 +16,6 @@ and nothing is trained.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.json_files import read_object
 from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.runs.folder import CHECKPOINT, HIDDEN, has_steps, is_run
 from noisygrpo.runs.identity import (
@@ -149,4 +149,4 @@ def is_done(checkpoint: Path | None, updates: int) -> bool:
 
 def _same(final: Path, whose: Mapping[str, Any]) -> bool:
     path = final / IDENTITY_FILE
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")) == whose)
+    return path.is_file() and read_object(path) == whose

@@ -19,6 +19,7 @@ import datasets
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.samples import write_json
+from noisygrpo.json_files import read_object
 from noisygrpo.own.choice import joined
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.functions import contents
@@ -56,12 +57,34 @@ def identity(recipe: Recipe, train: datasets.Dataset) -> dict[str, Any]:
 
 
 def fingerprint(rows: datasets.Dataset) -> str:
-    """Return a hash of the rows' prompts, answers and ids, in order; images are not read."""
-    names = [name for name in ("example_id", "prompt", "answer") if name in rows.column_names]
+    """Return a hash of the rows in order: of every column's values, and of each picture the name of
+    its file and, where the row holds it, its bytes. Files of pictures are not read.
+    """
     digest = hashlib.blake2b(str(len(rows)).encode(), digest_size=16)
-    for row in rows.select_columns(names):
-        digest.update(json.dumps(row, default=str, sort_keys=True).encode())
+    for name in rows.column_names:  # as they are stored: nothing is decoded
+        rows = rows.cast_column(name, _undecoded(rows.features[name]))
+    for row in rows:
+        digest.update(json.dumps(_told(row), default=str, sort_keys=True).encode())
     return digest.hexdigest()
+
+
+def _undecoded(feature: Any) -> Any:
+    if isinstance(feature, datasets.Image):
+        return datasets.Image(decode=False)
+    if isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
+        return datasets.List(datasets.Image(decode=False), length=feature.length)
+    return feature
+
+
+def _told(value: Any) -> Any:
+    """A picture by its file's name and its bytes; what else a row holds as it is."""
+    if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
+        name = Path(value["path"]).name if value["path"] else None
+        held = value["bytes"]
+        return [name, hashlib.blake2b(held, digest_size=16).hexdigest() if held else None]
+    if isinstance(value, Mapping):
+        return {key: _told(one) for key, one in value.items()}
+    return [_told(one) for one in value] if isinstance(value, list) else value
 
 
 def differences(
@@ -83,7 +106,7 @@ def changed_since(checkpoint: Path, now: Mapping[str, Any]) -> dict[str, list[An
     path = checkpoint / IDENTITY_FILE
     if not path.is_file():
         return {}
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = read_object(path)
     if FUNCTIONS not in before:  # of an earlier version, which did not look at them
         now = {key: value for key, value in now.items() if key != FUNCTIONS}
     return differences(before, now)
@@ -97,7 +120,7 @@ def lines_of(changes: Mapping[str, list[Any]]) -> list[str]:
 def record_changes(folder: Path, step: int, changes: Mapping[str, list[Any]]) -> None:
     """Add to the run's record from which step on what was different."""
     path = folder / CHANGES_FILE
-    known = json.loads(path.read_text(encoding="utf-8"))["changes"] if path.is_file() else []
+    known = read_object(path).get("changes", []) if path.is_file() else []
     write_json(path, {"changes": [*known, {"after_step": step, "changed": dict(changes)}]})
 
 

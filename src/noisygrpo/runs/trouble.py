@@ -26,6 +26,7 @@ _TORCH = re.compile(
     r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+|file write failed|iostream error"
 )
 _WORKER = re.compile(r"DataLoader worker \(pid[^)]*\).*")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _SERVER = ("EngineDeadError", "ConnectionError", "ConnectTimeout", "ReadTimeout", "ConnectError")
 
 
@@ -52,7 +53,7 @@ def told(folder: Path, *, vllm: bool) -> Iterator[None]:
 def trouble(error: BaseException | None, folder: Path, *, vllm: bool = False) -> str | None:
     """Return the line for an error, or for one that caused it; None where it is of another kind."""
     while error is not None:
-        found = _disk(error, folder) or _worker(error) or _state(error)
+        found = _disk(error, folder) or _gone(error) or _worker(error) or _state(error)
         found = found or (_server(error) if vllm else None)
         if found is not None:
             return found
@@ -72,6 +73,14 @@ def _disk(error: BaseException, folder: Path) -> str | None:
     if _TORCH.search(str(error)):  # torch does not say why
         return f"cannot write {where}: is the disk full? {after}"
     return None
+
+
+def _gone(error: BaseException) -> str | None:
+    """A row's picture that was there when the run began."""
+    name = os.fsdecode(error.filename or "") if isinstance(error, FileNotFoundError) else ""
+    if Path(name).suffix.lower() not in PICTURES:
+        return None
+    return f"{name}: the picture is gone; put it back and go on with --auto-resume"
 
 
 def _worker(error: BaseException) -> str | None:

@@ -11,7 +11,6 @@ Training draws the same random numbers with and without it.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.generate import Generation
+from noisygrpo.json_files import read_object
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
 from noisygrpo.runs.saving import save_checkpoint
@@ -149,8 +149,7 @@ def best_so_far(folder: Path) -> dict[str, Any] | None:
     path = folder / BEST / BEST_FILE
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    return read_object(path)
 
 
 @contextmanager

@@ -24,8 +24,10 @@ to go on from.
 """
 
 import json
+import os
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -180,12 +182,22 @@ def _finish(folder: Path, unfinished: Path, args: TrainingArguments, state: Trai
     state.save_to_json(str(unfinished / name / TRAINER_STATE_NAME))
     seal(unfinished / name, folder / name)
     unfinished.rmdir()
+    _last_of_all(folder / name)
     rotate_checkpoints(
         str(folder),
         save_total_limit=args.save_total_limit,
         best_model_checkpoint=state.best_model_checkpoint,
         use_mtime=True,
     )
+
+
+def _last_of_all(written: Path) -> None:
+    """Give a checkpoint the latest time of all: the oldest are removed, and one that was copied, or
+    written before the clock was set back, may lie in the future.
+    """
+    others = [path.stat().st_mtime for path in written.parent.glob(f"{PREFIX_CHECKPOINT_DIR}-*")]
+    at = max(time.time(), *(other + 0.01 for other in others))
+    os.utime(written, (at, at))
 
 
 def holds_the_model_alone(checkpoint: Path) -> bool:

@@ -29,7 +29,7 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.own.check import Functions
-from noisygrpo.training import checkpoints, dataset, parts
+from noisygrpo.training import checkpoints, dataset, parts, reference
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
@@ -300,11 +300,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._levels.save(self.state, inside)
         with self.saving.whole(self._get_output_dir(trial), *what):
             super()._save_checkpoint(model, trial)
+            reference.save(self, self._get_output_dir(trial))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         whole = self.model if model is None else model
         if not checkpoints.load(whole, self.accelerator, resume_from_checkpoint):
             super()._load_from_checkpoint(resume_from_checkpoint, model)
+        reference.load(self, resume_from_checkpoint)
 
     def _load_best_model(self) -> None:
         best = str(self.state.best_model_checkpoint)
