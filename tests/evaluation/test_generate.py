@@ -2,6 +2,7 @@ import pytest
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from noisygrpo.data.turns import with_image_slots
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.generate import (
     Generation,
@@ -9,7 +10,6 @@ from noisygrpo.evaluation.generate import (
     build_inputs,
     generate_batch,
     row_length,
-    with_image_slots,
 )
 from noisygrpo.models.vision import vision_token_ids
 from tiny import tiny_image, tiny_qwen25vl
@@ -104,6 +104,27 @@ def test_settings_of_the_model_folder_do_not_leak_into_greedy_decoding(tiny):
         assert answers(model, processor, rows, max_new_tokens=12) == plain
     finally:
         model.generation_config.repetition_penalty = None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "settings"),
+    [
+        ("min_p", 0.9, {"temperature": 1.0}),
+        ("typical_p", 0.1, {"temperature": 1.0}),
+        ("exponential_decay_length_penalty", (1, 9.0), {}),
+        ("forced_eos_token_id", 5, {}),
+    ],
+)
+def test_no_setting_of_the_model_folder_leaks(tiny, name, value, settings):
+    model, processor = tiny
+    rows, own = make_rows(2), model.generation_config
+    plain = answers(model, processor, rows, max_new_tokens=8, **settings)
+    setattr(own, name, value)
+    try:
+        assert answers(model, processor, rows, max_new_tokens=8, **settings) == plain
+        assert model.generation_config is own and getattr(own, name) == value
+    finally:
+        setattr(own, name, None)
 
 
 def test_a_model_in_training_mode_stays_there(tiny):

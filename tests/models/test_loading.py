@@ -1,17 +1,21 @@
 """Loading: adapters merged in, types of weights, quantised bases."""
 
+import json
 import shutil
 
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 
 from noisygrpo.errors import UserError
 from noisygrpo.models import loading
 from noisygrpo.models.loading import (
+    adapter_base,
     load_any_processor,
     load_config,
     load_model,
+    lora_config,
     quantization_config,
     weights_dtype,
 )
@@ -90,3 +94,43 @@ def test_a_folder_that_is_not_as_it_was_written_is_told(tmp_path, capsys):
     assert "model is not as it was written: its manifest.json cannot be read" in (
         capsys.readouterr().err
     )
+
+
+def test_weights_that_are_missing_are_no_random_numbers(model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "model")
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    first = next(name for name in sorted(weights) if "q_proj" in name)
+    save_file({name: one for name, one in weights.items() if name != first}, path, {"format": "pt"})
+    with pytest.raises(UserError, match="lacks 1 weights, which would be random"):
+        load_model(ModelSpec(str(folder)))
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_an_adapter_of_other_names_is_refused(adapter, kept):
+    folder, _ = adapter
+    path = folder / "adapter_model.safetensors"
+    weights = load_file(path)
+    keep = sorted(weights)[: kept * len(weights) // 2]
+    renamed = {f"{name}" if name in keep else f"other.{name}": one for name, one in weights.items()}
+    save_file(renamed, path, {"format": "pt"})
+    with pytest.raises(UserError, match="is of another adapter or model"):
+        load_model(ModelSpec(str(folder)))
+
+
+def test_an_adapter_of_another_width_is_told(adapter):
+    folder, _ = adapter
+    path = folder / "adapter_model.safetensors"
+    wide = {name: torch.cat((one, one), -1) for name, one in load_file(path).items()}
+    save_file(wide, path, {"format": "pt"})
+    with pytest.raises(UserError, match="the adapter does not fit its base model: RuntimeError"):
+        load_model(ModelSpec(str(folder)))
+
+
+def test_the_revision_of_an_adapters_base_is_kept(adapter):
+    folder, _ = adapter
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"revision": "v2"}))
+    base = adapter_base(ModelSpec(str(folder)))
+    assert base is not None and base.revision == "v2"
+    assert lora_config(ModelSpec("x", revision="v2", lora={"r": 4})).revision == "v2"

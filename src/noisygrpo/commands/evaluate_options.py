@@ -31,6 +31,7 @@ def given_options(args: argparse.Namespace, names: Sequence[str]) -> dict[str, A
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``evaluate``."""
+    parser.add_argument("--model", metavar="DIR", help="playground, a folder, or a hub id (needed)")
     parser.add_argument(
         "--recipe",
         help="without --benchmark: whose data and evaluation sections count (default: those of the "

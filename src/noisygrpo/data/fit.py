@@ -16,8 +16,9 @@ from PIL import Image
 
 from noisygrpo.data.checks import SHOWN, Where
 from noisygrpo.data.images import picture_size
-from noisygrpo.data.turns import plain_text, with_image_slots
+from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import UserError, require
+from noisygrpo.models.rendering import rendered
 
 Size = tuple[int, int]
 """(width, height)."""
@@ -207,16 +208,11 @@ def _check_structure(processor: Any, prompts: Sequence[Any], where: Where) -> No
 def structure_tokens(processor: Any) -> list[str]:
     """Special tokens that the chat template writes, and those that end a text."""
     tokenizer = getattr(processor, "tokenizer", processor)
-    rendered = _render(processor, [{"role": "user", "content": "x"}], 0)
+    text = rendered(processor, [{"role": "user", "content": "x"}], 0)
     special = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
     ends = (tokenizer.eos_token, tokenizer.pad_token)
     # "<s>" and the like are also how people write in HTML; those are too short to be sure.
-    return [t for t in special if len(t) > 4 and (t in rendered or t in ends)]
-
-
-def _render(processor: Any, prompt: Sequence[Mapping[str, Any]], images: int) -> str:
-    messages = with_image_slots(prompt, images)
-    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    return [t for t in special if len(t) > 4 and (t in text or t in ends)]
 
 
 def prompt_lengths(
@@ -225,7 +221,7 @@ def prompt_lengths(
     """Tokens of every prompt with its images."""
     tokenizer = getattr(processor, "tokenizer", processor)
     texts = [
-        _render(processor, prompt, len(row)) for prompt, row in zip(prompts, sizes, strict=True)
+        rendered(processor, prompt, len(row)) for prompt, row in zip(prompts, sizes, strict=True)
     ]
     lengths: list[int] = []
     for start in range(0, len(texts), BATCH):
@@ -268,7 +264,7 @@ def _by_rule(processor: Any, by_area: Sequence[Size]) -> dict[Size, int] | None:
 
 def _measure(processor: Any, size: Size) -> int:
     """What the processor adds to the text of a prompt for one blank image."""
-    text = _render(processor, [{"role": "user", "content": "x"}], 1)
+    text = rendered(processor, [{"role": "user", "content": "x"}], 1)
     tokenizer = getattr(processor, "tokenizer", processor)
     image = Image.new("RGB", size, (127, 127, 127))
     with_image = processor(text=[text], images=[[image]], add_special_tokens=False)

@@ -23,11 +23,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import GenerationConfig
 
-from noisygrpo.data.turns import plain_text, with_image_slots
+from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.calibration import calibrated_generate
 from noisygrpo.models.decoding import end_tokens, leaner
+from noisygrpo.models.rendering import rendered
 from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]
@@ -95,6 +97,16 @@ class Completion:
     truncated: bool
 
 
+_OF_THE_MODEL = (
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "cache_implementation",
+)
+"""What generation takes from a model's own settings; no way of sampling (min_p, sequence_bias)."""
+
+
 class RefusedInput(UserError):
     """The processor cannot make inputs of a batch, e.g. because an image is one pixel wide."""
 
@@ -138,14 +150,7 @@ def generate_batch(
 
 def build_inputs(processor: Any, rows: Sequence[Row]) -> dict[str, Tensor]:
     """Model inputs of a batch, padded on the left. Raises `RefusedInput`."""
-    texts = [
-        processor.apply_chat_template(
-            with_image_slots(row["prompt"], len(row["images"])),
-            tokenize=False,
-            add_generation_prompt=True,
-        )
-        for row in rows
-    ]
+    texts = [rendered(processor, row["prompt"], len(row["images"])) for row in rows]
     images = [list(row["images"]) for row in rows]
     require(
         all(images) or not any(images),
@@ -225,11 +230,17 @@ def _to_model(inputs: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
-    training = model.training
+    """Within it the model is in evaluation mode and fills in none of its own sampling settings."""
+    training, own = model.training, model.generation_config
+    kept = {
+        name: value for name in _OF_THE_MODEL if (value := getattr(own, name, None)) is not None
+    }
     model.eval()
+    model.generation_config = GenerationConfig(**kept)
     try:
         yield
     finally:
+        model.generation_config = own
         model.train(training)
 
 

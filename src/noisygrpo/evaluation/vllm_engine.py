@@ -11,7 +11,8 @@ from typing import Any
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import Answer
-from noisygrpo.evaluation.generate import Completion, Generation, Row, with_image_slots
+from noisygrpo.evaluation.generate import Completion, Generation, Row
+from noisygrpo.models.rendering import rendered
 from noisygrpo.models.versions import import_vllm
 from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.schema import Raw, checked
@@ -123,9 +124,7 @@ def _seed(seed: int, row: Row) -> int:
 
 def _request(processor: Any, row: Row) -> dict[str, Any]:
     images = list(row["images"])
-    prompt = processor.apply_chat_template(
-        with_image_slots(row["prompt"], len(images)), tokenize=False, add_generation_prompt=True
-    )
+    prompt = rendered(processor, row["prompt"], len(images))
     return {"prompt": prompt, **({"multi_modal_data": {"image": images}} if images else {})}
 
 

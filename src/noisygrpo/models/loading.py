@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import is_flash_attn_2_available
 
@@ -94,7 +94,7 @@ def adapter_base(spec: ModelSpec) -> ModelSpec | None:
         f"model.path: the adapter in {spec.path!r} belongs to {base!r}, which is not a folder; "
         f"correct base_model_name_or_path in its {ADAPTER_FILE}",
     )
-    return replace(spec, path=base, revision=None)
+    return replace(spec, path=base, revision=config.get("revision"))
 
 
 def load_config(spec: ModelSpec) -> Any:
@@ -151,11 +151,24 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
         options["quantization_config"] = quantization_config(spec)
         if torch.cuda.is_available():  # each process puts its weights on its own GPU at once
             options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-    model = _load(AutoModelForImageTextToText, base or spec, **options)
+    model = _whole(base or spec, options)
     if base is not None:
         model = merged(model, location(spec))
     if is_playground(location(spec)):
         batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
+    return model
+
+
+def _whole(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
+    """The model, every weight of which must be in its files: Transformers draws missing ones."""
+    asked = {**options, "output_loading_info": True}
+    model, found = _load(AutoModelForImageTextToText, spec, **asked)
+    missing = sorted(found["missing_keys"])
+    require(
+        not missing,
+        f"model.path: {spec.path!r} lacks {len(missing)} weights, which would be random: "
+        f"{', '.join(missing[:3])}",
+    )
     return model
 
 
@@ -171,7 +184,31 @@ def merged(model: Any, folder: str) -> Any:
         from peft import PeftModel
     except ImportError:
         raise UserError(f"{folder} holds an adapter: {remedy('peft')}") from None
-    return PeftModel.from_pretrained(model, folder).merge_and_unload()
+    try:
+        adapted = PeftModel.from_pretrained(model, folder)
+    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"{folder}: the adapter does not fit its base model: {type(error).__name__}: {reason}"
+        ) from error
+    require_adapter(adapted, Path(folder))
+    return adapted.merge_and_unload()
+
+
+def require_adapter(model: Any, folder: Path) -> None:
+    """See that an adapter's file has the names of the model's; PEFT passes over what is missing.
+
+    Raises:
+        UserError: naming some that one has and the other lacks.
+    """
+    from peft import get_peft_model_state_dict
+    from peft.utils import SAFETENSORS_WEIGHTS_NAME
+
+    path = folder / SAFETENSORS_WEIGHTS_NAME
+    if path.is_file():
+        with safe_open(path, framework="pt") as file:
+            other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
+        require(not other, f"{folder}: {path.name} is of another adapter or model: {other[:3]}")
 
 
 def quantization_config(spec: ModelSpec) -> Any:
@@ -277,4 +314,4 @@ def lora_config(spec: ModelSpec) -> Any | None:
     except ImportError:
         raise UserError(f"model.lora needs PEFT: {remedy('peft')}") from None
     arguments = checked(spec.lora, hints_of(LoraConfig), "model.lora")
-    return LoraConfig(**{"task_type": "CAUSAL_LM", **arguments})
+    return LoraConfig(**{"task_type": "CAUSAL_LM", "revision": spec.revision, **arguments})

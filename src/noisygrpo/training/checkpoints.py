@@ -45,6 +45,7 @@ from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
 from noisygrpo.errors import require
+from noisygrpo.models.loading import require_adapter
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.own.check import files
@@ -86,7 +87,7 @@ def load(model: Any, accelerator: Accelerator, folder: str) -> bool:
         return False
     whole = accelerator.unwrap_model(model)
     if is_peft_model(model):
-        _require_adapter(whole, Path(folder))
+        require_adapter(whole, Path(folder))
         return False
     saved, found = type(whole).from_pretrained(
         folder, dtype=whole.dtype, local_files_only=True, output_loading_info=True
@@ -95,18 +96,6 @@ def load(model: Any, accelerator: Accelerator, folder: str) -> bool:
     require(not missing, f"checkpoint {folder}: {len(missing)} weights are missing: {missing[:3]}")
     whole.load_state_dict(saved.state_dict())
     return True
-
-
-def _require_adapter(model: Any, folder: Path) -> None:
-    """See that an adapter's file has the names of the model's; PEFT passes over what is missing."""
-    from peft import get_peft_model_state_dict
-    from peft.utils import SAFETENSORS_WEIGHTS_NAME
-
-    path = folder / SAFETENSORS_WEIGHTS_NAME
-    if path.is_file():
-        with safe_open(path, framework="pt") as file:
-            other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
-        require(not other, f"checkpoint {folder}: {path.name} is of another adapter: {other[:3]}")
 
 
 def by_epoch(plain: RepeatSampler) -> EpochSampler:

@@ -63,3 +63,10 @@ def test_rows_in_other_layouts():
     one, two, three = (hash_patches(part) for part in pixels)
     assert hash_rows({"pixel_values": pixels}, [1, 2]) == [(one,), (two, three)]
     assert hash_rows({"pixel_values": pixels}, [1, 1]) is None  # tiles: whose is whose is unknown
+
+
+def test_rows_that_are_padded_to_one_number_of_images_are_not_told_apart():
+    """Idefics: as many entries as images need not mean one image each."""
+    padded = {"pixel_values": torch.zeros(4, 2, 3, 2, 2)}
+    padded["pixel_attention_mask"] = torch.ones(4, 2, 2, 2)
+    assert hash_rows(padded, [1, 2, 0, 1]) is None

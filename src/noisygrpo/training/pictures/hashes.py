@@ -68,7 +68,8 @@ def hash_rows(
 
     Args:
         fields: ``pixel_values``, in Qwen's layout (patches end to end, with ``image_grid_thw
-            [images, 3]``) or with images along the first axis; none where there is no image.
+            [images, 3]``) or with images along the first axis; none where there is no image. Of
+            rows padded to one number of images (Idefics) nothing can be told.
         counts: how many images each row is meant to have.
         dtype: patches are rounded to it first; it is that of the other side of a comparison.
 
@@ -81,7 +82,7 @@ def hash_rows(
     if grid is not None:
         grid = torch.as_tensor(grid)
         images = torch.split(pixels, grid.prod(-1).tolist())
-    elif len(pixels) == sum(counts):
+    elif fields.get("pixel_attention_mask") is None and len(pixels) == sum(counts):
         images = pixels.unbind(0)
     else:
         return None
