@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.evaluation.samples import Sample, read_samples
+from noisygrpo.evaluation.comparable import missing_rows
+from noisygrpo.evaluation.files import read_object
+from noisygrpo.evaluation.pairs import PAIR, count_together
+from noisygrpo.evaluation.samples import Sample, sound_samples
 from noisygrpo.report.facts import Named
 from noisygrpo.report.rollouts import cut, rounded
 
@@ -29,6 +32,7 @@ class EvaluationSet:
     result: dict[str, Any]
     settings: dict[str, Any]
     samples: list[Sample] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # lines that are left out, rows that lack
 
     @property
     def name(self) -> str:
@@ -54,11 +58,16 @@ def evaluation_sets(named: Named, last_step: int | None) -> list[EvaluationSet]:
         else:
             moment, step = _moment(named.folder, folder, settings), None
             task = str(settings.get("benchmark") or settings.get("name") or folder.name)
+        samples, problems = sound_samples(path)
+        missing = missing_rows(folder, len(samples) + len(problems))
+        if "accuracy" not in result and any(sample.get(PAIR) for sample in samples):
+            samples = count_together(samples)  # as `evaluate` does when it finishes
         found.append(
             EvaluationSet(
-                named.label, moment, step, task, folder, result, settings, read_samples(path)
+                named.label, moment, step, task, folder, result, settings, samples,
+                problems + [missing] * bool(missing),
             )
-        )
+        )  # fmt: skip
     order = list(_json(named.folder / "summary.json"))
 
     def place(one: EvaluationSet) -> tuple[float, str, float]:
@@ -113,7 +122,7 @@ def verdicts(one: EvaluationSet, ids: Sequence[str]) -> dict[str, Any]:
         "cut": [int(bool(s and s.get("truncated"))) for s in found],
         "none": [int(bool(s and s.get("extracted") in (None, ""))) for s in found],
         "failed": [int(bool(s and s.get("failure"))) for s in found],
-        "tokens": [s.get("tokens") if s else None for s in found],
+        "tokens": [rounded(s.get("tokens")) if s else None for s in found],
     }
 
 
@@ -132,7 +141,7 @@ def set_facts(one: EvaluationSet) -> dict[str, Any]:
     """A set in the page's index."""
     result = one.result
     if "accuracy" not in result:  # unfinished: what is there counts
-        right = [float(sample.get("correct") or 0) for sample in one.samples]
+        right = [float(sample["correct"]) for sample in one.samples]
         result = {"accuracy": sum(right) / len(right) if right else None, "n": len(right)}
     accuracy, stderr = result.get("accuracy"), result.get("stderr")
     return {
@@ -163,5 +172,4 @@ def differing_first(sets: Sequence[EvaluationSet], ids: Sequence[str]) -> list[s
 
 
 def _json(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found if isinstance(found, dict) else {}
+    return read_object(path) if path.is_file() else {}

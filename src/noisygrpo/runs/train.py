@@ -36,6 +36,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
@@ -298,6 +299,6 @@ def compare(before: Path, after: Path) -> dict[str, Any]:
         [sample["correct"] for sample in new],
         [sample["cluster"] for sample in new],
     )
-    results = [json.loads((folder / "result.json").read_text()) for folder in (before, after)]
+    results = [read_object(folder / "result.json") for folder in (before, after)]
     first, second = ({key: item[key] for key in ("accuracy", "stderr", "n")} for item in results)
     return {"before": first, "after": second, "difference": difference.to_dict()}
