@@ -7,6 +7,7 @@ from tests.evaluation.written import write_evaluation
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.compare import compare_runs
+from noisygrpo.evaluation.samples import refuse_leftovers
 from noisygrpo.report.comparison import comparison_table
 
 TURNS = [{"role": "user", "content": "How many?"}]
@@ -143,3 +144,12 @@ def test_a_damaged_file_is_one_message(tmp_path, name, content, said):
     (b / name).write_bytes(content)
     with pytest.raises(UserError, match=said):
         compare_runs([a, b])
+
+
+def test_overwriting_leaves_nothing_of_other_weights(tmp_path):
+    for name, weights in {"test": "old", "more": "old", "absent": "new"}.items():
+        write_evaluation(tmp_path / name, [1], settings={"weights": weights})
+    with pytest.raises(UserError, match=r"--overwrite: .*other weights.* \(more\); remove them"):
+        refuse_leftovers(tmp_path, ["test"], "new", lambda found: True)
+    refuse_leftovers(tmp_path, ["test", "more"], "new", lambda found: True)
+    refuse_leftovers(tmp_path, ["test"], "new", lambda found: "view" in found)

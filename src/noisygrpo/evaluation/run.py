@@ -23,7 +23,12 @@ from noisygrpo.evaluation.judge_api import judge_evaluation
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.request import EvaluationRequest
 from noisygrpo.evaluation.robustness import CURVE_FILES, RobustnessPlan, robustness_curve
-from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
+from noisygrpo.evaluation.samples import (
+    read_samples,
+    refuse_leftovers,
+    remove_evaluation,
+    write_json,
+)
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import EvaluationView
 
@@ -79,6 +84,10 @@ def run_evaluations(
         settings = {**request.settings(), **weights}
         generation = request.generation(benchmark)
         asked.append(_Asked(request, benchmark, rows, generation, settings))
+        if request.overwrite:
+            views = request.plan().views() if request.robustness else {}
+            now = weights.get("weights")
+            refuse_leftovers(request.folder, views, now, lambda found: "view" in found)
     engine = Engine(requests[0], [one.rows for one in asked], load, processes)
     limits = engine.noise_limits()
     answers = [engine.answers(one.generation) for one in asked]

@@ -16,7 +16,7 @@ resumed evaluation equals an uninterrupted one, byte for byte.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,7 @@ class SampleStore:
         earlier = read_object(path)
         for key in sorted({*earlier, *settings}):
             was, now = earlier.get(key), settings.get(key)
-            # Records of 0.1 and before have no hash of kinds and clusters behind a hyphen.
+            # Older records have no hash of kinds and clusters, which stands behind a hyphen.
             older = key == "data" and str(now).startswith(f"{was}-")
             require(
                 was == now or older,
@@ -205,6 +205,28 @@ def remove_evaluation(folder: Path) -> None:
     if (folder / "settings.json").is_file():
         for path in (*(folder / name for name in CONTENTS), *folder.glob(_PARTS)):
             path.unlink(missing_ok=True)
+
+
+def refuse_leftovers(
+    folder: Path, replaced: Iterable[str], weights: str | None, mine: Callable[[Any], bool]
+) -> None:
+    """See that ``--overwrite`` leaves nothing of other weights beside what it writes: the folders
+    in ``folder`` would look like one measurement of one model.
+
+    ``replaced``: their names that are written anew; ``mine``: whether settings are of the same kind
+    of evaluation. Raises ``UserError`` naming the others.
+    """
+    others = []
+    for path in sorted(folder.glob("*/settings.json")):
+        settings = read_object(path)
+        was = settings.get("weights")
+        if path.parent.name not in replaced and mine(settings) and was not in (None, weights):
+            others.append(path.parent.name)
+    require(
+        weights is None or not others,
+        f"--overwrite: {folder} holds evaluations of other weights that this call would leave "
+        f"there ({', '.join(others)}); remove them, or choose another folder (--output-dir)",
+    )
 
 
 def _difference(key: str, was: Any, now: Any) -> str:

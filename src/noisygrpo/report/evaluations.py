@@ -33,6 +33,10 @@ class EvaluationSet:
     settings: dict[str, Any]
     samples: list[Sample] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # lines that are left out, rows that lack
+    rows: dict[str, Sample] = field(init=False)  # samples by the key of their row
+
+    def __post_init__(self) -> None:
+        self.rows = {str(sample["example_id"]): sample for sample in self.samples}
 
     @property
     def name(self) -> str:
@@ -68,6 +72,7 @@ def evaluation_sets(named: Named, last_step: int | None) -> list[EvaluationSet]:
                 problems + [missing] * bool(missing),
             )
         )  # fmt: skip
+    _name_apart(named.folder, found)
     order = list(_json(named.folder / "summary.json"))
 
     def place(one: EvaluationSet) -> tuple[float, str, float]:
@@ -76,6 +81,22 @@ def evaluation_sets(named: Named, last_step: int | None) -> list[EvaluationSet]:
         return known, one.task, after + (one.step or 0)
 
     return sorted(found, key=place)
+
+
+def _name_apart(root: Path, sets: Sequence[EvaluationSet]) -> None:
+    """Name sets of one task, which would have columns of one name, by what their paths differ in:
+    of two models in one folder ``a/test`` and ``b/test`` become ``a`` and ``b``.
+    """
+    alike: dict[tuple[str, str], list[EvaluationSet]] = {}
+    for one in sets:
+        alike.setdefault((one.task, one.moment), []).append(one)
+    for several in alike.values():
+        parts = [one.folder.relative_to(root).parts for one in several]
+        while len(parts) > 1 and all(parts) and len({path[-1] for path in parts}) == 1:
+            parts = [path[:-1] for path in parts]
+        for one, path in zip(several, parts, strict=True):
+            if len(several) > 1:
+                one.moment = f"{one.moment} {'/'.join(path)}".strip()
 
 
 def _moment(root: Path, folder: Path, settings: dict[str, Any]) -> str:
@@ -90,12 +111,37 @@ def task_names(sets: Sequence[EvaluationSet]) -> list[str]:
     return list(dict.fromkeys(one.task for one in sets))
 
 
+def distinguish(task: str, sets: Sequence[EvaluationSet]) -> list[str]:
+    """Give the samples of a task the keys of their rows: the id, and where one id means different
+    rows in different sets the id with a number. Returns what is to be said of that.
+    """
+    known: dict[str, list[str]] = {}
+    for one in sets:
+        rows = {}
+        for sample in one.samples:
+            example = str(sample["example_id"])
+            versions = known.setdefault(example, [])
+            said = [sample.get("question") or _asked(sample), sample.get("answer")]
+            content = json.dumps(said, default=str)
+            versions += [content] * (content not in versions)
+            number = versions.index(content)
+            rows[example if number == 0 else f"{example} ({number + 1})"] = sample
+        one.rows = rows
+    several = [example for example, versions in known.items() if len(versions) > 1]
+    if not several:
+        return []
+    return [
+        f"{task}: {len(several)} ids mean different rows in different evaluations, which are shown "
+        f"apart: {several[0]} and {several[0]} (2)"
+    ]
+
+
 def task_rows(sets: Sequence[EvaluationSet]) -> dict[str, Any]:
     """What the sets of a task share: ids, kinds, questions and answers, as columns."""
     rows: dict[str, Sample] = {}
     for one in sets:
-        for sample in one.samples:
-            rows.setdefault(str(sample.get("example_id")), sample)
+        for key, sample in one.rows.items():
+            rows.setdefault(key, sample)
     return {
         "ids": list(rows),
         "kind": [cut(row.get("kind"))[:100] for row in rows.values()],
@@ -115,8 +161,7 @@ def _asked(row: Sample) -> str:
 
 def verdicts(one: EvaluationSet, ids: Sequence[str]) -> dict[str, Any]:
     """Verdicts of a set as columns in the order of ``ids``; None where it has no such sample."""
-    by_id = {str(sample.get("example_id")): sample for sample in one.samples}
-    found = [by_id.get(name) for name in ids]
+    found = [one.rows.get(name) for name in ids]
     return {
         "score": [None if s is None else rounded(float(s.get("correct") or 0)) for s in found],
         "cut": [int(bool(s and s.get("truncated"))) for s in found],
@@ -128,8 +173,7 @@ def verdicts(one: EvaluationSet, ids: Sequence[str]) -> dict[str, Any]:
 
 def answers(one: EvaluationSet, ids: Sequence[str]) -> dict[str, Any]:
     """Texts of a set as columns in the order of ``ids``."""
-    by_id = {str(sample.get("example_id")): sample for sample in one.samples}
-    found = [by_id.get(name, {}) for name in ids]
+    found = [one.rows.get(name, {}) for name in ids]
     return {
         "output": [cut(s.get("output")) for s in found],
         "extracted": [cut(s.get("extracted"))[:2000] for s in found],
