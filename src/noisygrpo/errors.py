@@ -1,5 +1,7 @@
 """The error of mistakes that a user can make and mend, and that of runs that cannot go on."""
 
+from pathlib import Path
+
 
 class UserError(ValueError):
     """A mistake in a recipe, a data file or a command.
@@ -11,6 +13,16 @@ class UserError(ValueError):
 
 class RunStopped(RuntimeError):
     """A run that has begun cannot go on; the message says why, and no traceback explains more."""
+
+
+def require_file_to_write(path: Path, option: str) -> None:
+    """Raise ``UserError`` where no file can be written: at a folder, or below a file.
+
+    Said before the work whose result would go there.
+    """
+    require(not path.is_dir(), f"{option}: {path} is a folder, allowed is a file")
+    above = next((one for one in path.absolute().parents if one.exists()), path.absolute().parent)
+    require(above.is_dir(), f"{option}: {path} lies below {above}, which is a file")
 
 
 def require(condition: bool, message: str) -> None:

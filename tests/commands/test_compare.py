@@ -5,6 +5,7 @@ import json
 import pytest
 from PIL import Image as Picture
 from tests.commands.nlvr_file import SHORT, write_nlvr
+from tests.evaluation.written import write_evaluation
 
 
 def test_evaluate_on_a_benchmark_and_compare(run_cli, model_folder, tmp_path):
@@ -45,3 +46,30 @@ def test_compare_two_evaluations(run_cli, model_folder, nlvr, tmp_path):
     assert item["low"] <= item["difference"] <= item["high"]
     with Picture.open(tmp_path / "a" / "plot.png") as plot:
         assert plot.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--plot", "p.pdf", "ends in '.pdf', allowed is .png"),
+        ("--plot", "a", "is a folder, allowed is a file"),
+        ("--json", "a", "is a folder, allowed is a file"),
+        ("--json", "a/samples.jsonl/x.json", "which is a file"),
+        ("--plot", "a/samples.jsonl/x.png", "which is a file"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_said_before(run_cli, tmp_path, option, name, said):
+    runs = [write_evaluation(tmp_path / run, [1, 0, 1]) for run in "ab"]
+    status, printed, error = run_cli("compare", *runs, option, tmp_path / name)
+    assert status == 2 and said in error and option in error and not printed
+
+
+def test_what_differs_is_printed_and_in_the_json(run_cli, tmp_path):
+    views = ({}, {"view": {"level": 0.4, "kind": "blur"}})
+    runs = [
+        write_evaluation(tmp_path / run, [1, 0, 1], settings=view)
+        for run, view in zip("ab", views, strict=True)
+    ]
+    status, printed, _ = run_cli("compare", *runs, "--json", tmp_path / "numbers.json")
+    assert status == 0 and 'view.kind: none (a), "blur" (b)' in printed
+    assert read(tmp_path / "numbers.json")["notes"][0] in printed

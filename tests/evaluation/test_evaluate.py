@@ -12,7 +12,7 @@ from datasets import Dataset, Image, List
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation import evaluate as module
-from noisygrpo.evaluation.evaluate import evaluate_answers, evaluate_rows
+from noisygrpo.evaluation.evaluate import Judgement, evaluate_answers, evaluate_rows
 from noisygrpo.evaluation.generate import Completion, Generation, RefusedInput
 from noisygrpo.evaluation.samples import read_samples
 from noisygrpo.evaluation.view import EvaluationView
@@ -240,3 +240,57 @@ def test_a_real_kill(tmp_path):
     for name in ("samples.jsonl", "result.json"):
         one, other = ((tmp_path / run / name).read_bytes() for run in ("killed", "whole"))
         assert one == other
+
+
+@pytest.mark.parametrize("change", [{"kind": "number"}, {"cluster": "scene"}])
+def test_other_kinds_and_clusters_are_other_rows(tmp_path, change):
+    rows = [dict(row) for row in tiny_rows(3)]
+    run = {"generation": FOUR, "progress": False}
+    evaluate_answers(oracle, rows, tmp_path, **run)
+    with pytest.raises(UserError, match=r"other rows.*kinds, clusters"):
+        evaluate_answers(oracle, [{**row, **change} for row in rows], tmp_path, **run)
+
+
+def test_a_record_without_kinds_and_clusters_is_gone_on_with(tmp_path):
+    rows = [{**row, "kind": "auto"} for row in tiny_rows(3)]
+    run = {"generation": FOUR, "progress": False}
+    evaluate_answers(oracle, rows, tmp_path, **run)
+    path = tmp_path / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["data"], _, counted = settings["data"].partition("-")
+    assert len(counted) == 16
+    path.write_text(json.dumps(settings))
+    assert evaluate_answers(oracle, rows, tmp_path, **run).n == 3
+
+
+def test_a_row_without_a_target_is_wrong_and_listed(tmp_path):
+    rows = [{**row, "answer": None} for row in tiny_rows(2)]
+    result = evaluate_answers(
+        lambda batch: [Completion("1", 1, False) for _ in batch], rows, tmp_path, generation=FOUR,
+        progress=False,
+    )  # fmt: skip
+    assert (result.n, result.failures, result.accuracy) == (2, 2, 0.0)
+    failed = json.loads((tmp_path / "result.json").read_text())["failed"]
+    assert failed[0]["why"] == "not scorable: the row has no target answer"
+
+
+def test_kinds_of_mixed_types_and_halves_of_characters(tmp_path):
+    kinds = (1, "auto", None)
+    rows = [
+        {**row, "kind": kind, "question": "how \ud83d many?"}
+        for row, kind in zip(tiny_rows(3), kinds, strict=True)
+    ]
+
+    def said(completion, row):
+        return Judgement(completion, True, "half \udc80")
+
+    def half(batch):
+        return [Completion("\udc80", 1, False) for _ in batch]
+
+    run = {"generation": FOUR, "progress": False, "judge": said}
+    evaluate_answers(half, rows, tmp_path, **run)
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert {kind: entry["n"] for kind, entry in found["by_kind"].items()} == {"1": 1, "auto": 1}
+    (sample, *_) = read_samples(tmp_path / "samples.jsonl")
+    assert (sample["output"], sample["question"]) == ("\udc80", "how \ud83d many?")
+    assert evaluate_answers(half, rows, tmp_path, **run).n == 3

@@ -7,12 +7,12 @@ import threading
 import pytest
 
 from noisygrpo.errors import UserError
+from noisygrpo.evaluation.files import read_lines
 from noisygrpo.evaluation.judge_api import (
     JudgeEndpoint,
     JudgeUnavailable,
     judge_evaluation,
 )
-from noisygrpo.evaluation.samples import read_samples
 
 
 def write_samples(folder, outputs, correct):
@@ -40,7 +40,7 @@ def test_verdicts_stand_beside_the_rules(tmp_path):
     assert summary["accuracy"] == 2 / 4
     assert summary["agreement_with_rules"] == 2 / 4
     assert (summary["right_by_judge_only"], summary["right_by_rules_only"]) == (1, 1)
-    verdicts = read_samples(tmp_path / "judge.jsonl")
+    verdicts = [line for _, line in read_lines(tmp_path / "judge.jsonl")]
     assert [line["correct"] for line in verdicts] == [True, False, False, True]
     assert verdicts[0]["judge"] == "tester"
 
@@ -74,7 +74,7 @@ def test_a_reply_is_read_as_in_the_rewards(tmp_path):
     summary = judge_evaluation(
         tmp_path, lambda prompt: replies.pop(0), "tester", workers=1, progress=False
     )
-    verdicts = [line["correct"] for line in read_samples(tmp_path / "judge.jsonl")]
+    verdicts = [line["correct"] for _, line in read_lines(tmp_path / "judge.jsonl")]
     assert verdicts == [False, True, False, None]
     assert (summary["accuracy"], summary["unjudged"]) == (1 / 4, 1)
 

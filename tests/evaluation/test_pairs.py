@@ -141,3 +141,8 @@ def test_a_benchmark_that_reports_pairs_beside_rows_uses_the_same_sums():
     assert (
         all_correct_share(samples, lambda s: s["correct_alone"] if "pair" in s else None) == 2 / 3
     )
+
+
+def test_a_number_is_a_cluster():
+    assert cluster_of({"example_id": "7", "cluster": 0}) == "0"
+    assert cluster_of({"example_id": "7", "cluster": None}) == "7"

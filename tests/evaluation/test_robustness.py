@@ -31,3 +31,8 @@ def test_robustness_curve(tmp_path):
     assert robustness_curve(never, *run[1:], generation=generation, progress=False) == curve
     with pytest.raises(UserError, match=r"robustness\.json"):
         read_curve(tmp_path / "clean")
+
+
+def test_a_plan_without_kinds_is_refused():
+    with pytest.raises(UserError, match="kinds is empty"):
+        RobustnessPlan(kinds=())

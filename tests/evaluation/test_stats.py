@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from noisygrpo.errors import UserError
+from noisygrpo.evaluation.over_seeds import difference_over_seeds
 from noisygrpo.evaluation.stats import (
     accuracy_with_stderr,
     holm,
     mcnemar_exact,
+    mean_with_stderr,
     paired_difference,
+    paired_values,
 )
 
 
@@ -118,3 +121,21 @@ def test_holm_counts_a_comparison_that_could_not_be_made():
     corrected = holm([math.nan, 0.01, 0.02])
     assert math.isnan(corrected[0])
     assert corrected[1:] == pytest.approx([0.03, 0.04])
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1.5, -0.5, "x"])
+def test_what_is_no_score_is_refused(wrong):
+    for call in (
+        lambda: accuracy_with_stderr([1.0, wrong]),
+        lambda: paired_difference([1.0, 0.0], [wrong, 0.0]),
+        lambda: difference_over_seeds([[1.0, wrong]], [[1.0, 0.0]], ["a", "a"]),
+    ):
+        with pytest.raises(UserError, match=r"is a score, allowed|is no number"):
+            call()
+
+
+def test_rewards_may_be_any_finite_number():
+    assert mean_with_stderr([3.0, -1.0]).accuracy == 1.0
+    assert paired_values([3.0, -1.0], [4.0, 0.0]).difference == 1.0
+    with pytest.raises(UserError, match="nan"):
+        paired_values([float("nan")], [0.0])

@@ -3,7 +3,8 @@
 import json
 
 
-def write_evaluation(folder, correct, name="test", clusters=None):
+def write_evaluation(folder, correct, name="test", clusters=None, settings=None, fields=None):
+    """``settings``: further ones; ``fields``: further ones of every sample."""
     folder.mkdir(parents=True)
     lines = [
         json.dumps(
@@ -13,11 +14,12 @@ def write_evaluation(folder, correct, name="test", clusters=None):
                 "answer": "a",
                 "correct": bool(right),
                 "failure": None,
+                **(fields or {}),
             }
         )
         for i, right in enumerate(correct)
     ]
     (folder / "samples.jsonl").write_text("\n".join(lines) + "\n")
-    (folder / "settings.json").write_text(json.dumps({"name": name}))
-    (folder / "result.json").write_text("{}")
+    (folder / "settings.json").write_text(json.dumps({"name": name, **(settings or {})}))
+    (folder / "result.json").write_text(json.dumps({"n": len(lines)}))
     return folder

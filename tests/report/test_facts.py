@@ -60,7 +60,11 @@ def test_labels_are_told_apart_and_say_nothing_of_one_seed(tmp_path):
     for name in ("a/run", "b/run", "grpo-seed0", "noisy-seed0"):
         write_run(tmp_path / name)
     paths = [str(tmp_path / name) for name in ("a/run", "b/run")]
-    assert [one.label for one in named_folders(paths)] == ["run", "run (2)"]
+    assert [one.label for one in named_folders(paths)] == ["a/run", "b/run"]
+    third = [f"run={tmp_path / 'grpo-seed0'}", f"run={tmp_path / 'noisy-seed0'}", *paths[:1]]
+    assert [one.label for one in named_folders(third)] == ["run", "run (2)", "a/run"]
+    with pytest.raises(UserError, match="given twice"):
+        named_folders([paths[0], f"again={paths[0]}"])
     seeds = [str(tmp_path / name) for name in ("grpo-seed0", "noisy-seed0")]
     assert [one.label for one in named_folders(seeds)] == ["grpo", "noisy"]
     assert [one.label for one in named_folders([f"mine={paths[0]}"])] == ["mine"]

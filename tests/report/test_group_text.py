@@ -53,3 +53,19 @@ def test_the_command(tmp_path, run_cli):
         assert status == 2 and said in error
     with pytest.raises(UserError, match="holds none"):
         group_text(tmp_path, Asked())
+
+
+def test_rewards_that_are_no_numbers(tmp_path):
+    nan = float("nan")
+    lines = [
+        record(1, 0, 0, 0.0, reward=nan, rewards={"accuracy": nan}),
+        record(1, 0, 1, 0.0, rewards={"accuracy": "high"}, reward="high", advantage=None),
+        record(1, 0, 2, 0.0, rewards=["?"], gain="?", noise_level="?", hint_ratio="?"),
+    ]
+    folder = write_run(tmp_path / "run", lines)
+    text = group_text(folder, Asked())
+    assert "#0  clean  unscorable  advantage" in text and "wrong" not in text
+    assert "#1  clean  advantage –  reward – (accuracy –)" in text
+    assert group_text(folder, Asked(filters=("unscorable",))).count("\n#") == 1
+    with pytest.raises(UserError, match="none of"):
+        group_text(folder, Asked(filters=("wrong",)))

@@ -56,3 +56,7 @@ def test_results_table_and_unknown_style():
     assert "0.0 ± 0.0" in results_table({"a": {"accuracy": 0.0, "stderr": 0.0, "n": 3}})
     with pytest.raises(UserError, match="html"):
         before_after_table(SUMMARY, "html")
+
+
+def test_a_cell_cannot_end_itself_in_markdown():
+    assert table(["a"], [["x\\|y"]], "markdown").splitlines()[-1] == "| x\\\\\\|y |"

@@ -172,3 +172,82 @@ def test_a_run_that_was_cut_short_or_damaged_is_shown_as_far_as_it_goes(home, na
     assert index["runs"][0]["rollouts"]["count"] == left
     assert "x" not in index["runs"][0]["metrics"]["columns"].get("kl", [])
     assert all("after" in entry for entry in index["runs"][0]["summary"].values())
+
+
+def change_samples(folder, change):
+    """Let ``change`` alter the samples of an evaluation, a list."""
+    path = folder / "samples.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    change(lines)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_samples_have_no_picture_of_another_row(home):
+    """The data was put into another order since: the same ids, other questions."""
+    write_run(home / "one")
+    lines = [json.loads(line) for line in (home / "test.jsonl").read_text().splitlines()]
+    for name in ("question", "image"):
+        lines[0][name], lines[1][name] = lines[1][name], lines[0][name]
+    (home / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    path, notes = write_page(Wanted(["one"]))
+    assert notes == ["test: 2 of 3 samples have no picture: the data has no such row any more"]
+    assert parts_of(path)["index"]["evaluations"][0]["clean"] == [2]
+
+
+def test_one_id_of_different_rows_is_two_rows(home):
+    for name in ("a", "b"):
+        write_evaluation(home / name, "test", (True, False))
+    change_samples(home / "b", lambda lines: lines[1].update(question="Another?", answer="7"))
+    path, notes = write_page(Wanted(["a", "b"], pictures=False))
+    parts = parts_of(path)
+    assert parts["task/0"]["ids"] == ["test-0", "test-1", "test-1 (2)"]
+    assert parts["task/0"]["answer"] == ["true", "true", "7"]
+    assert parts["verdicts/0/0"]["score"] == [1, 0, None]
+    assert parts["verdicts/0/1"]["score"] == [1, None, 0]
+    assert any("1 ids mean different rows" in note for note in notes)
+
+
+def test_evaluations_of_two_models_in_one_folder_have_names_of_their_own(home):
+    for name in ("small", "large"):
+        write_evaluation(home / "all" / name / "test", "test", (True, False))
+    index = parts_of(write_page(Wanted(["all"], pictures=False))[0])["index"]
+    assert [one["name"] for one in index["evaluations"][0]["sets"]] == ["all large", "all small"]
+
+
+def test_damaged_samples_are_left_out_and_named(home):
+    write_evaluation(home / "one", "test", (True, False, True))
+
+    def damage(lines):
+        lines[0]["tokens"] = float("nan")
+        lines[1]["correct"] = float("nan")
+        lines.append(lines[2])
+
+    change_samples(home / "one", damage)
+    path, notes = write_page(Wanted(["one"], pictures=False))
+    assert [note.partition("samples.jsonl: ")[2] for note in notes[:2]] == [
+        "line 2: correct is nan, allowed is true, false or a number from 0 to 1",
+        "line 4: example_id 'test-2' is that of line 3 too",
+    ]
+    verdicts = parts_of(path)["verdicts/0/0"]
+    assert verdicts["score"] == [1, 1] and verdicts["tokens"] == [None, 9]
+
+
+def test_a_finished_evaluation_without_all_its_rows_is_named(home):
+    write_evaluation(home / "one", "test", (True, False, True))
+    change_samples(home / "one", lambda lines: lines.pop())
+    (note,) = write_page(Wanted(["one"], pictures=False))[1]
+    assert note.endswith("has 2 samples, n of result.json is 3")
+
+
+def test_pairs_of_an_unfinished_evaluation_count_together(home):
+    write_evaluation(home / "one", "test", (True, False, True))
+    (home / "one" / "result.json").unlink()
+
+    def pair(lines):
+        for line in lines[:2]:
+            line |= {"pair": "p", "correct_alone": line["correct"]}
+
+    change_samples(home / "one", pair)
+    parts = parts_of(write_page(Wanted(["one"], pictures=False))[0])
+    assert parts["verdicts/0/0"]["score"] == [0, 0, 1]
+    assert parts["index"]["evaluations"][0]["sets"][0]["accuracy"] == pytest.approx(1 / 3, abs=1e-4)

@@ -1,8 +1,12 @@
 """Curves of made-up scores, whose right reading is known."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from noisygrpo.errors import UserError
 from noisygrpo.report.levels import levels_plot, levels_text
 from noisygrpo.runs.level_curve import Scores, describe_curve
 from noisygrpo.runs.levels import chosen_levels
@@ -107,3 +111,40 @@ def test_report_and_plot(tmp_path):
     flat = describe_curve(same, "accuracy")
     assert "proposed" not in levels_text({**found, **flat})
     levels_plot({**found, **flat}, tmp_path / "b.png")
+
+
+def untold(views, names):
+    """The views, those that are named without any reward."""
+    return [replace(one, reward=[np.nan] * N) if one.name in names else one for one in views]
+
+
+def test_a_view_without_any_reward_is_left_out_and_named(tmp_path):
+    views = untold(scores(CURVE, BLIND), ("level-0.45", "no-picture"))
+    found = describe_curve(views, "reward", [0.0, 0.3])
+    assert [value is None for value in found["curve"]] == [False, False, True, False, False, False]
+    assert found["left_out"] == ["level-0.45", "no-picture"] and "reward" not in found["points"][2]
+    said = "left out, as no row has a reward there: level-0.45, no-picture"
+    assert found["verdict"].endswith(said)
+    json.dumps(found, allow_nan=False)
+    found = {"noise_kind": "gaussian", "rows": N, "temperature": 0.7, **found}
+    assert said in levels_text(found)
+    levels_plot(found, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("level-0",), "on the clean picture"), (tuple(BLIND), "without a picture")],
+)
+def test_a_curve_without_its_ends_is_one_message(names, said):
+    with pytest.raises(UserError, match=f"no reward could be told {said}.*allowed are"):
+        describe_curve(untold(scores(CURVE, BLIND), names), "reward")
+
+
+def test_one_cluster_has_no_error(tmp_path):
+    views = [replace(one, clusters=["all"] * N) for one in scores(CURVE, BLIND)]
+    found = describe_curve(views, "accuracy")
+    point = found["points"][0]["accuracy"]
+    assert (point["mean"], point["stderr"], point["low"], point["high"]) == (0.65, None, None, None)
+    found = {"noise_kind": "gaussian", "rows": N, "temperature": 0.7, **found}
+    assert "±" not in levels_text(found).split("standard error")[1]
+    levels_plot(found, tmp_path / "a.png")

@@ -13,7 +13,7 @@ from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.processes import ALONE, Processes
-from noisygrpo.evaluation.samples import remove_evaluation, write_atomic
+from noisygrpo.evaluation.samples import refuse_leftovers, remove_evaluation, write_atomic
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.models.loading import default_device, load_any_processor, load_model, location
 from noisygrpo.models.spec import PLAYGROUND
@@ -42,8 +42,7 @@ def evaluate_splits(
     # Before the rows, which take longer: whether there is such a model at all.
     weights = model_fingerprint(location(recipe.model), recipe.model.revision)
     splits = load_splits(recipe)
-    folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
-    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
+    folder = _folder(args, recipe, splits, weights)
     limits = {name: given.get(name, recipe.training.get(name)) for name in _LIMITS}
     model = load_model(recipe.model).to(default_device())
     processor = load_any_processor(recipe.model)
@@ -73,6 +72,17 @@ def evaluate_splits(
     write_atomic(folder / "report.txt", f"{text}\n")
     say(f"\n{text}\n\nevery sample and its verdict: {folder}")
     return 0
+
+
+def _folder(
+    args: argparse.Namespace, recipe: Recipe, splits: Mapping[str, Any], weights: str
+) -> Path:
+    """Where the splits' folders are, or will be."""
+    folder = Path(args.output_dir or f"runs/evaluation/{'-'.join(_last_two(recipe.model.path))}")
+    require(not folder.exists() or folder.is_dir(), f"--output-dir: {folder} is a file")
+    if args.overwrite:
+        refuse_leftovers(folder, splits, weights, lambda found: "benchmark" not in found)
+    return folder
 
 
 def _last_two(path: str) -> tuple[str, ...]:

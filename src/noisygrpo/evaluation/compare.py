@@ -3,7 +3,8 @@
 A run is a folder that holds evaluations (``samples.jsonl``), its own or in subfolders, one for
 each task; in the folder of a training run those below ``evaluation/after`` count. Runs that differ
 only in a seed (``grpo-seed0``, ``grpo-seed1``, or given as ``label=folder`` with the same label)
-are one *method*; its score on a sample is the mean over its seeds.
+are one *method*; its score on a sample is the mean over its seeds. What has to be the same on all
+sides, and what is said where it is not: `noisygrpo.evaluation.comparable`.
 
 For each task and each method against the first one, the baseline:
 
@@ -15,8 +16,6 @@ For each task and each method against the first one, the baseline:
   rows of the table.
 """
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,11 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.evaluation.samples import Sample, read_samples
+from noisygrpo.evaluation.comparable import (
+    Evaluation,
+    differing_settings,
+    other_weights,
+    read_evaluation,
+    refuse_other_rows,
+)
+from noisygrpo.evaluation.files import read_object
+from noisygrpo.evaluation.run_names import labelled, methods_of, refuse_twice, shortest_names
+from noisygrpo.evaluation.samples import Sample
 from noisygrpo.evaluation.stats import accuracy_with_stderr, holm, paired_difference
-
-SEED = re.compile(r"[-_.]?(?:seed|s)[-_]?\d+$")
-"""What a folder's name has of a seed."""
 
 _BLOCK = 500  # resamples at a time: bounds memory at 500 x clusters
 
@@ -75,6 +80,9 @@ class Comparison:
     differences: tuple[Difference, ...]
     left_out: tuple[str, ...] = ()
     """Tasks that some of the runs do not have."""
+    notes: tuple[str, ...] = ()
+    """In what evaluations differ that are compared nevertheless: view, prompt, decoding, weights of
+    the tasks in one folder."""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -82,7 +90,8 @@ class Comparison:
             task: [asdict(method) for method in methods] for task, methods in self.tasks.items()
         }
         differences = [asdict(item) for item in self.differences]
-        return {"tasks": tasks, "differences": differences, "left_out": list(self.left_out)}
+        more = {"left_out": list(self.left_out), "notes": list(self.notes)}
+        return {"tasks": tasks, "differences": differences, **more}
 
 
 def compare_runs(
@@ -108,31 +117,50 @@ def compare_runs(
         label: [find_tasks(folder) for folder in folders] for label, folders in methods.items()
     }
     tasks, left_out = _common_tasks([runs for folders in found.values() for runs in folders])
+    notes = _notes_of_folders(methods, found)
     table: dict[str, tuple[Method, ...]] = {}
     differences: list[Difference] = []
     for task in tasks:
-        runs = {
-            label: [read_samples(run[task]) for run in folders] for label, folders in found.items()
-        }
-        _check_same_samples(task, runs)
-        table[task] = tuple(_method(label, methods[label], runs[label]) for label in runs)
+        runs = _same_rows(task, found)
+        notes += differing_settings(task, runs)
+        samples = {label: [one.samples for one in several] for label, several in runs.items()}
+        table[task] = tuple(_method(label, methods[label], samples[label]) for label in runs)
         baseline, *others = runs
         differences += [
-            _difference(task, baseline, other, runs, resamples, seed, confidence)
+            _difference(task, baseline, other, samples, resamples, seed, confidence)
             for other in others
         ]
-    return Comparison(table, tuple(_with_holm(differences)), tuple(left_out))
+    return Comparison(table, tuple(_with_holm(differences)), tuple(left_out), tuple(notes))
+
+
+def _notes_of_folders(
+    methods: Mapping[str, Sequence[Path]], found: Mapping[str, Sequence[Mapping[str, Path]]]
+) -> list[str]:
+    return [
+        line
+        for label, folders in methods.items()
+        for folder, run in zip(folders, found[label], strict=True)
+        for line in other_weights(label, folder, run)
+    ]
 
 
 def group_by_method(paths: Sequence[str | Path]) -> dict[str, list[Path]]:
-    """Folders by method label, in order of first appearance."""
+    """Folders by method label, in order of first appearance.
+
+    Raises ``UserError`` for what is no folder, and for a folder that is given twice.
+    """
+    given = [labelled(str(path)) for path in paths]
+    for _, folder in given:
+        require(folder.is_dir(), f"compare: {folder} is not a folder")
+    refuse_twice([folder for _, folder in given], "compare")
+    plain = [folder for label, folder in given if not label]
+    own = dict(zip(plain, methods_of(plain), strict=True))
+    distinct = list(dict.fromkeys(own.values()))
+    taken = [label for label, _ in given if label]
+    names = dict(zip(distinct, shortest_names(distinct, taken), strict=True))
     methods: dict[str, list[Path]] = {}
-    for path in map(str, paths):
-        label, _, folder = path.rpartition("=")
-        where = Path(folder).expanduser()
-        require(where.is_dir(), f"compare: {folder} is not a folder")
-        name = where.resolve().name
-        methods.setdefault(label or SEED.sub("", name) or name, []).append(where)
+    for label, folder in given:
+        methods.setdefault(label or names[own[folder]], []).append(folder)
     return methods
 
 
@@ -161,7 +189,7 @@ def _finished(samples: Path) -> Path:
 def _task_name(folder: Path) -> str:
     """The name in an evaluation's settings: runs in folders of any name can meet by it."""
     path = folder / "settings.json"
-    name = json.loads(path.read_text(encoding="utf-8")).get("name") if path.is_file() else None
+    name = read_object(path).get("name") if path.is_file() else None
     return str(name or folder.name)
 
 
@@ -173,18 +201,16 @@ def _common_tasks(runs: Sequence[Mapping[str, Path]]) -> tuple[list[str], list[s
     return common, [task for task in every if task not in common]
 
 
-def _check_same_samples(task: str, runs: Mapping[str, Sequence[Sequence[Sample]]]) -> None:
-    first: dict[str, str] | None = None
-    for label, several in runs.items():
-        for samples in several:
-            answers = {sample["example_id"]: sample["answer"] for sample in samples}
-            first = answers if first is None else first
-            different = sorted({key for key, _ in answers.items() ^ first.items()})
-            require(
-                not different,
-                f"compare: {task}: {label} was not evaluated on the same samples as the others "
-                f"({len(different)} differ, e.g. {different[:1]}); same --rows, data and split?",
-            )
+def _same_rows(
+    task: str, found: Mapping[str, Sequence[Mapping[str, Path]]]
+) -> dict[str, list[Evaluation]]:
+    """The evaluations of a task by method, of the same rows all of them."""
+    runs = {
+        label: [read_evaluation(run[task].parent) for run in several]
+        for label, several in found.items()
+    }
+    refuse_other_rows(task, runs)
+    return runs
 
 
 def _scores(several: Sequence[Sequence[Sample]]) -> Scores:

@@ -64,7 +64,7 @@ Metrics = Callable[[Sequence[Sample]], dict[str, Any]]
 def judge_by_rules(completion: str, row: Row) -> Judgement:
     """The default judge: the rules of `noisygrpo.rewards`, as in training."""
     extracted = extract_answer(completion)
-    if row["answer"] == "" or str(row["answer"]).isspace():
+    if row["answer"] is None or not str(row["answer"]).strip():
         return Judgement(extracted, None, "the row has no target answer")
     kind, question = row.get("kind", "auto"), row.get("question", "")
     return Judgement(extracted, *judge_completion(completion, row["answer"], kind, question))
@@ -271,8 +271,10 @@ def by_kind(samples: Sequence[Sample]) -> dict[str, dict[str, Any]]:
     """The result of each question kind that occurs, in alphabetical order; empty where rows have
     no kind.
     """
-    kinds = Counter(sample["kind"] for sample in samples if sample["kind"])
+    # As texts: numbers and texts in one column have no order, and JSON has names for neither.
+    named = [(str(s["kind"]), s) for s in samples if s["kind"] not in (None, "")]
+    kinds = Counter(kind for kind, _ in named)
     return {
-        kind: summarize([s for s in samples if s["kind"] == kind]).to_dict()
+        kind: summarize([sample for name, sample in named if name == kind]).to_dict()
         for kind in sorted(kinds)
     }

@@ -23,6 +23,7 @@ from typing import Any
 
 from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic, write_json
 
 
@@ -34,7 +35,7 @@ def export_lmms_eval(folder: str | Path, target: str | Path, date: str) -> Path:
     """
     source = Path(folder)
     require((source / "result.json").is_file(), f"{source}: no result.json; is it finished?")
-    result = json.loads((source / "result.json").read_text(encoding="utf-8"))
+    result = read_object(source / "result.json")
     task, settings = result["name"], result["settings"]
     model = str(settings.get("model", "unknown"))
     where = Path(target) / _folder_name(model)

@@ -24,9 +24,10 @@ from typing import Any
 import httpx2
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_lines
 from noisygrpo.evaluation.pairs import alone, together
 from noisygrpo.evaluation.progress import Progress
-from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic
+from noisygrpo.evaluation.samples import ESCAPED, Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
 from noisygrpo.reach import connection_problem
 from noisygrpo.rewards.verdicts import read_verdict
@@ -133,17 +134,14 @@ def judge_evaluation(
     """
     path = Path(folder) / JUDGE_FILE
     samples = read_samples(Path(folder) / "samples.jsonl")
-    verdicts = {line["example_id"]: line for line in read_samples(path)} if path.exists() else {}
-    for line in verdicts.values():
-        require(
-            line["judge"] == name, f"{path}: holds verdicts of {line['judge']!r}, asked is {name!r}"
-        )
+    verdicts = _earlier(path, name) if path.exists() else {}
     # Those that could not be judged are tried again.
     verdicts = {key: line for key, line in verdicts.items() if line["correct"] is not None}
     open_samples = [s for s in samples if s["failure"] is None and s["example_id"] not in verdicts]
     write_atomic(path, "".join(_line(line) for line in verdicts.values()))
     bar = Progress("judge", len(samples), len(samples) - len(open_samples)) if progress else None
-    with ThreadPoolExecutor(workers) as pool, path.open("a", encoding="utf-8") as file:
+    open_file = path.open("a", encoding="utf-8", errors=ESCAPED)
+    with ThreadPoolExecutor(workers) as pool, open_file as file:
         for line in pool.map(lambda sample: _judged(sample, ask, name), open_samples):
             verdicts[line["example_id"]] = line
             file.write(_line(line))
@@ -151,6 +149,21 @@ def judge_evaluation(
             if bar is not None:
                 bar.advance(1)
     return summarize_verdicts(samples, verdicts, name)
+
+
+def _earlier(path: Path, name: str) -> dict[str, dict[str, Any]]:
+    """The verdicts of a file by example id."""
+    found = {}
+    for number, line in read_lines(path):
+        for field in ("example_id", "judge", "correct"):
+            require(field in line, f"{path}: line {number}: {field} is missing")
+        judge, right = line["judge"], line["correct"]
+        require(judge == name, f"{path}: holds verdicts of {judge!r}, asked is {name!r}")
+        allowed = "allowed is true, false or null"
+        known = right is None or isinstance(right, bool)
+        require(known, f"{path}: line {number}: correct is {right!r:.80}, {allowed}")
+        found[str(line["example_id"])] = line
+    return found
 
 
 def summarize_verdicts(

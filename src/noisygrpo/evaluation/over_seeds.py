@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noisygrpo.errors import require
-from noisygrpo.evaluation.stats import cluster_codes
+from noisygrpo.evaluation.stats import cluster_codes, shares
 
 Floats = NDArray[np.float64]
 
@@ -105,9 +105,10 @@ def difference_over_seeds(
         clusters: label of each row's cluster within its split; None: rows are independent.
 
     Raises:
-        UserError: shapes that differ, nothing to compare, too few resamples.
+        UserError: shapes that differ, nothing to compare, NaN or anything else outside [0, 1], too
+            few resamples.
     """
-    a, b = np.asarray(baseline, dtype=np.float64), np.asarray(method, dtype=np.float64)
+    a, b = (shares(one, "difference over seeds") for one in (baseline, method))
     require(
         a.shape == b.shape and a.ndim == 2 and a.size > 0,
         f"difference over seeds: {b.shape} against {a.shape}; needed are the same seeds and rows",

@@ -41,7 +41,8 @@ def of_sample(row: Mapping[str, Any], correct: bool) -> dict[str, Any]:
 def cluster_of(row: Mapping[str, Any]) -> str:
     """The row's cluster; its pair where the data names no cluster, else the row itself."""
     example_id = str(row["example_id"])
-    cluster = str(row.get("cluster") or example_id)
+    value = row.get("cluster")  # 0 names a cluster, as any number does
+    cluster = example_id if value is None or value == "" else str(value)
     return (pair_of(row) or cluster) if cluster == example_id else cluster
 
 

@@ -5,7 +5,6 @@ without the image is close to its accuracy with it does not look. Every point is
 of the same rows in a folder of its own (resumable); the clean one is shared by all kinds.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from noisygrpo.evaluation.evaluate import (
     evaluate_answers,
     judge_by_rules,
 )
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.samples import read_samples, write_json
@@ -41,6 +41,9 @@ class RobustnessPlan:
     seed: int = 0
     limits: tuple[int, int] | None = None
     """Pixels that an image is brought to before it is disturbed; see ``EvaluationView``."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.kinds), "robustness: kinds is empty, allowed are one or more")
 
     def views(self) -> dict[str, EvaluationView]:
         """Folder name -> view; the clean one first."""
@@ -81,7 +84,6 @@ def robustness_curve(
     Finished views are not answered again.
     """
     chosen, folder = plan or RobustnessPlan(), Path(out_dir)
-    require(bool(chosen.kinds) or chosen.text_only, "robustness: no kinds and no text-only run")
     results: dict[str, Result] = {}
     for name, view in chosen.views().items():
         results[name] = evaluate_answers(
@@ -104,8 +106,7 @@ def read_curve(folder: str | Path) -> dict[str, Any]:
     """What `robustness_curve` wrote into ``folder``."""
     path = Path(folder) / CURVE_FILE
     require(path.is_file(), f"{path}: there is no such file")
-    curve: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return curve
+    return read_object(path)
 
 
 def _points(kind: str, plan: RobustnessPlan, results: dict[str, Result]) -> list[dict[str, Any]]:

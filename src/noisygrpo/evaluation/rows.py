@@ -18,6 +18,7 @@ from PIL import Image
 from noisygrpo.data.images import open_picture
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.generate import row_length
+from noisygrpo.evaluation.pairs import cluster_of
 from noisygrpo.evaluation.view import EvaluationView
 from noisygrpo.methods.rgb import to_rgb
 
@@ -116,15 +117,20 @@ class Rows:
             ) from error
 
     def fingerprint(self) -> str:
-        """A hash of ids, prompts, answers and the sizes of images: two evaluations are comparable
-        sample by sample if it is the same.
+        """A hash of ids, prompts, answers and the sizes of images, and behind a hyphen one of the
+        kinds and clusters, by which answers are judged and counted; without the second where no row
+        has any. Two evaluations are comparable sample by sample if it is the same.
         """
-        digest = hashlib.blake2b(digest_size=16)
+        digest, counted = (hashlib.blake2b(digest_size=size) for size in (16, 8))
+        named = False
         for index, row in enumerate(self._texts):
             parts = [row["example_id"], row["prompt"], row["answer"], self.sizes(index)]
             parts += [row["pair"]] if row.get("pair") else []
             digest.update(json.dumps(parts).encode())
-        return digest.hexdigest()
+            kind, cluster = (str(row.get(name) or "") for name in ("kind", "cluster"))
+            named |= bool(kind) or cluster not in ("", str(row["example_id"]))
+            counted.update(json.dumps([kind, cluster_of(row)]).encode())
+        return f"{digest.hexdigest()}-{counted.hexdigest()}" if named else digest.hexdigest()
 
 
 def open_image(cell: Any, position: int = 0) -> Image.Image:

@@ -4,7 +4,6 @@ The command line fills an `EvaluationRequest` and calls `run_evaluation`, for a 
 `run_evaluations`; nothing here prints but progress.
 """
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,19 @@ from noisygrpo.evaluation.benchmarks import Benchmark, get_benchmark, load_table
 from noisygrpo.evaluation.benchmarks.base import located
 from noisygrpo.evaluation.engine import Engine, LoadModel, load_model, model_spec
 from noisygrpo.evaluation.evaluate import Answer, evaluate_answers
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.judge_api import judge_evaluation
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.request import EvaluationRequest
 from noisygrpo.evaluation.robustness import CURVE_FILES, RobustnessPlan, robustness_curve
-from noisygrpo.evaluation.samples import read_samples, remove_evaluation, write_json
+from noisygrpo.evaluation.samples import (
+    read_samples,
+    refuse_leftovers,
+    remove_evaluation,
+    write_json,
+)
 from noisygrpo.evaluation.stats import Result
 from noisygrpo.evaluation.view import EvaluationView
 
@@ -79,6 +84,10 @@ def run_evaluations(
         settings = {**request.settings(), **weights}
         generation = request.generation(benchmark)
         asked.append(_Asked(request, benchmark, rows, generation, settings))
+        if request.overwrite:
+            views = request.plan().views() if request.robustness else {}
+            now = weights.get("weights")
+            refuse_leftovers(request.folder, views, now, lambda found: "view" in found)
     engine = Engine(requests[0], [one.rows for one in asked], load, processes)
     limits = engine.noise_limits()
     answers = [engine.answers(one.generation) for one in asked]
@@ -120,7 +129,7 @@ def _run(
 def _is_judged(folder: Path) -> bool:
     """Whether an evaluation is complete and a second judge has a verdict on every sample."""
     path = folder / "result.json"
-    result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    result = read_object(path) if path.is_file() else {}
     return bool(result.get("judge", {}).get("unjudged", 1) == 0)
 
 
@@ -155,7 +164,7 @@ def add_judge(request: EvaluationRequest, benchmark: Benchmark) -> dict[str, Any
     if benchmark.judge_more is not None:
         summary |= benchmark.judge_more(read_samples(request.folder / "samples.jsonl"), endpoint)
     path = request.folder / "result.json"
-    write_json(path, {**json.loads(path.read_text(encoding="utf-8")), "judge": summary})
+    write_json(path, {**read_object(path), "judge": summary})
     return summary
 
 

@@ -16,11 +16,12 @@ resumed evaluation equals an uninterrupted one, byte for byte.
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.errors import UserError, require
+from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_lines, read_object, sample_problem
 from noisygrpo.evaluation.processes import ALONE, Processes
 
 Sample = dict[str, Any]
@@ -34,15 +35,17 @@ CONTENTS = (
 )
 """Every file that an evaluation writes into its folder, parts apart."""
 _PARTS = "samples.part-*.jsonl"
+ESCAPED = "backslashreplace"
+"""How text is written that UTF-8 has not: ``\\udc80``, which JSON reads as what it was."""
 
 
 def write_atomic(path: Path, text: str) -> None:
     """Write a file under a temporary name, fsync, and rename: readers see the old or the new text,
-    never a part.
+    never a part. Halves of characters, which UTF-8 has not, are written as ``ESCAPED`` says.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", errors=ESCAPED) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -57,23 +60,36 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_samples(path: Path) -> list[Sample]:
+def read_samples(path: Path, also: tuple[str, ...] = ()) -> list[Sample]:
     """The samples of a jsonl file; a last line that a kill cut short is left out.
 
-    Raises ``UserError`` with the line number where any other line is not a JSON object.
+    ``also``: fields that every sample has to have, beside its id, cluster and verdict. Raises
+    ``UserError`` with the line number where any other line is no sample, and where an id occurs
+    twice (samples are found again, and paired with those of other runs, by it).
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
-    samples: list[Sample] = []
-    for number, line in enumerate(
-        lines[:-1], start=1
-    ):  # what follows the last newline is empty or incomplete
-        try:
-            sample = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}: line {number} is not JSON: {error}") from error
-        require(isinstance(sample, dict), f"{path}: line {number} is not a JSON object")
-        samples.append(sample)
+    samples, problems = sound_samples(path, also)
+    require(not problems, next(iter(problems), ""))
     return samples
+
+
+def sound_samples(path: Path, also: tuple[str, ...] = ()) -> tuple[list[Sample], list[str]]:
+    """The samples of a jsonl file that are such, and what is wrong with each of the others."""
+    samples: list[Sample] = []
+    problems: list[str] = []
+    first: dict[str, int] = {}
+    for number, sample in read_lines(path):
+        problem = sample_problem(sample, also)
+        if not problem:
+            example_id = str(sample["example_id"])
+            earlier = first.setdefault(example_id, number)
+            if earlier != number:
+                problem = f"example_id {example_id!r} is that of line {earlier} too"
+        if problem:
+            problems.append(f"{path}: line {number}: {problem}")
+            continue
+        named = {"example_id": example_id, "cluster": str(sample["cluster"])}
+        samples.append({**sample, **named})
+    return samples, problems
 
 
 class SampleStore:
@@ -127,7 +143,7 @@ class SampleStore:
 
     def append(self, batch: Sequence[Sample]) -> None:
         """Add the samples of one finished batch, and wait until they are on disk."""
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._path.open("a", encoding="utf-8", errors=ESCAPED) as file:
             file.write(_lines(batch))
             file.flush()
             os.fsync(file.fileno())
@@ -159,7 +175,7 @@ class SampleStore:
         for path in self._parts():
             path.unlink()
         path = self._folder / "result.json"
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        earlier = read_object(path) if path.exists() else {}
         judge = {"judge": earlier["judge"]} if "judge" in earlier else {}
         write_json(path, {**result, **judge})
 
@@ -170,11 +186,13 @@ class SampleStore:
             write_json(path, settings)  # nothing was answered yet: nothing to mix up
             return
         require(path.exists(), f"{self._folder}: holds samples.jsonl of something else")
-        earlier = json.loads(path.read_text(encoding="utf-8"))
+        earlier = read_object(path)
         for key in sorted({*earlier, *settings}):
             was, now = earlier.get(key), settings.get(key)
+            # Older records have no hash of kinds and clusters, which stands behind a hyphen.
+            older = key == "data" and str(now).startswith(f"{was}-")
             require(
-                was == now,
+                was == now or older,
                 f"{self._folder}: holds an evaluation {_difference(key, was, now)}; choose another "
                 "folder (--output-dir), or start anew with --overwrite",
             )
@@ -189,11 +207,33 @@ def remove_evaluation(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def refuse_leftovers(
+    folder: Path, replaced: Iterable[str], weights: str | None, mine: Callable[[Any], bool]
+) -> None:
+    """See that ``--overwrite`` leaves nothing of other weights beside what it writes: the folders
+    in ``folder`` would look like one measurement of one model.
+
+    ``replaced``: their names that are written anew; ``mine``: whether settings are of the same kind
+    of evaluation. Raises ``UserError`` naming the others.
+    """
+    others = []
+    for path in sorted(folder.glob("*/settings.json")):
+        settings = read_object(path)
+        was = settings.get("weights")
+        if path.parent.name not in replaced and mine(settings) and was not in (None, weights):
+            others.append(path.parent.name)
+    require(
+        weights is None or not others,
+        f"--overwrite: {folder} holds evaluations of other weights that this call would leave "
+        f"there ({', '.join(others)}); remove them, or choose another folder (--output-dir)",
+    )
+
+
 def _difference(key: str, was: Any, now: Any) -> str:
     if key == "weights":
         return "of other weights (the model's files have changed since)"
     if key == "data":
-        return "of other rows (their ids, prompts, answers or images differ)"
+        return "of other rows (their ids, prompts, answers, kinds, clusters or images differ)"
     if isinstance(was, dict) and isinstance(now, dict):
         changed = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
         return ", ".join(

@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 
 EXACT_CLUSTERS = 14  # 2^14 sign patterns are enumerated; beyond that they are drawn
+_ROUNDING = 1e-9  # by which a mean of scores may leave [0, 1]
 _CHUNK = 4_000_000  # elements of one block of resamples: bounds memory at 32 MB of float64
 
 Floats = NDArray[np.float64]
@@ -93,10 +94,17 @@ def accuracy_with_stderr(
     docstring).
 
     ``correct`` holds one verdict or score in [0, 1] per sample; ``clusters`` one label per sample,
-    ``None`` for independent samples. Raises ``UserError`` for an empty list or lists of different
-    lengths.
+    ``None`` for independent samples. Raises ``UserError`` for an empty list, lists of different
+    lengths, and for NaN or anything else outside [0, 1].
     """
-    scores = np.asarray(correct, dtype=np.float64)
+    return mean_with_stderr(shares(correct, "accuracy"), clusters, failures)
+
+
+def mean_with_stderr(
+    values: Sequence[float] | Floats, clusters: Sequence[str] | None = None, failures: int = 0
+) -> Result:
+    """`accuracy_with_stderr` of any finite numbers, such as rewards."""
+    scores = _finite(values, "mean")
     require(scores.size > 0, "accuracy: no samples, at least one is needed")
     codes, count = cluster_codes(clusters, scores.size)
     mean = float(scores.mean())
@@ -116,9 +124,26 @@ def paired_difference(
 
     ``a``, ``b``: scores in [0, 1] in the same order of samples (several seeds: the mean score of
     each sample over its seeds). ``clusters`` as in `accuracy_with_stderr`. Raises ``UserError``
-    where the lengths differ.
+    where the lengths differ, and for NaN or anything else outside [0, 1].
     """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    what = "paired difference"
+    return paired_values(
+        shares(a, what), shares(b, what), clusters,
+        resamples=resamples, seed=seed, confidence=confidence,
+    )  # fmt: skip
+
+
+def paired_values(
+    a: Sequence[float] | Floats,
+    b: Sequence[float] | Floats,
+    clusters: Sequence[str] | None = None,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> PairedDifference:
+    """`paired_difference` of any finite numbers, such as rewards."""
+    first, second = (_finite(values, "paired difference") for values in (a, b))
     require(first.size > 0, "paired difference: no samples, at least one is needed")
     require(
         first.size == second.size, f"paired difference: {first.size} samples against {second.size}"
@@ -135,6 +160,24 @@ def paired_difference(
         test, p_value = _sign_flip(sums, resamples, seed)
     n, mean = int(first.size), float(delta.mean())
     return PairedDifference(mean, low, high, p_value, test, n, count, wins, losses, confidence)
+
+
+def shares(values: Any, what: str) -> Floats:
+    """Verdicts or scores as numbers. Raises ``UserError`` naming the first outside [0, 1]."""
+    found = _finite(values, what)
+    outside = found[(found < -_ROUNDING) | (found > 1 + _ROUNDING)]
+    require(outside.size == 0, f"{what}: {next(iter(outside), 0):g} is a score, allowed is 0 to 1")
+    return found
+
+
+def _finite(values: Any, what: str) -> Floats:
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what}: a score is no number: {error}") from error
+    wrong = found[~np.isfinite(found)]
+    require(wrong.size == 0, f"{what}: {next(iter(wrong), 0)} is a score, allowed are numbers")
+    return found
 
 
 def mcnemar_exact(wins: int, losses: int) -> float:

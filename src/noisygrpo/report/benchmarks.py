@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks import get_benchmark
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.report.table import percent, table
 from noisygrpo.terminal import one_line
@@ -31,10 +31,7 @@ def write_benchmark_table(folders: Mapping[str, Path], target: Path) -> str:
     ``table.json`` (benchmark to accuracy as a share, standard error, n, failures, metrics, judge),
     ``table.md`` and ``table.html``.
     """
-    results = {
-        name: json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        for name, folder in folders.items()
-    }
+    results = {name: read_object(folder / "result.json") for name, folder in folders.items()}
     rows = [_row(name, result) for name, result in results.items()]
     title = "accuracy in percent ± standard error"
     text = f"{title}\n{table(HEADER, rows)}"

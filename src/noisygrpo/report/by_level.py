@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from noisygrpo.evaluation.stats import accuracy_with_stderr
+from noisygrpo.evaluation.stats import mean_with_stderr
 from noisygrpo.report.rollouts import Rollouts
 from noisygrpo.training.records.level_bins import MOST, LevelBins
 
@@ -73,7 +73,7 @@ def _curve(
     known = [value for value in column if value is not None]
     least, most = min(known, default=0.0), max(known, default=0.0)
     for level in sorted(found):
-        result = accuracy_with_stderr(*found[level])
+        result = mean_with_stderr(*found[level])
         spread = Z * result.stderr if result.stderr == result.stderr else None
         low = None if spread is None else round(max(least, result.accuracy - spread), 4)
         high = None if spread is None else round(min(most, result.accuracy + spread), 4)

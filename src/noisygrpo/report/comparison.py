@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from noisygrpo.evaluation.compare import Comparison, Difference
 from noisygrpo.report.plots import GRID, INK, PALETTE, new_axes, new_figure, note_below, save
 from noisygrpo.report.table import percent, table
+from noisygrpo.terminal import one_line
 
 
 def comparison_table(comparison: Comparison, style: str = "text") -> str:
@@ -42,7 +43,8 @@ def comparison_table(comparison: Comparison, style: str = "text") -> str:
     header = ["task", "difference", f"points [{level}]", "p", "p (Holm)", "test"]
     text = f"{first}\n\n{table(header, differences, style)}"
     left_out = ", ".join(comparison.left_out)
-    return f"{text}\n\nnot in every run, left out: {left_out}" if left_out else text
+    notes = [f"not in every run, left out: {left_out}"] if left_out else []
+    return "\n\n".join([text, *notes, *map(one_line, comparison.notes)])
 
 
 def points(item: Difference) -> str:

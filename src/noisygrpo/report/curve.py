@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.report.plots import (
     INK,
     PALETTE,
@@ -109,7 +109,7 @@ def measured_lines(folder: Path, records: Sequence[dict[str, Any]]) -> list[Line
             found.setdefault(split, {})[step] = record[name], error or 0.0
     for moment, step in (("before", 0.0), ("after", max(steps, default=0.0))):
         for path in sorted((folder / "evaluation" / moment).glob("*/result.json")):
-            result = json.loads(path.read_text(encoding="utf-8"))
+            result = read_object(path)
             point = result["accuracy"], result["stderr"] or 0.0
             found.setdefault(path.parent.name, {})[step] = point
     return [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.evaluation.compare import SEED
+from noisygrpo.evaluation.run_names import SEED, labelled, refuse_twice, shortest_names
 from noisygrpo.recipes.layers import fold, read_layers, read_text, recipe_names
 from noisygrpo.report.plots import read_metrics
 from noisygrpo.yaml_text import dump_yaml, read_yaml
@@ -35,18 +35,19 @@ def named_folders(paths: list[str]) -> list[Named]:
     Raises:
         UserError: one is no folder, or holds nothing that a report shows.
     """
+    given = [labelled(text) for text in paths]
+    for _, path in given:
+        require(path.is_dir(), f"report: {path} is not a folder")
+        require(_holds(path), f"report: {path} holds no run and no evaluation")
+    refuse_twice([path for _, path in given], "report")
+    taken = [label for label, _ in given if label]
+    plain = [path.resolve() for label, path in given if not label]
+    names = dict(zip(plain, shortest_names(plain, taken), strict=True))
     found: list[Named] = []
-    for text in paths:
-        label, equals, folder = text.rpartition("=")
-        if not equals or Path(text).is_dir():
-            label, folder = "", text
-        path = Path(folder).expanduser()
-        require(path.is_dir(), f"report: {folder} is not a folder")
-        require(_holds(path), f"report: {folder} holds no run and no evaluation")
-        name = label or path.resolve().name
-        taken = {one.label for one in found}
-        number = next(n for n in range(1, 10**6) if n == 1 or f"{name} ({n})" not in taken)
-        found.append(Named(name if name not in taken else f"{name} ({max(number, 2)})", path))
+    for label, path in given:
+        name = label or names[path.resolve()]
+        again = [one for one in found if one.label == name or one.label.startswith(f"{name} (")]
+        found.append(Named(f"{name} ({len(again) + 1})" if again else name, path))
     short = [SEED.sub("", one.label) for one in found]
     if all(short) and len(set(short)) == len(short) > 1:  # one seed of each: it says nothing
         return [Named(name, one.folder) for name, one in zip(short, found, strict=True)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.report.facts import RECIPE, correct_reward, read_recipe
-from noisygrpo.report.rollouts import iterate_records, turn_of
+from noisygrpo.report.rollouts import iterate_records, rounded, turn_of
 from noisygrpo.terminal import one_line, printable
 
 WIDTH, SHORT = 96, 600
@@ -46,23 +46,40 @@ class Verdict:
 
     def __call__(self, record: Record) -> bool | None:
         """Whether a rollout is right; None where nothing says."""
-        rewards = record.get("rewards") or {}
-        named = self._rule["reward"]
-        plain = [name for name in rewards if "format" not in name] or list(rewards)
-        name = named if named in rewards else next(iter(plain), None)
-        value = rewards.get(name)
+        value = rounded(self._deciding(record))
         return None if value is None else value >= self._rule["at"]
+
+    def unscorable(self, record: Record) -> bool:
+        """Whether a rollout has no reward because it could not be found out."""
+        values = (record.get("reward"), self._deciding(record))
+        return bool(record.get("unscorable")) or any(value != value for value in values)
+
+    def _deciding(self, record: Record) -> Any:
+        rewards, named = _rewards(record), self._rule["reward"]
+        plain = [name for name in rewards if "format" not in name] or list(rewards)
+        name = named if named in rewards else next(iter(plain), "")
+        return rewards.get(name)
 
 
 KEEP: dict[str, Callable[[Record, bool | None], bool]] = {
     "wrong": lambda record, right: right is False,
     "right": lambda record, right: right is True,
-    "wrong_up": lambda record, right: right is False and (record.get("advantage") or 0) > 0,
-    "right_down": lambda record, right: right is True and (record.get("advantage") or 0) < 0,
-    "prior_driven": lambda record, right: (record.get("gain") or 0) > 0.5,
+    "wrong_up": lambda record, right: right is False and _value(record, "advantage") > 0,
+    "right_down": lambda record, right: right is True and _value(record, "advantage") < 0,
+    "prior_driven": lambda record, right: _value(record, "gain") > 0.5,
     "cut_off": lambda record, right: bool(record.get("truncated")),
-    "unscorable": lambda record, right: bool(record.get("unscorable")),
 }
+"""Filters but ``unscorable``, which is the verdict's."""
+
+
+def _value(record: Record, name: str) -> float:
+    """A number of a record, 0 where it has none."""
+    return rounded(record.get(name)) or 0.0
+
+
+def _rewards(record: Record) -> Mapping[str, Any]:
+    found = record.get("rewards")
+    return found if isinstance(found, Mapping) else {}
 
 
 def group_text(folder: Path, asked: Asked) -> str:
@@ -84,7 +101,7 @@ def group_text(folder: Path, asked: Asked) -> str:
         if now != group:
             group = now
             lines += _head(record)
-        lines += _body(record, right(record), asked.full)
+        lines += _body(record, right, asked.full)
     if more:
         lines.append(f"and {more:,} more (--most)")
     return "\n".join(lines)
@@ -121,16 +138,19 @@ def _records(folder: Path) -> Iterator[Record]:
 
 
 def _wanted(record: Record, asked: Asked, right: Verdict) -> bool:
-    verdict = right(record)
     text = asked.text is None or asked.text.lower() in str(record.get("completion")).lower()
-    level = asked.level is None or abs((record.get("noise_level") or 0) - asked.level) < 5e-4
+    level = asked.level is None or abs(_value(record, "noise_level") - asked.level) < 5e-4
     return (
         asked.step in (None, record["step"])
         and asked.example in (None, str(record.get("example_id")))
         and text
         and level
-        and all(KEEP[name](record, verdict) for name in asked.filters)
+        and all(_kept(name, record, right) for name in asked.filters)
     )
+
+
+def _kept(name: str, record: Record, right: Verdict) -> bool:
+    return right.unscorable(record) if name == "unscorable" else KEEP[name](record, right(record))
 
 
 def _head(record: Record) -> list[str]:
@@ -139,21 +159,22 @@ def _head(record: Record) -> list[str]:
     turns = [turn_of(turn)["text"] for turn in prompt] if isinstance(prompt, list) else [prompt]
     asked = textwrap.shorten(one_line(" / ".join(map(str, turns))), 300, placeholder=" …")
     title = f"step {record.get('step')}  {one_line(str(record.get('example_id')))}"
-    gain = record.get("gain")
+    gain = rounded(record.get("gain"))
     decides = "" if gain is None else f"  gain {gain:.2f}"
     return ["", title + decides, *textwrap.wrap(asked, WIDTH), "─" * min(len(title), WIDTH)]
 
 
-def _body(record: Record, right: bool | None, full: bool) -> list[str]:
+def _body(record: Record, right: Verdict, full: bool) -> list[str]:
     """One rollout: what it saw and earned, then what it said."""
-    level = record.get("noise_level") or 0.0
+    level = _value(record, "noise_level")
     words = [f"#{record.get('rollout_index')}", f"level {level:.3g}" if level else "clean"]
-    if record.get("hint_ratio"):
-        words.append(f"hint {100 * record['hint_ratio']:.0f} %")
-    words.append("unscorable" if record.get("unscorable") else
-                 {True: "right", False: "wrong", None: ""}[right])  # fmt: skip
-    words.append(f"advantage {record.get('advantage') or 0:+.2f}")
-    parts = [f"{one_line(n)} {_number(v)}" for n, v in (record.get("rewards") or {}).items()]
+    if _value(record, "hint_ratio"):
+        words.append(f"hint {100 * _value(record, 'hint_ratio'):.0f} %")
+    words.append("unscorable" if right.unscorable(record) else
+                 {True: "right", False: "wrong", None: ""}[right(record)])  # fmt: skip
+    advantage = rounded(record.get("advantage"))
+    words.append(f"advantage {'–' if advantage is None else f'{advantage:+.2f}'}")
+    parts = [f"{one_line(n)} {_number(v)}" for n, v in _rewards(record).items()]
     words.append(f"reward {_number(record.get('reward'))} ({', '.join(parts)})")
     words.append(f"{record.get('completion_tokens')} tokens")
     if record.get("truncated"):
@@ -168,4 +189,5 @@ def _body(record: Record, right: bool | None, full: bool) -> list[str]:
 
 
 def _number(value: Any) -> str:
-    return "–" if not isinstance(value, int | float) else f"{value:.2f}"
+    number = rounded(value)
+    return "–" if number is None else f"{number:.2f}"

@@ -45,23 +45,30 @@ def levels_text(found: Found) -> str:
 
 def levels_table(found: Found, style: str = "text") -> str:
     """One line for each level, and for each view that shows nothing."""
+    scale, digits = (100, 1) if found["by"] == "accuracy" else (1, 3)
     rows = [
         [
             f"{point['level']:g}",
             *_cells(point),
-            f"{100 * fitted:.1f}" if accuracy else f"{fitted:.3f}",
+            "-" if fitted is None else f"{scale * fitted:.{digits}f}",
         ]
         for point, fitted in zip(found["points"], found["curve"], strict=True)
-        for accuracy in [found["by"] == "accuracy"]
     ]
     rows += [[name, *_cells(point), ""] for name, point in found["blind"].items()]
     return table(["level", "accuracy, %", "reward", f"fitted {found['by']}"], rows, style)
 
 
 def _cells(point: Mapping[str, Any]) -> list[str]:
-    accuracy, reward = point["accuracy"], point.get("reward")
-    told = "-" if reward is None else f"{reward['mean']:.3f} ± {reward['stderr']:.3f}"
-    return [f"{100 * accuracy['mean']:.1f} ± {100 * accuracy['stderr']:.1f}", told]
+    reward = point.get("reward")
+    told = "-" if reward is None else _with_error(reward, 1, 3)
+    return [_with_error(point["accuracy"], 100, 1), told]
+
+
+def _with_error(score: Mapping[str, Any], scale: int, digits: int) -> str:
+    """A mean with its standard error, where that is known."""
+    mean, error = score["mean"], score["stderr"]
+    spread = "" if error is None else f" ± {scale * error:.{digits}f}"
+    return f"{scale * mean:.{digits}f}{spread}"
 
 
 def _share(entry: Mapping[str, Any]) -> str:
@@ -88,7 +95,7 @@ def levels_plot(found: Found, path: Path) -> Path:
         axes = new_axes(figure, 1, 2, number + 1)
         levels = [point["level"] for point in points]
         means = [point[name]["mean"] for point in points]
-        errors = [1.96 * point[name]["stderr"] for point in points]
+        errors = [1.96 * (point[name]["stderr"] or 0.0) for point in points]
         color = PALETTE[number]
         axes.errorbar(levels, means, errors, color=color, marker="o", markersize=4, linewidth=2)
         for blind, style in zip(found["blind"].items(), ((0, (4, 3)), (0, (1, 2))), strict=True):

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.evaluation.files import read_text
 
 INK, SOFT, GRID = "#2b2b2b", "#57606a", "#e4e4e4"
 PALETTE = (
@@ -28,14 +29,18 @@ PALETTE = (
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of a metrics file; a last line that a kill cut short is left out."""
+    """The records of a metrics file; a last line that a kill cut short is left out, one that is
+    complete counts, whether a newline follows or not.
+    """
     require(path.is_file(), f"{path}: there is no such file")
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+    lines = read_text(path).split("\n")
+    for number, line in enumerate(lines, start=1):
         try:
             records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}: line {number} is not JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            if number < len(lines):
+                raise UserError(f"{path}: line {number} is not JSON: {error}") from error
     return records
 
 
@@ -114,10 +119,18 @@ def note_below(figure: Figure, text: str) -> None:
     legend.get_title().set_color(SOFT)
 
 
+def require_png(path: Path, what: str) -> None:
+    """See that a plot is not written under the name of another format."""
+    require(
+        path.suffix.lower() == ".png", f"{what}: {path} ends in {path.suffix!r}, allowed is .png"
+    )
+
+
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure under a temporary name and rename it, so that no reader sees half a
-    picture.
+    picture. Raises ``UserError`` for another ending than ``.png``.
     """
+    require_png(path, "plot")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     figure.savefig(temporary, format="png", metadata={"Software": None})

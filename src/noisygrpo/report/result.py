@@ -1,11 +1,11 @@
 """The result of one evaluation as text."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import write_atomic
 from noisygrpo.report.table import percent, results_table
 
@@ -45,7 +45,7 @@ def write_report(folder: str | Path) -> str:
     """`result_text` of a finished evaluation; written into its folder as ``report.txt`` too."""
     path = Path(folder) / "result.json"
     require(path.is_file(), f"{folder}: no result.json; is the evaluation finished?")
-    text = result_text(json.loads(path.read_text(encoding="utf-8")))
+    text = result_text(read_object(path))
     write_atomic(path.with_name("report.txt"), f"{text}\n")
     return text
 

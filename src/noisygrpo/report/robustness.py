@@ -1,6 +1,5 @@
 """Robustness curves as a plot and a table."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.robustness import read_curve
 from noisygrpo.evaluation.samples import write_atomic
 from noisygrpo.report.plots import INK, PALETTE, new_axes, new_figure, note_below, save
@@ -53,7 +53,7 @@ def robustness_plot(curves: Mapping[str, Curve], path: str | Path) -> Path:
 def write_robustness_report(folder: str | Path) -> str:
     """Write ``robustness.png`` and ``report.txt`` beside ``robustness.json``; returns the text."""
     path, curve = Path(folder), read_curve(folder)
-    settings = json.loads((path / "clean" / "settings.json").read_text(encoding="utf-8"))
+    settings = read_object(path / "clean" / "settings.json")
     name = "/".join(Path(settings.get("model", path.resolve().name)).parts[-2:])
     robustness_plot({name: curve}, path / "robustness.png")
     text = robustness_text(curve)

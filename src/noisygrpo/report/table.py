@@ -84,9 +84,13 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """By hand: rich's Markdown frame has no alignment."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
-        for line in [header, rule, *rows]
+        "| " + " | ".join(map(_escaped, line)) + " |" for line in [header, rule, *rows]
     )
+
+
+def _escaped(cell: str) -> str:
+    """A cell that no Markdown ends: first the backslash, which would take the escape of ``|``."""
+    return cell.replace("\\", "\\\\").replace("|", "\\|")
 
 
 def percent(entry: Mapping[str, Any]) -> str:

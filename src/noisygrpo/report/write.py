@@ -20,6 +20,7 @@ from noisygrpo.report.evaluations import (
     EvaluationSet,
     answers,
     differing_first,
+    distinguish,
     evaluation_sets,
     set_facts,
     task_names,
@@ -38,7 +39,8 @@ from noisygrpo.report.pictures import (
     evenly,
     spread,
 )
-from noisygrpo.report.rollouts import Rollouts, cut, read_rollouts, turn_of
+from noisygrpo.report.rollouts import Rollouts, cut, read_rollouts
+from noisygrpo.report.same import same_rollout, same_sample
 from noisygrpo.report.sources import Found, Sources, Where
 
 MEGABYTE = 10**6
@@ -166,8 +168,8 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
     if rows is None:
         page.note(f"{named.label}: no pictures: {why}")
         return
-    same = [place for place, name in enumerate(rollouts.examples) if _same(rows, rollouts, place)]
-    known = {rollouts.examples[place] for place in same}
+    same = [n for n in range(len(rollouts.examples)) if same_rollout(rows, rollouts, n)]
+    known = dict.fromkeys(rollouts.examples[place] for place in same)
     if len(same) < len(rollouts.examples):
         page.note(
             f"{named.label}: {len(rollouts.examples) - len(same)} of {len(rollouts.examples)} "
@@ -181,8 +183,7 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
         return rows(example) if example in known else None
 
     shown = Shown()
-    ids = [rollouts.examples[place] for place in same]
-    add_clean(shown, evenly(ids), row, page.room(CLEAN_SHARE / waiting))
+    add_clean(shown, evenly(list(known)), row, page.room(CLEAN_SHARE / waiting))
     _clean_parts(page, f"clean/{run}", about, rollouts.examples, shown)
     add_views(shown, rollouts, row, page.room(1 / waiting))
     for group, views in shown.views.items():
@@ -200,18 +201,6 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
         )
     for problem in list(dict.fromkeys(shown.problems))[:5]:
         page.note(f"{named.label}: {problem}")
-
-
-def _same(rows: Found, rollouts: Rollouts, place: int) -> bool:
-    """Whether the data still has the row that the run asked."""
-    row = rows.texts(rollouts.examples[place])
-    if row is None:
-        return False
-    asked = rollouts.prompts[place]
-    if not isinstance(asked, list) or not isinstance(row.get("prompt"), list):
-        return True
-    mine = [turn_of(turn)["text"] for turn in row["prompt"] if isinstance(turn, dict)]
-    return [turn["text"] for turn in asked][: len(mine)] == mine
 
 
 def _target(rows: Found, example: str) -> str:
@@ -243,6 +232,8 @@ def _add_evaluations(
     names = task_names(sets)
     for number, name in enumerate(names):
         same = [one for one in sets if one.task == name]
+        for problem in [*distinguish(name, same), *(p for one in same for p in one.problems[:3])]:
+            page.note(problem)
         rows = task_rows(same)
         page.parts.add(f"task/{number}", rows)
         entry: dict[str, Any] = {"name": name, "sets": [], "count": len(rows["ids"])}
@@ -275,10 +266,22 @@ def _add_sample_pictures(
         page.note(f"{entry['name']}: no pictures: {why}")
         return
     ids = task_rows(sets)["ids"]
+    known = {key: sample for one in reversed(sets) for key, sample in one.rows.items()}
+    same = {key for key, sample in known.items() if same_sample(rows, sample)}
+    if len(same) < len(known):
+        page.note(
+            f"{entry['name']}: {len(known) - len(same)} of {len(known)} samples have no picture: "
+            "the data has no such row any more"
+        )
+
+    def row(key: str) -> Any:
+        return rows(str(known[key]["example_id"])) if key in same else None
+
     shown = Shown()
-    add_clean(shown, differing_first(sets, ids), rows, page.room(share))
+    add_clean(shown, [key for key in differing_first(sets, ids) if key in same], row,
+              page.room(share))  # fmt: skip
     _clean_parts(page, f"sample/{number}", entry, ids, shown)
-    if len(shown.clean) < len(ids):
+    if len(shown.clean) < len(same):
         page.note(f"{entry['name']}: pictures of {len(shown.clean)} of {len(ids)} samples")
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.json_files import read_object
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.runs.folder import CHECKPOINT, HIDDEN, has_steps, is_run
 from noisygrpo.runs.identity import (

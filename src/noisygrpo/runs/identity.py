@@ -18,8 +18,8 @@ from typing import Any
 import datasets
 
 from noisygrpo.errors import require
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import write_json
-from noisygrpo.json_files import read_object
 from noisygrpo.own.choice import joined
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.runs.functions import contents

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from noisygrpo.evaluation.stats import accuracy_with_stderr, paired_difference
+from noisygrpo.errors import require
+from noisygrpo.evaluation.stats import mean_with_stderr, paired_values
 from noisygrpo.methods.levels import FELT, GONE, SHARES, decreasing, grid, level_of, share_left
 
 BLIND = ("grey", "no-picture")
@@ -40,6 +41,10 @@ class Scores:
         """The scores that a grid is made from: accuracy or reward."""
         return self.correct if by == "accuracy" else self.reward
 
+    def told(self, by: str) -> bool:
+        """Whether any row has such a score."""
+        return any(value == value for value in self.of(by))
+
 
 def describe_curve(
     scores: Sequence[Scores], by: str, own: Sequence[float] | str | None = None
@@ -50,9 +55,17 @@ def describe_curve(
         scores: of every view, the levels ascending from 0, then the blind ones.
         by: ``accuracy`` or ``reward``, from which the grid is made.
         own: the levels that the recipe has now, to be judged.
+
+    A view on which no row has such a score has no place in the curve: its entry there is None, and
+    the verdict names it.
+
+    Raises:
+        UserError: there is no score of the clean picture, or none without a picture.
     """
+    every, scores = scores, [one for one in scores if one.told(by)]
     seen = [one for one in scores if one.level is not None]
     blind = [one for one in scores if one.level is None]
+    _require_ends(seen, blind, by)
     levels = np.array([one.level for one in seen])
     sums, counts = _by_cluster(scores, by)
     means = sums.sum(0) / counts.sum(0)
@@ -62,24 +75,46 @@ def describe_curve(
     looks = worth["low"] > 0
     floor = float(means[worst])
     found = _found(levels, curve, floor, _resampled(levels, sums, counts)) if looks else {}
-    plain = [] if own is None or isinstance(own, str) else [float(level) for level in own]
-    judged = [share_left(level, levels, curve, floor) for level in plain] if looks else []
+    plain = [] if own is None or isinstance(own, str) or not looks else map(float, own)
     result: dict[str, Any] = {
         "by": by,
-        "points": [_point(one) for one in seen],
-        "blind": {one.name: _point(one) for one in blind},
+        "points": [_point(one) for one in every if one.level is not None],
+        "blind": {one.name: _point(one) for one in every if one.level is None},
+        "left_out": [one.name for one in every if not one.told(by)],
         "blind_by": scores[worst].name,
         "worth": worth,
-        "curve": [round(float(value), 6) for value in curve],
+        "curve": _fitted(every, by, curve),
         "felt": None,
         "gone": None,
         "grid": [],
         **found,
         "own": [
-            {"level": n, "left": round(left, 4)} for n, left in zip(plain, judged, strict=False)
+            {"level": level, "left": round(share_left(level, levels, curve, floor), 4)}
+            for level in plain
         ],
     }
     return {**result, "verdict": _verdict(result)}
+
+
+def _require_ends(seen: Sequence[Scores], blind: Sequence[Scores], by: str) -> None:
+    """See that there is something to begin with, and something to compare it with."""
+    clean = bool(seen) and seen[0].level == 0
+    where = "without a picture" if clean else "on the clean picture"
+    require(
+        clean and bool(blind),
+        f"levels: no {by} could be told {where} of any row, so there is no curve by {by}; allowed "
+        "are accuracy, or rewards that can tell",
+    )
+
+
+def _fitted(every: Sequence[Scores], by: str, curve: Floats) -> list[float | None]:
+    """Return the curve's value of each level; None of those that have no place in it."""
+    values = iter(curve)
+    return [
+        round(float(next(values)), 6) if one.told(by) else None
+        for one in every
+        if one.level is not None
+    ]
 
 
 def _point(one: Scores) -> dict[str, Any]:
@@ -92,13 +127,13 @@ def _point(one: Scores) -> dict[str, Any]:
         if not rows:
             continue
         clusters = [one.clusters[row] for row in rows]
-        mean = accuracy_with_stderr([values[row] for row in rows], clusters)
-        error = 0.0 if mean.stderr != mean.stderr else mean.stderr
+        mean = mean_with_stderr([values[row] for row in rows], clusters)
+        error = None if mean.stderr != mean.stderr else mean.stderr  # of one cluster none is known
         point[name] = {
             "mean": mean.accuracy,
             "stderr": error,
-            "low": mean.accuracy - Z * error,
-            "high": mean.accuracy + Z * error,
+            "low": None if error is None else mean.accuracy - Z * error,
+            "high": None if error is None else mean.accuracy + Z * error,
             "n": mean.n,
         }
     return point
@@ -123,8 +158,9 @@ def _worth(blind: Scores, clean: Scores, by: str) -> dict[str, float]:
         for a, b, name in zip(blind.of(by), clean.of(by), clean.clusters, strict=True)
         if a == a and b == b
     ]
+    require(bool(rows), f"levels: no row has a {by} both on the clean picture and without one")
     first, second, names = (list(part) for part in zip(*rows, strict=True))
-    found = paired_difference(first, second, names)
+    found = paired_values(first, second, names)
     return {name: vars(found)[name] for name in ("difference", "low", "high", "confidence")}
 
 
@@ -173,13 +209,21 @@ def _short(level: float | None) -> float | None:
 
 def _verdict(result: Mapping[str, Any]) -> str:
     """Return what the curve says, in a line."""
+    left_out = ", ".join(result["left_out"])
+    note = f"; left out, as no row has a {result['by']} there: {left_out}" if left_out else ""
+    return f"{_says(result)}{note}"
+
+
+def _says(result: Mapping[str, Any]) -> str:
     worth = result["worth"]
     low, mean, high = (f"{worth[name]:+.3f}" for name in ("low", "difference", "high"))
     blind = f"clean {result['by']} is {mean} [{low}, {high}] above {result['blind_by']}"
     if not result["grid"]:
         return f"{blind}: the answers do not depend on the picture, so no level means anything"
     if result["felt"] is None:
-        return f"{blind}, and noise is not felt up to level {result['points'][-1]['level']:g}"
+        levels = zip(result["points"], result["curve"], strict=True)
+        last = [point["level"] for point, fitted in levels if fitted is not None][-1]
+        return f"{blind}, and noise is not felt up to level {last:g}"
     gone = result["gone"]
     end = "it is never gone" if gone is None else f"it is gone at {gone:g} (10 %)"
     return f"{blind}; noise is felt from {result['felt']:g} on (90 % of that is left), {end}"

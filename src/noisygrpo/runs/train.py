@@ -36,10 +36,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.json_files import read_object
 from noisygrpo.models.loading import adapter_base, load_model, quantization_config
 from noisygrpo.models.processor_facts import compare_facts, write_facts
 from noisygrpo.models.spec import PLAYGROUND

@@ -24,8 +24,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.generate import Generation
-from noisygrpo.json_files import read_object
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
 from noisygrpo.runs.saving import save_checkpoint

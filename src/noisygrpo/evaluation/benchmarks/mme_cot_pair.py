@@ -8,11 +8,11 @@ default), `add_direct_comparison` puts stability, efficacy and robustness into t
 The arithmetic is in `mme_cot_metrics`.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from noisygrpo.evaluation.benchmarks.mme_cot_metrics import mme_cot_robustness
+from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import read_samples, write_json
 
 STEPS, DIRECT = "mme-cot", "mme-cot-direct"
@@ -29,7 +29,7 @@ def add_direct_comparison(folder: Path) -> dict[str, Any] | None:
     pair = [folder.with_name(name) for name in (STEPS, DIRECT)]
     if not all((path / "result.json").is_file() for path in pair):
         return None
-    results = [json.loads((path / "result.json").read_text(encoding="utf-8")) for path in pair]
+    results = [read_object(path / "result.json") for path in pair]
     cot, direct = (read_samples(path / "samples.jsonl") for path in pair)
     ids = [[sample["example_id"] for sample in samples] for samples in (cot, direct)]
     if ids[0] != ids[1] or _asked(results[0]) != _asked(results[1]):

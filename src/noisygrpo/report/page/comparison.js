@@ -14,7 +14,8 @@ function comparisonTables() {
     differencePlot(found.differences, level),
     h("details", {}, h("summary", {}, "The differences as a table"),
       simpleTable(["difference", `points [${level} %]`, "p", "p (Holm)", "rows"], rows, "Differences in accuracy on the same samples, in percentage points")),
-    found.left_out.length ? h("p", { class: "hint" }, `Not in every run, left out: ${visible(found.left_out.join(", "))}`) : null);
+    found.left_out.length ? h("p", { class: "hint" }, `Not in every run, left out: ${visible(found.left_out.join(", "))}`) : null,
+    ...found.notes.map((text) => h("p", { class: "hint" }, visible(text))));
 }
 
 function differencePlot(differences, level) {
