@@ -6,6 +6,7 @@ import pytest
 from tests.evaluation.nlvr_request import request, write_rows
 
 from noisygrpo.evaluation.export import export_lmms_eval
+from noisygrpo.evaluation.files import read_lines
 from noisygrpo.evaluation.run import run_evaluation
 from noisygrpo.evaluation.samples import read_samples
 from tiny import tiny_qwen25vl
@@ -35,7 +36,8 @@ def test_lmms_eval_files(tmp_path, data):
     exported = json.loads(path.read_text())
     assert exported["results"]["nlvr"]["accuracy,none"] == result.accuracy
     assert exported["n-samples"]["nlvr"] == {"original": 6, "effective": 6}
-    samples = read_samples(path.with_name("20260301_120000_samples_nlvr.jsonl"))
+    exported_lines = read_lines(path.with_name("20260301_120000_samples_nlvr.jsonl"))
+    samples = [line for _, line in exported_lines]
     assert [sample["doc_id"] for sample in samples] == list(range(6))
     own = read_samples(asked.folder / "samples.jsonl")
     assert samples[0]["target"] == "false"
