@@ -124,3 +124,10 @@ def test_what_was_checked_for_the_same_settings_is_not_checked_again(caplog):
         check_dataset(some, hints)
         check(some, hints)
     assert sum("too little reasoning" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_second_picture_is_drawn_by_the_rows_name_too():
+    twice = Dataset.from_list([{"prompt": "a", "images": [], "example_id": "same"}] * 2)
+    masked = NoisyGRPOConfig("x", use_cpu=True, bf16=False, method="papo")
+    with pytest.raises(UserError, match="example_id 'same' occurs 2 times"):
+        check_dataset(twice, masked)

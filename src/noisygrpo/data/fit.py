@@ -16,9 +16,9 @@ from PIL import Image
 
 from noisygrpo.data.checks import SHOWN, Where
 from noisygrpo.data.images import picture_size
+from noisygrpo.data.rendering import rendered
 from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import UserError, require
-from noisygrpo.models.rendering import rendered
 
 Size = tuple[int, int]
 """(width, height)."""

@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig
 
+from noisygrpo.data.rendering import rendered
 from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.calibration import calibrated_generate
 from noisygrpo.models.decoding import end_tokens, leaner
-from noisygrpo.models.rendering import rendered
 from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noisygrpo.data.rendering import rendered
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.evaluate import Answer
 from noisygrpo.evaluation.generate import Completion, Generation, Row
-from noisygrpo.models.rendering import rendered
 from noisygrpo.models.versions import import_vllm
 from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.schema import Raw, checked

@@ -89,7 +89,8 @@ def check_dataset(
         not config.noisy or "images" in columns or "image" in columns,
         f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
     )
-    if (config.noisy or config.second_view is not None) and "example_id" in columns:
+    drawn = config.noisy or config.second_view not in (None, "none", "text")
+    if drawn and "example_id" in columns:
         ids = Counter(str(known) for known in dataset["example_id"] if known is not None)
         for example_id, count in ids.most_common(1):
             require(

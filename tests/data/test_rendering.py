@@ -2,8 +2,8 @@
 
 import pytest
 
+from noisygrpo.data.rendering import rendered
 from noisygrpo.errors import UserError
-from noisygrpo.models.rendering import rendered
 
 PARTS = (  # as SmolVLM, LLaVA and LLaVA-OneVision have it
     "{% for turn in messages %}{{ turn['role'] }}:{% for part in turn['content'] %}"
