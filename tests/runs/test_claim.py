@@ -36,11 +36,14 @@ def lines(folder, *steps):
 def run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "recipe.yaml").write_text("")
+    for name in ("environment.json", "recipe.yaml"):
+        (folder / name).write_text("")
     return folder
 
 
-@pytest.mark.parametrize("left", [[], [".lock", ".owner"], ["recipe.yaml.tmp"], ["recipe.yaml"]])
+@pytest.mark.parametrize(
+    "left", [[], [".lock", ".owner"], ["environment.json.tmp"], ["environment.json"]]
+)
 @pytest.mark.parametrize("resume", [False, "auto"])
 def test_what_a_kill_in_the_very_start_leaves_lets_the_next_one_start(tmp_path, left, resume):
     for name in left:
@@ -94,6 +97,19 @@ def test_what_is_no_run_is_left_alone(tmp_path, resume):
         claim_folder(tmp_path, overwrite=resume is False, resume=resume)
 
 
+@pytest.mark.parametrize("resume", [False, "auto"])
+def test_a_recipe_of_ones_own_makes_no_run_of_a_folder(tmp_path, resume):
+    """A project's folder: what it holds is called as what a run writes is."""
+    for name in ("runs/other/checkpoint", "functions", "evaluation", "report"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "recipe.yaml").write_text("# mine\nbase: playground\n")
+    with pytest.raises(
+        UserError, match=r"holds no environment\.json, so no run, and is left alone"
+    ):
+        claim_folder(tmp_path, overwrite=resume is False, resume=resume)
+    assert (tmp_path / "runs" / "other" / "checkpoint").is_dir()
+
+
 def test_a_run_is_known_as_one_at_every_moment_of_its_removal(run, recipe_file, monkeypatch):
     from noisygrpo.recipes.recipe import load_recipe
 
@@ -102,7 +118,7 @@ def test_a_run_is_known_as_one_at_every_moment_of_its_removal(run, recipe_file, 
     seen, remove = [], shutil.rmtree
 
     def watched(path, **options):
-        seen.append((run / "recipe.yaml").is_file())
+        seen.append((run / "environment.json").is_file())
         remove(path, **options)
 
     monkeypatch.setattr(shutil, "rmtree", watched)

@@ -105,13 +105,14 @@ def test_resume_goes_on_from_the_last_checkpoint(recipe_file, run_cli, tmp_path)
 
 
 def test_the_model_is_never_overwritten_by_its_own_run(recipe_file, run_cli, model_folder):
-    (Path(model_folder) / "recipe.yaml").write_text("name: looks like a run\n")
+    looks_like_a_run = Path(model_folder) / "environment.json"
+    looks_like_a_run.write_text("{}")
     try:
         status, _, error = run_cli(
             "train", recipe_file(), "--output-dir", model_folder, "--overwrite"
         )
     finally:
-        (Path(model_folder) / "recipe.yaml").unlink()
+        looks_like_a_run.unlink()
     assert status == 2 and "holds the model" in error
     assert (Path(model_folder) / "model.safetensors").is_file()
 

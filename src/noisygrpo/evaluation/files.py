@@ -25,6 +25,21 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def _whole_signs(path: Path) -> str:
+    """The text of a file that a kill may have ended within a sign of several bytes."""
+    try:
+        held = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return held.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if b"\n" not in held[error.start :] and error.reason == "unexpected end of data":
+            return held[: error.start].decode("utf-8")
+        where = f"{error.reason} at byte {error.start}"
+        raise UserError(f"{path}: not UTF-8 text ({where}); allowed is UTF-8") from error
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object that a file is; NaN and infinities, which are not JSON, are refused.
 
@@ -49,7 +64,7 @@ def read_lines(path: Path) -> Numbered:
 
     Raises ``UserError`` with the line number where any other line is not a JSON object.
     """
-    lines = read_text(path).split("\n")
+    lines = _whole_signs(path).split("\n")
     found: Numbered = []
     for number, line in enumerate(lines, start=1):
         last = number == len(lines)

@@ -82,7 +82,7 @@ def claim_folder(folder: Path, *, overwrite: bool, resume: Resume) -> Claim:
         + (
             "it holds an earlier run: choose another folder, or give --overwrite or --resume"
             if ours
-            else "it holds no recipe.yaml, so no run, and is left alone: choose another folder"
+            else "it holds no environment.json, so no run, and is left alone: choose another folder"
         ),
     )
     return Claim()

@@ -58,8 +58,11 @@ UNDER_WAY = (".tmp", ".old")
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is a run's: its recipe is the first that is written and goes last."""
-    return any((folder / f"{RECIPE_FILE}{end}").is_file() for end in ("", UNDER_WAY[0]))
+    """Tell whether a folder is a run's, by the file that is the first to be written and goes last.
+
+    A ``recipe.yaml`` makes none: people write such files, beside folders of their own.
+    """
+    return any((folder / f"{ENVIRONMENT_FILE}{end}").is_file() for end in ("", UNDER_WAY[0]))
 
 
 def has_steps(folder: Path) -> bool:
@@ -79,23 +82,23 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
     belongs to other weights by the end of the run; where training is ``done``, to the same.
     """
     if fresh:
-        remove_contents(folder, but=(RECIPE_FILE,))  # written over: it is a run's all the time
+        remove_contents(folder, but=(ENVIRONMENT_FILE,))  # written over: it stays a run's
     elif not done and (folder / "evaluation" / "after").is_dir():
         shutil.rmtree(folder / "evaluation" / "after")
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
-    functions.keep(recipe, folder)
     arguments = hidden_words(sys.argv[1:])
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": arguments})
+    write_atomic(folder / RECIPE_FILE, dump_recipe(recipe))
+    functions.keep(recipe, folder)
 
 
 def remove_contents(folder: Path, but: Sequence[str] = ()) -> None:
-    """Remove what a run writes, and nothing else; the recipe, by which it is known, at last."""
-    names = [name for name in CONTENTS if name not in (RECIPE_FILE, *but)]
+    """Remove what a run writes, and nothing else; the file by which it is known at last."""
+    names = [name for name in CONTENTS if name not in (ENVIRONMENT_FILE, *but)]
     paths = list(folder.glob(f"{CHECKPOINT}-*"))
     paths += [folder / f"{name}{end}" for name in names for end in ("", *UNDER_WAY)]
-    paths += [folder / UNFINISHED, folder / f"{RECIPE_FILE}{UNDER_WAY[0]}"]
-    paths += [folder / RECIPE_FILE] if RECIPE_FILE not in but else []
+    paths += [folder / UNFINISHED, folder / f"{ENVIRONMENT_FILE}{UNDER_WAY[0]}"]
+    paths += [folder / ENVIRONMENT_FILE] if ENVIRONMENT_FILE not in but else []
     for path in paths:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
