@@ -102,6 +102,26 @@ def stopping_at_once() -> Iterator[None]:
 
 
 @contextmanager
+def saved_first() -> Iterator[None]:
+    """Within this context SIGTERM waits until what is being saved is whole.
+
+    Raises:
+        NotFinished: it came.
+    """
+    came: list[int] = []
+    kept: Any = None
+    with suppress(ValueError):  # not the main thread
+        kept = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        if kept is not None:
+            signal.signal(signal.SIGTERM, kept)
+    if came:
+        raise NotFinished("SIGTERM: the model is saved; the same command goes on behind it")
+
+
+@contextmanager
 def interrupted(trainer: Any) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the step within this context, not the process.
 

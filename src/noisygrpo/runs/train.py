@@ -57,7 +57,7 @@ from noisygrpo.runs.folder import (
     undone_without_a_step,
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity
-from noisygrpo.runs.interrupt import interrupted
+from noisygrpo.runs.interrupt import interrupted, saved_first
 from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.prepare import Prepared, prepare
@@ -139,7 +139,8 @@ def _train(
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     with told(folder, vllm=bool(prepared.config.use_vllm)):
         if checkpoint is None or checkpoint.name != CHECKPOINT:
-            save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
+            with saved_first():
+                save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
         after = evaluate(prepared, trainer, "after")
         trainer.accelerator.wait_for_everyone()
         return finish(folder, before, after) if main else {}
