@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.yaml_text import read_yaml
 
 
@@ -81,8 +81,7 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
         UserError: naming the field, the value and the type that is allowed.
     """
     if isinstance(value, Raw):
-        parsed = read_yaml(str(value), f"--{field}")
-        value = parsed if fits(parsed, hint) else str(value)
+        value = _as_wanted(str(value), hint, field)
     value = plain(value, field)
     close = nearest(value, _named(hint)) if isinstance(value, str) else ""
     close = close if "did you mean" in close else ""
@@ -90,6 +89,23 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
     if type(value) is int and float in _options(hint) and int not in _options(hint):
         return float(value)
     return value
+
+
+def _as_wanted(text: str, hint: Any, field: str) -> Any:
+    """The words of an override as the field wants them: of text as they stand, line breaks, braces
+    and number signs among them; only ``null`` alone is no value.
+    """
+    if str not in _options(hint):
+        parsed = read_yaml(text, f"--{field}")
+        return parsed if fits(parsed, hint) else text
+    try:
+        parsed = read_yaml(text, f"--{field}")
+    except UserError:
+        return text
+    if text.endswith("\n...\n") and isinstance(parsed, str):
+        return parsed  # a document of YAML, as its writers end it
+    none = parsed is None and text.strip().lower() not in ("null", "~")
+    return text if none or isinstance(parsed, str) or not fits(parsed, hint) else parsed
 
 
 def plain(value: Any, field: str) -> Any:

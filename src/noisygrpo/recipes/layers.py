@@ -152,6 +152,8 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
+        if value is None and key in ("model", "training") and isinstance(below, dict):
+            continue  # a section without a line changes nothing
         if key in SHORT and isinstance(below, (str, dict)) and isinstance(value, (str, Mapping)):
             below, value = (
                 {SHORT[key]: side} if isinstance(side, str) else side for side in (below, value)
