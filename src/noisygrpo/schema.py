@@ -102,8 +102,6 @@ def _as_wanted(text: str, hint: Any, field: str) -> Any:
         parsed = read_yaml(text, f"--{field}")
     except UserError:
         return text
-    if text.endswith("\n...\n") and isinstance(parsed, str):
-        return parsed  # a document of YAML, as its writers end it
     none = parsed is None and text.strip().lower() not in ("null", "~")
     return text if none or isinstance(parsed, str) or not fits(parsed, hint) else parsed
 

@@ -106,23 +106,28 @@ def test_weights_that_are_missing_are_no_random_numbers(model_folder, tmp_path):
         load_model(ModelSpec(str(folder)))
 
 
+def rewrite_adapter(folder, change):
+    """Write an adapter's weights as ``change`` makes them of what they are."""
+    path = folder / "adapter_model.safetensors"
+    save_file(change(load_file(path)), path, {"format": "pt"})
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_an_adapter_of_other_names_is_refused(adapter, kept):
     folder, _ = adapter
-    path = folder / "adapter_model.safetensors"
-    weights = load_file(path)
-    keep = sorted(weights)[: kept * len(weights) // 2]
-    renamed = {f"{name}" if name in keep else f"other.{name}": one for name, one in weights.items()}
-    save_file(renamed, path, {"format": "pt"})
+
+    def renamed(weights):
+        keep = sorted(weights)[: kept * len(weights) // 2]
+        return {name if name in keep else f"other.{name}": one for name, one in weights.items()}
+
+    rewrite_adapter(folder, renamed)
     with pytest.raises(UserError, match="is of another adapter or model"):
         load_model(ModelSpec(str(folder)))
 
 
 def test_an_adapter_of_another_width_is_told(adapter):
     folder, _ = adapter
-    path = folder / "adapter_model.safetensors"
-    wide = {name: torch.cat((one, one), -1) for name, one in load_file(path).items()}
-    save_file(wide, path, {"format": "pt"})
+    rewrite_adapter(folder, lambda weights: {n: torch.cat((w, w), -1) for n, w in weights.items()})
     with pytest.raises(UserError, match="the adapter does not fit its base model: RuntimeError"):
         load_model(ModelSpec(str(folder)))
 

@@ -85,7 +85,10 @@ def test_what_is_given_with_the_method_is_judged(chain):
 )  # fmt: skip
 def test_what_a_layer_above_switches_off_is_dropped(chain, below, above, left):
     assert loaded(chain(below, above)).training == left
-    words = [(f"training.{name}", yaml.safe_dump(value)) for name, value in above.items()]
+    words = [
+        (f"training.{name}", value if isinstance(value, str) else yaml.safe_dump(value))
+        for name, value in above.items()
+    ]
     assert loaded(chain(below), *words).training == left
 
 

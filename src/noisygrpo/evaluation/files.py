@@ -11,33 +11,23 @@ Numbered = list[tuple[int, dict[str, Any]]]
 """JSON objects with the numbers of their lines."""
 
 
-def read_text(path: Path) -> str:
-    """A file of UTF-8 text.
+def read_text(path: Path, *, cut: bool = False) -> str:
+    """A file of UTF-8 text, its line ends as newlines; with ``cut`` without the sign of several
+    bytes within which a kill ended it.
 
     Raises ``UserError`` for another encoding, and for a file that cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        where = f"{error.reason} at byte {error.start}"
-        raise UserError(f"{path}: not UTF-8 text ({where}); allowed is UTF-8") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _whole_signs(path: Path) -> str:
-    """The text of a file that a kill may have ended within a sign of several bytes."""
-    try:
         held = path.read_bytes()
+        text = held.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if not (cut and error.reason == "unexpected end of data"):
+            where = f"{error.reason} at byte {error.start}"
+            raise UserError(f"{path}: not UTF-8 text ({where}); allowed is UTF-8") from error
+        text = held[: error.start].decode("utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        return held.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if b"\n" not in held[error.start :] and error.reason == "unexpected end of data":
-            return held[: error.start].decode("utf-8")
-        where = f"{error.reason} at byte {error.start}"
-        raise UserError(f"{path}: not UTF-8 text ({where}); allowed is UTF-8") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -64,7 +54,7 @@ def read_lines(path: Path) -> Numbered:
 
     Raises ``UserError`` with the line number where any other line is not a JSON object.
     """
-    lines = _whole_signs(path).split("\n")
+    lines = read_text(path, cut=True).split("\n")
     found: Numbered = []
     for number, line in enumerate(lines, start=1):
         last = number == len(lines)

@@ -10,7 +10,7 @@ from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.report.facts import RECIPE, correct_reward, read_recipe
-from noisygrpo.report.rollouts import iterate_records, rounded, turn_of
+from noisygrpo.report.rollouts import is_nan, iterate_records, rounded, turn_of
 from noisygrpo.terminal import one_line, printable
 
 WIDTH, SHORT = 96, 600
@@ -52,7 +52,7 @@ class Verdict:
     def unscorable(self, record: Record) -> bool:
         """Whether a rollout has no reward because it could not be found out."""
         values = (record.get("reward"), self._deciding(record))
-        return bool(record.get("unscorable")) or any(value != value for value in values)
+        return bool(record.get("unscorable")) or any(map(is_nan, values))
 
     def _deciding(self, record: Record) -> Any:
         rewards, named = _rewards(record), self._rule["reward"]

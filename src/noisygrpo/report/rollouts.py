@@ -218,14 +218,15 @@ def _numbers(record: Record) -> dict[str, Any]:
         "gain": rounded(record.get("gain")),
         "tokens": int(record.get("completion_tokens") or 0),
         "cut": int(bool(record.get("truncated"))),
-        "unscorable": int(bool(record.get("unscorable") or _is_nan(record.get("reward")))),
+        "unscorable": int(bool(record.get("unscorable") or is_nan(record.get("reward")))),
         "hint": rounded(record.get("hint_ratio")) or 0.0,
         "seeds": [] if seeds is None else [str(seed) for seed in seeds],
         "kinds": record.get("noise_kind"),
     }
 
 
-def _is_nan(value: Any) -> bool:
+def is_nan(value: Any) -> bool:
+    """Whether a record holds a number that is none."""
     return isinstance(value, float) and math.isnan(value)
 
 

@@ -16,7 +16,14 @@ from noisygrpo.rewards.prose import counted_first, only_number, without_labels, 
 from noisygrpo.rewards.restated import counts_none
 from noisygrpo.rewards.spelling import squeezed
 from noisygrpo.rewards.statement import complement, subject
-from noisygrpo.rewards.topic import compares, counts_another, is_no_percentage, of_another, strays
+from noisygrpo.rewards.topic import (
+    compares,
+    counts_another,
+    is_no_percentage,
+    of_another,
+    says_of_another,
+    strays,
+)
 from noisygrpo.rewards.values import same_value
 
 MAX_FORMULA = 400
@@ -52,7 +59,7 @@ def judge_values(
     """Values, lists, numbers and formulas; None if the target is a text."""
     agree = same_value(answer, target, question)
     said = complement(answer) if agree is False else None
-    if said and not (strays(subject(answer), question) or of_another(subject(answer), question)):
+    if said and not says_of_another(subject(answer), question):
         agree = same_value(said, target, question)
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")

@@ -34,7 +34,7 @@ from noisygrpo.rewards.prose import (
 from noisygrpo.rewards.restated import without_question
 from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement, refuses, subject
-from noisygrpo.rewards.topic import of_another, strays
+from noisygrpo.rewards.topic import says_of_another
 from noisygrpo.rewards.values import read_value
 
 KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
@@ -221,7 +221,7 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
         return Verdict(True, "same letters")
     said = complement(answer)
     if wanted and _core(said or "") == wanted:
-        if strays(subject(answer), question) or of_another(subject(answer), question):
+        if says_of_another(subject(answer), question):
             return Verdict(False, "said of another thing than was asked for")
         return Verdict(True, "a sentence says so")
     short = without_question(answer if said is None else said, question)

@@ -236,23 +236,25 @@ def closed_form(text: str) -> tuple[Number, str] | None:
     return None if value is None else (Number(value, closed=True), tail)
 
 
+def _times(number: Number, scale: int) -> Number:
+    return replace(number, value=number.value * scale, decimals=0)
+
+
 def with_unit(number: Number, rest: str, money: Unit | None) -> Number | None:
     """Apply a scale word, percent and unit that follow."""
     short = _SHORT_SCALE[money is not None].match(rest)
     if short:
-        many = 10 ** _SHORT_SCALES[short.group(1).lower()]
-        number, rest = replace(number, value=number.value * many, decimals=0), rest[short.end() :]
+        number = _times(number, 10 ** _SHORT_SCALES[short.group(1).lower()])
+        rest = rest[short.end() :]
     if money is None and re.fullmatch(r"K", rest.rstrip(" .,")) and not rest[:1].isspace():
         return replace(number, unit=Unit("unit", "K"), thousands=True)
     rest = rest.strip()
     if rest[:1] in ("万", "亿"):
-        many = 10 ** (4 if rest[0] == "万" else 8)
-        number, rest = replace(number, value=number.value * many, decimals=0), rest[1:]
+        number, rest = _times(number, 10 ** (4 if rest[0] == "万" else 8)), rest[1:]
     word = re.match(r"([a-zA-Z]+?)s?\b\s*", rest)
     scale = word.group(1).lower() if word else ""
     if word and scale in SCALES:
-        number = replace(number, value=number.value * SCALES[scale], decimals=0)
-        rest = rest[word.end() :]
+        number, rest = _times(number, SCALES[scale]), rest[word.end() :]
     percent = re.match(r"(?:%|per\s?cent\b|percentage\b)(?!\s*points?\b)\s*", rest, re.IGNORECASE)
     if percent:
         number, rest = replace(number, percent=True), rest[percent.end() :]

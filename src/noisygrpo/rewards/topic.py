@@ -117,6 +117,11 @@ def is_no_percentage(answer: str, target: str, question: str) -> bool:
     return wanted.value <= 1 or asks.group().lower()[:3] in ("ang", "how", "\\an", "∠")
 
 
+def says_of_another(subject: str, question: str) -> bool:
+    """Whether a sentence with this subject tells nothing of what was asked."""
+    return strays(subject, question) or of_another(subject, question)
+
+
 def of_another(subject: str, question: str) -> bool:
     """Whether a sentence speaks of another thing that the question mentions: "The truck is red." to
     "What color is the car behind the truck?"
@@ -127,9 +132,10 @@ def of_another(subject: str, question: str) -> bool:
         return False
     mentioned = set(words(question)) - {*wanted, *asked.noun}
     owners = {words(owner)[-1] for owner in _OWNER.findall(question)}
-    if set(_phrase(list(words(subject)))[-1:]) & owners:
-        return True
-    return any(_names(word) and word in mentioned for word in _phrase(list(words(subject))))
+    said = _phrase(list(words(subject)))
+    return not owners.isdisjoint(said[-1:]) or any(
+        _names(word) and word in mentioned for word in said
+    )
 
 
 def _phrase(found: list[str]) -> list[str]:
