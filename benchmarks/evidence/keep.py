@@ -12,6 +12,7 @@ The three lie in the experiment's folder; tables are made from them and nothing 
 """
 
 import json
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,12 +141,28 @@ def store(frames: Frames, out: Path) -> None:
         _write(frame, out / name)
 
 
-def read(out: Path) -> Frames:
+def read(out: Path, option: str = "--output-dir") -> Frames:
     """The three tables as ``store`` wrote them."""
     for name in (VERDICTS, DYNAMICS, RUNS):
-        require((out / name).is_file(), f"--output-dir: {out} holds no {name}; run a stage first")
+        require((out / name).is_file(), f"{option}: {out} holds no {name}; run a stage first")
     verdicts, dynamics, made = (pd.read_parquet(out / n) for n in (VERDICTS, DYNAMICS, RUNS))
     return verdicts, dynamics, made
+
+
+def unpack(frames: Frames, out: Path) -> None:
+    """What ``keep`` wrote of every run that is done in the tables; runs that are there stay."""
+    verdicts, dynamics, made = frames
+    for line in made[made["state"] == "done"].itertuples():
+        run = Run(*(getattr(line, name) for name in ADDRESS))
+        folder = run.folder(out)
+        if (folder / "done.json").is_file():
+            continue
+        for frame, name in ((verdicts, VERDICTS), (dynamics, DYNAMICS)):
+            own = (frame[ADDRESS] == [getattr(run, key) for key in ADDRESS]).all(axis=1)
+            _write(frame[own].dropna(axis="columns", how="all"), folder / name)
+        commands = [shlex.split(words) for words in line.commands.splitlines()]
+        facts = {"minutes": line.minutes, "commit": line.commit, "commands": commands}
+        write_json(folder / "done.json", facts | {"steps": line.steps, "tokens": line.tokens})
 
 
 def commit() -> str:
@@ -168,7 +185,7 @@ def _state(run: Run, folder: Path) -> dict[str, Any]:
 
 
 def _facts(state: str, facts: dict[str, Any]) -> dict[str, Any]:
-    commands = [" ".join(words) for words in facts.get("commands", [])]
+    commands = [shlex.join(words) for words in facts.get("commands", [])]
     return {
         "state": state,
         "why": facts.get("why", ""),

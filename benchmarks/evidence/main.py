@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from noisygrpo.cli import split_overrides
 from noisygrpo.errors import UserError, require
-from noisygrpo.evaluation.samples import write_json
+from noisygrpo.evaluation.samples import write_atomic, write_json
 from noisygrpo.recipes.recipe import dump_recipe
 from noisygrpo.terminal import fail, say
 
 from . import plan
 from .arms import ARMS, BASELINE, GRID, SETTINGS, SPLIT
 from .judge import all_answers, best_settings, leading, primary
-from .keep import Frames, collect, read, store, tokens_of
+from .keep import Frames, collect, read, store, tokens_of, unpack
 from .page import write
 from .plan import Job, Run, World
 from .pool import Pool
@@ -33,6 +35,10 @@ from .tables import (
 )
 
 PLAN = "plan.json"
+OF_A_STAGE = {"primary": primary_table, "splits": split_table, "dynamics": dynamics_table,
+              "power": power_table, "runs": runs_table}  # fmt: skip
+NAMES = (*(f"{name}-{stage}" for stage in (1, 2) for name in OF_A_STAGE), "settings", "calibration")
+"""Every table there can be."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rows", type=int, help="of each split (300 in stage 1, 1000 in stage 2)")
     made.add_argument("--resamples", type=int, default=10_000, help="of the intervals")
     made.add_argument("--no-calibrated", action="store_true", help="without that evaluation")
+    made.add_argument(
+        "--take", type=Path, metavar="DIR", help="go on from the finished runs in a folder's tables"
+    )
     made.add_argument("--again", action="store_true", help="try again what failed")
     made.add_argument("--list", action="store_true", help="print the commands and run nothing")
     made.add_argument("--write", type=Path, metavar="PAGE", help="fill the tables into this page")
@@ -71,6 +80,8 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
     most = len(SETTINGS)
     require(0 < args.settings <= most, f"--settings: {args.settings}, allowed is 1 to {most}")
     done = True
+    if args.take:
+        take(args.take, args.output_dir)
     if args.stage != "table":
         world, recipe = plan.read_world(overrides, args.rows)
         done = Experiment(args, world, recipe).stage(int(args.stage))
@@ -83,28 +94,28 @@ def run(args: argparse.Namespace, overrides: Sequence[tuple[str, str]]) -> int:
         "\n\n".join(f"## {name}\n\n{text}" for name, text in tables.items()) + "\n"
     )
     if args.write:
-        write(args.write, tables)
+        write(args.write, tables, NAMES)
     stages = (1, 2) if args.stage == "table" else (int(args.stage),)
     shown = [f"{name}-{stage}" for stage in stages for name in ("primary", "power")]
-    say("\n\n".join(tables[name] for name in shown))
+    say("\n\n".join(tables[name] for name in shown if name in tables) or "no run is done yet")
     say(f"\nall tables: {args.output_dir / 'tables.md'}")
     return 0 if done else 1
 
 
 def made(tables: Tables) -> dict[str, str]:
-    """Every table by its name in the page."""
+    """Every table by its name in the page, of the stages that have begun."""
     of_all = {}
-    for stage in (1, 2):
-        there = bool((tables.runs["stage"] == stage).any())
-        of = {"primary": primary_table, "splits": split_table, "dynamics": dynamics_table,
-              "power": power_table}  # fmt: skip
-        for name, make in of.items():
-            of_all[f"{name}-{stage}"] = make(tables, stage) if there else "Not run yet."
-    if (tables.runs["stage"] == 1).any():
+    for stage in begun(tables.runs):
+        for name, make in OF_A_STAGE.items():
+            of_all[f"{name}-{stage}"] = make(tables, stage)
+    if 1 in begun(tables.runs):
         of_all |= {"settings": settings_table(tables), "calibration": calibration_table(tables)}
-    else:
-        of_all |= dict.fromkeys(("settings", "calibration"), "Not run yet.")
-    return of_all | {"runs": runs_table(tables)}
+    return of_all
+
+
+def begun(runs: pd.DataFrame) -> list[int]:
+    """The stages of which a run was made, done or failed."""
+    return sorted({int(stage) for stage in runs["stage"][runs["state"] != "missing"]})
 
 
 def found(out: Path) -> Frames:
@@ -117,6 +128,22 @@ def found(out: Path) -> Frames:
     if (out / PLAN).is_file() and any(folder.is_dir() for folder in begun):
         return collect(runs_of(json.loads((out / PLAN).read_text(encoding="utf-8"))), out)
     return read(out)
+
+
+def take(tables: Path, out: Path) -> None:
+    """Fill an experiment's folder from the tables and the plan of another's (``store``).
+
+    Raises:
+        UserError: the folder of tables lacks a file, or the other one has a plan of its own.
+    """
+    frames = read(tables, "--take")
+    require((tables / PLAN).is_file(), f"--take: {tables} holds no {PLAN}")
+    settled = (tables / PLAN).read_text(encoding="utf-8")
+    if (out / PLAN).is_file():
+        same = json.loads((out / PLAN).read_text(encoding="utf-8")) == json.loads(settled)
+        require(same, f"--take: {out} has another {PLAN} than {tables}; choose an empty one")
+    unpack(frames, out)
+    write_atomic(out / PLAN, settled)
 
 
 def runs_of(settled: Mapping[str, Any]) -> list[Run]:
@@ -182,16 +209,19 @@ class Experiment:
 
     def _leading(self) -> list[tuple[str, str]]:
         """The baseline and the arms named, or those that lead stage 1, at their best settings."""
+        named = self.args.arms and [BASELINE, *(arm for arm in self.args.arms if arm != BASELINE)]
+        most = plan.MOST_ARMS
+        if named:
+            require(len(named) <= most + 1, f"--arms: stage 2 has {BASELINE} and at most {most}")
+            if self.settled.get("settings", 1) == 1:  # nothing to be chosen in stage 1
+                return [(arm, SETTINGS[0].name) for arm in named]
         verdicts, _, runs = found(self.out)
         answers = {key: own for key, own in all_answers(verdicts, 1).items() if key[0] in ARMS}
         chosen = best_settings(answers)
-        needed = BASELINE in chosen or self.args.arms
-        require(bool(needed), f"--stage 2: {self.out} has no {BASELINE} of stage 1; run that first")
-        if self.args.arms:
-            named = [BASELINE, *(arm for arm in self.args.arms if arm != BASELINE)]
-            most = plan.MOST_ARMS
-            require(len(named) <= most + 1, f"--arms: stage 2 has {BASELINE} and at most {most}")
+        if named:
             return [(arm, chosen.get(arm, SETTINGS[0].name)) for arm in named]
+        missing = f"--stage 2: {self.out} has no {BASELINE} of stage 1; run that first"
+        require(BASELINE in chosen, missing)
         first = dict.fromkeys(runs["arm"], len(plan.SEEDS[1]))
         return leading(primary(answers, chosen, first, resamples=100), plan.MOST_ARMS)
 

@@ -201,10 +201,11 @@ DYNAMIC: dict[str, Callable[[pd.DataFrame], float]] = {
 """Columns of the table: of a run's steps, one number."""
 
 
-def runs_table(tables: Tables) -> str:
+def runs_table(tables: Tables, stage: int) -> str:
     """How many runs there are, what they took, and which are missing or failed."""
     body, notes = [], []
-    for (stage, arm), frame in tables.runs.groupby(["stage", "arm"], sort=False):
+    here = tables.runs[tables.runs["stage"] == stage]
+    for arm, frame in here.groupby("arm", sort=False):
         done = frame[frame["state"] == "done"]
         numbers = [
             shown(float(done[name].mean())) if len(done) else NONE
@@ -212,12 +213,12 @@ def runs_table(tables: Tables) -> str:
         ]
         commits = ", ".join(sorted(set(done["commit"])))
         made = f"{len(done)} of {len(frame)}"
-        body.append([str(stage), title(str(arm)), made, *numbers, commits or NONE])
+        body.append([title(str(arm)), made, *numbers, commits or NONE])
         for _, one in frame[frame["state"] == "failed"].iterrows():
-            which = f"stage {stage}, {arm}, {one.setting}, seed {one.seed}"
+            which = f"{arm}, {one.setting}, seed {one.seed}"
             notes.append(f"- failed: {which}: {one.why}")
-    hours = float(np.nansum(tables.runs["minutes"])) / 60
-    head = ["stage", "arm", "runs", "minutes a run", "steps", "tokens a run", "commit"]
+    hours = float(np.nansum(here["minutes"])) / 60
+    head = ["arm", "runs", "minutes a run", "steps", "tokens a run", "commit"]
     total = f"{hours:.1f} hours of one thread in all."
     return "\n\n".join([markdown(head, body), total, *(["\n".join(notes)] if notes else [])])
 

@@ -112,3 +112,20 @@ def test_a_folder_without_anything_gives_empty_tables_and_one_message(tmp_path):
 )  # fmt: skip
 def test_which_metrics_are_kept(name, kept):
     assert keep.is_kept(name) == kept
+
+
+def test_tables_can_be_gone_on_from(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    job = a_run(first)
+    keep.store(keep.collect([RUN, Run(1, "vppo", "rate1", 0)], first), first)
+    keep.unpack(keep.read(first), second)
+    assert [path.name for path in (second / "stage1").iterdir()] == [RUN.name]
+    for name in (keep.VERDICTS, keep.DYNAMICS):
+        was, now = (pd.read_parquet(RUN.folder(out) / name) for out in (first, second))
+        pd.testing.assert_frame_equal(was[list(now)], now.reset_index(drop=True))
+        assert was.drop(columns=list(now)).isna().all(axis=None)
+    was, now = (json.loads((RUN.folder(out) / job.done).read_text()) for out in (first, second))
+    assert was == now
+    (RUN.folder(second) / keep.VERDICTS).unlink()
+    keep.unpack(keep.read(first), second)  # a run that is there is not made again
+    assert not (RUN.folder(second) / keep.VERDICTS).exists()

@@ -113,3 +113,31 @@ def test_stage_two_needs_the_baseline_of_stage_one(tmp_path, capsys):
     made.runs(["grpo", "papo"], state="missing").to_parquet(tmp_path / RUNS)
     assert main(["--stage", "2", "--list", "--output-dir", str(tmp_path)]) == 2
     assert "has no grpo of stage 1; run that first" in capsys.readouterr().err
+
+
+def test_arms_of_stage_two_can_be_named_before_stage_one(tmp_path, capsys):
+    words = ["--stage", "2", "--list", "--output-dir", str(tmp_path)]
+    assert main([*words, "--arms", "papo", "grpo"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("stage2/grpo-rate1-seed3") < said.index("stage2/papo-rate1-seed3")
+    assert said.count("noisygrpo train ") == 16
+    six = [name for name in ARMS if name != "grpo"][:6]
+    assert main([*words, "--arms", *six]) == 2
+    assert "--arms: stage 2 has grpo and at most 5" in capsys.readouterr().err
+
+
+def test_finished_runs_are_taken_from_tables(out, tmp_path_factory, capsys):
+    fresh = tmp_path_factory.mktemp("fresh")
+    words = ["--stage", "table", "--resamples", "200", "--take", str(out)]
+    assert main([*words, "--output-dir", str(fresh)]) == 2
+    assert f"--take: {out} holds no plan.json" in capsys.readouterr().err
+    (out / "plan.json").write_text(json.dumps({"settings": 1}))
+    assert main([*words, "--output-dir", str(fresh)]) == 0
+    said = capsys.readouterr().out
+    assert main(["--stage", "table", "--resamples", "200", "--output-dir", str(fresh)]) == 0
+    assert "| VPPO | rate1 | 3 |" in said
+    again = capsys.readouterr().out
+    assert again.splitlines()[:40] == said.splitlines()[:40]
+    (fresh / "plan.json").write_text(json.dumps({"settings": 2}))
+    assert main([*words, "--output-dir", str(fresh)]) == 2
+    assert "has another plan.json than" in capsys.readouterr().err

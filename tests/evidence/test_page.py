@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from benchmarks.evidence.arms import ARMS
+from benchmarks.evidence.main import NAMES
 from benchmarks.evidence.main import made as every_table
 from benchmarks.evidence.page import fill, write
 from benchmarks.evidence.tables import Tables
@@ -34,12 +36,27 @@ def test_what_cannot_be_filled_is_one_message(tmp_path):
         write(tmp_path / "none.md", {})
 
 
-def test_the_page_of_the_documentation_can_be_filled(tmp_path):
-    runs = made.runs(["grpo"], state="missing")
-    nothing = made.verdicts({"grpo": 0.0}).iloc[:0]
-    tables = every_table(Tables(nothing, made.dynamics(["grpo"]).iloc[:0], runs, resamples=200))
-    text = fill(PAGE.read_text(), tables)
-    assert "missing" in text
+def test_places_of_what_was_not_made_stay():
+    assert fill(TEXT, {"two": "b"}, ["one", "two"]) == TEXT.replace(
+        "two -->\n<!--", "two -->\n\nb\n\n<!--"
+    )
+    with pytest.raises(UserError, match="no table is called one; there are three, two"):
+        fill(TEXT, {"two": "b"}, ["three"])
+
+
+def test_the_page_of_the_documentation_can_be_filled():
+    tables = Tables(
+        made.verdicts({"grpo": 0.0}),
+        made.dynamics(["grpo"]),
+        pd.concat([made.runs(["grpo"]), made.runs(["grpo"], stage=2, state="missing")]),
+        resamples=200,
+    )
+    text = fill(PAGE.read_text(), every_table(tables), NAMES)
+    before = PAGE.read_text()
+    for name in NAMES:
+        was, now = (one.split(f"<!-- evidence: {name} -->")[1] for one in (before, text))
+        same = was.split("<!-- end -->")[0] == now.split("<!-- end -->")[0]
+        assert same == name.endswith("-2"), name
 
 
 def test_every_arm_is_registered_in_advance():
