@@ -77,3 +77,10 @@ def test_how_loud_may_stand_before_or_behind_the_command(capsys):
     assert main(["recipes", "x"]) == 2
     assert loudness() == Loudness.NORMAL
     assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.parametrize("before", [["-q"], ["--no-color", "-v"]])
+def test_fields_are_overridden_behind_options_of_all_commands(before, capsys):
+    words = ["check", "playground", "--training.seed", "many"]
+    assert main([*before, *words]) == 2
+    assert "training.seed: 'many' is not a whole number" in capsys.readouterr().err

@@ -72,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         overrides: list[tuple[str, str]] = []
-        if words and words[0] in COMMANDS and COMMANDS[words[0]].TAKES_RECIPE:
+        command = next((word for word in words if not word.startswith("-")), "")
+        if command in COMMANDS and COMMANDS[command].TAKES_RECIPE:
             words, overrides = split_overrides(words)
         parser = build_parser()
         args = parser.parse_args(words)

@@ -7,6 +7,7 @@ import yaml
 
 from noisygrpo.errors import UserError
 from noisygrpo.recipes.recipe import dump_recipe, load_recipe, parse_recipe, recipe_names
+from noisygrpo.recipes.settings import check_settings
 from noisygrpo.runs.prepare import make_config
 
 
@@ -155,3 +156,11 @@ def test_a_model_override_keeps_the_section():
 def test_a_wrong_recipe_names_the_field(change, words):
     with pytest.raises(UserError, match=words):
         parse_recipe({**MINIMAL, **change})
+
+
+@pytest.mark.parametrize(("given", "kept"), [("false", False), ("true", True), ("batch", "batch")])
+def test_scale_rewards_has_both_of_trls_spellings(given, kept):
+    overrides = [("method", "grpo"), ("training.scale_rewards", given)]
+    assert load_recipe("playground", overrides, check_settings).training["scale_rewards"] == kept
+    with pytest.raises(UserError, match="scale_rewards: '1' is not one of group, batch, none"):
+        load_recipe("playground", [("training.scale_rewards", "1")], check_settings)

@@ -231,3 +231,20 @@ def test_only_a_hint_in_the_answer_may_open_the_thinking() -> None:
         ("", text, 0.0),
     ):
         assert run("format", [whole], hint=[hint], hint_ratio=[0.5]) == [reward]
+
+
+SWALLOWS = """
+def near(completions, threshold=0.5, *, unit="cm", **columns):
+    return [float(len(text) > columns.get("margin", threshold)) for text in completions]
+"""
+
+
+def test_a_misspelt_setting_is_not_swallowed_by_kwargs(tmp_path) -> None:
+    name = f"{tmp_path / 'own.py'}:near"
+    (tmp_path / "own.py").write_text(SWALLOWS)
+    for wrong in ({"treshold": 0.9}, {"units": "m"}, {"threshold": 1, "uint": "m"}):
+        meant = "threshold" if "treshold" in wrong else "unit"
+        with pytest.raises(UserError, match=f"did you mean '{meant}'"):
+            load_rewards([{"name": name, **wrong}])
+    functions, _ = load_rewards([{"name": name, "margin": 3, "unit": "m", "units": "m"}])
+    assert functions[0](prompts=["", ""], completions=["abc", "abcd"]) == [0.0, 1.0]

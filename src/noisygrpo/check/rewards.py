@@ -43,7 +43,7 @@ def report_rewards(
         for n, reward in enumerate(rewards)
     ]
     heading("mean rewards", table(["reward", "right answer", "wrong answer"], means))
-    blind = [row["example_id"] for row, (r, w) in zip(examples, totals, strict=True) if r <= w]
+    blind = [row["example_id"] for row, (r, w) in zip(examples, totals, strict=True) if not r > w]
     count = f"{len(blind)} of {len(examples)} rows"
     named = ", ".join(blind[:5])
     return [f"in {count} a right answer earns no more than a wrong one: {named}"] if blind else []
@@ -58,8 +58,8 @@ def target_note(row: Row, right: str, wrong: str) -> str:
 
 
 def average(values: Sequence[float | None]) -> str:
-    """Mean of the scores, with how many were unscorable."""
-    scored = [value for value in values if value is not None]
+    """Mean of the scores, with how many were unscorable (None, or NaN by a guard)."""
+    scored = [value for value in values if value is not None and value == value]
     lost = len(values) - len(scored)
     shown = f"{mean(scored):.2f}" if scored else "-"
     return f"{shown} ({lost} unscorable)" if lost else shown
@@ -67,7 +67,7 @@ def average(values: Sequence[float | None]) -> str:
 
 def weighted(scores: Sequence[float | None], weights: Sequence[float]) -> float:
     """Weighted sum of what could be scored."""
-    return sum(w * s for s, w in zip(scores, weights, strict=True) if s is not None)
+    return sum(w * s for s, w in zip(scores, weights, strict=True) if s is not None and s == s)
 
 
 def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float | None]:

@@ -6,6 +6,7 @@ of ``REWARDS`` or ``path.py:function``. Every function is asked by a ``guard``.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -141,6 +142,13 @@ def _check_arguments(where: str, function: RewardFunction, arguments: dict[str, 
         known = key in keyword_only if builtin else key in parameters or takes_any
         allowed = keyword_only if builtin else list(parameters)
         require(known, f"{where}: no argument {key!r}; it takes {allowed}")
+        # What **kwargs would swallow, and what is almost the name of a setting, is a slip.
+        settings = [p.name for p in parameters.values() if p.default is not p.empty]
+        meant = difflib.get_close_matches(key, {*settings} - {*arguments}, 1, 0.75)
+        require(
+            key in parameters or not meant,
+            f"{where}: no argument {key!r}; did you mean {' or '.join(map(repr, meant))}?",
+        )
         if builtin:
             value = read_value(arguments[key], get_type_hints(function)[key], f"{where}.{key}")
             number = isinstance(value, (int, float))

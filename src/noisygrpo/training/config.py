@@ -40,7 +40,8 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
     """
 
     NARROWER: ClassVar[dict[str, Any]] = {
-        "noise_levels": list[float] | Literal["measured"] | None  # TrlParser reads no such union
+        "noise_levels": list[float] | Literal["measured"] | None,  # TrlParser reads no such union
+        "scale_rewards": str | bool,  # TRL takes both spellings
     }
 
     method: str = "grpo"
@@ -198,7 +199,7 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         """Fill in the method's values, then check everything."""
         self._take_choices()
         scale = vars(self)["scale_rewards"]
-        if isinstance(scale, bool):  # TRL takes both spellings
+        if isinstance(scale, bool):
             self.scale_rewards = "group" if scale else "none"
         check_types(vars(self), {name: _HINTS[name] for name in {*OWN_FIELDS, *RANGES} & {*_HINTS}})
         given = {

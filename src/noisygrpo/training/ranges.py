@@ -222,7 +222,7 @@ def check_ranges(values: Mapping[str, Any]) -> None:
 
 def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
     for one in value if isinstance(value, (list, tuple)) and name == "report_to" else [value]:
-        if isinstance(one, bool) and name == "include_num_input_tokens_seen":
+        if isinstance(one, bool) and name in ("include_num_input_tokens_seen", "scale_rewards"):
             continue
         if name in FIELDS and is_known(name, one):
             continue

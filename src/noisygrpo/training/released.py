@@ -14,7 +14,7 @@ from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.schema import nearest, shown
-from noisygrpo.training.settings import is_hinted, is_noisy
+from noisygrpo.training.settings import by_group, is_hinted, is_noisy
 
 Values = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ DEFECTS: dict[str, Defect] = {
     ),
     "epsilon": Defect(
         "1e-6 in the denominator of the advantage (NoisyRollout)",
-        lambda values: values["advantage"] == "grpo" and _by_group(values),
+        lambda values: values["advantage"] == "grpo" and by_group(values),
         "advantage grpo with scale_rewards group",
     ),
     "think_at_level_0": Defect(
@@ -86,13 +86,6 @@ DEFECTS: dict[str, Defect] = {
     ),
 }
 """Name in ``released`` to what it brings back."""
-
-
-def _by_group(values: Values) -> bool:
-    return (
-        values["scale_rewards"] in (True, "group")
-        and values["multi_objective_aggregation"] == "sum_then_normalize"
-    )
 
 
 def check_released(values: Values) -> None:

@@ -231,3 +231,11 @@ def is_compared(values: Mapping[str, Any]) -> bool:
 def is_hinted(values: Mapping[str, Any]) -> bool:
     """Whether prompts are tried at more levels than the one without a hint."""
     return (values["hint_levels"] or 1) > 1
+
+
+def by_group(values: Mapping[str, Any]) -> bool:
+    """Whether the sum of the rewards is normalised by its group, as in GRPO's paper."""
+    return (
+        values["scale_rewards"] in (True, "group")
+        and values["multi_objective_aggregation"] == "sum_then_normalize"
+    )

@@ -11,6 +11,7 @@ from noisygrpo.methods.noise import NOISE_KINDS
 from noisygrpo.training.settings import (
     BY_TOKEN,
     OF_THE_SECOND_VIEW,
+    by_group,
     is_compared,
     weighs_by_dependence,
 )
@@ -121,11 +122,8 @@ def _check_use(values: Mapping[str, Any]) -> None:
             f"{name}: {values[name]} needs dependence that is never negative; give "
             "second_estimator k3 or full",
         )
-    plain = values["scale_rewards"] == "group" and (
-        values["multi_objective_aggregation"] == "sum_then_normalize"
-    )
     require(
-        not values["second_reward"] or values["advantage"] != "grpo" or plain,
+        not values["second_reward"] or values["advantage"] != "grpo" or by_group(values),
         f"second_reward: {values['second_reward']} is added to the sum of the rewards, which needs "
         "scale_rewards group and multi_objective_aggregation sum_then_normalize",
     )
