@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--hours", type=float, help="no run is started after so many")
     made.add_argument("--arms", nargs="+", metavar="NAME", help="only these, of those of the stage")
     made.add_argument("--settings", type=int, default=1, help="how many every arm is given")
-    made.add_argument("--rows", type=int, help="of each split (300 in stage 1, 1000 in stage 2)")
+    of_each = "of each split (300; in stage 2 1000, and 200 apart from the primary figure)"
+    made.add_argument("--rows", type=int, help=of_each)
     made.add_argument("--resamples", type=int, default=10_000, help="of the intervals")
     made.add_argument("--no-calibrated", action="store_true", help="without that evaluation")
     made.add_argument(
@@ -283,7 +284,9 @@ class Experiment:
         world = {
             "weights": model_fingerprint(location(recipe.model), recipe.model.revision),
             "recipe": dump_recipe(recipe),
-            f"rows in stage {stage}": self.world.rows[int(stage)],
+            f"rows in stage {stage}": [
+                of[int(stage)] for of in (self.world.rows, self.world.apart)
+            ],
         }
         for name, value in world.items():
             was = self.settled.get(name, value)

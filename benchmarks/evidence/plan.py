@@ -20,9 +20,12 @@ from typing import Any
 from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.recipes.settings import check_settings
 
-from .arms import ARMS, BASELINE, CALIBRATION, RECIPE, SETTINGS, Arm, Setting, filled
+from .arms import ARMS, BASELINE, CALIBRATION, PRIMARY, RECIPE, SETTINGS, Arm, Setting, filled
 
 ROWS = {1: 300, 2: 1000}
+"""Of each split of the primary figure."""
+APART = {1: 300, 2: 200}
+"""Of each split apart from it, which describe and decide nothing."""
 SEEDS = {1: tuple(range(3)), 2: tuple(range(3, 11))}
 PILOT_SEED = 900
 BEFORE = "before"
@@ -94,6 +97,7 @@ class World:
     rate: float
     steps: int
     rows: Mapping[int, int]
+    apart: Mapping[int, int]
     overrides: Words = ()
     """Words such as ``--training.max_steps=60``, for every arm."""
 
@@ -120,10 +124,12 @@ def read_world(
     assert recipe.evaluation is not None
     words = tuple(f"--{name}={value}" for name, value in overrides)
     training = recipe.training
-    many = {stage: rows or number for stage, number in ROWS.items()}
+    many, apart = (
+        {stage: rows or number for stage, number in one.items()} for one in (ROWS, APART)
+    )
     world = World(
         tuple(recipe.evaluation.splits), training["learning_rate"], training["max_steps"], many,
-        words,
+        apart, words,
     )  # fmt: skip
     return world, recipe
 
@@ -133,7 +139,7 @@ def before(world: World, stage: int, out: Path) -> Job:
     run = untrained(stage)
     folder = run.folder(out)
     asked = _evaluate("playground", world, stage, folder / "after")
-    return Job(folder, (asked,), "done.json", "evaluate", run)
+    return Job(folder, asked, "done.json", "evaluate", run)
 
 
 def untrained(stage: int) -> Run:
@@ -171,15 +177,16 @@ def job(
     folder = run.folder(out)
     train = _train(arm, setting, run.seed, world, known, steps.get(arm.name, world.steps), folder)
     asked = _evaluate(str(folder / "checkpoint"), world, run.stage, folder / "after")
-    return Job(folder, (train, asked), "done.json", f"stage {run.stage}", run)
+    return Job(folder, (train, *asked), "done.json", f"stage {run.stage}", run)
 
 
 def calibrated(run: Run, world: World, out: Path) -> Job:
     """The evaluation of a trained model with text-bias calibration."""
     folder = run.folder(out)
-    words = _evaluate(str(folder / "checkpoint"), world, run.stage, folder / "calibrated")
+    asked = _evaluate(str(folder / "checkpoint"), world, run.stage, folder / "calibrated")
     scale = ("--text-bias-scale", str(CALIBRATION))
-    return Job(folder, ((*words, *scale),), "calibrated.json", "calibrated", run, True)
+    commands = tuple((*words, *scale) for words in asked)
+    return Job(folder, commands, "calibrated.json", "calibrated", run, True)
 
 
 def runs(stage: int, chosen: Sequence[tuple[str, str]]) -> list[Run]:
@@ -222,10 +229,18 @@ def _train(
     )  # fmt: skip
 
 
-def _evaluate(model: str, world: World, stage: int, folder: Path) -> Words:
-    return (
-        "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring,
-        "--split", *world.splits, "--rows", str(world.rows[stage]), "--output-dir", str(folder),
+def _evaluate(model: str, world: World, stage: int, folder: Path) -> tuple[Words, ...]:
+    """A command, or two where splits apart from the primary figure have rows of their own."""
+    many = {
+        split: (world.rows if split in PRIMARY else world.apart)[stage] for split in world.splits
+    }
+    return tuple(
+        (
+            "evaluate", "--model", model, "--recipe", RECIPE, *world.measuring,
+            "--split", *(split for split in world.splits if many[split] == rows),
+            "--rows", str(rows), "--output-dir", str(folder),
+        )
+        for rows in dict.fromkeys(many.values())
     )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.recipes.settings import check_settings
 
 KNOWN = {GRID: [0.0, 0.2, 0.3, 0.4], SPLIT: [0.3]}
-WORLD = plan.World(("test", "more"), 5e-5, 40, {1: 300, 2: 1000}, ("--training.beta=0.1",))
+WORLD = plan.World(
+    ("test", "more"), 5e-5, 40, {1: 300, 2: 1000}, {1: 300, 2: 200}, ("--training.beta=0.1",)
+)
 OUT = Path("runs/x")
 EVERY = [(arm, setting.name) for setting in SETTINGS[:2] for arm in ARMS]
 
@@ -77,7 +79,7 @@ def test_fewer_steps_by_the_tokens_of_the_pilots():
 
 def test_words_of_training_and_of_evaluation_go_where_they_belong():
     words = ("--training.beta=1", "--evaluation.batch_size=9", "--data.limit=5")
-    world = plan.World(("test",), 5e-5, 40, {1: 3, 2: 4}, words)
+    world = plan.World(("test",), 5e-5, 40, {1: 3, 2: 4}, {1: 3, 2: 4}, words)
     assert world.training == ("--training.beta=1", "--data.limit=5")
     assert world.measuring == ("--evaluation.batch_size=9", "--data.limit=5")
 
@@ -86,8 +88,16 @@ def test_the_world_is_the_recipe():
     world, recipe = plan.read_world([("training.max_steps", "7")], rows=9)
     assert world.steps == recipe.training["max_steps"] == 7
     assert world.splits == tuple(load_recipe("playground").evaluation.splits)
-    assert world.rows == {1: 9, 2: 9}
-    assert plan.read_world()[0].rows == {1: 300, 2: 1000}
+    assert world.rows == world.apart == {1: 9, 2: 9}
+    world, _ = plan.read_world()
+    assert (world.rows, world.apart) == ({1: 300, 2: 1000}, {1: 300, 2: 200})
+
+
+def test_splits_apart_from_the_primary_figure_have_fewer_rows_in_stage_two():
+    _, *asked = commands(plan.Run(2, "grpo", "rate1", 3))
+    both = [build_parser().parse_args(split_overrides(list(words))[0]) for words in asked]
+    assert [(args.split, args.rows) for args in both] == [(["test"], 200), (["more"], 1000)]
+    assert len({args.output_dir for args in both}) == 1
 
 
 def test_values_are_read_back_as_they_were():
