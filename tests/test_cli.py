@@ -1,5 +1,6 @@
 """The parser of all commands."""
 
+import os
 import subprocess
 import sys
 
@@ -84,3 +85,31 @@ def test_fields_are_overridden_behind_options_of_all_commands(before, capsys):
     words = ["check", "playground", "--training.seed", "many"]
     assert main([*before, *words]) == 2
     assert "training.seed: 'many' is not a whole number" in capsys.readouterr().err
+
+
+def test_what_a_disk_or_a_folder_says_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file" / "x")
+    assert main(["playground", "show", "--output-dir", out]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("error: ") and "Not a directory" in said
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_behind_standard_output_is_one_line():
+    words = [sys.executable, "-m", "noisygrpo", "recipes"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: cannot write: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_an_encoding_without_our_characters_is_no_error():
+    words = [sys.executable, "-m", "noisygrpo", "train", "--help"]
+    done = subprocess.run(
+        words, env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()

@@ -43,3 +43,31 @@ def test_the_command_line_settles_it_before_anything_heavy():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
     )
     assert result.stdout.split()[-1] == SPIN, result.stderr
+
+
+HANGS = """
+import sys, threading, time, noisygrpo.threads as t
+threading.Thread(target=time.sleep, args=(%s,)).start()
+t.leave_soon(3, 0.5)
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(60, "left without it"), (0.1, "")])
+def test_a_thread_that_hangs_keeps_no_process(seconds, said):
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS % seconds], capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert said in done.stderr and bool(said) == bool(done.stderr)
+
+
+def test_what_is_done_on_the_way_out_is_not_cut_short():
+    code = (
+        "import atexit, sys, time, noisygrpo.threads as t\n"
+        "atexit.register(lambda: (time.sleep(1), print('uploaded')))\n"
+        "t.leave_soon(0, 0.3); sys.exit(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("uploaded\n", "")

@@ -11,6 +11,8 @@ without a traceback; anything else is a bug and shows its traceback.
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import re
 import sys
@@ -37,7 +39,7 @@ from noisygrpo.commands import (
 from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import Loudness, fail, loudness, say, speak
-from noisygrpo.threads import wait_briefly
+from noisygrpo.threads import leave_soon, wait_briefly
 
 COMMANDS = {
     "train": train,
@@ -56,6 +58,12 @@ COMMANDS = {
 }
 """Name to module, which has ``SUMMARY``, ``TAKES_RECIPE``, ``add_arguments``, ``run`` and, where
 its help goes on, ``more_help``."""
+
+OF_THE_SYSTEM = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ESTALE),
+    *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE),
+)
+"""Errors of files that are no bug: full, closed, or something else than was thought."""
 
 _OVERRIDE = re.compile(
     r"--(?:(?:\w+\.)+\w+|model|method|data|rewards|training|evaluation)(?:=.*)?", re.DOTALL
@@ -97,6 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if problem is None:
             raise
         fail(problem)
+        return 2
+    except OSError as error:
+        line = of_the_system(error)
+        if line is None:
+            raise
+        fail(line)
         return 2
     except KeyboardInterrupt:
         say("interrupted", error=True)
@@ -147,11 +161,24 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
     return rest, overrides
 
 
+def of_the_system(error: OSError) -> str | None:
+    """What a disk or a folder says, in one line; None for an error of another kind."""
+    if error.errno not in OF_THE_SYSTEM:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else "cannot write: "
+    return f"{where}{os.strerror(error.errno)}"
+
+
 def entry_point() -> None:
     """The console script ``noisygrpo``."""
     wait_briefly()
+    for stream in (sys.stdout, sys.stderr):  # an encoding without our characters is no error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        sys.exit(main())
+        status = main()
+        leave_soon(status)
+        sys.exit(status)
     except BrokenPipeError:  # whoever read our output (`| head`) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)  # what a shell reports for a program that SIGPIPE ended

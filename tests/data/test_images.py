@@ -200,3 +200,15 @@ def test_sizes_from_headers_are_those_of_the_decoded_picture() -> None:
         assert open_rgb(image).mode == "RGB"
         assert check_image(image) == (image["bytes"], picture_size(image))
     assert picture_size(image) == (48, 64)
+
+
+def test_a_file_that_was_cut_after_it_was_checked_is_named(tmp_path) -> None:
+    whole = encoded(noise(), "JPEG")
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(whole)
+    check_image({"bytes": None, "path": str(path)})
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ImageProblem, match=r"broken image \(cat\.jpg\): "):
+        open_rgb({"bytes": None, "path": str(path)})
+    with pytest.raises(ImageProblem, match="broken image: "):
+        open_rgb({"bytes": path.read_bytes(), "path": None})

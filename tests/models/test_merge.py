@@ -1,12 +1,15 @@
 """`noisygrpo merge`: the base with its adapter in it, as a plain model."""
 
+import errno
 import json
+import shutil
 
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from noisygrpo.models import loading
+from noisygrpo.models import loading, merge
 from noisygrpo.models.loading import load_model
+from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
 from tiny_adapter import LORA, logits
 
@@ -47,3 +50,30 @@ def test_a_recipe_with_lora_trains_saves_and_evaluates(recipe_file, run_cli, tmp
     assert status == 0, said
     adapted, merged = (load_model(ModelSpec(str(run / name))) for name in ("checkpoint", "merged"))
     assert torch.allclose(logits(adapted), logits(merged), atol=1e-5)
+
+
+def test_what_cannot_be_written_leaves_nothing(adapter, tmp_path, run_cli, monkeypatch):
+    folder, _ = adapter
+
+    def full(model, processor, where):
+        where.mkdir()
+        (where / "config.json").write_text("{}")
+        raise OSError(errno.ENOSPC, "No space", str(where / "model.safetensors"))
+
+    monkeypatch.setattr(merge, "save_everywhere", full)
+    status, _, said = run_cli("merge", str(folder), "--output-dir", str(tmp_path / "merged"))
+    assert (status, said.count("\n")) == (2, 1)
+    assert said.endswith("merged.tmp/model.safetensors: No space left on device\n")
+    assert not list(tmp_path.glob("merged*"))
+
+
+def test_a_damaged_checkpoint_is_not_merged(adapter, tmp_path, run_cli):
+    folder, _ = adapter
+    seal(shutil.copytree(folder, tmp_path / "copy"), tmp_path / "sealed")
+    path = tmp_path / "sealed" / "adapter_model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    words = ("merge", str(tmp_path / "sealed"), "--output-dir", str(tmp_path / "merged"))
+    status, _, said = run_cli(*words)
+    assert status == 2 and "adapter_model.safetensors is not as it was written" in said

@@ -82,7 +82,9 @@ def test_what_is_no_list_of_numbers_is_named_with_its_row(values, said):
     assert re.search(said, line), line
 
 
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 10**400, np.nan])
+@pytest.mark.parametrize(
+    "odd", [float("nan"), float("inf"), -float("inf"), 10**400, np.nan, 1e39, -1e300]
+)
 def test_what_is_no_finite_number_is_counted_with_one_line(caplog, odd):
     with caplog.at_level(logging.WARNING):
         found = ask(lambda **columns: [1, odd, 0, odd])

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import SafetensorError
 
+from noisygrpo.data.images import ImageProblem, open_rgb
 from noisygrpo.errors import UserError
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.trouble import trouble
@@ -57,6 +59,7 @@ def test_a_disk_that_is_full_in_a_save_leaves_the_checkpoint_before(
     ("error", "said"),
     [
         (OSError(errno.ENOSPC, "No space", "a/b"), "cannot write a/b: No space left on device"),
+        (OSError(errno.EACCES, "no", "a/b"), "cannot read or write a/b: Permission denied"),
         (OSError(errno.EROFS, "x"), "cannot write runs/x: Read-only file system"),
         (OSError(errno.EDQUOT, "x"), "cannot write runs/x: "),
         (SafetensorError("I/O error: No space left on device (os error 28)"), "No space left"),
@@ -83,6 +86,46 @@ def test_everything_else_is_not_of_the_machine(error):
 def test_a_picture_that_is_gone_is_named():
     error = FileNotFoundError(errno.ENOENT, "No such file or directory", "cats/1.png")
     assert trouble(error, FOLDER).startswith("cats/1.png: the picture is gone; put it back")
+
+
+def test_a_picture_that_cannot_be_read_is_no_disk_that_cannot_be_written(tmp_path):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xe0 cut")
+    with pytest.raises(ImageProblem) as found:
+        open_rgb({"bytes": None, "path": str(path)})
+    said = trouble(found.value, FOLDER)
+    assert said.startswith("broken image (cat.jpg): ") and "--auto-resume" in said
+    closed = ImageProblem("broken image (cat.jpg): [Errno 13] Permission denied: 'cat.jpg'")
+    closed.__cause__ = PermissionError(errno.EACCES, "Permission denied", "cat.jpg")
+    assert trouble(closed, FOLDER).startswith("broken image (cat.jpg): [Errno 13]")
+    gone = ImageProblem("broken image (cat.jpg): no such file")
+    gone.__cause__ = FileNotFoundError(errno.ENOENT, "No such file", "cats/cat.jpg")
+    assert trouble(gone, FOLDER).startswith("cats/cat.jpg: the picture is gone")
+
+
+def test_an_error_while_another_is_handled_is_its_own():
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space", "a")
+        except OSError:
+            raise KeyError("a bug")  # noqa: B904
+    except KeyError as error:
+        assert trouble(error, FOLDER) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has 8 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate "
+                     "memory: you tried to allocate 4000000000000 bytes."),
+        MemoryError(),
+    ],
+)  # fmt: skip
+def test_full_memory_says_what_is_smaller(error):
+    said = trouble(error, FOLDER)
+    assert said.startswith("memory is full: ") and "per_device_train_batch_size" in said
+    assert "\n" not in said and "Tried" not in said
 
 
 def test_vllm_that_does_not_answer():

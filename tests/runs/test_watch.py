@@ -7,6 +7,7 @@ from transformers import AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation.stats import Result
+from noisygrpo.models.sealed import seal
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.runs import watch
 from two_processes import run_module
@@ -97,6 +98,18 @@ def test_a_resumed_run_remembers_the_best(recipe_file, run_cli, tmp_path, accura
     longer = recipe_file(training={**saving, "max_steps": 4}, evaluation=watched)
     assert run_cli("train", longer, "--output-dir", out, "--resume", "--changed")[0] == 0
     assert json.loads((out / "best" / "evaluation.json").read_text())["step"] == 4
+
+
+def test_a_damaged_best_counts_for_nothing(tmp_path, capsys):
+    written = tmp_path / "written"
+    written.mkdir()
+    (written / "evaluation.json").write_text('{"step": 2, "split": "test", "accuracy": 0.75}')
+    (written / "model.safetensors").write_bytes(b"12345678")
+    seal(written, tmp_path / "best")
+    assert watch.best_so_far(tmp_path)["step"] == 2
+    (tmp_path / "best" / "model.safetensors").write_bytes(b"1234")
+    assert watch.best_so_far(tmp_path) is None
+    assert "does not count: model.safetensors has 4 bytes, not 8" in capsys.readouterr().err
 
 
 def test_a_sharded_model_is_refused_by_name():

@@ -65,9 +65,12 @@ def open_picture(data: bytes | str | Path) -> Image.Image:
 
 
 def open_rgb(image: Mapping[str, Any]) -> Image.Image:
-    """Decode ``{"bytes", "path"}`` to RGB, turned as its EXIF orientation says."""
+    """Decode ``{"bytes", "path"}`` to RGB, turned as its EXIF orientation says.
+
+    Raises ``ImageProblem`` for one that cannot be decoded.
+    """
     data = image["bytes"] if image.get("bytes") is not None else str(image["path"])
-    with open_picture(data) as picture:
+    with _named(image), open_picture(data) as picture:
         picture.load()
         if picture.getexif().get(ExifTags.Base.Orientation) is not None:
             picture = ImageOps.exif_transpose(picture)

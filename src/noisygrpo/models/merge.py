@@ -22,7 +22,7 @@ from noisygrpo.models.loading import (
     load_model,
 )
 from noisygrpo.models.saving import save_everywhere
-from noisygrpo.models.sealed import seal
+from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.models.shards import Weights, read_shards
 from noisygrpo.models.spec import ModelSpec
 
@@ -55,6 +55,8 @@ def merge_checkpoint(
     """
     folder = Path(checkpoint)
     require(folder.is_dir(), f"{checkpoint}: there is no such folder")
+    if (folder / MANIFEST).is_file() and (problem := damage(folder)) is not None:
+        raise UserError(f"{checkpoint}: {problem}; merge a checkpoint that is whole")
     if (folder / "adapter_config.json").is_file():
         require(not base, "--base: an adapter names its base itself")
         where = merge_adapter(
@@ -154,8 +156,12 @@ def _write(model: Any, processor: Any, folder: Path) -> Path:
     temporary = folder.with_name(folder.name + ".tmp")
     if temporary.exists():
         shutil.rmtree(temporary)
-    save_everywhere(model, processor, temporary)
-    if folder.exists():
-        folder.rmdir()
-    seal(temporary, folder)
+    try:
+        save_everywhere(model, processor, temporary)
+        if folder.exists():
+            folder.rmdir()
+        seal(temporary, folder)
+    except BaseException:  # a full disk gets its room back
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     return folder

@@ -2,9 +2,9 @@
 
 It is given lists of its own, so that what it changes in them changes no rollout. It has a time
 limit, may raise or want to exit (``contained``), and what it returns is looked at: one number, None
-or ``UNSCORABLE`` for each completion, in a list, a tuple, an array or a tensor. NaN and infinity
-are counted as ``UNSCORABLE``, with one line. Everything else is a `RewardError`, whose line names
-the function, the step and the row.
+or ``UNSCORABLE`` for each completion, in a list, a tuple, an array or a tensor. NaN, infinity and
+what is beyond float32 are counted as ``UNSCORABLE``, with one line. Everything else is a
+`RewardError`, whose line names the function, the step and the row.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 TIME_LIMIT = 600.0
 """Seconds that a function has for a batch: less than the half hour after which other processes that
 wait for this one give up (``ddp_timeout``)."""
+
+GREATEST = 3.4e38
+"""Rewards are added up in float32, in which anything beyond is infinite."""
 
 SEARCH = 10.0
 """Seconds for finding the row at which a function raises."""
@@ -163,7 +166,7 @@ class Guard:
             number = as_number(value)
             if isinstance(number, str):
                 return self._failed(given, f"returned {number}, expected a number", None, row)
-            if number is not None and not math.isfinite(number):
+            if number is not None and not abs(number) <= GREATEST:  # NaN is not, either
                 if not is_unscorable(number):
                     odd[row] = number
                 number = UNSCORABLE

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -286,9 +287,10 @@ def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) 
     for name, text in CONTENTS.items():
         if (folder / name).exists():
             note(f"  {name:20} {text}")
-    again = f"noisygrpo evaluate --model {folder / 'checkpoint'} --recipe {folder / RECIPE_FILE}"
-    note(f"\nlook again with: {again}")
-    note(f"see every rollout and what it saw with: noisygrpo report {folder}")
+    again = ("--model", str(folder / CHECKPOINT), "--recipe", str(folder / RECIPE_FILE))
+    note(f"\nlook again with: {shlex.join(('noisygrpo', 'evaluate', *again))}")
+    seen = shlex.join(("noisygrpo", "report", str(folder)))
+    note(f"see every rollout and what it saw with: {seen}")
     return summary
 
 

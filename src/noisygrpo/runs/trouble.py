@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from noisygrpo.data.images import ImageProblem
 from noisygrpo.errors import RunStopped
 from noisygrpo.terminal import one_line
 
@@ -21,10 +22,13 @@ OF_A_DISK = {
     for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EFBIG", "EIO", "ESTALE")
     if (number := getattr(errno, name, None)) is not None
 }
+OF_BOTH = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+"""What a system says of reading too."""
 _IN_WORDS = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 _TORCH = re.compile(
     r"PytorchStreamWriter failed|unexpected pos \d+ vs \d+|file write failed|iostream error"
 )
+_FULL = re.compile(r"^OutOfMemoryError: |DefaultCPUAllocator: can't allocate memory")
 _WORKER = re.compile(r"DataLoader worker \(pid[^)]*\).*")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 _SERVER = ("EngineDeadError", "ConnectionError", "ConnectTimeout", "ReadTimeout", "ConnectError")
@@ -53,11 +57,11 @@ def told(folder: Path, *, vllm: bool) -> Iterator[None]:
 def trouble(error: BaseException | None, folder: Path, *, vllm: bool = False) -> str | None:
     """Return the line for an error, or for one that caused it; None where it is of another kind."""
     while error is not None:
-        found = _disk(error, folder) or _gone(error) or _worker(error) or _state(error)
-        found = found or (_server(error) if vllm else None)
+        found = _picture(error) or _disk(error, folder) or _worker(error) or _state(error)
+        found = found or _memory(error) or (_server(error) if vllm else None)
         if found is not None:
             return found
-        error = error.__cause__ or error.__context__
+        error = error.__cause__  # not what was being handled: that may have nothing to do with it
     return None
 
 
@@ -69,18 +73,33 @@ def _disk(error: BaseException, folder: Path) -> str | None:
     where = error.filename if isinstance(error, OSError) and error.filename else folder
     after = f"what was saved before is whole: go on with --auto-resume ({folder})"
     if number is not None and number in OF_A_DISK:
-        return f"cannot write {where}: {os.strerror(number)}; {after}"
+        what = "cannot read or write" if number in OF_BOTH else "cannot write"
+        return f"{what} {where}: {os.strerror(number)}; {after}"
     if _TORCH.search(str(error)):  # torch does not say why
         return f"cannot write {where}: is the disk full? {after}"
     return None
 
 
-def _gone(error: BaseException) -> str | None:
-    """A row's picture that was there when the run began."""
-    name = os.fsdecode(error.filename or "") if isinstance(error, FileNotFoundError) else ""
-    if Path(name).suffix.lower() not in PICTURES:
+def _picture(error: BaseException) -> str | None:
+    """A row's picture that could be read when the run began, or seemed so by its ends."""
+    cause = error.__cause__ if isinstance(error, ImageProblem) else error
+    name = os.fsdecode(cause.filename or "") if isinstance(cause, FileNotFoundError) else ""
+    if Path(name).suffix.lower() in PICTURES:
+        return f"{name}: the picture is gone; put it back and go on with --auto-resume"
+    if isinstance(error, ImageProblem):
+        return f"{error}; put a readable one in its place and go on with --auto-resume"
+    return None
+
+
+def _memory(error: BaseException) -> str | None:
+    if not (isinstance(error, MemoryError) or _FULL.search(f"{type(error).__name__}: {error}")):
         return None
-    return f"{name}: the picture is gone; put it back and go on with --auto-resume"
+    said = one_line(str(error)).partition(". ")[0][:200] or "of the machine"
+    return (
+        f"memory is full: {said}; smaller are training.per_device_train_batch_size (with more "
+        "gradient_accumulation_steps), max_completion_length and model.max_pixels, and "
+        "gradient_checkpointing: `noisygrpo check --plan` says what needs how much"
+    )
 
 
 def _worker(error: BaseException) -> str | None:

@@ -26,10 +26,11 @@ from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.generate import Generation
+from noisygrpo.models.sealed import damage
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
 from noisygrpo.runs.saving import save_checkpoint
-from noisygrpo.terminal import note
+from noisygrpo.terminal import note, say
 
 BEST = "best"
 BEST_FILE = "evaluation.json"
@@ -145,9 +146,15 @@ class Watch(TrainerCallback):
 
 
 def best_so_far(folder: Path) -> dict[str, Any] | None:
-    """Step, split, accuracy, standard error and rows of the checkpoint in ``best/``, if any."""
+    """Step, split, accuracy, standard error and rows of the checkpoint in ``best/``, if any.
+
+    One whose files are not there as they were written, by names and sizes, counts for nothing.
+    """
     path = folder / BEST / BEST_FILE
     if not path.is_file():
+        return None
+    if (problem := damage(folder / BEST, hashes=False)) is not None:
+        say(f"{folder / BEST} does not count: {problem}", error=True)
         return None
     return read_object(path)
 
