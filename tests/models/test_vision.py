@@ -1,11 +1,22 @@
 """What is read off a vision-language model: special tokens, tower, pixel limits."""
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from noisygrpo.errors import UserError
-from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
+from noisygrpo.models.loading import load_any_processor
+from noisygrpo.models.spec import ModelSpec
+from noisygrpo.models.vision import (
+    freeze_vision_tower,
+    pixel_limits,
+    set_pixel_limits,
+    vision_token_ids,
+)
+from noisygrpo.playground import model_path
 from tiny import tiny_qwen25vl, tiny_tokenizer
 from tiny_families import tiny_family
 
@@ -76,3 +87,35 @@ def test_pixel_limits_that_nothing_could_keep():
         set_pixel_limits(processor, None, 1)
     with pytest.raises(UserError, match="max_pixels, min_pixels: TokenizersBackend has no"):
         set_pixel_limits(tiny_tokenizer(), 1, None)
+
+
+OF_A_FILE = {
+    "image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2_5_VLProcessor",
+    "patch_size": 10, "temporal_patch_size": 2, "merge_size": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "limits"),
+    [
+        ({"min_pixels": 3136, "max_pixels": 50_000}, (3136, 50_000)),
+        ({"size": {"min_pixels": 3136, "max_pixels": 50_000}}, (3136, 50_000)),
+        ({"size": {"shortest_edge": 3136, "longest_edge": 50_000}}, (3136, 50_000)),
+        ({"size": {"height": 100, "width": 100}}, None),
+        ({"size": {"shortest_edge": 3136}}, None),
+    ],
+)
+def test_limits_in_every_spelling_of_files(said, limits, tmp_path):
+    folder = shutil.copytree(model_path(), tmp_path / "model")
+    (folder / "processor_config.json").unlink()
+    (folder / "preprocessor_config.json").write_text(json.dumps(OF_A_FILE | said))
+    if limits is None:
+        with pytest.raises(UserError, match="needs shortest_edge and longest_edge"):
+            load_any_processor(ModelSpec(str(folder)))
+        return
+    processor = load_any_processor(ModelSpec(str(folder)))
+    assert pixel_limits(processor) == limits
+    picture = Image.new("RGB", (900, 300))
+    pixels = processor(text=["<|image_pad|>"], images=[[picture]], return_tensors="pt")
+    _, high, wide = pixels["image_grid_thw"][0]
+    assert high * wide * 10 * 10 <= limits[1]

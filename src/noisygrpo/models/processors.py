@@ -22,6 +22,7 @@ from transformers.utils.hub import cached_file
 
 from noisygrpo.errors import UserError
 from noisygrpo.models.torchvision import has_torchvision
+from noisygrpo.models.vision import spell_limits
 from noisygrpo.terminal import say
 
 PROCESSOR_FILES = (
@@ -90,6 +91,7 @@ def load_processor(where: str, *, revision: str | None, trust_remote_code: bool)
         stock = _stock_class(where, files, options, own_code=own_code)
     processor = _made(stock, where, files, options)
     _check_parts(where, processor)
+    spell_limits(processor)
     prepare_processor(processor)
     if own_code and stock is not None:
         say_once(

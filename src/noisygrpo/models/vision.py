@@ -62,7 +62,7 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
         raise UserError(f"max_pixels, min_pixels: {name} has no image processor")
     images = processor.image_processor
     require(
-        {"min_pixels", "max_pixels"} <= set(images.valid_kwargs.__annotations__),
+        _by_pixels(images),
         f"max_pixels, min_pixels: {type(images).__name__} does not size images by their pixels",
     )
     limits = {"shortest_edge": min_pixels, "longest_edge": max_pixels}
@@ -74,14 +74,42 @@ def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | N
     images.size = size
 
 
+def spell_limits(processor: Any) -> None:
+    """Give limits in pixels, in place, the names that they are read by today.
+
+    Some files say ``"size": {"min_pixels": …, "max_pixels": …}``, of which Transformers takes
+    neither, and fails at the first picture.
+
+    Raises:
+        UserError: the processor sizes pictures by their pixels, and there are no limits in it.
+    """
+    images: Any = getattr(processor, "image_processor", None)
+    if not (_by_pixels(images) and "shortest_edge" in (type(images).size or {})):
+        return
+    size = {key: value for key, value in dict(images.size).items() if value is not None}
+    older = {"shortest_edge": size.get("min_pixels"), "longest_edge": size.get("max_pixels")}
+    limits = {key: size.get(key, value) for key, value in older.items()}
+    require(
+        None not in limits.values(),
+        f"model.path: `size` of its image processor is {size}; {type(images).__name__} needs "
+        "shortest_edge and longest_edge, in pixels of the whole picture",
+    )
+    if limits != size:
+        images.size = limits
+
+
+def _by_pixels(images: Any) -> bool:
+    known = set() if images is None else set(images.valid_kwargs.__annotations__)
+    return {"min_pixels", "max_pixels"} <= known
+
+
 def pixel_limits(processor: Any) -> tuple[int, int] | None:
     """Return how few and how many pixels the processor gives a picture; None if it says no such.
 
     That is for a processor that keeps proportions and sizes by area (Qwen's).
     """
     images: Any = getattr(processor, "image_processor", None)
-    known = set() if images is None else set(images.valid_kwargs.__annotations__)
-    if not {"min_pixels", "max_pixels"} <= known:
+    if not _by_pixels(images):
         return None
     return int(images.size["shortest_edge"]), int(images.size["longest_edge"])
 
