@@ -23,13 +23,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
 
 from noisygrpo.data.rendering import rendered
 from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import UserError, require
 from noisygrpo.methods.calibration import calibrated_generate
-from noisygrpo.models.decoding import end_tokens, leaner
+from noisygrpo.models.decoding import end_tokens, leaner, own_sampling
 from noisygrpo.models.vision import vision_token_ids
 
 Row = Mapping[str, Any]
@@ -95,16 +94,6 @@ class Completion:
     text: str
     tokens: int
     truncated: bool
-
-
-_OF_THE_MODEL = (
-    "bos_token_id",
-    "eos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "cache_implementation",
-)
-"""What generation takes from a model's own settings; no way of sampling (min_p, sequence_bias)."""
 
 
 class RefusedInput(UserError):
@@ -231,16 +220,12 @@ def _to_model(inputs: Mapping[str, Tensor], model: Any) -> dict[str, Tensor]:
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """Within it the model is in evaluation mode and fills in none of its own sampling settings."""
-    training, own = model.training, model.generation_config
-    kept = {
-        name: value for name in _OF_THE_MODEL if (value := getattr(own, name, None)) is not None
-    }
+    training = model.training
     model.eval()
-    model.generation_config = GenerationConfig(**kept)
     try:
-        yield
+        with own_sampling(model):
+            yield
     finally:
-        model.generation_config = own
         model.train(training)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
-from transformers import DynamicCache, DynamicLayer, PreTrainedModel
+from transformers import DynamicCache, DynamicLayer, GenerationConfig, PreTrainedModel
 
 ROOM = 64
 """Columns that are made at once."""
@@ -29,6 +29,15 @@ WORTH = 0.125
 """Least share of the rows left that have ended before they leave: leaving copies the cache."""
 EVERY = 8
 """Steps between two looks at who has ended, each of which waits for the device."""
+
+OF_THE_MODEL = (
+    "bos_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "cache_implementation",
+)
+"""What generation takes from a model's own settings."""
 
 ROW_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """Arguments of a forward whose first axis is the row; ``position_ids`` may have one before it. With
@@ -85,6 +94,29 @@ def end_tokens(given: int | Sequence[int] | None) -> list[int]:
     if given is None:
         return []
     return [given] if isinstance(given, int) else list(given)
+
+
+def bare(config: GenerationConfig) -> GenerationConfig:
+    """Return a model's generation config without its ways of sampling (min_p, penalties, beams).
+
+    ``generate`` fills in from the model's whatever a caller leaves open, so completions would be
+    sampled from another distribution than the one that they are scored with.
+    """
+    kept = {
+        name: value for name in OF_THE_MODEL if (value := getattr(config, name, None)) is not None
+    }
+    return GenerationConfig(**kept)
+
+
+@contextmanager
+def own_sampling(model: PreTrainedModel) -> Iterator[None]:
+    """Within it ``model.generate`` fills in none of the model's own ways of sampling (``bare``)."""
+    own = model.generation_config
+    model.generation_config = bare(own)
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 @contextmanager

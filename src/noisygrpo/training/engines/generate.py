@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from noisygrpo.models.decoding import leaner
+from noisygrpo.models.decoding import leaner, own_sampling
 from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.engines.log_probs import taken_log_probs
 from noisygrpo.training.engines.prefill import shared_prefill
@@ -43,6 +43,7 @@ class GenerateEngine:
         """Return a completion for each prompt; arguments after two are those of TRL's turn."""
         counts = [len(row or ()) for row in images or [()] * len(ids)]
         with ExitStack() as around:
+            around.enter_context(own_sampling(self.model()))
             if self.watches and training:
                 names = row_names(rollouts, len(ids))
                 watch = watch_generate(self.model(), rollouts[0].step, names, fields, counts)

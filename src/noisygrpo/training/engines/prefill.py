@@ -29,7 +29,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
-from noisygrpo.models.decoding import of_rows
+from noisygrpo.models.decoding import bare, of_rows
 from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.prefix.frozen_images import tower_kinds, tower_output
 from noisygrpo.training.prefix.layout import group_numbers, group_rows
@@ -64,9 +64,9 @@ def obstacle(model: PreTrainedModel, config: GenerationConfig) -> str | None:
 
 
 def options(model: PreTrainedModel, config: GenerationConfig) -> dict[str, Any]:
-    """Return what ``generate`` decodes with: what ``config`` leaves open is the model's."""
+    """Return what ``generate`` decodes with; the model adds what ``bare`` leaves of its own."""
     given = {name: value for name, value in config.to_dict().items() if value is not None}
-    return {**model.generation_config.to_dict(), **given}
+    return {**bare(model.generation_config).to_dict(), **given}
 
 
 def by_token(args: Any, given: Mapping[str, Any]) -> bool:
