@@ -27,8 +27,8 @@ ROWS = Dataset.from_list(
 )
 
 
-def of(*overrides, rows=ROWS):
-    return identity(load_recipe("playground", overrides), rows)
+def of(*overrides, rows=ROWS, weights="f00"):
+    return identity(load_recipe("playground", overrides), rows, weights)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,14 @@ def test_what_changes_what_is_learnt_is_a_difference(tmp_path, override, line):
 def test_what_changes_nothing_of_it_is_none(tmp_path, override):
     (tmp_path / IDENTITY_FILE).write_text(json.dumps(of()))
     assert changed_since(tmp_path, of(override)) == {}
+
+
+def test_another_base_in_the_same_folder_is_a_difference(tmp_path):
+    (tmp_path / IDENTITY_FILE).write_text(json.dumps(of()))
+    assert lines_of(changed_since(tmp_path, of(weights="bad"))) == ["weights: 'f00' -> 'bad'"]
+    earlier = {key: value for key, value in of().items() if key != "weights"}
+    (tmp_path / IDENTITY_FILE).write_text(json.dumps(earlier))  # an earlier version did not look
+    assert changed_since(tmp_path, of(weights="bad")) == {}
 
 
 def test_other_rows_are_a_difference(tmp_path):

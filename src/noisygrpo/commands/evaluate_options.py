@@ -50,9 +50,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_decoding(group: Any) -> None:
-    group.add_argument("--batch-size", type=int, help="rows that decode together (default: 32)")
-    group.add_argument("--max-new-tokens", type=int, help="default: the benchmark's")
-    group.add_argument("--temperature", type=float, help="0 (default) is greedy")
+    group.add_argument(
+        "--batch-size", type=int, help="rows that decode together (the recipe's, else 32)"
+    )
+    group.add_argument("--max-new-tokens", type=int, help="the benchmark's, or the recipe's")
+    group.add_argument("--temperature", type=float, help="0 is greedy (the recipe's, else 0)")
     group.add_argument("--top-p", type=float, help="nucleus mass of sampling (default: 1)")
     group.add_argument("--seed", type=int, help="of sampling and of noise (default: 0)")
     group.add_argument(

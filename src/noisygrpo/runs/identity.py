@@ -1,5 +1,5 @@
-"""What a run is, so that a resumed one is the same: model, data, method, rewards, training, and
-the files with the user's functions.
+"""What a run is, so that a resumed one is the same: model and its weights, data, method, rewards,
+training, and the files with the user's functions.
 
 Every checkpoint holds it (``identity.json``). A resume with another seed, learning rate or data
 would write its steps behind those of a different run; so it is refused, with the differences, and
@@ -29,6 +29,7 @@ from noisygrpo.training.checkpoints import holds_the_model_alone, step_of
 from noisygrpo.user_code import FOLDER as FUNCTIONS
 
 IDENTITY_FILE = "identity.json"
+WEIGHTS = "weights"
 CHANGES_FILE = "changes.json"
 """What a resumed run was told to do differently, by the step from which on it did."""
 
@@ -41,18 +42,20 @@ FREE = (
 """Fields of ``training`` that change nothing of what is learnt."""
 
 
-def identity(recipe: Recipe, train: datasets.Dataset) -> dict[str, Any]:
+def identity(recipe: Recipe, train: datasets.Dataset, weights: str) -> dict[str, Any]:
     """Return what the run is, as plain values.
 
     Args:
         recipe: as it is run, overrides included.
         train: the rows that are trained on.
+        weights: fingerprint of the model that training starts from. The reference, and under LoRA
+            the base, are read from there again when a run goes on.
     """
     sections = without_keys(asdict(recipe))
     training = {key: value for key, value in sections["training"].items() if key not in FREE}
     found = {name: sections[name] for name in ("model", "method", "data", "rewards")}
     found |= {"training": joined(training), FUNCTIONS: contents(recipe)}
-    plain = {**found, "rows": fingerprint(train)}
+    plain = {**found, "rows": fingerprint(train), WEIGHTS: weights}
     return dict(json.loads(json.dumps(plain, default=str)))
 
 
@@ -107,9 +110,8 @@ def changed_since(checkpoint: Path, now: Mapping[str, Any]) -> dict[str, list[An
     if not path.is_file():
         return {}
     before = read_object(path)
-    if FUNCTIONS not in before:  # of an earlier version, which did not look at them
-        now = {key: value for key, value in now.items() if key != FUNCTIONS}
-    return differences(before, now)
+    unasked = {FUNCTIONS, WEIGHTS} - before.keys()  # of an earlier version, which did not look
+    return differences(before, {key: now[key] for key in now if key not in unasked})
 
 
 def lines_of(changes: Mapping[str, list[Any]]) -> list[str]:

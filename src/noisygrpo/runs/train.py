@@ -38,10 +38,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from noisygrpo.errors import RunStopped, UserError, require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.files import read_object
+from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_model, quantization_config
+from noisygrpo.models.loading import adapter_base, load_model, location, quantization_config
 from noisygrpo.models.processor_facts import compare_facts, write_facts
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.versions import require_vllm, untested_line
@@ -110,7 +111,8 @@ def _train(
         require_elsewhere(recipe.model.path, folder, claim)
     recipe, levels = with_measured_levels(recipe, folder, resume=claim.goes_on)
     prepared = prepare(recipe, str(folder))
-    whose, updates = identity(recipe, prepared.train), prepared.batch.updates
+    weights = model_fingerprint(location(recipe.model), recipe.model.revision)
+    whose, updates = identity(recipe, prepared.train, weights), prepared.batch.updates
     if main:
         checkpoint = going_on(folder, claim, whose, updates, changed=changed)
     check_parts(prepared)
