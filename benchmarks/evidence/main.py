@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--hours", type=float, help="no run is started after so many")
     made.add_argument("--arms", nargs="+", metavar="NAME", help="only these, of those of the stage")
     made.add_argument("--settings", type=int, default=1, help="how many every arm is given")
-    of_each = "of each split (300; in stage 2 1000, and 200 apart from the primary figure)"
+    of_each = "of each split (300; in stage 2 500, and 200 apart from the primary figure)"
     made.add_argument("--rows", type=int, help=of_each)
     made.add_argument("--resamples", type=int, default=10_000, help="of the intervals")
     made.add_argument("--no-calibrated", action="store_true", help="without that evaluation")

@@ -22,7 +22,7 @@ from noisygrpo.recipes.settings import check_settings
 
 from .arms import ARMS, BASELINE, CALIBRATION, PRIMARY, RECIPE, SETTINGS, Arm, Setting, filled
 
-ROWS = {1: 300, 2: 1000}
+ROWS = {1: 300, 2: 500}
 """Of each split of the primary figure."""
 APART = {1: 300, 2: 200}
 """Of each split apart from it, which describe and decide nothing."""

@@ -11,7 +11,7 @@ from noisygrpo.recipes.settings import check_settings
 
 KNOWN = {GRID: [0.0, 0.2, 0.3, 0.4], SPLIT: [0.3]}
 WORLD = plan.World(
-    ("test", "more"), 5e-5, 40, {1: 300, 2: 1000}, {1: 300, 2: 200}, ("--training.beta=0.1",)
+    ("test", "more"), 5e-5, 40, {1: 300, 2: 500}, {1: 300, 2: 200}, ("--training.beta=0.1",)
 )
 OUT = Path("runs/x")
 EVERY = [(arm, setting.name) for setting in SETTINGS[:2] for arm in ARMS]
@@ -90,13 +90,13 @@ def test_the_world_is_the_recipe():
     assert world.splits == tuple(load_recipe("playground").evaluation.splits)
     assert world.rows == world.apart == {1: 9, 2: 9}
     world, _ = plan.read_world()
-    assert (world.rows, world.apart) == ({1: 300, 2: 1000}, {1: 300, 2: 200})
+    assert (world.rows, world.apart) == ({1: 300, 2: 500}, {1: 300, 2: 200})
 
 
 def test_splits_apart_from_the_primary_figure_have_fewer_rows_in_stage_two():
     _, *asked = commands(plan.Run(2, "grpo", "rate1", 3))
     both = [build_parser().parse_args(split_overrides(list(words))[0]) for words in asked]
-    assert [(args.split, args.rows) for args in both] == [(["test"], 200), (["more"], 1000)]
+    assert [(args.split, args.rows) for args in both] == [(["test"], 200), (["more"], 500)]
     assert len({args.output_dir for args in both}) == 1
 
 
