@@ -1,5 +1,7 @@
 """Settings: methods fill in what is left open, and everything wrong is one clear message."""
 
+import copy
+
 import numpy as np
 import pytest
 from trl import GRPOConfig
@@ -229,3 +231,12 @@ def test_vllms_log_probs_are_compared_only_where_it_samples_from_all_tokens(
     with pytest.raises(UserError, match=f"{name}: .*vLLM gives log-probs renormalised"):
         make(tmp_path, method="noisygrpo", use_vllm=True, **cut, **compared)
     assert make(tmp_path, method="noisygrpo", **cut, **compared).use_vllm is False
+
+
+def test_a_method_is_settled_when_the_config_is_made(tmp_path):
+    made = make(tmp_path, method="noisygrpo")
+    made.method = "noisygrpo"
+    for same in (made, copy.deepcopy(made)):
+        with pytest.raises(UserError, match="method: 'papo' cannot be set later"):
+            same.method = "papo"
+        assert same.method == "noisygrpo"

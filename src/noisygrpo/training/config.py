@@ -217,6 +217,16 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         except (ValueError, TypeError, OSError, ImportError, NotImplementedError) as error:
             raise UserError(f"training: {error}") from error
         check_functions(self)
+        self.__dict__["_settled"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field; a method set afterwards would leave the fields that it stands for behind."""
+        require(
+            name != "method" or "_settled" not in vars(self) or value == self.method,
+            f"method: {value!r} cannot be set later, as it settles other fields; make another "
+            f"NoisyGRPOConfig(method={value!r})",
+        )
+        super().__setattr__(name, value)
 
     def _take_choices(self) -> None:
         values, defaults = vars(self), {field.name: field.default for field in fields(self)}
