@@ -137,6 +137,8 @@ def test_a_trained_model_says_that_its_run_is_done(run):
     sealed(run / "checkpoint", identity__json=json.dumps(WHOSE))
     claim = claim_folder(run, overwrite=False, resume="auto")
     assert going_on(run, claim, WHOSE, 2, changed=False) == run / "checkpoint"
+    looked = {**WHOSE, "weights": "f00", "functions": {}}  # at what an earlier version did not
+    assert going_on(run, claim, looked, 2, changed=False) == run / "checkpoint"
     more = {"training": {"max_steps": 3}}
     with pytest.raises(UserError, match=r"training.max_steps: 2 -> 3; train further .*--model"):
         going_on(run, claim, more, 3, changed=True)

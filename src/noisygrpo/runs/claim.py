@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from noisygrpo.errors import UserError, require
-from noisygrpo.evaluation.files import read_object
 from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.runs.folder import CHECKPOINT, HIDDEN, has_steps, is_run
 from noisygrpo.runs.identity import (
@@ -148,5 +147,4 @@ def is_done(checkpoint: Path | None, updates: int) -> bool:
 
 
 def _same(final: Path, whose: Mapping[str, Any]) -> bool:
-    path = final / IDENTITY_FILE
-    return path.is_file() and read_object(path) == whose
+    return (final / IDENTITY_FILE).is_file() and not changed_since(final, whose)
