@@ -265,8 +265,9 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
     system = _system_column(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
-        offered = options.of(row) if options else []
-        asked = with_options(as_text(row, question), offered)
+        asked = as_text(row, question)
+        offered = options.of(row, asked) if options else []
+        asked = with_options(asked, offered)
         target = completion_of(row) if answer == "completion" else as_answer(row, answer)
         found = {"answer": chosen(target, offered, answer), **_read(row, more)}
         _refuse_history(row)

@@ -55,14 +55,14 @@ class RawRows:
     def __len__(self) -> int:
         return len(self.table)
 
-    def first(self, column: str) -> Any:
-        """The first cell of a column that is not null; None if all are."""
+    def first(self, column: str, wanted: Callable[[Any], bool] = lambda cell: True) -> Any:
+        """The first cell of a column that is neither null nor unwanted; None if there is none."""
         if isinstance(self.table, list):
-            return next((r[column] for r in self.table if r.get(column) is not None), None)
-        for chunk in self.table.column(column).chunks:
-            if chunk.null_count < len(chunk):
-                return chunk.drop_null()[0].as_py()
-        return None
+            cells: Any = (row.get(column) for row in self.table)
+        else:
+            chunks = self.table.column(column).chunks
+            cells = (cell.as_py() for chunk in chunks for cell in chunk.drop_null())
+        return next((cell for cell in cells if cell is not None and wanted(cell)), None)
 
     def iterate(
         self, order: Sequence[int], skip: Sequence[str] = (), *, name_labels: bool = False
