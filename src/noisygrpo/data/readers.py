@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
-from noisygrpo.data.parts import FILES, Source, parts_of
+from noisygrpo.data.parts import Source, parts_of
+from noisygrpo.data.texts import KINDS, PACKED, kind_of, require_data, stem_of
 from noisygrpo.errors import UserError, require
 from noisygrpo.reach import hub_problem
 
-FILE_KINDS = FILES
+FILE_KINDS = KINDS
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What datasets raises for a missing repository, split, file or connection.
@@ -152,7 +153,7 @@ def read_rows(
     if path.is_file():
         return _read_file(path, root, settings)
     require(
-        path.is_dir() or (path.suffix not in FILE_KINDS and bool(_HUB_ID.fullmatch(source))),
+        path.is_dir() or (not kind_of(path) and bool(_HUB_ID.fullmatch(source))),
         f"{settings.source}: {source!r} does not exist",
     )
     note = ""
@@ -167,19 +168,24 @@ def read_rows(
 
 
 def _read_file(path: Path, root: Root, settings: Settings) -> RawRows:
+    kind = kind_of(path)
+    packed = path.suffix.lower() in PACKED
     require(
-        path.suffix in FILE_KINDS,
-        f"{settings.source}: {path} is not one of {', '.join(FILE_KINDS)}, a folder or a hub id",
+        bool(kind),
+        f"{settings.source}: {path} is not one of {', '.join(FILE_KINDS)}, a folder or a hub id"
+        + ("; unpack it first (of packed files json and csv with .gz are read)" if packed else ""),
     )
-    if path.suffix == ".parquet":
+    if kind == ".parquet":
+        with path.open("rb") as file:
+            require_data(file.read(256), path.name, kind)
         with _loading(str(path), "", settings):
             rows = pq.read_metadata(path).num_rows
             require(rows > 0, f"{path.name}: the data set has no rows")
             data = datasets.Dataset.from_parquet(str(path))
         return _from_dataset(data, path.stem, path.name, root)
-    read = read_csv if path.suffix in (".csv", ".tsv") else read_json
+    read = read_csv if kind in (".csv", ".tsv") else read_json
     columns, rows, where = read(path)
-    return RawRows(columns, rows, path.stem, path.name, where, root)
+    return RawRows(columns, rows, stem_of(path), path.name, where, root)
 
 
 @contextmanager
