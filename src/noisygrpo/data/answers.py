@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.data.contents import listed, mapping, text_of
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import Fields, RowProblem, as_answer
 from noisygrpo.data.turns import read_turns
 from noisygrpo.rewards.extract import boxes

@@ -19,28 +19,30 @@ Read = tuple[tuple[str, ...], list[dict[str, Any]], Callable[[int], str]]
 """Column names, rows, and the function that names a row."""
 
 
-def read_json(path: Path) -> Read:
+def read_json(path: Path, name: str = "") -> Read:
     """Read a list of objects, objects under their ids, or one object per line; which of them is
     seen by the file itself.
 
-    Blank lines are allowed. Raises ``UserError`` for anything else, with the line.
+    Blank lines are allowed. ``name`` is what messages call the file. Raises ``UserError`` for
+    anything else, with the line.
     """
-    text = read_text(path)
+    name = name or path.name
+    text = read_text(path, name)
     if not text.strip():
-        return (), [], lambda row: path.name
+        return (), [], lambda row: name
     if kind_of(path) in (".jsonl", ".ndjson") or _is_lines(text):
-        return _whole(_lines(text, path.name), text)
-    rows = _parse(text, path.name)
+        return _whole(_lines(text, name), text)
+    rows = _parse(text, name)
     if isinstance(rows, dict) and _are_rows(rows.values()):
         keys = [repr(key) for key in rows]
-        return _whole(_named([*rows.values()], path.name, "entry", keys), text)
+        return _whole(_named([*rows.values()], name, "entry", keys), text)
     if isinstance(rows, dict):
         raise UserError(
-            f"{path.name}: expected a list of objects at the top, but it is one object with the "
+            f"{name}: expected a list of objects at the top, but it is one object with the "
             f"keys {list(rows)[:8]}{_way_out(rows)}"
         )
-    require(isinstance(rows, list), f"{path.name}: expected a list of objects at the top")
-    return _whole(_named(rows, path.name, "item", list(range(len(rows)))), text)
+    require(isinstance(rows, list), f"{name}: expected a list of objects at the top")
+    return _whole(_named(rows, name, "item", list(range(len(rows)))), text)
 
 
 _ASKING = {
@@ -136,7 +138,7 @@ def _parse(text: str, where: str) -> Any:
         raise UserError(f"{where}: not valid JSON: {error}{hint}") from error
 
 
-def read_csv(path: Path) -> Read:
+def read_csv(path: Path, name: str = "") -> Read:
     """Read comma- or tab-separated rows under a header; every cell is text, an empty one is null.
 
     A .csv whose header has semicolons or tabs and no comma (names in quotes aside) is separated by
@@ -145,10 +147,11 @@ def read_csv(path: Path) -> Read:
     numbers the rows, is none.
 
     Raises ``UserError`` for a missing or double name in the header and for a row with more or fewer
-    cells, with the line.
+    cells, with the line; ``name`` is what messages call the file.
     """
+    name = name or path.name
     csv.field_size_limit(1 << 30)  # a picture in base64 is one cell
-    text = read_text(path)
+    text = read_text(path, name)
     said = _SEPARATOR.match(text)
     text = text[said.end() :] if said else text
     delimiter = said.group(1) if said else _delimiter(text, kind_of(path))
@@ -156,7 +159,7 @@ def read_csv(path: Path) -> Read:
         io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
     )
     above = 1 if said else 0
-    top = f"{path.name} line {above + 1}"
+    top = f"{name} line {above + 1}"
     rows, numbers = [], []
     try:
         header, numbered = _header(next(reader, []), top)
@@ -165,7 +168,7 @@ def read_csv(path: Path) -> Read:
             if any(cells):
                 require(
                     len(cells) == len(header) + numbered,
-                    f"{path.name} line {line}: {len(cells)} cells, but the header names "
+                    f"{name} line {line}: {len(cells)} cells, but the header names "
                     f"{len(header) + numbered}; a cell with {delimiter!r} in it needs quotes",
                 )
                 require(not numbered or cells[0].isdigit(), f"{top}: a column has no name")
@@ -175,8 +178,8 @@ def read_csv(path: Path) -> Read:
             line = above + reader.line_num + 1
     except csv.Error as error:
         line = above + reader.line_num
-        raise UserError(f"{path.name} line {line}: not valid csv: {error}") from error
-    return tuple(header), rows, lambda row: f"{path.name} line {numbers[row]}"
+        raise UserError(f"{name} line {line}: not valid csv: {error}") from error
+    return tuple(header), rows, lambda row: f"{name} line {numbers[row]}"
 
 
 _SEPARATOR = re.compile(r"sep=([,;\t|])[,;\t|]*\n", re.IGNORECASE)

@@ -27,7 +27,7 @@ from typing import Any
 from noisygrpo.data.answers import ANSWER, answer_label, answer_of, completion_of
 from noisygrpo.data.contents import listed, parts_of_text, text_of
 from noisygrpo.data.options import chosen, find_options, with_options
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import (
     FIELD_NAMES,
     Adapter,
@@ -296,12 +296,9 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
 def _first(raw: RawRows, names: Sequence[str], field: str) -> str:
     found = next((name for name in names if name in raw.columns), None)
     if found is None:
-        hint = ""
-        if raw.columns in (("image",), ("image", "label")):
-            hint = " (a folder of pictures needs a metadata.jsonl with file_name and these columns)"
         raise UserError(
             f"{raw.label}: no column for the {field}: none of {', '.join(names)}; it has "
             f"{shown(list(raw.columns), 200)}; data.columns.{field} names one, data.adapter: "
-            f"my.py:function reads any row{hint}"
+            f"my.py:function reads any row{raw.hint}"
         )
     return found

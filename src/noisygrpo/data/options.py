@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noisygrpo.data.contents import brief, listed, mapping
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import RowProblem, is_missing
 from noisygrpo.rewards.options import LETTERS, options_of, split_options
 

@@ -26,7 +26,8 @@ from noisygrpo.data.convert import Draft, digest, draft, share
 from noisygrpo.data.formats import choose_format
 from noisygrpo.data.parts import ALL, Part, chosen_rows, parts_of, prefixes
 from noisygrpo.data.prompts import DEFAULT, resolve_prompt
-from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
+from noisygrpo.data.raw import RawRows
+from noisygrpo.data.readers import Settings, has_splits, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem
 from noisygrpo.data.several import Piece, drawn, joined
 from noisygrpo.data.spec import TRAIN, DataSpec

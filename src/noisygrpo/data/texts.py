@@ -50,29 +50,29 @@ def require_data(head: bytes, name: str, kind: str) -> None:
         )
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, name: str) -> str:
     """The text of a file in UTF-8 (or UTF-16, UTF-32 with a mark), unpacked, lines ending in \\n.
 
-    Raises ``UserError`` for what is no text, with the line.
+    Raises ``UserError`` for what is no text, with the line; ``name`` is what it calls the file.
     """
     data = path.read_bytes()
     if path.suffix.lower() == ".gz":
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{path.name}: cannot be unpacked: {error}") from error
-    require_data(data[:256], path.name, kind_of(path))
-    encoding = next((name for mark, name in _BOMS.items() if data.startswith(mark)), "")
+            raise UserError(f"{name}: cannot be unpacked: {error}") from error
+    require_data(data[:256], name, kind_of(path))
+    encoding = next((said for mark, said in _BOMS.items() if data.startswith(mark)), "")
     require(
         bool(encoding) or b"\0" not in data[:4],
-        f"{path.name}: not a text file in UTF-8 (is it UTF-16?)",
+        f"{name}: not a text file in UTF-8 (is it UTF-16?)",
     )
     try:
         text = data.decode(encoding or "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path.name} line {line}: not a text file in {(encoding or 'utf-8').upper()} "
+            f"{name} line {line}: not a text file in {(encoding or 'utf-8').upper()} "
             f"({error.reason} at byte {error.start})"
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
