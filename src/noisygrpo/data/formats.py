@@ -44,7 +44,7 @@ from noisygrpo.schema import shown
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
 ANSWER_OF_COLUMNS = (*ANSWER, "completion", "response", "output", "label")
-IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name")
+IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name", "decoded_image")
 TURNS = {
     "messages": ("messages",),
     "conversations": ("conversations", "conversation"),

@@ -103,11 +103,10 @@ class RawRows:
         every = {column: self._images_of(column, rows) for column in columns}
         return pictures.merged(every, rows, self.where)
 
-    def _images_of(self, column: str, rows: Sequence[int]) -> pa.ChunkedArray:
+    def _images_of(self, column: str, rows: Sequence[int]) -> pictures.Cells:
         if isinstance(self.table, list) or column in self.json:
-            cells = (self.cell(row, column) for row in rows)
-            return pictures.of_cells(cells, rows, self.root, self.where)
-        return pictures.of_column(self.table.column(column), rows, self.root, self.where)
+            return pictures.of_cells((self.cell(row, column) for row in rows), self.root)
+        return pictures.of_column(self.table.column(column), rows, self.root)
 
 
 def _holds_json(feature: Any) -> bool:
