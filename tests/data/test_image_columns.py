@@ -90,3 +90,65 @@ def test_a_path_to_another_picture_is_refused(tmp_path, read):
         read({"image": "images/a.png"}, {"image": None, "image_path": "x.png"})
     with pytest.raises(UserError, match=said):
         read({"image": "images/a.png"}, {"image": "images/a.png", "image_path": "x.png"})
+
+
+@pytest.mark.parametrize(
+    ("names", "spec", "pictures"),
+    [
+        ("image_1 image_2", {}, "ab"),
+        ("image2 image1", {}, "ba"),
+        ("img_0 img_1 img_2", {}, "abc"),
+        ("image image_2 image_3", {}, "abc"),
+        ("right_image left_image", {}, "ba"),
+        ("one two", {"columns": {"image": ["two", "one"]}}, "ba"),
+        ("image_1 image_2", {"columns": {"image": "image_2"}}, "b"),
+        ("left_image right_image", {"columns": {"image": "right_image"}}, "b"),
+    ],
+)
+def test_pictures_in_several_columns(read, names, spec, pictures):
+    row = {name: f"images/{letter}.png" for name, letter in zip(names.split(), "abc", strict=False)}
+    loaded = read(
+        row, {**row, "question": "Is <image> like <image>?"} if len(pictures) == 2 else row, **spec
+    )
+    assert shown(loaded) == pictures
+    assert any(", in this order" in line for line in loaded.report) is (len(pictures) > 1)
+
+
+def test_numbered_columns_in_parquet_may_be_empty(tmp_path, read):
+    """MMMU has seven, and questions that say which picture stands where."""
+    other = pa.array([{"bytes": png(ord("b")), "path": None}], STRUCT)
+    none = pa.array([None], STRUCT)
+    loaded = parquet(tmp_path, image_1=EMBEDDED, image_2=other, image_3=none, image_4=pa.nulls(1))
+    assert shown(loaded) == "ab"
+    loaded = read(
+        {"question": "<image 1>?", "image_1": "images/a.png", "image_2": None},
+        {"question": "<image 1>, <image 2>?", "image_1": "images/a.png", "image_2": "images/b.png"},
+    )
+    assert [shown(loaded, row) for row in (0, 1)] == ["a", "ab"]
+
+
+def test_which_columns_count_is_not_guessed(read):
+    row = {"image": "images/a.png", "image_1": "images/b.png"}
+    with pytest.raises(UserError, match=r"pictures in 'image', 'image_1'; data\.columns\.image"):
+        read(row)
+    with pytest.raises(UserError, match=r"pictures in 'image_1', 'img_1'; data\.columns\.image"):
+        read({"image_1": "images/a.png", "img_1": "images/a.png"})
+    with pytest.raises(UserError, match=r"line 1: image file 'x.png' not found.*column 'image_2'"):
+        read({"image_1": "images/a.png", "image_2": "x.png"})
+    with pytest.raises(UserError, match=r"no column 'x' \(data\.columns\)"):
+        read(row, columns={"image": ["image", "x"]})
+    for columns in ({"image": []}, {"answer": ["a", "b"]}):
+        with pytest.raises(UserError, match=r"data\.columns\.\w+: \[.*allowed is"):
+            read(row, columns=columns)
+    plain = read({"image": "images/a.png", "image_1": 3, "image_1024": "x"})
+    assert shown(plain) == "a" and not any("not shown" in line for line in plain.report)
+
+
+@pytest.mark.parametrize("name", ["right_image", "image_url", "second_picture"])
+def test_pictures_that_are_not_shown_are_named(read, name):
+    row = {"image": "images/a.png", name: "images/b.png"}
+    said = f"pictures of {name!r} are not shown to the model; data.columns.image may be a list of"
+    assert any(line.startswith(said) for line in read(row).report)
+    shown_all = read(row, columns={"image": ["image", name]})
+    assert shown(shown_all) == "ab" and not any("not shown" in line for line in shown_all.report)
+    assert not any("not shown" in line for line in read({**row, name: 7}).report)

@@ -175,6 +175,19 @@ def merged(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> p
     return _in_batches(one(row, cells) for row, cells in zip(rows, every, strict=True))
 
 
+def together(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> pa.ChunkedArray:
+    """One column of several: each row's images are those of all of them, in order.
+
+    Raises ``UserError`` for a cell that cannot be read.
+    """
+    for name, found in columns.items():
+        for index in sorted(found.problems):
+            problem = found.problems[index]
+            raise UserError(f"{where(rows[index])}: {problem} (column {name!r})") from problem
+    every = zip(*(_all_cells(found.lists) for found in columns.values()), strict=True)
+    return _in_batches([image for cell in cells for image in cell] for cells in every)
+
+
 def _require_readable(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> None:
     for index in sorted({index for found in columns.values() for index in found.problems}):
         name, found = next((n, c) for n, c in columns.items() if index in c.problems)

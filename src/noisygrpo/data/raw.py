@@ -98,10 +98,14 @@ class RawRows:
         value = self.table.column(column)[row].as_py()
         return self.json[column](value) if column in self.json else value
 
-    def images(self, columns: Sequence[str], rows: Sequence[int]) -> pa.ChunkedArray:
-        """The images of ``rows`` as ``list<struct<bytes, path>>``, one list per row."""
+    def images(
+        self, columns: Sequence[str], rows: Sequence[int], *, together: bool = False
+    ) -> pa.ChunkedArray:
+        """The images of ``rows`` as ``list<struct<bytes, path>>``, one list per row: those of the
+        one column that has some, or of all columns ``together``, in order.
+        """
         every = {column: self._images_of(column, rows) for column in columns}
-        return pictures.merged(every, rows, self.where)
+        return (pictures.together if together else pictures.merged)(every, rows, self.where)
 
     def _images_of(self, column: str, rows: Sequence[int]) -> pictures.Cells:
         if isinstance(self.table, list) or column in self.json:
