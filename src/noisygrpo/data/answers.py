@@ -42,6 +42,8 @@ def answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> 
             f"no answer: none of the columns {', '.join(ANSWER)}, and the last turn is not the "
             "assistant's; data.columns.answer names the column"
         )
+    if "<image>" in reply:
+        raise RowProblem("its last turn, the answer, has an <image>; answers are text")
     return as_answer({"the last turn": reply}, "the last turn")
 
 

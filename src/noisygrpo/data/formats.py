@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from noisygrpo.data.answers import ANSWER, answer_label, answer_of, completion_of
-from noisygrpo.data.contents import listed, parts_of_text, text_of
+from noisygrpo.data.contents import listed, parts_of_text, text_of, turns_in
 from noisygrpo.data.options import chosen, find_options, with_options
 from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import (
@@ -93,7 +93,7 @@ def _fits(layout: str, raw: RawRows, columns: Names) -> bool:
     there = set(raw.columns)
     if layout in TURNS:
         column = next((name for name in TURNS[layout] if name in there), None)
-        return column is not None and isinstance(listed(raw.first(column)), list)
+        return column is not None and isinstance(turns_in(raw.first(column)), list)
     if layout == "alpaca":
         return "instruction" in there and bool({"output", "input", "history"} & there)
     if layout == "query":
