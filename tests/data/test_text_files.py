@@ -102,3 +102,8 @@ def test_what_is_refused(read, name, text, said):
 
 def test_the_same_value_twice_is_no_contradiction(read):
     assert read("a.jsonl", LINE[:-1] + ', "answer": "4"}').data["answer"][:] == ["4"]
+
+
+def test_a_space_behind_a_tab_is_text(read):
+    loaded = read("a.tsv", 'question\tanswer\timage\nq\t "x" or y\ta.png\n')
+    assert loaded.data["answer"][:] == ['"x" or y']

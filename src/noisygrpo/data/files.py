@@ -156,7 +156,10 @@ def read_csv(path: Path, name: str = "") -> Read:
     text = text[said.end() :] if said else text
     delimiter = said.group(1) if said else _delimiter(text, kind_of(path))
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        skipinitialspace=delimiter != "\t",  # a, "b, c"
     )
     above = 1 if said else 0
     top = f"{name} line {above + 1}"
