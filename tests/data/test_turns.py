@@ -1,5 +1,9 @@
 """Where pictures stand in a text, and what is refused there."""
 
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.data.files import write_jsonl
 
@@ -124,3 +128,43 @@ def test_what_is_put_around_the_rows_is_reported(folder) -> None:
     assert [row["prompt"][0]["content"] for row in loaded.data] == ["S", "Be brief."]
     assert "data.prompt 'think_answer' is put around the question" in loaded.report
     assert "1 rows have a system turn, which stands instead of data.system" in loaded.report
+
+
+@pytest.mark.parametrize(
+    ("column", "turns"),
+    [
+        ("messages", {"role": ["user", "assistant"], "content": ["<image>q", "4"]}),
+        ("conversations", {"from": ["human", "gpt"], "value": ["<image>q", "4"]}),
+        ("messages", {"role": ["user", "assistant"], "content": ["q", "4"], "loss": [None, 1]}),
+    ],
+)
+def test_turns_by_column(folder, column, turns) -> None:
+    """The datasets library stored sequences of mappings so, and many published files still are."""
+    table = {column: [turns, turns], "images": [["images/1.png"]] * 2}
+    pq.write_table(pa.table(table), folder / "rows.parquet")
+    (folder / "rows.json").write_text(json.dumps([{column: turns, "images": ["images/1.png"]}]))
+    for name in ("rows.parquet", "rows.json"):
+        loaded = load(DataSpec(str(folder / name), prompt="plain"))
+        assert loaded.data[0]["prompt"] == [{"role": "user", "content": "q"}]
+        assert loaded.data[0]["answer"] == "4" and len(loaded.data[0]["images"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        ({"content": "It is <image>."}, "its last turn, the answer, has an <image>; answers are t"),
+        ({"content": None, "tool_calls": [{"name": "f"}]}, "a turn has tool_calls; tools are not"),
+        ({"role": ["assistant"], "content": "4"}, r"role \['assistant'\] is not supported"),
+    ],
+)
+def test_what_a_reply_may_not_be(folder, turn, message) -> None:
+    turns = [{"role": "user", "content": "q"}]
+    row = {"messages": [*turns, {"role": "assistant", **turn}], "images": ["images/1.png"]}
+    with pytest.raises(UserError, match=rf"train\.jsonl line 1: .*{message}"):
+        load(DataSpec(write_jsonl(folder, [row])))
+
+
+def test_a_picture_in_the_spelling_of_xml_is_refused(folder) -> None:
+    for tag in ("<image/>", "<image />"):
+        with pytest.raises(UserError, match=rf"the text contains {tag}, another tool's picture"):
+            prompt_of(folder, f"{tag} a", 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from noisygrpo.data.contents import listed, mapping, text_of
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import Fields, RowProblem, as_answer
 from noisygrpo.data.turns import read_turns
 from noisygrpo.rewards.extract import boxes
@@ -42,6 +42,8 @@ def answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> 
             f"no answer: none of the columns {', '.join(ANSWER)}, and the last turn is not the "
             "assistant's; data.columns.answer names the column"
         )
+    if "<image>" in reply:
+        raise RowProblem("its last turn, the answer, has an <image>; answers are text")
     return as_answer({"the last turn": reply}, "the last turn")
 
 

@@ -15,7 +15,7 @@ from noisygrpo.data.convert import Draft, finish
 from noisygrpo.data.example import FEATURES, KEYS, as_stored, check_prompt
 from noisygrpo.data.further import further_columns
 from noisygrpo.data.prompts import resolve_prompt, resolve_system
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import Adapter, RowProblem
 from noisygrpo.data.spec import DataSpec
 from noisygrpo.errors import UserError

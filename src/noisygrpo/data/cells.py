@@ -26,11 +26,13 @@ from PIL import Image
 
 from noisygrpo.data.contents import listed
 from noisygrpo.data.images import SIGNATURES, ImageProblem, what_it_is
+from noisygrpo.data.rows import is_missing
 
 INSIDE = ("image", "image_url", "url", "path")
 """Keys of a mapping under which a cell stands, besides ``bytes``."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]+={0,2}\s*")
+_DRIVE = re.compile(r"^[A-Za-z]:/+")
 _SHOWN = 60
 _LONGEST_PATH = 4096
 
@@ -49,14 +51,22 @@ class Root:
     def find(self, path: str) -> str:
         """The absolute path of an image file. Raises ``ImageProblem`` outside or without it."""
         base = os.path.abspath(self.folder)
-        full = os.path.normpath(os.path.join(base, os.path.expanduser(path)))
+        here = path
+        if "\\" in path and not os.path.lexists(os.path.join(base, path)):  # written by Windows
+            here = _DRIVE.sub("/", path.replace("\\", "/"))
+        full = os.path.normpath(os.path.join(base, os.path.expanduser(here)))
         cache = os.path.abspath(datasets.config.HF_CACHE_HOME)
-        if self.given and os.path.isabs(path) and not _inside(full, base):
-            full = self._found_here(path, base) or full
+        if self.given and os.path.isabs(here) and not _inside(full, base):
+            full = self._found_here(here, base) or full
         if not (_inside(full, base) or _inside(full, cache)):
+            above = os.path.dirname(full) or "/"
             raise ImageProblem(
                 f"image path {_short(path)} leads outside {base}; data.image_root: "
-                f"{os.path.dirname(full) or '/'} (or a folder above it) would allow it"
+                + (
+                    f"{above} (or a folder above it) would allow it"
+                    if os.path.isdir(above)
+                    else "the folder of this machine that its last folders are in finds it"
+                )
             )
         if not os.path.isfile(full):
             raise ImageProblem(f"image file {_short(path)} not found in {base}")
@@ -117,7 +127,7 @@ def image_structs(value: Any, root: Root) -> list[dict[str, Any]]:
 
 def _struct(item: Any, root: Root) -> dict[str, Any] | None:
     """One image; None where there is none."""
-    if item is None or (isinstance(item, str) and not item.strip()):
+    if is_missing(item) or (isinstance(item, str) and not item.strip()):
         return None
     if isinstance(item, (bytes, bytearray, memoryview)):
         return {"bytes": bytes(item), "path": None}
@@ -137,6 +147,8 @@ def _struct(item: Any, root: Root) -> dict[str, Any] | None:
 
 def _from_mapping(item: Mapping[str, Any], root: Root) -> dict[str, Any] | None:
     data, path = item.get("bytes"), item.get("path")
+    if isinstance(data, str) and not data:
+        data = None
     if isinstance(data, str):
         decoded = _picture_of_base64(data)
         if decoded is None:
@@ -156,7 +168,7 @@ def _from_mapping(item: Mapping[str, Any], root: Root) -> dict[str, Any] | None:
 
 def _from_text(text: str, root: Root) -> dict[str, Any]:
     text = text.strip()
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":
         return {"bytes": _data_uri(text), "path": None}
     if re.match(r"[a-zA-Z][\w+.-]*://", text) and not text.startswith("file://"):
         raise ImageProblem(
@@ -175,7 +187,7 @@ def _from_text(text: str, root: Root) -> dict[str, Any]:
 
 def _data_uri(text: str) -> bytes:
     head, comma, body = text.partition(",")
-    if not comma or not head.endswith(";base64"):
+    if not comma or not head.lower().endswith(";base64"):
         raise ImageProblem(f"image {_short(text)} is no data URI in base64")
     data = _decoded(body)
     if data is None:

@@ -20,6 +20,7 @@ _OTHER_MEDIA = re.compile(r"<(video|audio)[ _]?\d*>")
 
 _FOREIGN = re.compile(
     r"<img>[^<]*</img>|<\|image(?:_?\d+)?\|>|<ImageHere>|<Image>|<IMAGE>|<im_start><image>"
+    r"|<image\s*/>"
 )
 """Where a picture stands in files for one model, which here would be text."""
 
@@ -35,6 +36,19 @@ def listed(value: Any) -> Any:
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
     return value
+
+
+def turns_in(value: Any) -> Any:
+    """A value, or the list of turns in it: as text, or by column (``{"role": […], "content":
+    […]}``, as the datasets library stores its older sequences).
+    """
+    value = listed(value)
+    if not isinstance(value, Mapping) or not {"role", "from"} & value.keys():
+        return value
+    columns = {key: items for key, items in value.items() if isinstance(items, list)}
+    if len({len(items) for items in columns.values()}) != 1 or len(columns) < 2:
+        return value
+    return [dict(zip(columns, items, strict=True)) for items in zip(*columns.values(), strict=True)]
 
 
 def mapping(text: str) -> Any:

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from noisygrpo.data.texts import kind_of, read_text
 from noisygrpo.errors import UserError, require
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -18,27 +19,40 @@ Read = tuple[tuple[str, ...], list[dict[str, Any]], Callable[[int], str]]
 """Column names, rows, and the function that names a row."""
 
 
-def read_json(path: Path) -> Read:
-    """Read a list of objects, or one object per line; which of them is seen by the file itself.
+def read_json(path: Path, name: str = "") -> Read:
+    """Read a list of objects, objects under their ids, or one object per line; which of them is
+    seen by the file itself.
 
-    Blank lines are allowed. Raises ``UserError`` for anything else, with the line.
+    Blank lines are allowed. ``name`` is what messages call the file. Raises ``UserError`` for
+    anything else, with the line.
     """
-    text = _text(path)
-    if path.suffix in (".jsonl", ".ndjson") or _is_lines(text):
-        return _whole(_lines(text, path.name), text)
-    rows = _parse(text, path.name)
+    name = name or path.name
+    text = read_text(path, name)
+    if not text.strip():
+        return (), [], lambda row: name
+    if kind_of(path) in (".jsonl", ".ndjson") or _is_lines(text):
+        return _whole(_lines(text, name), text)
+    rows = _parse(text, name)
+    if isinstance(rows, dict) and _are_rows(rows.values()):
+        keys = [repr(key) for key in rows]
+        return _whole(_named([*rows.values()], name, "entry", keys), text)
     if isinstance(rows, dict):
         raise UserError(
-            f"{path.name}: expected a list of objects at the top, but it is one object with the "
+            f"{name}: expected a list of objects at the top, but it is one object with the "
             f"keys {list(rows)[:8]}{_way_out(rows)}"
         )
-    require(isinstance(rows, list), f"{path.name}: expected a list of objects at the top")
-    return _whole(_named(rows, path.name, "item", list(range(len(rows)))), text)
+    require(isinstance(rows, list), f"{name}: expected a list of objects at the top")
+    return _whole(_named(rows, name, "item", list(range(len(rows)))), text)
 
 
 _ASKING = {
     "question", "problem", "query", "prompt", "instruction", "messages", "conversations",
 }  # fmt: skip
+
+
+def _are_rows(values: Collection[Any]) -> bool:
+    """Whether the values of an object are rows: MathVista and ScienceQA keep theirs under ids."""
+    return bool(values) and all(isinstance(row, dict) and _ASKING & row.keys() for row in values)
 
 
 def _way_out(rows: dict[str, Any]) -> str:
@@ -87,7 +101,7 @@ def _lines(text: str, name: str) -> Read:
     return _named(rows, name, "line", numbers)
 
 
-def _named(rows: list[Any], name: str, unit: str, numbers: list[int]) -> Read:
+def _named(rows: list[Any], name: str, unit: str, numbers: Sequence[int | str]) -> Read:
     for number, row in zip(numbers, rows, strict=True):
         if not isinstance(row, dict):
             raise UserError(f"{name} {unit} {number}: {row!r:.80} is not an object")
@@ -95,9 +109,26 @@ def _named(rows: list[Any], name: str, unit: str, numbers: list[int]) -> Read:
     return columns, rows, lambda row: f"{name} {unit} {numbers[row]}"
 
 
+class _Twice(Exception):
+    """An object has a key twice, and not the same value."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        for key, value in pairs:
+            if repr(value) != repr(made[key]):
+                raise _Twice(
+                    f"{key!r} stands twice in one object: {value!r:.80}, {made[key]!r:.80}"
+                )
+    return made
+
+
 def _parse(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
+    except _Twice as error:
+        raise UserError(f"{where}: {error}") from None
     except RecursionError:
         raise UserError(f"{where}: not valid JSON: nested too deeply to be read") from None
     except json.JSONDecodeError as error:
@@ -107,54 +138,68 @@ def _parse(text: str, where: str) -> Any:
         raise UserError(f"{where}: not valid JSON: {error}{hint}") from error
 
 
-def read_csv(path: Path) -> Read:
+def read_csv(path: Path, name: str = "") -> Read:
     """Read comma- or tab-separated rows under a header; every cell is text, an empty one is null.
 
     A .csv whose header has semicolons or tabs and no comma (names in quotes aside) is separated by
-    those, as spreadsheets write it where the comma is for decimals.
+    those, as spreadsheets write it where the comma is for decimals; ``sep=;`` above the header says
+    so too. Rows of empty cells are no rows, and a first column without a name, in which pandas
+    numbers the rows, is none.
 
     Raises ``UserError`` for a missing or double name in the header and for a row with more or fewer
-    cells, with the line.
+    cells, with the line; ``name`` is what messages call the file.
     """
+    name = name or path.name
     csv.field_size_limit(1 << 30)  # a picture in base64 is one cell
-    text = _text(path)
-    first = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
-    other = next((sign for sign in "\t;" if sign in first and "," not in first), ",")
-    delimiter = "\t" if path.suffix == ".tsv" else other
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    text = read_text(path, name)
+    said = _SEPARATOR.match(text)
+    text = text[said.end() :] if said else text
+    delimiter = said.group(1) if said else _delimiter(text, kind_of(path))
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        strict=True,
+        skipinitialspace=delimiter != "\t",  # a, "b, c"
+    )
+    above = 1 if said else 0
+    top = f"{name} line {above + 1}"
     rows, numbers = [], []
     try:
-        header = [name.strip() for name in next(reader, [])]
-        for name in header:
-            require(bool(name), f"{path.name} line 1: a column has no name")
-            require(header.count(name) == 1, f"{path.name} line 1: column {name!r} stands twice")
-        line = reader.line_num + 1
+        header, numbered = _header(next(reader, []), top)
+        line = above + reader.line_num + 1
         for cells in reader:
-            if cells:
+            if any(cells):
                 require(
-                    len(cells) == len(header),
-                    f"{path.name} line {line}: {len(cells)} cells, but the header names "
-                    f"{len(header)}; a cell with {delimiter!r} in it needs quotes",
+                    len(cells) == len(header) + numbered,
+                    f"{name} line {line}: {len(cells)} cells, but the header names "
+                    f"{len(header) + numbered}; a cell with {delimiter!r} in it needs quotes",
                 )
-                rows.append({n: cell or None for n, cell in zip(header, cells, strict=True)})
+                require(not numbered or cells[0].isdigit(), f"{top}: a column has no name")
+                values = (cell or None for cell in cells[numbered:])
+                rows.append(dict(zip(header, values, strict=True)))
                 numbers.append(line)
-            line = reader.line_num + 1
+            line = above + reader.line_num + 1
     except csv.Error as error:
-        raise UserError(f"{path.name} line {reader.line_num}: not valid csv: {error}") from error
-    return tuple(header), rows, lambda row: f"{path.name} line {numbers[row]}"
+        line = above + reader.line_num
+        raise UserError(f"{name} line {line}: not valid csv: {error}") from error
+    return tuple(header), rows, lambda row: f"{name} line {numbers[row]}"
 
 
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
-        return path.read_text(encoding="utf-16")
-    require(b"\0" not in start, f"{path.name}: not a text file in UTF-8 (is it UTF-16?)")
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path.name} line {line}: not a text file in UTF-8 ({error.reason} at byte "
-            f"{error.start})"
-        ) from None
+_SEPARATOR = re.compile(r"sep=([,;\t|])[,;\t|]*\n", re.IGNORECASE)
+
+
+def _delimiter(text: str, kind: str) -> str:
+    first = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
+    other = next((sign for sign in "\t;" if sign in first and "," not in first), ",")
+    return "\t" if kind == ".tsv" else other
+
+
+def _header(cells: list[str], where: str) -> tuple[list[str], int]:
+    """The names of the columns, and how many columns in front have none (pandas' numbers)."""
+    names = [name.strip() for name in cells]
+    numbered = int(len(names) > 1 and not names[0])
+    names = names[numbered:]
+    for name in names:
+        require(bool(name), f"{where}: a column has no name")
+        require(names.count(name) == 1, f"{where}: column {name!r} stands twice")
+    return names, numbered

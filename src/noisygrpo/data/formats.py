@@ -25,9 +25,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from noisygrpo.data.answers import ANSWER, answer_label, answer_of, completion_of
-from noisygrpo.data.contents import listed, parts_of_text, text_of
+from noisygrpo.data.contents import listed, parts_of_text, text_of, turns_in
 from noisygrpo.data.options import chosen, find_options, with_options
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.data.rows import (
     FIELD_NAMES,
     Adapter,
@@ -44,7 +44,7 @@ from noisygrpo.schema import shown
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
 ANSWER_OF_COLUMNS = (*ANSWER, "completion", "response", "output", "label")
-IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name")
+IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name", "decoded_image")
 TURNS = {
     "messages": ("messages",),
     "conversations": ("conversations", "conversation"),
@@ -93,7 +93,7 @@ def _fits(layout: str, raw: RawRows, columns: Names) -> bool:
     there = set(raw.columns)
     if layout in TURNS:
         column = next((name for name in TURNS[layout] if name in there), None)
-        return column is not None and isinstance(listed(raw.first(column)), list)
+        return column is not None and isinstance(turns_in(raw.first(column)), list)
     if layout == "alpaca":
         return "instruction" in there and bool({"output", "input", "history"} & there)
     if layout == "query":
@@ -265,8 +265,9 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
     system = _system_column(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
-        offered = options.of(row) if options else []
-        asked = with_options(as_text(row, question), offered)
+        asked = as_text(row, question)
+        offered = options.of(row, asked) if options else []
+        asked = with_options(asked, offered)
         target = completion_of(row) if answer == "completion" else as_answer(row, answer)
         found = {"answer": chosen(target, offered, answer), **_read(row, more)}
         _refuse_history(row)
@@ -295,12 +296,9 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
 def _first(raw: RawRows, names: Sequence[str], field: str) -> str:
     found = next((name for name in names if name in raw.columns), None)
     if found is None:
-        hint = ""
-        if raw.columns in (("image",), ("image", "label")):
-            hint = " (a folder of pictures needs a metadata.jsonl with file_name and these columns)"
         raise UserError(
             f"{raw.label}: no column for the {field}: none of {', '.join(names)}; it has "
             f"{shown(list(raw.columns), 200)}; data.columns.{field} names one, data.adapter: "
-            f"my.py:function reads any row{hint}"
+            f"my.py:function reads any row{raw.hint}"
         )
     return found

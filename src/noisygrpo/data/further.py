@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from noisygrpo.data.features import column_of
 from noisygrpo.data.pictures import pick
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.errors import UserError
 
 TAKEN = {
@@ -92,8 +92,8 @@ def _made(values: Sequence[Any], name: str) -> Column:
 
 
 def _stored(raw: RawRows, name: str, rows: Sequence[int]) -> Column:
-    if isinstance(raw.table, list):
-        return _made([raw.table[row].get(name) for row in rows], name)
+    if isinstance(raw.table, list) or name in raw.json:
+        return _made([raw.cell(row, name) for row in rows], name)
     assert raw.features is not None
     feature = _undecoded(raw.features[name])
     return feature, pick(raw.table.column(name), rows)

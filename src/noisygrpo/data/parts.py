@@ -32,12 +32,12 @@ from typing import Any
 
 import numpy as np
 
+from noisygrpo.data.texts import kind_of
 from noisygrpo.errors import UserError, require
 from noisygrpo.schema import nearest, shown
 from noisygrpo.yaml_text import read_yaml
 
 LISTS = (".yaml", ".yml")
-FILES = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 ALL = "all"
 Source = str | list[dict[str, Any]]
 """What ``data.source`` may be."""
@@ -123,7 +123,7 @@ def _beside(part: Part, folder: Path) -> Part:
             values[key] = str(folder / path)
     path = Path(values["source"]).expanduser()
     require(
-        path.exists() or path.suffix not in FILES,
+        path.exists() or not kind_of(path),
         f"{part.named}: {part.source!r} is neither in {folder} nor in the working directory",
     )
     return Part(**values)

@@ -7,7 +7,10 @@ goes through ``cells``, row by row. Cells that hold nothing, null at any depth, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,24 +34,35 @@ def no_images(count: int) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array([[]] * count, type=IMAGES)])
 
 
-def of_cells(cells: Iterator[Any], rows: Sequence[int], root: Root, where: Where) -> Any:
-    """The column of cells as they stand in a file; raises ``UserError`` with the row."""
+@dataclass(frozen=True)
+class Cells:
+    """The images of one column, and the cells that hold none that can be read."""
 
-    def structs(row: int, cell: Any) -> list[dict[str, Any]]:
+    lists: pa.ChunkedArray
+    problems: dict[int, ImageProblem]
+    """Which of the cells, and why."""
+
+
+def of_cells(cells: Iterator[Any], root: Root) -> Cells:
+    """The column of cells as they stand in a file."""
+    problems: dict[int, ImageProblem] = {}
+
+    def structs(index: int, cell: Any) -> list[dict[str, Any]]:
         try:
             return image_structs(cell, root)
         except ImageProblem as problem:
-            raise UserError(f"{where(row)}: {problem}") from problem
+            problems[index] = problem
+            return []
 
-    return _in_batches(structs(row, cell) for row, cell in zip(rows, cells, strict=True))
+    return Cells(_in_batches(itertools.starmap(structs, enumerate(cells))), problems)
 
 
-def of_column(column: pa.ChunkedArray, rows: Sequence[int], root: Root, where: Where) -> Any:
+def of_column(column: pa.ChunkedArray, rows: Sequence[int], root: Root) -> Cells:
     """The column of an Arrow column's cells, without copying where that can be."""
     chunks = [_wrapped(chunk) for chunk in column.chunks]
     if all(chunk is not None for chunk in chunks):
-        return pick(pa.chunked_array(chunks, type=IMAGES), rows)
-    return of_cells(_cells(column, rows), rows, root, where)
+        return Cells(pick(pa.chunked_array(chunks, type=IMAGES), rows), {})
+    return of_cells(_cells(column, rows), root)
 
 
 def _cells(column: pa.ChunkedArray, rows: Sequence[int]) -> Iterator[Any]:
@@ -133,14 +147,15 @@ def lengths(images: pa.ChunkedArray) -> list[int]:
     return [int(count) for count in pc.list_value_length(images).to_pylist()]
 
 
-def merged(
-    columns: Mapping[str, pa.ChunkedArray], rows: Sequence[int], where: Where
-) -> pa.ChunkedArray:
+def merged(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> pa.ChunkedArray:
     """One column of several: each row's images stand in one of them.
 
-    Raises ``UserError`` for a row with different images in two of them.
+    A path that leads nowhere beside an embedded picture is where that came from, and no picture of
+    its own. Raises ``UserError`` for any other cell that cannot be read, and for a row with
+    different images in two columns.
     """
-    used = {name: lists for name, lists in columns.items() if any(lengths(lists))}
+    _require_readable(columns, rows, where)
+    used = {name: found.lists for name, found in columns.items() if any(lengths(found.lists))}
     if not used:
         return no_images(len(rows))
     if len(used) == 1:
@@ -148,18 +163,55 @@ def merged(
 
     def one(row: int, cells: tuple[Any, ...]) -> list[dict[str, Any]]:
         there = {name: cell for name, cell in zip(used, cells, strict=True) if cell}
-        distinct = [
-            cell for n, cell in enumerate(there.values()) if cell not in [*there.values()][:n]
-        ]
-        if len(distinct) > 1:
+        first: list[dict[str, Any]] = next(iter(there.values()), [])
+        if any(not _are_same(cell, first) for cell in there.values()):
             raise UserError(
                 f"{where(row)}: different images in {' and '.join(map(repr, there))}; "
                 "data.columns.image names the column that counts"
             )
-        return distinct[0] if distinct else []
+        return first
 
     every = zip(*(_all_cells(lists) for lists in used.values()), strict=True)
     return _in_batches(one(row, cells) for row, cells in zip(rows, every, strict=True))
+
+
+def together(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> pa.ChunkedArray:
+    """One column of several: each row's images are those of all of them, in order.
+
+    Raises ``UserError`` for a cell that cannot be read.
+    """
+    for name, found in columns.items():
+        for index in sorted(found.problems):
+            problem = found.problems[index]
+            raise UserError(f"{where(rows[index])}: {problem} (column {name!r})") from problem
+    every = zip(*(_all_cells(found.lists) for found in columns.values()), strict=True)
+    return _in_batches([image for cell in cells for image in cell] for cells in every)
+
+
+def _require_readable(columns: Mapping[str, Cells], rows: Sequence[int], where: Where) -> None:
+    for index in sorted({index for found in columns.values() for index in found.problems}):
+        name, found = next((n, c) for n, c in columns.items() if index in c.problems)
+        if any(_is_embedded(other.lists[index]) for other in columns.values()):
+            continue
+        message = f"{where(rows[index])}: {found.problems[index]}"
+        if len(columns) > 1:
+            message += f" (column {name!r}; data.columns.image names the column that counts)"
+        raise UserError(message) from found.problems[index]
+
+
+def _is_embedded(cell: pa.ListScalar) -> bool:
+    """Whether a row's cell has pictures of which the bytes are there."""
+    return len(cell.values) > cell.values.field("bytes").null_count
+
+
+def _are_same(one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether two cells hold the same pictures, be it in bytes or in files."""
+    return one == other or [*map(_content, one)] == [*map(_content, other)]
+
+
+def _content(image: Mapping[str, Any]) -> bytes:
+    data = image["bytes"]
+    return bytes(data) if data is not None else Path(image["path"]).read_bytes()
 
 
 def _all_cells(column: pa.ChunkedArray) -> Iterator[Any]:

@@ -7,109 +7,39 @@ copied, so they stay in the memory-mapped file until a row is used.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from noisygrpo.data import pictures
 from noisygrpo.data.cells import Root
-from noisygrpo.data.files import read_csv, read_json
-from noisygrpo.data.parts import FILES, Source, parts_of
+from noisygrpo.data.folders import Folder, read_text_file
+from noisygrpo.data.parts import Source, parts_of
+from noisygrpo.data.raw import RawRows
+from noisygrpo.data.texts import KINDS, PACKED, kind_of, require_data, stem_of
 from noisygrpo.errors import UserError, require
 from noisygrpo.reach import hub_problem
 
-FILE_KINDS = FILES
+FILE_KINDS = KINDS
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # What datasets raises for a missing repository, split, file or connection.
-_LOAD_ERRORS = (ValueError, OSError, datasets.exceptions.DatasetsError, pa.ArrowException)
+# (RuntimeError: a loading script, which it no longer runs.)
+_LOAD_ERRORS = (
+    ValueError,
+    OSError,
+    RuntimeError,
+    datasets.exceptions.DatasetsError,
+    pa.ArrowException,
+)
 _SAVED_SPLITS, _SAVED_ONE = "dataset_dict.json", "state.json"
-
-
-@dataclass(frozen=True)
-class RawRows:
-    """Rows of a source as they are there."""
-
-    columns: tuple[str, ...]
-    """All column names, in order."""
-    table: pa.Table | list[dict[str, Any]]
-    """Arrow table, or the parsed objects of a text file."""
-    name: str
-    """Short name of the source, the stem of default example ids."""
-    label: str
-    """Name of the source in messages, such as ``train.jsonl``."""
-    where: Callable[[int], str]
-    """Names a row, such as ``train.jsonl line 7``."""
-    root: Root
-    """Image paths are relative to this folder and may not leave it."""
-    features: datasets.Features | None = None
-    """Column types of an Arrow table."""
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def first(self, column: str) -> Any:
-        """The first cell of a column that is not null; None if all are."""
-        if isinstance(self.table, list):
-            return next((r[column] for r in self.table if r.get(column) is not None), None)
-        for chunk in self.table.column(column).chunks:
-            if chunk.null_count < len(chunk):
-                return chunk.drop_null()[0].as_py()
-        return None
-
-    def iterate(
-        self, order: Sequence[int], skip: Sequence[str] = (), *, name_labels: bool = False
-    ) -> Iterator[tuple[int, dict]]:
-        """Yield (row number, row) in ``order``, without the columns ``skip``.
-
-        ``name_labels``: cells of class labels are their names instead of their numbers.
-        """
-        if isinstance(self.table, list):
-            for index in order:
-                yield index, {k: v for k, v in self.table[index].items() if k not in skip}
-            return
-        names = [name for name in self.columns if name not in skip]
-        texts = self.table.select(names)
-        labels = self._label_names(names) if name_labels else {}
-        for start in range(0, len(order), 500):
-            chunk = list(order[start : start + 500])
-            rows = texts.take(chunk).to_pylist() if names else [{} for _ in chunk]
-            for index, row in zip(chunk, rows, strict=True):
-                yield index, {**row, **{k: labels[k](row[k]) for k in labels}} if labels else row
-
-    def _label_names(self, names: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
-        """Columns of class labels, with the function from a number to its name."""
-
-        def name_of(feature: datasets.ClassLabel) -> Callable[[Any], Any]:
-            return lambda number: None if number is None else feature.int2str(number)
-
-        kinds = {name: (self.features or {}).get(name) for name in names}
-        labels = {name: k for name, k in kinds.items() if isinstance(k, datasets.ClassLabel)}
-        return {name: name_of(kind) for name, kind in labels.items()}
-
-    def cell(self, row: int, column: str) -> Any:
-        """One cell as a Python value."""
-        if isinstance(self.table, list):
-            return self.table[row].get(column)
-        return self.table.column(column)[row].as_py()
-
-    def images(self, columns: Sequence[str], rows: Sequence[int]) -> pa.ChunkedArray:
-        """The images of ``rows`` as ``list<struct<bytes, path>>``, one list per row."""
-        every = {column: self._images_of(column, rows) for column in columns}
-        return pictures.merged(every, rows, self.where)
-
-    def _images_of(self, column: str, rows: Sequence[int]) -> pa.ChunkedArray:
-        if isinstance(self.table, list):
-            cells = (self.table[row].get(column) for row in rows)
-            return pictures.of_cells(cells, rows, self.root, self.where)
-        return pictures.of_column(self.table.column(column), rows, self.root, self.where)
 
 
 @dataclass(frozen=True)
@@ -152,34 +82,60 @@ def read_rows(
     if path.is_file():
         return _read_file(path, root, settings)
     require(
-        path.is_dir() or (path.suffix not in FILE_KINDS and bool(_HUB_ID.fullmatch(source))),
+        path.is_dir() or (not kind_of(path) and bool(_HUB_ID.fullmatch(source))),
         f"{settings.source}: {source!r} does not exist",
     )
+    if path.is_dir() and not any((path / name).is_file() for name in (_SAVED_SPLITS, _SAVED_ONE)):
+        with _loading(source, split, settings):
+            return _read_folder(path, split, config, root, settings)
     note = ""
     if not path.is_dir():
         problem = hub_problem()
         note = " (not a file or folder here" + (f", and {problem})" if problem else ")")
     with _loading(source, split, settings, note):
-        data = _load_folder_or_hub(source, path, split, config, settings)
+        data = _load_saved_or_hub(source, path, split, config, settings)
     name = path.name if path.is_dir() else source
     label, one = f"{name} ({split})", not has_splits(source)
     return _from_dataset(data, f"{name}-{split}", name if one else label, root)
 
 
-def _read_file(path: Path, root: Root, settings: Settings) -> RawRows:
-    require(
-        path.suffix in FILE_KINDS,
-        f"{settings.source}: {path} is not one of {', '.join(FILE_KINDS)}, a folder or a hub id",
+def _read_folder(path: Path, split: str, config: str, root: Root, settings: Settings) -> RawRows:
+    """Read a folder of data files: text as it is there, everything else by the library."""
+    folder = Folder(path, config)
+    if split.isidentifier() and folder.splits and split not in folder.splits:
+        _no_split(str(path), split, str(folder.splits), settings)
+    rows = folder.rows(split, root)
+    if rows is None:
+        data = folder.load(split)
+        rows = _from_dataset(data, f"{path.name}-{split}", f"{path.name} ({split})", root)
+    return replace(rows, hint=folder.hint)
+
+
+def _no_split(source: str, split: str, has: str, settings: Settings) -> NoReturn:
+    raise UserError(
+        f"{settings.split}: {split!r} is not a split of {source}"
+        + (f"; it has {has}" if has else "")
     )
-    if path.suffix == ".parquet":
+
+
+def _read_file(path: Path, root: Root, settings: Settings) -> RawRows:
+    kind = kind_of(path)
+    packed = path.suffix.lower() in PACKED
+    require(
+        bool(kind),
+        f"{settings.source}: {path} is not one of {', '.join(FILE_KINDS)}, a folder or a hub id"
+        + ("; unpack it first (of packed files json and csv with .gz are read)" if packed else ""),
+    )
+    if kind == ".parquet":
+        with path.open("rb") as file:
+            require_data(file.read(256), path.name, kind)
         with _loading(str(path), "", settings):
             rows = pq.read_metadata(path).num_rows
             require(rows > 0, f"{path.name}: the data set has no rows")
             data = datasets.Dataset.from_parquet(str(path))
         return _from_dataset(data, path.stem, path.name, root)
-    read = read_csv if path.suffix in (".csv", ".tsv") else read_json
-    columns, rows, where = read(path)
-    return RawRows(columns, rows, path.stem, path.name, where, root)
+    columns, rows, where = read_text_file(path)
+    return RawRows(columns, rows, stem_of(path), path.name, where, root)
 
 
 @contextmanager
@@ -194,28 +150,26 @@ def _loading(source: str, split: str, settings: Settings, note: str = "") -> Ite
         reason = said.splitlines()[0] if said else repr(error)
         if "Unknown split" in reason or "Bad split" in reason:
             has = re.search(r"\[.*\]", reason)
-            raise UserError(
-                f"{settings.split}: {split!r} is not a split of {source}"
-                + (f"; it has {has.group()}" if has else "")
-            ) from error
+            _no_split(source, split, has.group() if has else "", settings)
         what = f"{source}, split {split!r}{note}" if split else source
         raise UserError(f"{settings.source}: cannot load {what}: {reason}") from error
 
 
-def _load_folder_or_hub(
+def _load_saved_or_hub(
     source: str, path: Path, split: str, config: str, settings: Settings
 ) -> datasets.Dataset:
-    """Load what ``save_to_disk`` wrote, a folder of data files, or a data set of the hub."""
+    """Load what ``save_to_disk`` wrote, or a data set of the hub."""
+    if not path.is_dir():
+        return datasets.load_dataset(source, config or None, split=split)
     if (path / _SAVED_SPLITS).is_file():
-        splits = datasets.load_from_disk(str(path))
-        require(
-            split in splits,
-            f"{settings.split}: {split!r} is not a split of {source}; it has {sorted(splits)}",
-        )
-        return splits[split]
-    if (path / _SAVED_ONE).is_file():
+        names = json.loads((path / _SAVED_SPLITS).read_text(encoding="utf-8"))["splits"]
+        if split not in names:
+            _no_split(source, split, str(sorted(names)), settings)
+        path = path / split
+    try:
         return datasets.load_from_disk(str(path))
-    return datasets.load_dataset(source, config or None, split=split)
+    except IndexError:  # the library's answer to a data set that was saved without rows
+        raise UserError(f"{path.name}: the data set has no rows") from None
 
 
 def _from_dataset(data: datasets.Dataset, name: str, label: str, root: Root) -> RawRows:
@@ -232,9 +186,19 @@ def _from_dataset(data: datasets.Dataset, name: str, label: str, root: Root) -> 
 
 def _without_views(table: pa.Table) -> pa.Table:
     """The table with views of text and bytes as plain columns: Arrow cannot take rows of views."""
-    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
     for index, field in enumerate(table.schema):
-        if field.type in plain:
-            kind = plain[field.type]
+        kind = _plain(field.type)
+        if kind != field.type:
             table = table.set_column(index, field.name, table.column(index).cast(kind))
     return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type without views, at any depth."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_plain(kind.value_type)))
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)

@@ -25,8 +25,15 @@ from noisygrpo.data.checks import Seen, check_all_images, report_lines
 from noisygrpo.data.convert import Draft, digest, draft, share
 from noisygrpo.data.formats import choose_format
 from noisygrpo.data.parts import ALL, Part, chosen_rows, parts_of, prefixes
+from noisygrpo.data.picture_columns import (
+    PictureColumns,
+    aside_lines,
+    picture_columns,
+    require_pictures,
+)
 from noisygrpo.data.prompts import DEFAULT, resolve_prompt
-from noisygrpo.data.readers import RawRows, Settings, has_splits, read_rows
+from noisygrpo.data.raw import RawRows
+from noisygrpo.data.readers import Settings, has_splits, read_rows
 from noisygrpo.data.rows import Adapter, RowProblem
 from noisygrpo.data.several import Piece, drawn, joined
 from noisygrpo.data.spec import TRAIN, DataSpec
@@ -111,13 +118,16 @@ def _piece(
     require(len(raw) > 0, f"{raw.label}: the data set has no rows")
     raw = replace(raw, name=prefix.replace("/", "-") + raw.name)
     adapter, lines = _adapter(spec, raw)
-    columns = _image_columns(adapter, raw)
+    named = spec.columns.get("image", "")
+    listed = named if isinstance(named, list) else []
+    places = picture_columns(adapter, raw, listed, detect=not spec.adapter and named == "")
+    columns = places.names
     order = chosen_rows(part, len(raw), spec.seed)
     drafts = _drafts(spec, raw, adapter, columns, held_out, order)
     if not columns and not spec.adapter and "image" not in spec.columns:
-        _require_pictures(raw, drafts)
+        require_pictures(raw, drafts)
     rows = [made.row for made in drafts]
-    images = _images(spec, raw, drafts, columns)
+    images = _images(spec, raw, drafts, places)
     data, further = data_set(spec, raw, adapter, drafts, images, columns)
     logger.info("%s: %d examples from %d rows", raw.label, len(data), len(raw))
     if raw.root.moved:
@@ -125,6 +135,9 @@ def _piece(
             f"{len(raw.root.moved):,} image paths are absolute and lead elsewhere; these pictures "
             f"were found in {raw.root.folder} by their last folders"
         )
+    lines += [places.said] if places.said else []
+    if not spec.adapter and named is not None:
+        lines += aside_lines(raw, columns)
     lines += _prompt_lines(spec, adapter, drafts)
     return Piece(data, lambda index: raw.where(rows[index]), lines, further)
 
@@ -157,28 +170,13 @@ def _prefixed(where: Callable[[int], str], prefix: str) -> Callable[[int], str]:
     return lambda index: prefix + where(index)
 
 
-_PICTURED = re.compile(
-    r"(?:.*_)?(?:image|img|picture|photo|pic)s?(?:_?(?:path|file|name|url|id|\d+)s?)?"
-)
-
-
-def _require_pictures(raw: RawRows, drafts: Sequence[Draft]) -> None:
-    """Refuse rows without a picture beside a column that is called like one."""
-    called = [name for name in raw.columns if _PICTURED.fullmatch(name.lower())]
-    require(
-        not called or any(made.images for made in drafts),
-        f"{raw.label}: no row has a picture, but the column {called[:1]} is called like one; "
-        "data.columns.image names it, and is null for text-only rows",
-    )
-
-
 def _images(
-    spec: DataSpec, raw: RawRows, drafts: Sequence[Draft], columns: Sequence[str]
+    spec: DataSpec, raw: RawRows, drafts: Sequence[Draft], places: PictureColumns
 ) -> pa.ChunkedArray:
     """The images of every example, ``list<struct<bytes, path>>``."""
     rows = [made.row for made in drafts]
     own = [made.images for made in drafts]
-    stored = raw.images(columns, rows)
+    stored = raw.images(places.names, rows, together=places.together)
     # What a user's function returns stands for what the row has.
     return pictures.with_own(stored, own, rows, raw.root, raw.where, replace=bool(spec.adapter))
 
@@ -208,7 +206,9 @@ def _adapter(spec: DataSpec, raw: RawRows) -> tuple[Adapter, list[str]]:
     if spec.adapter:
         return make_adapter(spec.adapter, spec.options), [f"read by the adapter {spec.adapter}"]
     require(not spec.options, "data.options: only adapters (data.adapter) have options")
-    layout, adapter = choose_format(raw, spec.format, spec.columns)
+    # Of a list of image columns the layouts need to know only that there is one.
+    names = {key: name[0] if isinstance(name, list) else name for key, name in spec.columns.items()}
+    layout, adapter = choose_format(raw, spec.format, names)
     said = "as data.format says" if spec.format else "detected; data.format sets it"
     notes = ", ".join(f"{name} <- {column}" for name, column in adapter.fields.items())
     return adapter, [f"layout {layout} ({said}): {notes}"]
@@ -230,20 +230,6 @@ def _playground(spec: DataSpec, settings: Settings) -> Loaded:
     except UserError as error:
         raise UserError(str(error).replace("data.split", settings.split)) from error
     return Loaded(data, [], lambda index: f"playground row {index}", None)
-
-
-def _image_columns(adapter: Adapter, raw: RawRows) -> list[str]:
-    """Check that the adapter's columns are there; return those that hold images."""
-    has = f"; it has {list(raw.columns)}"
-    for column in adapter.columns:
-        require(column in raw.columns, f"{raw.label}: no column {column!r} (data.columns){has}")
-    found = [column for column in adapter.image if column in raw.columns]
-    require(
-        bool(found) or not adapter.image_required,
-        f"{raw.label}: no image column {' or '.join(map(repr, adapter.image))}{has}; "
-        "data.columns.image names it, and is null for text-only rows",
-    )
-    return found
 
 
 def _drafts(

@@ -44,9 +44,9 @@ class DataSpec:
     """Layout of the rows or the tool that they are for, one of ``FORMATS``; "" detects it."""
     adapter: str = ""
     """Name in ``ADAPTERS`` or ``path.py:function``, instead of ``format`` and ``columns``."""
-    columns: dict[str, str | None] = field(default_factory=dict)
+    columns: dict[str, str | list[str] | None] = field(default_factory=dict)
     """Column map: question, image, answer, reasoning, id, cluster, kind, pair, system, options ->
-    the source's name, or null."""
+    the source's name, or null; of image also a list of names, all of whose pictures are shown."""
     cluster_pattern: str = ""
     """Regular expression on the id; its first group (or the match) names the cluster."""
     prompt: str = ""
@@ -87,6 +87,12 @@ class DataSpec:
             not self.adapter or self.adapter in ADAPTERS or ".py:" in self.adapter,
             f"data.adapter: {self.adapter!r} is not one of {sorted(ADAPTERS)} or path.py:function",
         )
+        for name, column in self.columns.items():
+            require(
+                not isinstance(column, list) or (name == "image" and bool(column)),
+                f"data.columns.{name}: {column!r}, allowed is "
+                + ("a column or several" if name == "image" else "the name of one column"),
+            )
         for name in ("columns", "format"):
             require(
                 not (self.adapter and getattr(self, name)),

@@ -16,9 +16,9 @@ from noisygrpo.data.contents import (
     Part,
     brief,
     join,
-    listed,
     parts_of,
     text_of,
+    turns_in,
 )
 from noisygrpo.data.rows import RowProblem
 from noisygrpo.errors import require
@@ -39,11 +39,12 @@ Turn = dict[str, Any]
 
 
 def read_turns(value: Any, column: str) -> list[Turn]:
-    """Turns of ``{role, content}``, ``{from, value}`` or ``{human, assistant}`` mappings.
+    """Turns of ``{role, content}``, ``{from, value}`` or ``{human, assistant}`` mappings, in a list
+    or by column.
 
     Raises ``RowProblem`` for anything else, and for roles that have no place here (tools).
     """
-    value = listed(value)
+    value = turns_in(value)
     if not isinstance(value, list) or not value:
         raise RowProblem(f"column {column!r} is {brief(value)}, expected a list of turns")
     turns = []
@@ -94,6 +95,8 @@ def _turn(role: Any, content: Any, column: str, item: Mapping[str, Any]) -> Turn
         raise RowProblem(
             f"column {column!r}: role {role!r} is not supported; roles are {', '.join(ROLES)}"
         )
+    if content is None and item.get("tool_calls"):
+        raise RowProblem(f"column {column!r}: a turn has tool_calls; tools are not supported")
     return {"role": name, "content": _with_pictures(parts_of(content), item, column)}
 
 

@@ -16,7 +16,8 @@ from noisygrpo.data.cells import Root, resolve_path
 from noisygrpo.data.example import make_example
 from noisygrpo.data.images import ImageProblem
 from noisygrpo.data.prompts import resolve_prompt, resolve_system
-from noisygrpo.data.readers import FILE_KINDS, RawRows, read_rows
+from noisygrpo.data.raw import RawRows
+from noisygrpo.data.readers import FILE_KINDS, read_rows
 from noisygrpo.data.rows import RowProblem, strip_placeholders
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.benchmarks.released import RELEASED

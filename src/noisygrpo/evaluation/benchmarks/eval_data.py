@@ -26,7 +26,7 @@ from typing import Any
 
 from noisygrpo.data.cells import Root
 from noisygrpo.data.files import read_csv, read_json
-from noisygrpo.data.readers import RawRows
+from noisygrpo.data.raw import RawRows
 from noisygrpo.errors import UserError, require
 
 _LETTERS = "ABCDEFGH"
