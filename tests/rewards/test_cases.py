@@ -41,7 +41,15 @@ others than those asked for, and 8 months for an age of 8."""
 
 @pytest.mark.parametrize(
     "name",
-    ["own.jsonl", "more.jsonl", "fresh.jsonl", "said.jsonl", "sentences.jsonl", "field.jsonl"],
+    [
+        "own.jsonl",
+        "more.jsonl",
+        "fresh.jsonl",
+        "said.jsonl",
+        "sentences.jsonl",
+        "field.jsonl",
+        "field2.jsonl",
+    ],
 )
 def test_every_label(name: str) -> None:
     rows = read(HERE / name)
