@@ -25,6 +25,7 @@ from noisygrpo.rewards.agreement import FORMULA
 from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
 from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
 from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
+from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
@@ -112,14 +113,14 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     if not prediction.strip():
         return Verdict(False, "the answer is empty")
     prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
-    if same_text(prediction, target):
+    if same_text(prediction, target, question):
         return Verdict(True, "same text")
     for rule in (_judge_choice, _judge_polarity):
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
             return chosen
     answer = untitled(claim(plain(prediction)), question)
-    if same_text(answer, target):
+    if same_text(answer, target, question):
         return Verdict(True, "same text")
     for said in (
         *(added(text, question) for text in dict.fromkeys((prediction, answer))),
@@ -143,13 +144,14 @@ def has_one_value(target: str) -> bool:
     return FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", CALL.sub("", text))
 
 
-def same_text(first: str, second: str) -> bool:
+def same_text(answer: str, target: str, question: str = "") -> bool:
     """Whether two answers are the same text: formulas to the letter, running text by its words."""
-    if squeezed(first) == squeezed(second):
+    if squeezed(answer) == squeezed(target):
         return True
-    if not (is_text(first) and is_text(second)) or signs(first) != signs(second):
+    if not (is_text(answer) and is_text(target)) or signs(answer) != signs(target):
         return False
-    return words(first) == words(second) != ()
+    same = words(answer) == words(target) != ()
+    return same and not name_differs(answer, target, question)
 
 
 def is_text(text: str) -> bool:
@@ -212,7 +214,7 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
     question's last words behind them.
     """
     wanted = _core(target)
-    if not (is_text(answer) and is_text(target)):
+    if not (is_text(answer) and is_text(target)) or name_differs(answer, target, question):
         return Verdict(False, "the texts differ")
     if _core(answer) == wanted != () and signs(answer) == signs(target):
         return Verdict(True, "same words")

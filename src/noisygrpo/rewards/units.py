@@ -12,7 +12,8 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from noisygrpo.rewards.spelling import singular, word_set
+from noisygrpo.rewards.inflection import singular
+from noisygrpo.rewards.spelling import word_set
 
 _SYMBOL = re.compile(
     r"(?:[pnumcdkMGT]|da|h)?(?:m|g|L|l|N|J|W|V|A|Hz|Pa|ohm|eV|F|C|T|H|mol|bar|cal|K|s|B)"
