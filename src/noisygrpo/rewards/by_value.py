@@ -11,6 +11,7 @@ from typing import NamedTuple
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.measures import measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
 from noisygrpo.rewards.restated import counts_none
@@ -68,7 +69,7 @@ def judge_values(
         return Verdict(False, "the value of another quantity than was asked for")
     if agree and is_no_percentage(answer, target, question):
         return Verdict(False, "a percentage, which was not asked for")
-    if agree and counts_another(answer, question):
+    if agree and (counts_another(answer, question) or measures_another(answer, target, question)):
         return Verdict(False, "a number of other things than were asked for")
     if agree is not None:
         return Verdict(agree, "compared by value")

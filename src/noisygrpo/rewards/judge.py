@@ -23,8 +23,9 @@ from noisygrpo.errors import require
 from noisygrpo.rewards.added import added, alternative
 from noisygrpo.rewards.agreement import FORMULA
 from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
-from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
+from noisygrpo.rewards.choices import chosen_letter, options_of, split_options, target_letter
 from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
+from noisygrpo.rewards.equations import names_another
 from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
@@ -52,6 +53,7 @@ MAX_TEXT = 4000
 """Signs of an answer that are looked at."""
 
 
+_ASKS_WHO = re.compile(r"\b(?:who|whose|whom|author|(?:person|name)\s*\?)", re.IGNORECASE)
 _LETTERED = re.compile(r"[A-K][.):]\s*(?P<text>\w.*)")
 _WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_][^\W\d_A-Z]$")
 
@@ -181,7 +183,7 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     if letter is None:
         return None
     behind = _LETTERED.fullmatch(plain(target)) if not options else None
-    if behind and letter not in "ABCDE":
+    if behind and (letter not in "ABCDE" or _ASKS_WHO.search(question)):
         return None  # initials: "J. Smith"
     if behind:  # the one option that is known: "B. Obama" is no "B. Clinton"
         other = _LETTERED.fullmatch(claim(plain(prediction)))
@@ -189,7 +191,8 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
             return Verdict(False, "the texts behind the letters differ")
         options = {letter: behind.group("text")}
     chosen = chosen_letter(prediction, options)
-    if chosen is None:
+    asked, claimed = split_options(question)[0], claim(plain(prediction))
+    if chosen is None or (claimed.count("=") == 1 and names_another(claimed, asked)):
         return Verdict(False, "chooses no option, or several")
     return Verdict(chosen == letter, f"chooses {chosen}")
 
@@ -233,8 +236,8 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
 
 
 _PLACE = re.compile(
-    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one"
-    r"|一\s?[个只條条张本位名辆头匹块件棵朵片]))\s*",
+    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:(?:the|an?|some|one)\b(?!\.)"
+    r"|一\s?[个只條条张本位名辆头匹块件棵朵片])|made\s+(?:out\s+)?of\b)\s*",
     re.IGNORECASE,
 )
 

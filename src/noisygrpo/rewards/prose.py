@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 
 from noisygrpo.rewards import units
+from noisygrpo.rewards.leads import before_number
 from noisygrpo.rewards.number_words import CHINESE
 from noisygrpo.rewards.numeric import (
     LABEL,
     Number,
-    before_number,
     parse_number,
     signed,
     with_unit,

@@ -90,7 +90,7 @@ _BOUND_AFTER = re.compile(
 )
 _ALTERNATIVE = re.compile(
     r"[\s.,;!?$)]*(?:or|and\s+maybe|或者?|maybe|perhaps|no(?=\s*[,.;!]|\s+wait|\s*$)|wait|hmm"
-    r"|hold\s+on|actually|sorry|oops"
+    r"|hold\s+on|actually|sorry|oops|correction"
     r"|not\s+(?:sure|really|correct|right)|but\s+(?:it|maybe|perhaps|also|the\s+answer|i)|wrong"
     r"|incorrect"
     r"|(?:that|this|it)(?:'s|\s+is|\s+was)\s+(?:not|wrong|incorrect|false)|i\s+(?:was|made"
