@@ -65,6 +65,8 @@ def judge_values(
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")
     agree = same(answer, target, tolerance)
+    if not agree and _states(answer, target, question, tolerance):
+        return Verdict(True, "a sentence says so")
     if agree and "=" not in target and names_another(answer, question):
         return Verdict(False, "the value of another quantity than was asked for")
     if agree and is_no_percentage(answer, target, question):
@@ -81,6 +83,19 @@ def judge_values(
     if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):
         return None
     return _judge_formula(answer, target)
+
+
+def _states(answer: str, target: str, question: str, tolerance: float) -> bool:
+    """Whether a sentence says "… is" the target, a formula, a label, a list or a pair: the numbers
+    of sentences have a rule of their own.
+    """
+    wanted = parse_number(target)
+    said = complement(answer) if wanted is None or wanted.closed else None
+    if not said or not PROSE.search(subject(answer)) or parse_number(answer) is not None:
+        return False
+    if says_of_another(subject(answer), question) or names_another(said, question):
+        return False
+    return same(re.sub(r"^(?:the|an?)\s+", "", said), target, tolerance) is True
 
 
 def _judge_sentence(answer: str, target: str, tolerance: float, question: str) -> Verdict:

@@ -31,6 +31,7 @@ _ABOUT = re.compile(
 )
 _MEASURED = re.compile(r"(?<=\d)\s*(\^\{\\circ\}|%|[a-zA-Z]+(?:\^\{?[23]\}?)?)(?![\w(])")
 _MONEY = re.compile(r"[$€£](?=\d)")
+_INDEX = re.compile(r"(?<=^[a-z])_\{?\d\}?$")
 _ROUNDING = 0.01
 """Relative difference at which a side still states the same as the last one."""
 
@@ -44,6 +45,10 @@ def same_equation(answer: str, target: str, tolerance: float, same: Same) -> boo
         if not (is_name(mine[0]) and is_name(theirs[0])):
             return same_formula(answer, target)
         names = squeezed(mine[0]), squeezed(theirs[0])
+        if _INDEX.sub("", names[0]) == _INDEX.sub("", names[1]) and not all(
+            _INDEX.search(name) for name in names
+        ):
+            names = names[1], names[1]  # x_1 and x_2 are the values of x
         if names[0] != names[1] and "(" in names[0] and "(" in names[1]:
             return False  # f(x), f'(x)
         if names[0] != names[1] and max(map(len, names)) <= 3:

@@ -33,6 +33,7 @@ from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import (
     untitled,
 )
+from noisygrpo.rewards.reading import same_reading
 from noisygrpo.rewards.restated import without_question
 from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement, refuses, subject
@@ -48,6 +49,8 @@ TOLERANCE = 0.0
 
 TIME_LIMIT = 5.0
 """Seconds of processor time for one formula (see ``math_process``)."""
+
+NO_CHOICE, NO_CHOICES = "chooses no option, or several", "chooses no such letters"
 
 MAX_TEXT = 4000
 """Signs of an answer that are looked at."""
@@ -117,25 +120,36 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
     if same_text(prediction, target, question):
         return Verdict(True, "same text")
+    answer = untitled(claim(plain(prediction)), question)
     for rule in (_judge_choice, _judge_polarity):
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
-            return chosen
-    answer = untitled(claim(plain(prediction)), question)
-    if same_text(answer, target, question):
+            unread = chosen.why in (NO_CHOICE, NO_CHOICES)
+            return (unread and _decide_added(prediction, answer, case, tolerance)) or chosen
+    if same_text(answer, target, question) or same_reading(answer, target, question):
         return Verdict(True, "same text")
-    for said in (
-        *(added(text, question) for text in dict.fromkeys((prediction, answer))),
-        alternative(prediction, question),
-    ):
-        inner = decide(Case(said, target, kind, question), tolerance) if said else None
-        if inner:  # right, or a formula to compare
-            return inner
+    inner = _decide_added(prediction, answer, case, tolerance)
+    if inner:  # right, or a formula to compare
+        return inner
     if kind != "text":
         verdict = judge_values(answer, plain(target), question, tolerance)
         if verdict is not None:
             return verdict
     return _judge_words(answer, target, question)
+
+
+def _decide_added(
+    prediction: str, answer: str, case: Case, tolerance: float
+) -> Verdict | Formulas | None:
+    """The verdict on what a sentence adds to the question that it says again; None if wrong."""
+    for said in (
+        *(added(text, case.question) for text in dict.fromkeys((prediction, answer))),
+        alternative(prediction, case.question),
+    ):
+        inner = decide(case._replace(prediction=said), tolerance) if said else None
+        if inner:
+            return inner
+    return None
 
 
 def has_one_value(target: str) -> bool:
@@ -171,7 +185,7 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     options = options_of(question) if kind in ("auto", "multiple_choice") else {}
     if kind in ("auto", "multiple_choice") and (several := target_letters(target, options)):
         chosen_ones = chosen_letters(prediction, options)
-        why = f"chooses {', '.join(chosen_ones)}" if chosen_ones else "chooses no such letters"
+        why = f"chooses {', '.join(chosen_ones)}" if chosen_ones else NO_CHOICES
         return Verdict(chosen_ones == several, why)
     letter = chosen_letter(target) if kind == "multiple_choice" else target_letter(target)
     if kind not in ("auto", "multiple_choice") or not (options or letter):
@@ -193,7 +207,7 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     chosen = chosen_letter(prediction, options)
     asked, claimed = split_options(question)[0], claim(plain(prediction))
     if chosen is None or (claimed.count("=") == 1 and names_another(claimed, asked)):
-        return Verdict(False, "chooses no option, or several")
+        return Verdict(False, NO_CHOICE)
     return Verdict(chosen == letter, f"chooses {chosen}")
 
 

@@ -13,13 +13,13 @@ _NAME = re.compile(
     r"|\\?(?:sin|cos|tan|cot|sec|csc|ln|lg|log)\s*(?:\(\s*)?(?:\\angle\s*)?"
     r"(?:\\[a-z]{2,7}|[A-Za-z]{1,3})(?:\s*\))?"
     r"|\\vec\s*\{\w{1,2}\}\s*\\cdot\s*\\vec\s*\{\w{1,2}\}"
-    r"|\\lim_\{[^{}=]{1,24}\}\s*[a-z]\([a-z]\)"
+    r"|\\det\s*\(?\s*[A-Z]\s*\)?|\\lim_\{[^{}=]{1,24}\}\s*[a-z]\([a-z]\)"
     r"|(?:the\s+)?[a-zA-Z]+\s+(?:of\s+)?(?:the\s+)?\\(?:triangle|angle)\s*[A-Z\d]{1,4}"
     r"|[a-zA-Z]{1,2}'{0,2}\([^()=]{1,6}\)|\|[^|=]{1,20}\||[A-Za-z]+'?)\s*$"
 )
 _ABOUT = re.compile(
-    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
-    r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$))\s*",
+    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|precisely|just|only|="
+    r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$)|by\s+(?=[$€£]?\d))\s*",
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)

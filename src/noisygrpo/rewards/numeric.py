@@ -28,7 +28,7 @@ MAX_LENGTH = 160
 MAX_EXPONENT = 300
 """Powers of ten beyond this would make huge integers."""
 
-_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d\d)+,\d{3}(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 _LITERAL = re.compile(
     rf"""(?:
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
@@ -55,6 +55,9 @@ _SHORT_SCALE = (
 """Letters directly behind digits, and behind an amount of money: 45k, $1.2bn."""
 _IN_SCALE = re.compile(
     r"(?:in\s+)?(?P<scale>thousand|million|billion|trillion)s?(?:\s+(?:of\s+)?(?P<unit>.+))?", re.I
+)
+_UNIT_FRACTION = re.compile(
+    r"(?<=\d)\s*\\frac\s*\{\s*([a-zA-Z]{1,4})\s*\}\s*\{\s*([a-zA-Z]{1,4}(?:\s?\^\{?\d\}?)?)\s*\}$"
 )
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
@@ -85,6 +88,7 @@ def parse_number(text: str) -> Number | None:
 @functools.lru_cache(maxsize=20_000)
 def _parse(text: str) -> Number | None:
     text = " ".join(text.split()).strip(" ,;:").rstrip(" .")
+    text = _UNIT_FRACTION.sub(r" \1/\2", text)
     gloss = _GLOSS.match(text)
     if gloss:
         return _with_gloss(gloss.group(1), gloss.group(2))

@@ -95,6 +95,8 @@ _WORD = re.compile(
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
 _INITIAL_A = re.compile(r"(?<![\w.])a\.\s*(?=\w)")
 _INITIALS = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?", re.IGNORECASE)
+_CHARGE = re.compile(r"(?<=[A-Za-z\d)}])\^\{?(\d?[+-])\}?$")
+"""The charge of an ion may stand on the line."""
 _FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
 """H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
 
@@ -189,6 +191,7 @@ def squeezed(text: str) -> str:
     """
     text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", without_stops(plain(text)))
     text = text.strip(",;:").rstrip(".")
+    text = _CHARGE.sub(r"\1", text) if "^" in text else text
     if "_" in text and _FORMULA_OF_ELEMENTS.fullmatch(text):
         return re.sub(r"[_{}]", "", text)
     return re.sub(r"(?<!\\)\{(\\?[a-zA-Z]+|\d)\}(?![a-zA-Z0-9])|(?<!\\)\{(\w)\}", _unbraced, text)

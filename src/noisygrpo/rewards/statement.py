@@ -53,7 +53,7 @@ _REASON = re.compile(
 )
 _CONTRAST = re.compile(
     r"(?<=[\w)}])(?:\s*,\s*(?:and\s+|but\s+)?not|\s+(?:and|but)\s+not|\s*\(not|,?\s+rather\s+than"
-    r"|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
+    r"|,?\s+instead\s+of|\s*,\s*而?不是)\s+(?:the\s+)?[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(

@@ -117,8 +117,15 @@ def is_no_percentage(answer: str, target: str, question: str) -> bool:
     return wanted.value <= 1 or asks.group().lower()[:3] in ("ang", "how", "\\an", "∠")
 
 
+_LABEL = re.compile(r"(?<=[\s{(])[A-Z]{1,3}(?![\w'])")
+"""Names of points, lines and angles; a text's first word may be the article."""
+
+
 def says_of_another(subject: str, question: str) -> bool:
     """Whether a sentence with this subject tells nothing of what was asked."""
+    labels, asked = (set(_LABEL.findall(text)) for text in (subject, question))
+    if asked and not labels <= asked | {label[::-1] for label in asked}:
+        return True  # "The coordinates of A" to "Find the coordinates of B"
     return strays(subject, question) or of_another(subject, question)
 
 

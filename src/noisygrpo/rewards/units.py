@@ -92,6 +92,7 @@ _MANNER = re.compile(
 )
 """What may follow a unit and changes nothing."""
 
+_US_DOLLARS = re.compile(r"^(?:U\.?S\.?A?|American)\.?\s+dollars?$", re.IGNORECASE)
 _TOKENS = re.compile(r"[a-zA-Z$€£¥₹₩¢]+|[/*()]|\^\s*\{?-?\d\}?|\d")
 
 
@@ -119,6 +120,9 @@ def read_unit(tail: str) -> Unit | None:
     tail = _MANNER.sub("", tail)
     if re.search(r"[\u3400-\u9fff]", tail):
         return _chinese(tail)
+    tail = _US_DOLLARS.sub("usd", tail)
+    if tail.lower() in ("pp", "ppt", "pts", "percentage pts"):
+        return Unit("things", "percentage point")
     if tail.lower() in _CURRENCIES or singular(tail.lower()) in _CURRENCIES:
         return Unit("money", _currency(tail))
     known = _known(tail)
