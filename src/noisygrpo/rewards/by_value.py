@@ -14,7 +14,7 @@ from noisygrpo.rewards.equations import names_another
 from noisygrpo.rewards.measures import measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
-from noisygrpo.rewards.restated import counts_none
+from noisygrpo.rewards.restated import counts_none, counts_one
 from noisygrpo.rewards.spelling import squeezed
 from noisygrpo.rewards.statement import complement, subject
 from noisygrpo.rewards.topic import (
@@ -78,6 +78,8 @@ def judge_values(
     wanted = parse_number(target)
     if wanted is not None and wanted.value == 0 and counts_none(answer, question):
         return Verdict(True, "none of what is asked for")
+    if wanted is not None and wanted.value == 1 and counts_one(answer, question):
+        return Verdict(True, "one of what is asked for")
     if wanted is not None:
         return _judge_sentence(answer, target, tolerance, question)
     if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):

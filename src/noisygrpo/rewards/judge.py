@@ -257,7 +257,10 @@ _PLACE = re.compile(
 
 
 def _core(text: str) -> tuple[str, ...]:
-    return words(_PLACE.sub("", plain(text).strip(" .\"'"), count=1))
+    text = _PLACE.sub("", plain(text).strip(" .\"'"), count=1)
+    if not text.isascii():
+        text = re.sub(r"(?<=[\u3400-\u9fff])色?的?$", "", text)  # 红, 红色, 红色的
+    return words(text)
 
 
 __all__ = [

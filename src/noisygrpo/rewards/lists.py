@@ -152,6 +152,10 @@ _ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
 
 _TURNED_ROUND = re.compile(r"^([^<>=≤≥]+)([<>≤≥])([a-zA-Z])$")
 _BUILDER = re.compile(r"^\\?\{\s*([a-zA-Z])\s*(?:\\mid(?![a-zA-Z])|\||:)(.*?)\\?\}$")
+_CHINESE_SIGNS = (
+    ("大于或等于", "≥"), ("大于等于", "≥"), ("不小于", "≥"), ("小于或等于", "≤"),
+    ("小于等于", "≤"), ("不大于", "≤"), ("大于", ">"), ("小于", "<"),
+)  # fmt: skip
 _TURNED = str.maketrans("<>≤≥", "><≥≤")
 
 
@@ -159,6 +163,8 @@ def as_interval(text: str) -> str | None:
     """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``; two with "or"
     between them as a union.
     """
+    for spelled, sign in _CHINESE_SIGNS:
+        text = text.replace(spelled, sign)
     text = _BUILDER.sub(r"\2", text.strip())
     halves = re.split(r"\s+or\s+", text)
     if len(halves) == 2:
@@ -187,8 +193,8 @@ def as_interval(text: str) -> str | None:
 
 
 _MATRIX = re.compile(
-    r"(?:[A-Z](?:\^\{?(?:-1|T)\}?)?\s*=\s*)?[\[(|]?\s*\\begin\{(?P<name>[a-z]*matrix|array)\}"
-    r"(?:\s*\{[lcr|\s]*\})?(?P<cells>.*)\\end\{(?P=name)\}\s*[\])|]?",
+    r"(?:[A-Z](?:\^\{?(?:-1|T)\}?)?\s*=\s*)?[\[(]?\s*\\begin\{(?P<name>[a-z]*matrix|array)\}"
+    r"(?:\s*\{[lcr|\s]*\})?(?P<cells>.*)\\end\{(?P=name)\}\s*[\])]?",
     re.DOTALL,
 )
 """A matrix, perhaps with its name in front and brackets around it."""

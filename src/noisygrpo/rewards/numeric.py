@@ -28,7 +28,8 @@ MAX_LENGTH = 160
 MAX_EXPONENT = 300
 """Powers of ten beyond this would make huge integers."""
 
-_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d\d)+,\d{3}(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+_GROUPED = r"\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d\d)+,\d{3}(?!\d)"
+_DECIMAL = rf"(?:{_GROUPED}|\d{{1,3}}(?:['  ]\d{{3}})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 _LITERAL = re.compile(
     rf"""(?:
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)

@@ -36,10 +36,8 @@ _ALIASES = {
     "centigrade": "celsius", "deg": "degree", "centurie": "century", "gramme": "gram",
     "sqft": "foot^2", "sqm": "meter^2", "kgs": "kg", "kms": "km", "cms": "cm", "kcals": "kcal",
     "ft": "foot", "mi": "mile", "yd": "yard", "oz": "ounce", "yr": "year", "yrs": "year",
-    "ha": "hectare",
-    "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie", "dl": "dL",
-    "cl": "cL",
-    "ml": "mL", "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
+    "ha": "hectare", "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie",
+    "dl": "dL", "cl": "cL", "ml": "mL", "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
     "KB": "kilobyte", "bps": "bit/second",
 }  # fmt: skip
 _CURRENCIES: dict[str, tuple[frozenset[str], Fraction]] = {}
@@ -72,8 +70,7 @@ _CHINESE = {
     "分钟": "minute", "秒钟": "second", "秒": "second", "天": "day", "日": "day", "周": "week",
     "月": "month", "个月": "month", "年": "year", "摄氏度": "celsius", "度": "degree", "牛": "N",
     "焦": "J", "瓦": "W", "伏": "V", "安": "A", "欧": "ohm", "千米/时": "km/hour",
-    "米/秒": "m/second",
-    "千米/小时": "km/hour",
+    "米/秒": "m/second", "千米/小时": "km/hour",
 }  # fmt: skip
 MEASURE_WORD = re.compile(r"[个個只隻条張张本支名位辆頭头匹块件枚颗人种次倍]")
 _STOP = word_set(
