@@ -11,7 +11,7 @@ from typing import NamedTuple
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.equations import names_another
-from noisygrpo.rewards.measures import measures_another
+from noisygrpo.rewards.measures import in_asked_scale, measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
 from noisygrpo.rewards.restated import counts_none, counts_one
@@ -65,6 +65,9 @@ def judge_values(
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")
     agree = same(answer, target, tolerance)
+    scaled = None if agree else in_asked_scale(target, question)
+    if scaled and same(answer, scaled, tolerance):
+        return Verdict(True, "compared by value, in the scale of the question")
     if not agree and _states(answer, target, question, tolerance):
         return Verdict(True, "a sentence says so")
     if agree and "=" not in target and names_another(answer, question):
@@ -73,13 +76,13 @@ def judge_values(
         return Verdict(False, "a percentage, which was not asked for")
     if agree and (counts_another(answer, question) or measures_another(answer, target, question)):
         return Verdict(False, "a number of other things than were asked for")
-    if agree is not None:
-        return Verdict(agree, "compared by value")
     wanted = parse_number(target)
-    if wanted is not None and wanted.value == 0 and counts_none(answer, question):
-        return Verdict(True, "none of what is asked for")
     if wanted is not None and wanted.value == 1 and counts_one(answer, question):
         return Verdict(True, "one of what is asked for")
+    if agree is not None:
+        return Verdict(agree, "compared by value")
+    if wanted is not None and wanted.value == 0 and counts_none(answer, question):
+        return Verdict(True, "none of what is asked for")
     if wanted is not None:
         return _judge_sentence(answer, target, tolerance, question)
     if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):

@@ -29,7 +29,7 @@ _ONE_FORM = {
 }  # fmt: skip
 """Forms that their ending does not tell."""
 _ASKS_FOR_NAME = re.compile(
-    r"\b(?:who|whose|whom|named?|author|company|planet|country|city|brand)\b", re.IGNORECASE
+    r"\b(?:who|whose|whom|named?|author|company|planet|country|city|brands?)\b", re.IGNORECASE
 )
 _NAME = re.compile(r"(?<![\w'])[A-Z][\w']*[^\W\d_](?![\w'])")
 

@@ -33,6 +33,7 @@ _MONEY = re.compile(
     r"(?:revenue|price|cost|profit|income|salary|budget|loss)\b",
     re.IGNORECASE,
 )
+_SCALE = re.compile(r"\bin\s+(thousand|million|billion)s\b", re.IGNORECASE)
 _PARTS_OF_SHARE = word_set("percent percentage point")
 _GROUPS = word_set(
     "pair couple gross score set box pack packet bunch group row stack bag crate carton trio team"
@@ -54,10 +55,26 @@ def measures_another(answer: str, target: str, question: str) -> bool:
     said, wanted = parse_number(answer), parse_number(target)
     if said is None or wanted is None or wanted.unit != NONE:
         return False
+    if said.unit.kind == "unit" and _YEAR.search(question):
+        return True
+    if (
+        said.percent
+        and not wanted.percent
+        and (_MEASURE.search(plain(question)) or _MONEY.search(question))
+    ):
+        return True
     if said.unit.kind == "unit":
         return _has_other_dimension(said, wanted, question)
     counted = said.unit.kind == "things" and _counts(said, question)
     return counted or _about_a_count(answer, wanted, question)
+
+
+def in_asked_scale(target: str, question: str) -> str | None:
+    """The target in the scale that its question gives: 45.2 million for 45.2 "in millions"."""
+    scale, number = _SCALE.search(question), parse_number(target)
+    if scale is None or number is None or number.percent or re.search(r"[a-zA-Z]", target):
+        return None
+    return f"{target} {scale.group(1).lower()}"
 
 
 def _counts(said: Number, question: str) -> bool:

@@ -54,7 +54,7 @@ _SEEN = r"(?:(?:is|are)\s+)?(?:visible|present|shown|seen|depicted|there)"
 _ABSENT = re.compile(
     r"(?:(?:there\s+(?:is|are|was|were)\s+)?(?:no|not\s+any)"
     r"|(?:i|we|you|one)\s+(?:can\s+)?(?:see|find|notice|count|spot)\s+no"
-    r"|(?:i|we|you|one)\s+(?:do|can)\s+not\s+(?:see|find|notice|count|spot)\s+any"
+    r"|(?:i|we|you|one)\s+(?:do|can)\s+not\s+(?:see|find|notice|count|spot)\s+(?:any|an?)"
     r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))"
     r"\s+(?:(?:shows|contains|has|includes)\s+no"
     r"|does\s+not\s+(?:show|contain|have|include)\s+any))\s+"
@@ -99,7 +99,7 @@ def answered(text: str, question: str) -> bool | None:
         said = ["you" if word in ("i", "we") else word for word in said]
     if verb in _DO and said[:2] == ["they", verb] and said[-1] in _MUTUAL:
         turned = said[2:-1]  # "They do not intersect" to "Does A intersect B?"
-        return None if turned not in ([], ["not"]) or said[-1] not in asked[1:-1] else not turned
+        return None if turned not in ([], ["not"]) or said[-1] not in asked[1:] else not turned
     found = {_around(said, at, asked) for at, word in enumerate(said) if word == verb}
     if verb in _DO and said[0] != "not":
         found.add(True if same_words(said[:1], said[1:], asked) else None)

@@ -57,7 +57,9 @@ def strays(text: str, question: str) -> bool:
     measures = _MEASURES.intersection(asked)
     if measures and not measures.issuperset(_MEASURES.intersection(words(text))):
         return True
-    if not any(map(_names, asked)) or not _PRONOUNS.isdisjoint(asked):
+    if not (any(map(_names, asked)) or _FURNITURE.search(question)) or not _PRONOUNS.isdisjoint(
+        asked
+    ):
         return False
     return any(
         _says_more(word, question)
@@ -77,6 +79,10 @@ def _names(word: str) -> bool:
     return word.isalpha() and len(word) > 1 and word not in _GRAMMAR and word not in _NO_THING
 
 
+_FURNITURE = re.compile(
+    r"(?<!in )(?<!of )(?<!from )(?<!to )\bthe table\b(?! shows?)(?! below)", re.IGNORECASE
+)
+"""A table that is no table of numbers."""
 _OWNER = re.compile(r"(\w+)['’]s\s+\w")
 _MEASURES = word_set(
     "area perimeter circumference volume radius diameter mean median mode minimum maximum"

@@ -37,7 +37,8 @@ _ALIASES = {
     "sqft": "foot^2", "sqm": "meter^2", "kgs": "kg", "kms": "km", "cms": "cm", "kcals": "kcal",
     "ft": "foot", "mi": "mile", "yd": "yard", "oz": "ounce", "yr": "year", "yrs": "year",
     "ha": "hectare", "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie",
-    "dl": "dL", "cl": "cL", "ml": "mL", "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
+    "dl": "dL", "cl": "cL", "ml": "mL",
+    "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
     "KB": "kilobyte", "bps": "bit/second",
 }  # fmt: skip
 _CURRENCIES: dict[str, tuple[frozenset[str], Fraction]] = {}
@@ -80,8 +81,8 @@ _STOP = word_set(
     "maximum minimum max only about with without in on of for by other others cannot never "
     "may might could would should too also except instead rather answer answers approximately "
     "approx zero one two three four five six seven eight nine ten thousand hundred million "
-    "billion trillion dozen half third quarter wait actually first last next yes correct "
-    "right true step number option choice even odd unknown less up"
+    "billion trillion dozen half third quarter wait actually correction first last next yes "
+    "correct right true step number option choice even odd unknown less up"
 )
 _MANNER = re.compile(
     r"\s+(?:long|wide|tall|high|deep|thick|away|old|apart|altogether|total|each"
