@@ -1,8 +1,8 @@
 """The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
 that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked,
 `cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so was
-`cases/field.jsonl`: answers as stock models give them on the field's benchmarks. There, `judged`
-says what the rules find where it is not what is right."""
+`cases/field.jsonl` and `cases/field2.jsonl`: answers as stock models give them on the field's
+benchmarks. There, `judged` says what the rules find where it is not what is right."""
 
 from typing import Any
 
