@@ -26,6 +26,10 @@ PROSE = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{3,}[\s,]+[a-zA-Z]{2,}")
 """Two words in a row."""
 
 
+_WORD = re.compile(r"[A-Za-z][a-z]{2,}(?:[ -][A-Za-z][a-z]+)*")
+"""Running text, though three letters may be a product of variables too."""
+
+
 def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     """Whether two answers (in `spelling.plain`) agree by value; None where that cannot be said."""
     if squeezed(answer) == squeezed(target):
@@ -40,7 +44,7 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     if any(spans) and _letter(answer) in (_letter(target), ""):
         mine = split_parts(spans[0]) if spans[0] else mine
         theirs = split_parts(spans[1]) if spans[1] else theirs
-    elif theirs is not None and len(theirs.shape) == 2 and mine is None:
+    elif theirs is not None and len(theirs.shape) == 2 and (mine is None or spans[0]):
         mine = split_parts(spans[0] or "")
     wanted, number = parse_number(target), parse_number(answer)
     both_equations = "=" in answer and "=" in target
@@ -79,8 +83,8 @@ def _needs_algebra(items: Sequence[str]) -> bool:
 
 def _same_item(answer: str, target: str, tolerance: float) -> bool | None:
     agree = same(answer, target, tolerance)
-    if agree is None:
-        return words(answer) == words(target) != () or None
+    if agree is None or (not agree and _WORD.fullmatch(answer) and _WORD.fullmatch(target)):
+        return words(answer) == words(target) != () or agree
     return agree
 
 

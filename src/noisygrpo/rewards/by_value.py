@@ -11,9 +11,10 @@ from typing import NamedTuple
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.measures import in_asked_scale, measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
-from noisygrpo.rewards.restated import counts_none
+from noisygrpo.rewards.restated import counts_none, counts_one
 from noisygrpo.rewards.spelling import squeezed
 from noisygrpo.rewards.statement import complement, subject
 from noisygrpo.rewards.topic import (
@@ -64,15 +65,22 @@ def judge_values(
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")
     agree = same(answer, target, tolerance)
+    scaled = None if agree else in_asked_scale(target, question)
+    if scaled and same(answer, scaled, tolerance):
+        return Verdict(True, "compared by value, in the scale of the question")
+    if not agree and _states(answer, target, question, tolerance):
+        return Verdict(True, "a sentence says so")
     if agree and "=" not in target and names_another(answer, question):
         return Verdict(False, "the value of another quantity than was asked for")
     if agree and is_no_percentage(answer, target, question):
         return Verdict(False, "a percentage, which was not asked for")
-    if agree and counts_another(answer, question):
+    if agree and (counts_another(answer, question) or measures_another(answer, target, question)):
         return Verdict(False, "a number of other things than were asked for")
+    wanted = parse_number(target)
+    if wanted is not None and wanted.value == 1 and counts_one(answer, question):
+        return Verdict(True, "one of what is asked for")
     if agree is not None:
         return Verdict(agree, "compared by value")
-    wanted = parse_number(target)
     if wanted is not None and wanted.value == 0 and counts_none(answer, question):
         return Verdict(True, "none of what is asked for")
     if wanted is not None:
@@ -80,6 +88,19 @@ def judge_values(
     if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):
         return None
     return _judge_formula(answer, target)
+
+
+def _states(answer: str, target: str, question: str, tolerance: float) -> bool:
+    """Whether a sentence says "… is" the target, a formula, a label, a list or a pair: the numbers
+    of sentences have a rule of their own.
+    """
+    wanted = parse_number(target)
+    said = complement(answer) if wanted is None or wanted.closed else None
+    if not said or not PROSE.search(subject(answer)) or parse_number(answer) is not None:
+        return False
+    if says_of_another(subject(answer), question) or names_another(said, question):
+        return False
+    return same(re.sub(r"^(?:the|an?)\s+", "", said), target, tolerance) is True
 
 
 def _judge_sentence(answer: str, target: str, tolerance: float, question: str) -> Verdict:

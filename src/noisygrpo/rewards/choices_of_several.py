@@ -17,6 +17,7 @@ _LISTED = re.compile(rf"{_LETTER}(?:\s*(?:[,;&]\s*(?:and\s+)?|\s+and\s+){_LETTER
 _JOINED = re.compile(rf"[{LETTERS}]{{2,}}")
 _PARTED = re.compile(r"\s*(?:[,;\n]\s*(?:and\s+)?|\s+and\s+)(?=\S)")
 _WITH_TEXT = re.compile(rf"[(\[]?([{LETTERS}])[.):\]]+\s*(\S.*)")
+_LEAD = re.compile(r"^(?:both\s+)?(?:options?|choices?|letters?)\s*:?\s+|^both\s+", re.IGNORECASE)
 _LONGEST = 400
 
 
@@ -45,7 +46,7 @@ def chosen_letters(prediction: str, options: Mapping[str, str]) -> tuple[str, ..
 
 
 def _letters(text: str, joined: bool) -> tuple[str, ...]:
-    text = re.sub(r"^(?:options?|choices?|letters?)\s*:?\s+", "", text.strip(" .$"), flags=re.I)
+    text = _LEAD.sub("", text.strip(" .$"))
     if not (_LISTED.fullmatch(text) or (joined and _JOINED.fullmatch(text))):
         return ()
     found = re.findall(rf"[{LETTERS}]", text)

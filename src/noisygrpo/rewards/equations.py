@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.expression import same_formula, value_of
+from noisygrpo.rewards.leads import is_name
 from noisygrpo.rewards.number_words import SCALES
-from noisygrpo.rewards.numeric import Number, is_name, parse_number
+from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.parser import Parser
 from noisygrpo.rewards.spelling import plain, squeezed
 from noisygrpo.rewards.tokens import tokenize
@@ -30,6 +31,7 @@ _ABOUT = re.compile(
 )
 _MEASURED = re.compile(r"(?<=\d)\s*(\^\{\\circ\}|%|[a-zA-Z]+(?:\^\{?[23]\}?)?)(?![\w(])")
 _MONEY = re.compile(r"[$€£](?=\d)")
+_INDEX = re.compile(r"(?<=^[a-z])_\{?\d\}?$")
 _ROUNDING = 0.01
 """Relative difference at which a side still states the same as the last one."""
 
@@ -43,6 +45,10 @@ def same_equation(answer: str, target: str, tolerance: float, same: Same) -> boo
         if not (is_name(mine[0]) and is_name(theirs[0])):
             return same_formula(answer, target)
         names = squeezed(mine[0]), squeezed(theirs[0])
+        if _INDEX.sub("", names[0]) == _INDEX.sub("", names[1]) and not all(
+            _INDEX.search(name) for name in names
+        ):
+            names = names[1], names[1]  # x_1 and x_2 are the values of x
         if names[0] != names[1] and "(" in names[0] and "(" in names[1]:
             return False  # f(x), f'(x)
         if names[0] != names[1] and max(map(len, names)) <= 3:
@@ -109,13 +115,16 @@ _NAMED = (
     r"|(?:\\(?:overline|overarc|widehat)\s*)?\{?[A-Z]{2}\}?|[a-z])"
 )
 _POINT = re.compile(r"(?:[Pp]oint\s+)?([A-Z])\s*(?:=|:|is(?:\s+at)?)?\s*\(")
-_POINTS = re.compile(r"\bpoints?\s+([A-Z])\b|\b([A-Z])\s*\(")
+_POINTS = re.compile(
+    r"\b(?:points?|vertex|coordinates\s+of(?:\s+the\s+point)?)\s+([A-Z])\b|\b([A-Z])\s*\("
+)
 _RATIOS = re.compile(r"\b(sin|cos|tan|cot|sec|csc)\b")
+_ANGLE = re.compile(r"(?<!\\)\bangle\s+([A-Z\d]{1,3})\b")
 _ASKED = re.compile(
     r"(?:(?i:find|determine|calculate|compute|evaluate|solve\s+for|what\s+is|what's"
-    r"|(?:length|measure|size|value)\s+of)\s+)(?i:the\s+)?"
-    r"(?:(?i:length|measure|size|value)\s+(?i:of)\s+)?(?i:the\s+)?(?i:(?:segment|side|line|angle|arc)\s+)?"
-    rf"(?P<name>{_NAMED})\s*(?:[.?,;!]|$|(?i:in|to|if|when|given|rounded)\b)"
+    r"|(?:length|measure|size|value)\s+of)\s+|[求则])(?i:the\s+)?"
+    r"(?:(?i:length|measure|size|value)\s+(?i:of)\s+)?(?i:the\s+)?(?i:(?:segment|side|line|arc)\s+)?"
+    rf"(?P<name>{_NAMED})\s*(?:[.?,;!]|$|[的等为是]|(?i:in|to|if|when|given|rounded)\b)"
 )
 
 
@@ -133,9 +142,12 @@ def names_another(answer: str, question: str) -> bool:
     ratios = set(_RATIOS.findall(question))
     if equals and ratios and not ratios >= set(_RATIOS.findall(name)):
         return True
-    asked = _ASKED.search(plain(question)) if equals and len(name) <= 30 else None
-    if asked is None or not re.fullmatch(_NAMED, name.strip()):
+    if not equals or len(name) > 30:
         return False
+    asked = _ASKED.search(_ANGLE.sub(r"\\angle \1", plain(question)))
+    name = _ANGLE.sub(r"\\angle \1", name)
+    if asked is None or not re.fullmatch(_NAMED, name.strip()):
+        return asked is not None and _RATIOS.search(name) is not None and not ratios
     mine, wanted = _letters(name), _letters(asked.group("name"))
     one_kind = len(mine) == len(wanted) and ("\\angle" in name) == ("\\angle" in asked.group())
     return one_kind and mine not in (wanted, wanted[::-1]) and mine.islower() == wanted.islower()

@@ -30,7 +30,7 @@ _GOVERNS = re.compile(
     r"|\bbelow|\babove|\bup\s+to"
     r"|\bexcept|\bneither|\bnor|\bbut|不是?|或)(?:\s+(?:be|equal|to|exactly|a|the|just))*|[<>≠≤≥±-]"
     r"|\\(?:neq?|leq?|geq?|lt|gt|pm)"
-    r")[\s$:({\\]*$",
+    r")[\s$:({}\\]*$",
     re.IGNORECASE,
 )
 

@@ -23,14 +23,17 @@ from noisygrpo.errors import require
 from noisygrpo.rewards.added import added, alternative
 from noisygrpo.rewards.agreement import FORMULA
 from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
-from noisygrpo.rewards.choices import chosen_letter, options_of, target_letter
+from noisygrpo.rewards.choices import chosen_letter, options_of, split_options, target_letter
 from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
+from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import (
     untitled,
 )
+from noisygrpo.rewards.reading import same_reading
 from noisygrpo.rewards.restated import without_question
 from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement, refuses, subject
@@ -47,10 +50,13 @@ TOLERANCE = 0.0
 TIME_LIMIT = 5.0
 """Seconds of processor time for one formula (see ``math_process``)."""
 
+NO_CHOICE, NO_CHOICES = "chooses no option, or several", "chooses no such letters"
+
 MAX_TEXT = 4000
 """Signs of an answer that are looked at."""
 
 
+_ASKS_WHO = re.compile(r"\b(?:who|whose|whom|author|(?:person|name)\s*\?)", re.IGNORECASE)
 _LETTERED = re.compile(r"[A-K][.):]\s*(?P<text>\w.*)")
 _WORDY = re.compile(r"[^\W\d_]{3}|[\u3040-\u9fff]|^[^\W\d_][^\W\d_A-Z]$")
 
@@ -112,27 +118,38 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     if not prediction.strip():
         return Verdict(False, "the answer is empty")
     prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
-    if same_text(prediction, target):
+    if same_text(prediction, target, question):
         return Verdict(True, "same text")
+    answer = untitled(claim(plain(prediction)), question)
     for rule in (_judge_choice, _judge_polarity):
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
-            return chosen
-    answer = untitled(claim(plain(prediction)), question)
-    if same_text(answer, target):
+            unread = chosen.why in (NO_CHOICE, NO_CHOICES)
+            return (unread and _decide_added(prediction, answer, case, tolerance)) or chosen
+    if same_text(answer, target, question) or same_reading(answer, target, question):
         return Verdict(True, "same text")
-    for said in (
-        *(added(text, question) for text in dict.fromkeys((prediction, answer))),
-        alternative(prediction, question),
-    ):
-        inner = decide(Case(said, target, kind, question), tolerance) if said else None
-        if inner:  # right, or a formula to compare
-            return inner
+    inner = _decide_added(prediction, answer, case, tolerance)
+    if inner:  # right, or a formula to compare
+        return inner
     if kind != "text":
         verdict = judge_values(answer, plain(target), question, tolerance)
         if verdict is not None:
             return verdict
     return _judge_words(answer, target, question)
+
+
+def _decide_added(
+    prediction: str, answer: str, case: Case, tolerance: float
+) -> Verdict | Formulas | None:
+    """The verdict on what a sentence adds to the question that it says again; None if wrong."""
+    for said in (
+        *(added(text, case.question) for text in dict.fromkeys((prediction, answer))),
+        alternative(prediction, case.question),
+    ):
+        inner = decide(case._replace(prediction=said), tolerance) if said else None
+        if inner:
+            return inner
+    return None
 
 
 def has_one_value(target: str) -> bool:
@@ -143,13 +160,14 @@ def has_one_value(target: str) -> bool:
     return FORMULA.search(text) is not None and not re.search(r"[a-zA-Z]{4,}", CALL.sub("", text))
 
 
-def same_text(first: str, second: str) -> bool:
+def same_text(answer: str, target: str, question: str = "") -> bool:
     """Whether two answers are the same text: formulas to the letter, running text by its words."""
-    if squeezed(first) == squeezed(second):
+    if squeezed(answer) == squeezed(target):
         return True
-    if not (is_text(first) and is_text(second)) or signs(first) != signs(second):
+    if not (is_text(answer) and is_text(target)) or signs(answer) != signs(target):
         return False
-    return words(first) == words(second) != ()
+    same = words(answer) == words(target) != ()
+    return same and not name_differs(answer, target, question)
 
 
 def is_text(text: str) -> bool:
@@ -167,7 +185,7 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     options = options_of(question) if kind in ("auto", "multiple_choice") else {}
     if kind in ("auto", "multiple_choice") and (several := target_letters(target, options)):
         chosen_ones = chosen_letters(prediction, options)
-        why = f"chooses {', '.join(chosen_ones)}" if chosen_ones else "chooses no such letters"
+        why = f"chooses {', '.join(chosen_ones)}" if chosen_ones else NO_CHOICES
         return Verdict(chosen_ones == several, why)
     letter = chosen_letter(target) if kind == "multiple_choice" else target_letter(target)
     if kind not in ("auto", "multiple_choice") or not (options or letter):
@@ -179,7 +197,7 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
     if letter is None:
         return None
     behind = _LETTERED.fullmatch(plain(target)) if not options else None
-    if behind and letter not in "ABCDE":
+    if behind and (letter not in "ABCDE" or _ASKS_WHO.search(question)):
         return None  # initials: "J. Smith"
     if behind:  # the one option that is known: "B. Obama" is no "B. Clinton"
         other = _LETTERED.fullmatch(claim(plain(prediction)))
@@ -187,8 +205,9 @@ def _judge_choice(prediction: str, target: str, kind: str, question: str) -> Ver
             return Verdict(False, "the texts behind the letters differ")
         options = {letter: behind.group("text")}
     chosen = chosen_letter(prediction, options)
-    if chosen is None:
-        return Verdict(False, "chooses no option, or several")
+    asked, claimed = split_options(question)[0], claim(plain(prediction))
+    if chosen is None or (claimed.count("=") == 1 and names_another(claimed, asked)):
+        return Verdict(False, NO_CHOICE)
     return Verdict(chosen == letter, f"chooses {chosen}")
 
 
@@ -212,7 +231,7 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
     question's last words behind them.
     """
     wanted = _core(target)
-    if not (is_text(answer) and is_text(target)):
+    if not (is_text(answer) and is_text(target)) or name_differs(answer, target, question):
         return Verdict(False, "the texts differ")
     if _core(answer) == wanted != () and signs(answer) == signs(target):
         return Verdict(True, "same words")
@@ -231,14 +250,17 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
 
 
 _PLACE = re.compile(
-    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:the|an?|some|one"
-    r"|一\s?[个只條条张本位名辆头匹块件棵朵片]))\s*",
+    r"^(?:(?:in|at|on)\s+(?=[A-Z])|(?:(?:on|at|in|to|from)\s+)?(?:(?:the|an?|some|one)\b(?!\.)"
+    r"|一\s?[个只條条张本位名辆头匹块件棵朵片])|made\s+(?:out\s+)?of\b)\s*",
     re.IGNORECASE,
 )
 
 
 def _core(text: str) -> tuple[str, ...]:
-    return words(_PLACE.sub("", plain(text).strip(" .\"'"), count=1))
+    text = _PLACE.sub("", plain(text).strip(" .\"'"), count=1)
+    if not text.isascii():
+        text = re.sub(r"(?<=[\u3400-\u9fff])色?的?$", "", text)  # 红, 红色, 红色的
+    return words(text)
 
 
 __all__ = [

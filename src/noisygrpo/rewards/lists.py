@@ -19,7 +19,8 @@ MOST = 30
 Same = Callable[[str, str], bool | None]
 
 _OPEN, _CLOSE = "([{", ")]}"
-_WORD = re.compile(r"\s+(?:and|or)\s+(?!a\s+half|a\s+quarter)|(?:\s*和\s*)|(?:\s*或者?\s*)")
+_WORD = re.compile(r"\s+(?:and|or|&)\s+(?!a\s+half|a\s+quarter)|(?:\s*和\s*)|(?:\s*或者?\s*)")
+_PLUS_OR_MINUS = re.compile(r"\bplus[\s-]+or[\s-]+minus\s+(?=[\d\\])", re.IGNORECASE)
 _MEMBER = re.compile(r"^[a-zA-Z](?:_\w)?\s*\\in\s*")
 
 
@@ -46,9 +47,14 @@ class Parts(NamedTuple):
     """Whether "or" stands between them."""
 
 
+_ENUMERATED = re.compile(r"\n(?:\(?\d{1,2}[.)]|[-*])\s+(?=\S)")
+"""What stands in front of the lines of a list."""
+
+
 def split_parts(text: str) -> Parts | None:
     """The parts of a list, a set, a tuple or an interval; None for a single answer."""
-    text = _MEMBER.sub("", plain(text).strip(" .;")).replace("\\{", "{").replace("\\}", "}")
+    text = _PLUS_OR_MINUS.sub(r"\\pm ", _MEMBER.sub("", plain(text).strip(" .;")))
+    text = text.replace("\\{", "{").replace("\\}", "}")
     text = _ANGLES.sub(lambda inside: f"({inside.group(1) or inside.group(2)})", text)
     if not text or len(text) > LONGEST:
         return None
@@ -58,11 +64,11 @@ def split_parts(text: str) -> Parts | None:
     shape = ""
     if text[0] in _OPEN and text[-1] in _CLOSE and _closes_at_end(text):
         shape, inner = text[0] + text[-1], text[1:-1]
-        items = _at_commas(inner)
+        items = _at_commas(inner, "," if "," in inner else ";")
         if len(items) < 2:
             return Parts("{}", tuple(items)) if shape == "{}" and items else None
         return Parts(shape, tuple(re.sub(r"^'(.*)'$|^\"(.*)\"$", r"\1\2", item) for item in items))
-    bare = _shared_name(text)
+    bare = _ENUMERATED.sub("\n", "\n" + _shared_name(text)).strip()
     items = [item for comma in _at_commas(bare, ",;\n") for item in _WORD.split(comma)]
     items = [item.strip() for item in (re.sub(r"^(?:and|or)\s+", "", i.strip()) for i in items)]
     items = _signs([item for item in items if item])
@@ -146,6 +152,10 @@ _ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
 
 _TURNED_ROUND = re.compile(r"^([^<>=≤≥]+)([<>≤≥])([a-zA-Z])$")
 _BUILDER = re.compile(r"^\\?\{\s*([a-zA-Z])\s*(?:\\mid(?![a-zA-Z])|\||:)(.*?)\\?\}$")
+_CHINESE_SIGNS = (
+    ("大于或等于", "≥"), ("大于等于", "≥"), ("不小于", "≥"), ("小于或等于", "≤"),
+    ("小于等于", "≤"), ("不大于", "≤"), ("大于", ">"), ("小于", "<"),
+)  # fmt: skip
 _TURNED = str.maketrans("<>≤≥", "><≥≤")
 
 
@@ -153,6 +163,8 @@ def as_interval(text: str) -> str | None:
     """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``; two with "or"
     between them as a union.
     """
+    for spelled, sign in _CHINESE_SIGNS:
+        text = text.replace(spelled, sign)
     text = _BUILDER.sub(r"\2", text.strip())
     halves = re.split(r"\s+or\s+", text)
     if len(halves) == 2:
@@ -180,7 +192,12 @@ def as_interval(text: str) -> str | None:
     return f"(-\\infty,{end}{')' if sign == '<' else ']'}"
 
 
-_MATRIX = re.compile(r"\\begin\{([a-z]*matrix)\}(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(
+    r"(?:[A-Z](?:\^\{?(?:-1|T)\}?)?\s*=\s*)?[\[(]?\s*\\begin\{(?P<name>[a-z]*matrix|array)\}"
+    r"(?:\s*\{[lcr|\s]*\})?(?P<cells>.*)\\end\{(?P=name)\}\s*[\])]?",
+    re.DOTALL,
+)
+"""A matrix, perhaps with its name in front and brackets around it."""
 
 
 def matrix(text: str) -> tuple[tuple[str, ...], ...] | None:
@@ -192,7 +209,7 @@ def matrix(text: str) -> tuple[tuple[str, ...], ...] | None:
         return None
     if match is None:
         return _nested(text.strip())
-    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match.group(2)) if row.strip()]
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match.group("cells")) if row.strip()]
     return tuple(tuple(cell.strip() for cell in row.split("&")) for row in rows)
 
 

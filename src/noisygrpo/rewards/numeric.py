@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from noisygrpo.rewards import units
 from noisygrpo.rewards.expression import agree, evaluate
+from noisygrpo.rewards.leads import before_number, without_name
 from noisygrpo.rewards.number_words import SCALES, read_words
 from noisygrpo.rewards.parser import Value
 from noisygrpo.rewards.spelling import plain, word_set
@@ -27,7 +28,8 @@ MAX_LENGTH = 160
 MAX_EXPONENT = 300
 """Powers of ten beyond this would make huge integers."""
 
-_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,3}(?:['  ]\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+_GROUPED = r"\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d\d)+,\d{3}(?!\d)"
+_DECIMAL = rf"(?:{_GROUPED}|\d{{1,3}}(?:['  ]\d{{3}})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 _LITERAL = re.compile(
     rf"""(?:
         (?P<whole>\d+)\s*(?:\s|\s+and\s+)\s*(?P<top>\d+)\s*/\s*(?P<bottom>\d+)
@@ -44,26 +46,7 @@ _GOES_ON = re.compile(
     r"|infty)(?![a-zA-Z])"
     r"|pi\b|sqrt)"
 )
-_NAME = re.compile(
-    r"(?:(?:the\s+)?[a-zA-Z]+(?:\s+(?:of|the|[a-zA-Z]+)){0,5}|[mM]?\s*\\(?:angle"
-    r"|triangle)\s*[A-Za-z\d]{1,4}"
-    r"|m?\s*\\(?:overline|vec|hat|widehat|bar|overarc|wideparen)\s*\{[A-Za-z]{1,3}\}|\\[a-zA-Z]+"
-    r"|m?\s*\\(?:overset|stackrel)\s*\{\s*\\frown\s*\}\s*\{[A-Z]{2,3}\}"
-    r"|[a-zA-Z]{1,3}_(?:\w{1,4}|\{[^{}=]{1,24}\})|\\Delta\s*[a-zA-Z]"
-    r"|\\?(?:sin|cos|tan|cot|sec|csc|ln|lg|log)\s*(?:\(\s*)?(?:\\angle\s*)?"
-    r"(?:\\[a-z]{2,7}|[A-Za-z]{1,3})(?:\s*\))?"
-    r"|\\vec\s*\{\w{1,2}\}\s*\\cdot\s*\\vec\s*\{\w{1,2}\}"
-    r"|\\lim_\{[^{}=]{1,24}\}\s*[a-z]\([a-z]\)"
-    r"|(?:the\s+)?[a-zA-Z]+\s+(?:of\s+)?(?:the\s+)?\\(?:triangle|angle)\s*[A-Z\d]{1,4}"
-    r"|[a-zA-Z]{1,2}'{0,2}\([^()=]{1,6}\)|\|[^|=]{1,20}\||[A-Za-z]+'?)\s*$"
-)
-_ABOUT = re.compile(
-    r"(?:\\approx|~|≈|about|approximately|approx\.?|roughly|around|circa|ca\.|exactly|just|only|="
-    r"|大约|约|大概|一共|共|in\s+(?=[12]\d{3}\.?$))\s*",
-    re.IGNORECASE,
-)
 _OUT_OF = re.compile(r"\s+(?:out\s+of|in)\s+", re.IGNORECASE)
-_SIGN = re.compile(r"(?:(?P<minus>-|minus\b|negative\b|负)|\+|plus\b)\s*", re.IGNORECASE)
 LABEL = re.compile(r"\d{3}0s\b|\d+'s\b|\d+(?:st|nd|rd|th)\b|\d+[A-FR](?![a-zA-Z\d^/])")
 _SHORT_SCALES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9, "t": 12, "tn": 12}
 _SHORT_SCALE = (
@@ -71,6 +54,12 @@ _SHORT_SCALE = (
     re.compile(r"\s?(k|K|m|M|b|B|t|T|[mbtMBT][nN])(?![a-zA-Z/^\d])\s*"),
 )
 """Letters directly behind digits, and behind an amount of money: 45k, $1.2bn."""
+_IN_SCALE = re.compile(
+    r"(?:in\s+)?(?P<scale>thousand|million|billion|trillion)s?(?:\s+(?:of\s+)?(?P<unit>.+))?", re.I
+)
+_UNIT_FRACTION = re.compile(
+    r"(?<=\d)\s*\\frac\s*\{\s*([a-zA-Z]{1,4})\s*\}\s*\{\s*([a-zA-Z]{1,4}(?:\s?\^\{?\d\}?)?)\s*\}$"
+)
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
@@ -100,10 +89,11 @@ def parse_number(text: str) -> Number | None:
 @functools.lru_cache(maxsize=20_000)
 def _parse(text: str) -> Number | None:
     text = " ".join(text.split()).strip(" ,;:").rstrip(" .")
+    text = _UNIT_FRACTION.sub(r" \1/\2", text)
     gloss = _GLOSS.match(text)
     if gloss:
         return _with_gloss(gloss.group(1), gloss.group(2))
-    text, sign = before_number(_without_name(text))
+    text, sign = before_number(without_name(text))
     if LABEL.match(text):
         return None
     money = units.CURRENCY_SIGNS.match(text)
@@ -120,28 +110,6 @@ def _parse(text: str) -> Number | None:
     return with_unit(number, rest, None)
 
 
-def _without_name(text: str) -> str:
-    """What stands behind ``x =``, ``∠ABC =`` or "the area ="."""
-    name, equals, rest = text.partition("=")
-    return rest.strip() if equals and "=" not in rest and is_name(name) else text
-
-
-def is_name(text: str) -> bool:
-    """Whether the left side of an equation names a quantity: ``x``, ``x_1``, ``AB``, ``f(x)``."""
-    return len(text) <= 60 and _NAME.match(text.strip()) is not None
-
-
-def before_number(text: str) -> tuple[str, int]:
-    """Cut "about" and a sign from the front; the sign."""
-    for _ in range(2):
-        about = _ABOUT.match(text)
-        text = text[about.end() :] if about else text
-    sign = _SIGN.match(text)
-    if sign is None:
-        return text, 1
-    return text[sign.end() :], -1 if sign.group("minus") else 1
-
-
 def signed(text: str, sign: int) -> tuple[Number, str] | None:
     """(number, what follows) at the start of ``text``, behind a sign that was cut off.
 
@@ -154,10 +122,18 @@ def signed(text: str, sign: int) -> tuple[Number, str] | None:
 
 
 def _with_gloss(text: str, gloss: str) -> Number | None:
-    """A number with brackets behind it: the same in other words, its unit, or a remark."""
+    """A number with brackets behind it: the same in other words, its unit, its scale, or a
+    remark.
+    """
     number = _parse(text)
     if number is None:
         return None
+    scaled = _IN_SCALE.fullmatch(gloss)
+    if scaled:
+        number = _times(number, SCALES[scaled.group("scale").lower()])
+        gloss = scaled.group("unit") or ""
+        if not gloss:
+            return number
     same = _parse(gloss)
     if same is not None:
         agrees = units.convert(same.value, same.unit, number.unit)

@@ -11,7 +11,7 @@ from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import read_sign
 from noisygrpo.rewards.prose import is_bounded, only_number
-from noisygrpo.rewards.spelling import normalize, plain, signs, words
+from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, words
 from noisygrpo.rewards.statement import claim, complement
 from noisygrpo.rewards.values import same_value
 
@@ -104,7 +104,9 @@ def _bare(text: str) -> str:
 
 
 def _same_words(text: str, named: Mapping[str, str]) -> str | None:
-    exact = [key for key, option in named.items() if _bare(option) == _bare(text)]
+    exact = [key for key, option in named.items() if _bare(option) == _bare(text)] or [
+        key for key, option in named.items() if squeezed(option) == squeezed(text)
+    ]
     if len(exact) == 1:
         return exact[0]
     wanted = words(text)
@@ -118,7 +120,7 @@ def _same_words(text: str, named: Mapping[str, str]) -> str | None:
 
 def _same_value(text: str, named: Mapping[str, str]) -> str | None:
     """The only option with the value of ``text``, or of the only number of a sentence."""
-    if is_bounded(text):
+    if is_bounded(text) and parse_number(text) is None:
         return None
     found = [
         key

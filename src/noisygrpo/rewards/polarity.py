@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from noisygrpo.rewards.restated import answered, denies, thing_of
+from noisygrpo.rewards.restated import affirms, answered, denies, thing_of
 from noisygrpo.rewards.spelling import plain, word_set, words
 
 POLARITIES: tuple[tuple[str, str], ...] = (("yes", "no"), ("true", "false"))
@@ -84,7 +84,7 @@ _SHORT_NO = re.compile(
     r"|(?:i\s+don't\s+think\s+so)|(?:it|this|that)(?:\s+is|'s)?\s*(?:not|n't)\s+(?:the\s+case|so)"
     r"|(?:it|they|he|she|this|that|there|we|i)\s*(?:(?:is|are|was|were"
     r"|does|do|did|has|have|can|will)\s*"
-    r"(?:not|n't)|can't|cannot|won't)|never|not)\W*",
+    r"(?:not|n't)|(?:it|they|he|she)\s+never\s+(?:is|are|was|were|does|do|did|has|have)|can't|cannot|won't)|never|not)\W*",
     re.IGNORECASE,
 )
 _SHORT_YES = re.compile(
@@ -153,6 +153,8 @@ def read_sign(text: str, question: str = "") -> bool | None:
         return True
     if denies(low, question):
         return False
+    if affirms(low, question):
+        return True
     low = _SIDES.sub("", low)
     opening = _OPENING.match(low)
     reason = re.search(r"\b(?:because|since)\b", low) if opening else None

@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 
 from noisygrpo.rewards import units
+from noisygrpo.rewards.leads import before_number
 from noisygrpo.rewards.number_words import CHINESE
 from noisygrpo.rewards.numeric import (
     LABEL,
     Number,
-    before_number,
     parse_number,
     signed,
     with_unit,
@@ -91,7 +91,7 @@ _INTRODUCES = re.compile(
     r"|gives?|find"
     r"|found|makes?|needs?|answer|result|sum|costs?|weighs?|measures?|takes?|reads?|just|all"
     r"|these|those|its|his|her"
-    r"|their|year|are)|[\u3400-\u9fff])\s*$",
+    r"|their|year|are|by)|[\u3400-\u9fff])\s*$",
     re.IGNORECASE,
 )
 """What stands in front of a quantity. Behind another word a number is a name: room 7, July 7."""

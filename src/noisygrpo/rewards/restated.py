@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from noisygrpo.rewards.spelling import plain, words
+from noisygrpo.rewards.spelling import plain, word_set, words
 
 LONGEST = 300
 """A longer answer or question is not compared word by word."""
@@ -24,8 +24,10 @@ _SAME_VERB = {
 _BE, _DO = ("is", "was"), ("do", "did")
 VERBS = (*_BE, *_DO, "have", "had", "can", "will", "would", "should", "must")
 _PRONOUNS = frozenset(("it", "he", "she", "they", "this", "that", "these", "those"))
-_STRESSES = frozenset(("indeed", "definitely", "clearly", "certainly", "actually", "any", "some"))
+_STRESSES = word_set("indeed definitely clearly certainly actually any some ever")
 """Words that change nothing about what is asked, or about how many there are."""
+_MUTUAL = word_set("intersect overlap touch cross meet match")
+"""What two things do to each other."""
 PREPOSITIONS = (
     "of", "in", "on", "at", "to", "from", "with", "by", "for", "under", "over", "above", "below",
     "behind", "beside", "near", "between", "into", "through", "next",
@@ -52,7 +54,7 @@ _SEEN = r"(?:(?:is|are)\s+)?(?:visible|present|shown|seen|depicted|there)"
 _ABSENT = re.compile(
     r"(?:(?:there\s+(?:is|are|was|were)\s+)?(?:no|not\s+any)"
     r"|(?:i|we|you|one)\s+(?:can\s+)?(?:see|find|notice|count|spot)\s+no"
-    r"|(?:i|we|you|one)\s+(?:do|can)\s+not\s+(?:see|find|notice|count|spot)\s+any"
+    r"|(?:i|we|you|one)\s+(?:do|can)\s+not\s+(?:see|find|notice|count|spot)\s+(?:any|an?)"
     r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))"
     r"\s+(?:(?:shows|contains|has|includes)\s+no"
     r"|does\s+not\s+(?:show|contain|have|include)\s+any))\s+"
@@ -62,6 +64,20 @@ _THERE_IS = re.compile(
     r"\b(?:is|are|was|were)\s+there\s+(?:an?y?\s+|some\s+|no\s+)?(?P<things>[a-z -]+?)\s*"
     r"(?:\b(?:in|on|at|to|of|with|that|which|who|under|over|above|below|behind|near|next|left"
     r"|right|between|beside|visible|shown|present|here|or)\b|[?.,]|$)"
+)
+_ONLY_THERE = re.compile(
+    r"\s*(?:is|are)\s+there\s+(?:an?y?\s+|some\s+)?(?P<things>[a-z]+(?:\s[a-z]+){0,3}?)"
+    rf"(?:\s+{_SEEN})?(?:\s+{PICTURE})?\s*"
+)
+_NUMBER = r"(?:an?|some|several|many|\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)"
+_PRESENT = re.compile(
+    rf"(?:there\s+(?:is|are)|(?:i|we|you)\s+(?:can\s+)?see)\s+{_NUMBER}\s+"
+    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{PICTURE})?(?:\s+{_SEEN})?"
+    r"(?:\s+and\s+an?\s+[a-z]+)?"
+)
+_SINGLE = re.compile(
+    rf"(?:there\s+is\s+|i\s+(?:can\s+)?see\s+)?(?:only\s+|just\s+)?an?\s+"
+    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{PICTURE})?"
 )
 _COUNTED = re.compile(
     r"(?:how\s+many|number\s+of)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?P<things>[a-z -]+?)\s*"
@@ -79,6 +95,11 @@ def answered(text: str, question: str) -> bool | None:
     said = _tokens(text) if verb else []
     if not said:
         return None
+    if "you" in asked:
+        said = ["you" if word in ("i", "we") else word for word in said]
+    if verb in _DO and said[:2] == ["they", verb] and said[-1] in _MUTUAL:
+        turned = said[2:-1]  # "They do not intersect" to "Does A intersect B?"
+        return None if turned not in ([], ["not"]) or said[-1] not in asked[1:] else not turned
     found = {_around(said, at, asked) for at, word in enumerate(said) if word == verb}
     if verb in _DO and said[0] != "not":
         found.add(True if same_words(said[:1], said[1:], asked) else None)
@@ -175,6 +196,20 @@ def denies(text: str, question: str) -> bool:
     thing = thing_of(question)
     denied = absent(text) if thing else None
     return bool(denied and thing[-1] in denied and denied <= set(thing))
+
+
+def affirms(text: str, question: str) -> bool:
+    """Whether a sentence says that the very thing is there of which a question asks no more."""
+    asked = _ONLY_THERE.fullmatch(asked_clause(question).lower())
+    said = _PRESENT.fullmatch(_open(text)) if asked and len(text) <= LONGEST else None
+    return bool(asked and said and words(said.group("things")) == words(asked.group("things")))
+
+
+def counts_one(text: str, question: str) -> bool:
+    """Whether a text is "a …" with the very words for what the question counts."""
+    counted = counted_things(question)
+    said = _SINGLE.fullmatch(_open(text)) if counted and len(text) <= LONGEST else None
+    return bool(said and words(said.group("things")) == counted)
 
 
 def counted_things(question: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ import functools
 import re
 import unicodedata
 
+from noisygrpo.rewards.inflection import stem
+
 _SQUARED = {"㎡": "m^{2}", "㎥": "m^{3}", "㎠": "cm^{2}", "㎤": "cm^{3}", "㎢": "km^{2}", "º": "°"}
 _SYMBOLS = {
     **dict.fromkeys("−‐‑‒–", "-"),
@@ -22,7 +24,7 @@ _SYMBOLS = {
     **dict.fromkeys("≈≃≅", "\\approx "),
     **dict.fromkeys("【「『〔", "["),
     **dict.fromkeys("】」』〕", "]"),
-    **dict.fromkeys("\u200b\u200c\u200d\ufeff", ""),
+    **dict.fromkeys("\u200b\u200c\u200d\ufeff\ufe0f\u20e3", ""),
     "×": "\\times ",
     "÷": "/",
     "⁄": "/",
@@ -41,6 +43,7 @@ _SYMBOLS = {
     "⊥": "\\perp ",
     "△": "\\triangle ",
     "°": "^{\\circ}",
+    "∶": ":",
     "∴": "therefore ",
     "。": ". ",
     "、": ", ",
@@ -49,10 +52,12 @@ _ROOTS = {"√": "\\sqrt", "∛": "\\sqrt[3]", "∜": "\\sqrt[4]"}
 _ROOT = re.compile(r"([√∛∜])\s*(?:\{([^{}]*)\}|\(([^()]*)\)|(\d+(?:\.\d+)?)|(\\?[a-zA-Z]))?")
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|it|rm|tt|sf|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|ord)|bm|boldsymbol|mbox|hbox"
-    r"|operatorname\*?|emph|underline|pmb)(?![a-zA-Z])\s*\{([^{}]*)\}"
+    r"|operatorname\*?|emph|underline|pmb|ce)(?![a-zA-Z])\s*\{([^{}]*)\}"
 )
 _CIRCLED = re.compile(r"(?<=[①-⑳])(?:\s*[,，、]?\s*)(?=[①-⑳])")
 _HTML = re.compile(r"</?(?:b|i|em|strong|u|p|span|code)>", re.IGNORECASE)
+_ITALIC = re.compile(r"(?<![\w*)}\]])\*(?=[^\W\d_])([^*\n]+)(?<=[\w.!?'\")])\*(?![\w*({\[])")
+_SCHEME = re.compile(r"\bhttps?://(?=\w)", re.IGNORECASE)
 _MATH = re.compile(r"\$\$?(?=\S)([^$]*)(?<=\S)\$\$?(?!\d)")
 _SPACING = re.compile(
     r"(?<!\\)\\[,;:! ]"
@@ -90,16 +95,8 @@ _WORD = re.compile(
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
 _INITIAL_A = re.compile(r"(?<![\w.])a\.\s*(?=\w)")
 _INITIALS = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?", re.IGNORECASE)
-_KEPT_S = ("ss", "us", "is", "as")
-_ONE_FORM = {
-    "grey": "gray", "centre": "center", "metre": "meter", "litre": "liter", "theatre": "theater",
-    "colour": "color", "favourite": "favorite", "neighbour": "neighbor", "tyre": "tire",
-    "jewellery": "jewelry", "aeroplane": "airplane", "moustache": "mustache", "racquet": "racket",
-    "&": "and",
-    "jan": "january", "feb": "february", "apr": "april", "jun": "june", "jul": "july",
-    "aug": "august", "sep": "september", "sept": "september", "oct": "october", "nov": "november",
-    "dec": "december",
-}  # fmt: skip
+_CHARGE = re.compile(r"(?<=[A-Za-z\d)}])\^\{?(\d?[+-])\}?$")
+"""The charge of an ion may stand on the line."""
 _FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
 """H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
 
@@ -119,6 +116,7 @@ def plain(text: str) -> str:
     text = _CIRCLED.sub(", ", text)
     text = _letters(_ROOT.sub(_root, text))
     text = re.sub(r"(?<=[\d)])\*\*(?=[\d(])", "^", text).replace("**", "")
+    text = _SCHEME.sub("", _ITALIC.sub(r"\1", text) if text.count("*") > 1 else text)
     text = re.sub(r"\^(\d)\^", r"^{\1}", text)  # Pandoc's raised text
     text = re.sub(r"(?<!\w)__|__(?!\w)|`", "", text)
     text = re.sub(r"\\[,;: ](?=\d{3}(?!\d))|~(?=\d{3}(?!\d))|\{,\}", _group_sign, text)
@@ -193,6 +191,7 @@ def squeezed(text: str) -> str:
     """
     text = re.sub(r"(?<!\w)\s+|\s+(?!\w)", "", without_stops(plain(text)))
     text = text.strip(",;:").rstrip(".")
+    text = _CHARGE.sub(r"\1", text) if "^" in text else text
     if "_" in text and _FORMULA_OF_ELEMENTS.fullmatch(text):
         return re.sub(r"[_{}]", "", text)
     return re.sub(r"(?<!\\)\{(\\?[a-zA-Z]+|\d)\}(?![a-zA-Z0-9])|(?<!\\)\{(\w)\}", _unbraced, text)
@@ -217,47 +216,31 @@ def words(text: str) -> tuple[str, ...]:
     text = unicodedata.normalize("NFC", text)
     text = _INITIAL_A.sub("aa ", text)  # no article: "A. Smith", "J. A. Smith", "A. liquid"
     text = _ARTICLE.sub("", re.sub(r"^[^\w\\$+-]+", "", text))
-    found = [_stem(word.replace("'", "")) for word in _WORD.findall(without_stops(text))]
+    found = [stem(word.replace("'", "")) for word in _WORD.findall(without_stops(text))]
     kept = [word for word in found[:-1] if word not in ("a", "an", "the")] + found[-1:]
     return tuple(kept)
 
 
 _UNARY = re.compile(r"(?:^|[=(\[{,<>|^])\s?-(?=[\w\\(])|(?:^|\s)-(?=\$)")
+_ADDRESS = re.compile(r"(?:[\w@-]*\.(?:[a-z]{2,}|[A-Z]{2,}))+(?=[\s/,;:.)\"']|$)")
 _LAST_SIGN = re.compile(r"(?<=\w)[-+]$")
 
 
-def signs(text: str) -> tuple[int, str, str]:
+def signs(text: str) -> tuple[int, str, str, str]:
     """What gives a text another meaning though its words are the same: minus signs, a last sign
-    ("A-"), bars, and, of numbers, brackets and a leading point.
+    ("A-"), bars, of numbers brackets and a leading point, and addresses ("example.com").
     """
     text = plain(text).strip().removesuffix(".")
     last = _LAST_SIGN.search(text)
     shape = re.sub(r"[^()\[\]{}|]", "", text) if re.search(r"\d", text) else "|" * text.count("|")
     point = "." if re.match(r"\.\d", text) else ""
-    return len(_UNARY.findall(text)), last.group() if last else "", shape + point
+    addresses = " ".join(_ADDRESS.findall(text)).casefold()
+    return len(_UNARY.findall(text)), last.group() if last else "", shape + point, addresses
 
 
 def without_stops(text: str) -> str:
     """Initials without their full stops: USA for U.S.A."""
     return _INITIALS.sub(lambda match: match.group().replace(".", ""), text)
-
-
-def _stem(word: str) -> str:
-    """A word without what tells singular from plural: ``bus`` for buses, ``hous`` for house(s)."""
-    word = singular(word)
-    word = _ONE_FORM.get(word, word)
-    return word[:-1] if word.endswith(("se", "oe")) and len(word) > 3 else word
-
-
-def singular(word: str) -> str:
-    """The singular of an English noun by its ending; other words come back as they are."""
-    if len(word) < 4 or not word.endswith("s") or word.endswith(_KEPT_S):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("xes", "ches", "shes", "sses", "zes")):
-        return word[:-2]
-    return word[:-1]
 
 
 def normalize(text: str) -> str:

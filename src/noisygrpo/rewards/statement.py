@@ -53,7 +53,7 @@ _REASON = re.compile(
 )
 _CONTRAST = re.compile(
     r"(?<=[\w)}])(?:\s*,\s*(?:and\s+|but\s+)?not|\s+(?:and|but)\s+not|\s*\(not|,?\s+rather\s+than"
-    r"|,?\s+instead\s+of|\s*,\s*而?不是)\s+[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
+    r"|,?\s+instead\s+of|\s*,\s*而?不是)\s+(?:the\s+)?[^\s,;]+(?:\s[^\s,;]+)?\)?\s*\.?$",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
@@ -90,7 +90,7 @@ _BOUND_AFTER = re.compile(
 )
 _ALTERNATIVE = re.compile(
     r"[\s.,;!?$)]*(?:or|and\s+maybe|或者?|maybe|perhaps|no(?=\s*[,.;!]|\s+wait|\s*$)|wait|hmm"
-    r"|hold\s+on|actually|sorry|oops"
+    r"|hold\s+on|actually|sorry|oops|correction"
     r"|not\s+(?:sure|really|correct|right)|but\s+(?:it|maybe|perhaps|also|the\s+answer|i)|wrong"
     r"|incorrect"
     r"|(?:that|this|it)(?:'s|\s+is|\s+was)\s+(?:not|wrong|incorrect|false)|i\s+(?:was|made"

@@ -39,6 +39,10 @@ _NO_THING = word_set(
 """Words that name a measure or a class, or say that something is seen or worked out."""
 
 
+_CHINESE = re.compile(r"[\u3400-\u9fff]+")
+_CHINESE_GRAMMAR = frozenset(
+    "的是有为了共在中里图这那个只条张本位名辆支块颗件答案所以因此得即等于约一"
+)
 _PRONOUNS = word_set("it its he his she her they their him them")
 _RELATIVE = word_set("per each every apiece than")
 
@@ -53,11 +57,21 @@ def strays(text: str, question: str) -> bool:
     measures = _MEASURES.intersection(asked)
     if measures and not measures.issuperset(_MEASURES.intersection(words(text))):
         return True
-    if not any(map(_names, asked)) or not _PRONOUNS.isdisjoint(asked):
+    if not (any(map(_names, asked)) or _FURNITURE.search(question)) or not _PRONOUNS.isdisjoint(
+        asked
+    ):
         return False
     return any(
-        _names(word) and not any(_kindred(word, other) for other in asked) for word in words(text)
+        _says_more(word, question)
+        if not word.isascii() and _CHINESE.fullmatch(word)
+        else _names(word) and not any(_kindred(word, other) for other in asked)
+        for word in words(text)
     )
+
+
+def _says_more(run: str, question: str) -> bool:
+    """Whether Chinese text, which has no blanks, has signs that its question has not."""
+    return not set(run) <= set(question) | _CHINESE_GRAMMAR
 
 
 def _names(word: str) -> bool:
@@ -65,11 +79,16 @@ def _names(word: str) -> bool:
     return word.isalpha() and len(word) > 1 and word not in _GRAMMAR and word not in _NO_THING
 
 
+_FURNITURE = re.compile(
+    r"(?<!in )(?<!of )(?<!from )(?<!to )\bthe table\b(?! shows?)(?! below)", re.IGNORECASE
+)
+"""A table that is no table of numbers."""
 _OWNER = re.compile(r"(\w+)['’]s\s+\w")
 _MEASURES = word_set(
     "area perimeter circumference volume radius diameter mean median mode minimum maximum"
 )
 _ENDS_PHRASE = frozenset((*PREPOSITIONS, "that", "which", "who", "left", "right", "is", "have"))
+_CHINESE_COUNTED = re.compile(r"多少|几[个只条张本位名辆支块颗件]")
 _KINDS = word_set(
     "cat dog horse sheep cow elephant bear zebra giraffe bird duck chicken pig goat rabbit lion "
     "tiger monkey fish butterfly bee car truck bus train boat bicycle motorcycle airplane bench "
@@ -90,6 +109,10 @@ def counts_another(answer: str, question: str) -> bool:
     Only of things that are known to have nothing to do with each other.
     """
     number = parse_number(answer)
+    chinese = _CHINESE_COUNTED.search(question)
+    if chinese and number is not None and number.unit.kind == "things":
+        things = number.unit.name
+        return not things.isascii() and not set(things) <= set(question) | {"人"}
     asked = counted_things(question)
     if number is None or number.unit.kind != "things" or not asked:
         return False
@@ -117,8 +140,15 @@ def is_no_percentage(answer: str, target: str, question: str) -> bool:
     return wanted.value <= 1 or asks.group().lower()[:3] in ("ang", "how", "\\an", "∠")
 
 
+_LABEL = re.compile(r"(?<=[\s{(])[A-Z]{1,3}(?![\w'])")
+"""Names of points, lines and angles; a text's first word may be the article."""
+
+
 def says_of_another(subject: str, question: str) -> bool:
     """Whether a sentence with this subject tells nothing of what was asked."""
+    labels, asked = (set(_LABEL.findall(text)) for text in (subject, question))
+    if asked and not labels <= asked | {label[::-1] for label in asked}:
+        return True  # "The coordinates of A" to "Find the coordinates of B"
     return strays(subject, question) or of_another(subject, question)
 
 

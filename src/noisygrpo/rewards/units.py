@@ -12,7 +12,8 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from noisygrpo.rewards.spelling import singular, word_set
+from noisygrpo.rewards.inflection import singular
+from noisygrpo.rewards.spelling import word_set
 
 _SYMBOL = re.compile(
     r"(?:[pnumcdkMGT]|da|h)?(?:m|g|L|l|N|J|W|V|A|Hz|Pa|ohm|eV|F|C|T|H|mol|bar|cal|K|s|B)"
@@ -35,10 +36,9 @@ _ALIASES = {
     "centigrade": "celsius", "deg": "degree", "centurie": "century", "gramme": "gram",
     "sqft": "foot^2", "sqm": "meter^2", "kgs": "kg", "kms": "km", "cms": "cm", "kcals": "kcal",
     "ft": "foot", "mi": "mile", "yd": "yard", "oz": "ounce", "yr": "year", "yrs": "year",
-    "ha": "hectare",
-    "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie", "dl": "dL",
-    "cl": "cL",
-    "ml": "mL", "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
+    "ha": "hectare", "rpm": "revolutions_per_minute", "cal": "calorie", "kcal": "kilocalorie",
+    "dl": "dL", "cl": "cL", "ml": "mL",
+    "B": "byte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
     "KB": "kilobyte", "bps": "bit/second",
 }  # fmt: skip
 _CURRENCIES: dict[str, tuple[frozenset[str], Fraction]] = {}
@@ -71,8 +71,7 @@ _CHINESE = {
     "分钟": "minute", "秒钟": "second", "秒": "second", "天": "day", "日": "day", "周": "week",
     "月": "month", "个月": "month", "年": "year", "摄氏度": "celsius", "度": "degree", "牛": "N",
     "焦": "J", "瓦": "W", "伏": "V", "安": "A", "欧": "ohm", "千米/时": "km/hour",
-    "米/秒": "m/second",
-    "千米/小时": "km/hour",
+    "米/秒": "m/second", "千米/小时": "km/hour",
 }  # fmt: skip
 MEASURE_WORD = re.compile(r"[个個只隻条張张本支名位辆頭头匹块件枚颗人种次倍]")
 _STOP = word_set(
@@ -82,8 +81,8 @@ _STOP = word_set(
     "maximum minimum max only about with without in on of for by other others cannot never "
     "may might could would should too also except instead rather answer answers approximately "
     "approx zero one two three four five six seven eight nine ten thousand hundred million "
-    "billion trillion dozen half third quarter wait actually first last next yes correct "
-    "right true step number option choice even odd unknown less up"
+    "billion trillion dozen half third quarter wait actually correction first last next yes "
+    "correct right true step number option choice even odd unknown less up"
 )
 _MANNER = re.compile(
     r"\s+(?:long|wide|tall|high|deep|thick|away|old|apart|altogether|total|each"
@@ -91,6 +90,7 @@ _MANNER = re.compile(
 )
 """What may follow a unit and changes nothing."""
 
+_US_DOLLARS = re.compile(r"^(?:U\.?S\.?A?|American)\.?\s+dollars?$", re.IGNORECASE)
 _TOKENS = re.compile(r"[a-zA-Z$€£¥₹₩¢]+|[/*()]|\^\s*\{?-?\d\}?|\d")
 
 
@@ -118,6 +118,9 @@ def read_unit(tail: str) -> Unit | None:
     tail = _MANNER.sub("", tail)
     if re.search(r"[\u3400-\u9fff]", tail):
         return _chinese(tail)
+    tail = _US_DOLLARS.sub("usd", tail)
+    if tail.lower() in ("pp", "ppt", "pts", "percentage pts"):
+        return Unit("things", "percentage point")
     if tail.lower() in _CURRENCIES or singular(tail.lower()) in _CURRENCIES:
         return Unit("money", _currency(tail))
     known = _known(tail)

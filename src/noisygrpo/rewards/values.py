@@ -13,6 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
+from noisygrpo.rewards.dates import Date, read_date, same_date
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.spelling import plain
@@ -27,14 +28,6 @@ class Range(NamedTuple):
 
     low: Number
     high: Number
-
-
-class Date(NamedTuple):
-    """A day; the year may be unknown (None)."""
-
-    year: int | None
-    month: int
-    day: int
 
 
 class Clock(NamedTuple):
@@ -68,23 +61,6 @@ class Bound(NamedTuple):
 
 Value = Range | Date | Clock | Ratio | Ordinal | Bound
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
-)
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_YEAR = r"(?P<year>\d{4})"
-_WEEKDAY = r"(?:on\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?"
-_DATES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"{_YEAR}[-/.](?P<number>\d{{1,2}})[-/.]{_DAY}",
-        rf"{_WEEKDAY}(?:the\s+)?{_DAY}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
-        rf"{_WEEKDAY}{_MONTH}\s+(?:the\s+)?{_DAY}(?:,?\s+{_YEAR})?",
-        rf"{_YEAR}\s?年\s?(?P<number>\d{{1,2}})\s?月\s?{_DAY}\s?[日号]",
-    )
-)
 _CLOCK = re.compile(
     r"(?:(?:at|it's"
     r"|it\s+is)\s+)?(?P<hour>\d{1,2})(?:[:.](?P<minute>[0-5]\d)(?::00)?)?\s*(?P<half>[ap]\.?\s?m\.?|o'clock)?",
@@ -133,24 +109,8 @@ def read_value(text: str) -> Value | None:
     text = plain(text).strip(" .,;").replace("\n", " ")
     if len(text) > LONGEST:
         return None
-    readers = (_date, _clock, _ratio, _range, _ordinal, _bound)
+    readers = (read_date, _clock, _ratio, _range, _ordinal, _bound)
     return next((value for reader in readers if (value := reader(text)) is not None), None)
-
-
-def _date(text: str) -> Date | None:
-    for pattern in _DATES:
-        match = pattern.fullmatch(text)
-        if match is None:
-            continue
-        groups = match.groupdict()
-        if groups.get("number"):
-            month = int(groups["number"])
-        else:
-            month = _MONTHS.index(groups["month"][:3].lower()) + 1
-        day = int(groups["day"])
-        year = int(groups["year"]) if groups.get("year") else None
-        return Date(year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
-    return None
 
 
 _CLOCK_IN_WORDS = re.compile(
@@ -275,7 +235,7 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
     if isinstance(wanted, Range) and isinstance(said, Range):
         return equal(said.low, wanted.low) and equal(said.high, wanted.high)
     if isinstance(wanted, Date) and isinstance(said, Date):
-        return said[1:] == wanted[1:] and wanted.year in (None, said.year)
+        return same_date(said, wanted)
     if isinstance(wanted, Clock) and isinstance(said, Clock):
         return _same_time(said, wanted)
     if isinstance(wanted, Bound) and isinstance(said, Bound):
