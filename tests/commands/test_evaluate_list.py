@@ -64,7 +64,7 @@ def test_six_benchmarks_and_one_table(run_cli, model_folder, archive, tmp_path, 
         ((",",), "no name is given"),
         (("geo3k,wemath", "--split", "test"), "--split: only with one benchmark"),
         (("geo3k,wemath", "--image-root", "."), "--image-root: only with one benchmark"),
-        (("geo3k,nlvr",), "nlvr: eval_data0 (test): no column 'identifier'"),
+        (("geo3k,nlvr",), "nlvr: geometry3k/test/2401/data.json: expected a list of objects"),
         (("geo3k", "--max-model-len", "64"), "max_model_len: an argument of vLLM's; only with"),
         (("geo3k", "--vllm.max_num_seqs", "4"), "max_num_seqs: an argument of vLLM's"),
         (
