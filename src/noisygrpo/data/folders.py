@@ -118,8 +118,8 @@ class Folder:
             if count == 1:
                 raise
             raise UserError(
-                f"{error} (all of {count} files of {self.path.name} are read; the path of one reads "
-                "that one alone)"
+                f"{error} (all of {count} files of {self.path.name} are read; the path of one "
+                "reads that one alone)"
             ) from error
         return self._with_pictures(read, file.parent) if self._has_pictures else read
 
