@@ -35,7 +35,6 @@ CONTENTS = {
     "runs": "what tensorboard shows",
     "rollouts.jsonl": "every rollout: noise level, completion, rewards, advantage",
     "rollouts": "every rollout, one parquet file per step",
-    "completions": "TRL's own tables of completions (log_completions)",
     "learning_curve.png": "rewards of the rollouts and measured accuracy over the steps",
     "report.html": "the page that `noisygrpo report` wrote",
     "report": "the same with every view, in a folder",
