@@ -174,7 +174,8 @@ def test_full_divergence_trains_as_its_formula(tmp_path, gradient):
     d = (first.exp() * (first - second)).sum(-1) * output["completion_mask"]
     expected = 2.0 * d.sum() / output["completion_mask"].sum()
     expected.backward()
-    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    # A difference of float32 logs, small beside them: what CPUs round otherwise is absolute.
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4, abs=2e-6)
     for name, value in trainer.model.named_parameters():
         one, other = found[name], value.grad
         if one is None or other is None:
