@@ -33,8 +33,9 @@ endif
 demo: setup
 	OMP_NUM_THREADS=2 $(BIN)/noisygrpo train playground --output-dir $(DEMO_DIR) --overwrite
 
+# Files side by side, a process a core and four at most: each holds torch in about a gigabyte.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 # The report's pages in a headless Chromium (Debian: apt install chromium; CHROMIUM names another). `make test` skips these
 # where there is none; here that is a failure.

@@ -5,7 +5,7 @@ themselves are the package's: ``noisygrpo.evaluation.over_seeds``, ``noisygrpo.e
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,16 @@ class Answers:
             tuple(self.rows[n] for n in columns),
             tuple(self.clusters[n] for n in columns),
             self.values[np.ix_(lines, columns)],
+        )
+
+    def among(self, rows: Collection[tuple[str, str]]) -> "Answers":
+        """Those of some rows."""
+        columns = [n for n, row in enumerate(self.rows) if row in rows]
+        return Answers(
+            self.seeds,
+            tuple(self.rows[n] for n in columns),
+            tuple(self.clusters[n] for n in columns),
+            self.values[:, columns],
         )
 
     def figures(self, splits: Sequence[str]) -> list[float]:

@@ -36,8 +36,9 @@ from .tables import (
 
 PLAN = "plan.json"
 OF_A_STAGE = {"primary": primary_table, "splits": split_table, "dynamics": dynamics_table,
-              "power": power_table, "runs": runs_table}  # fmt: skip
-NAMES = (*(f"{name}-{stage}" for stage in (1, 2) for name in OF_A_STAGE), "settings", "calibration")
+              "power": power_table, "runs": runs_table,
+              "calibration": calibration_table}  # fmt: skip
+NAMES = (*(f"{name}-{stage}" for stage in (1, 2) for name in OF_A_STAGE), "settings")
 """Every table there can be."""
 
 
@@ -110,7 +111,7 @@ def made(tables: Tables) -> dict[str, str]:
         for name, make in OF_A_STAGE.items():
             of_all[f"{name}-{stage}"] = make(tables, stage)
     if 1 in begun(tables.runs):
-        of_all |= {"settings": settings_table(tables), "calibration": calibration_table(tables)}
+        of_all["settings"] = settings_table(tables)
     return of_all
 
 
@@ -180,12 +181,14 @@ class Experiment:
         if wait and not self.args.list:
             say(f"without measured levels or a pilot, not run: {', '.join(wait)}", error=True)
         jobs = [plan.job(run, self.world, known, steps, self.out) for run in can]
-        after = [] if self.args.no_calibrated or stage != 1 else asked
+        after = [] if self.args.no_calibrated else asked
         later = [plan.calibrated(run, self.world, self.out) for run in after]
         done = self._run(jobs)
         if self.args.list:
             return True
-        done &= self._run([job for job in later if (job.folder / "done.json").is_file()])
+        # Of runs that were taken from tables (``--take``) the model is not there.
+        can_be = [job for job in later if (job.folder / "checkpoint" / "config.json").is_file()]
+        done &= self._run([job for job in can_be if (job.folder / "done.json").is_file()])
         return done and len(jobs) == len(asked)
 
     def _run(self, jobs: Sequence[Job]) -> bool:

@@ -115,22 +115,25 @@ def settings_table(tables: Tables, stage: int = 1) -> str:
     return markdown(["arm", *names], body)
 
 
-def calibration_table(tables: Tables, stage: int = 1) -> str:
-    """What calibration changes, of the same models on the same rows."""
+def calibration_table(tables: Tables, stage: int) -> str:
+    """What calibration changes, of the same models on the same rows (those of both)."""
     answers, chosen, meant = tables.stage(stage)
     calibrated = all_answers(tables.verdicts, stage, calibrated=True)
+    if not calibrated:
+        return f"Scale {CALIBRATION}: no run of stage {stage} has been evaluated with it."
     splits = present(answers)
     body = []
     for arm in meant:
         plain, own = (found.get((arm, chosen[arm])) for found in (answers, calibrated))
         if plain is None or own is None:
-            body.append([title(arm), *[MISSING] * (1 + len(splits))])
             continue
-        asked = [list(PRIMARY), *[[split] for split in splits]]
-        found = [compare(own, plain, split, tables.resamples) for split in asked]
-        body.append([title(arm), *[differences(one)[0] for one in found]])
-    head = ["arm, calibrated minus plain", "primary", *splits]
-    return f"Scale {CALIBRATION}.\n\n{markdown(head, body)}"
+        asked, same = [list(PRIMARY), *[[split] for split in splits]], plain.among(set(own.rows))
+        found = [compare(own, same, split, tables.resamples) for split in asked]
+        seeds = len(set(own.seeds) & set(plain.seeds))
+        body.append([title(arm), str(seeds), *[differences(one)[0] for one in found]])
+    head = ["arm, calibrated minus plain", "seeds", "primary", *splits]
+    said = f"Scale {CALIBRATION}; {len(body)} of {len(meant)} arms have been evaluated with it."
+    return f"{said}\n\n{markdown(head, body)}"
 
 
 def dynamics_table(tables: Tables, stage: int) -> str:

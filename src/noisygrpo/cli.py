@@ -36,7 +36,7 @@ from noisygrpo.commands import (
     rollouts,
     train,
 )
-from noisygrpo.errors import RunStopped, UserError, require
+from noisygrpo.errors import OF_A_DISK, RunStopped, UserError, require
 from noisygrpo.models.torchvision import torchvision_problem
 from noisygrpo.terminal import Loudness, fail, loudness, say, speak
 from noisygrpo.threads import leave_soon, wait_briefly
@@ -59,11 +59,8 @@ COMMANDS = {
 """Name to module, which has ``SUMMARY``, ``TAKES_RECIPE``, ``add_arguments``, ``run`` and, where
 its help goes on, ``more_help``."""
 
-OF_THE_SYSTEM = (
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.ESTALE),
-    *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE),
-)
-"""Errors of files that are no bug: full, closed, or something else than was thought."""
+OF_A_PATH = OF_A_DISK | {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+"""What a system says of a path that a user gave: a command has nothing else to say of it."""
 
 _OVERRIDE = re.compile(
     r"--(?:(?:\w+\.)+\w+|model|method|data|rewards|training|evaluation)(?:=.*)?", re.DOTALL
@@ -163,7 +160,7 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
 
 def of_the_system(error: OSError) -> str | None:
     """What a disk or a folder says, in one line; None for an error of another kind."""
-    if error.errno not in OF_THE_SYSTEM:
+    if error.errno not in OF_A_PATH:
         return None
     where = f"{os.fsdecode(error.filename)}: " if error.filename else "cannot write: "
     return f"{where}{os.strerror(error.errno)}"

@@ -1,6 +1,14 @@
 """The error of mistakes that a user can make and mend, and that of runs that cannot go on."""
 
+import errno
 from pathlib import Path
+
+OF_A_DISK = frozenset(
+    getattr(errno, name)
+    for name in ["ENOSPC", "EDQUOT", "EROFS", "EFBIG", "EIO", "ESTALE", "EACCES", "EPERM", "EMFILE"]
+    if hasattr(errno, name)  # not every system has them all
+)
+"""What a disk, or its owner, says to who reads and writes: no bug, and no mistake in a recipe."""
 
 
 class UserError(ValueError):

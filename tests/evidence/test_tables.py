@@ -41,8 +41,9 @@ def test_arms_without_runs_are_missing_and_not_dropped(tables):
     for name in ("DAPO, refill", "noise, scored on its own view"):
         assert cells(text, name)[2:5] == ["0 of 3", "–", "missing"]
     every = every_table(tables)
-    for name in ("primary-1", "splits-1", "settings", "calibration", "dynamics-1", "runs-1"):
+    for name in ("primary-1", "splits-1", "settings", "dynamics-1", "runs-1"):
         assert "DAPO, refill" in every[name], name
+    assert every["calibration-1"] == "Scale 0.8: no run of stage 1 has been evaluated with it."
     assert "- failed: noise-own, rate1, seed 0: error: it broke" in every["runs-1"]
     assert set(every) == {name for name in NAMES if not name.endswith("-2")}
 
@@ -79,11 +80,19 @@ def test_power_is_told_in_points_and_hours(tables):
     assert power_table(alone, 1) == "Needs at least two seeds of GRPO."
 
 
-def test_calibration_is_against_the_same_model(tables):
-    own = made.verdicts(ARMS, calibrated=True)
+def test_calibration_is_against_the_same_model_on_the_rows_and_seeds_of_both(tables):
+    own = made.verdicts({"papo": 0.2}, (0, 1), calibrated=True)
+    own["seed"] = own["seed"] + 1
+    own["correct"] = True
+    own = own[own["row"].str.split("-").str[1].astype(int) < 20]
     both = Tables(pd.concat([tables.verdicts, own]), tables.dynamics, tables.runs, resamples=200)
-    row = cells(module.calibration_table(both), "PAPO")
-    assert row[1].startswith("+0.0 ")
+    text = module.calibration_table(both, 1)
+    papo = tables.verdicts.query("arm == 'papo' and seed > 0 and split == 'test'")
+    papo = papo[papo["row"].str.split("-").str[1].astype(int) < 20]
+    row = cells(text, "PAPO")
+    assert row[1] == "2"
+    assert row[3].startswith(f"+{100 - 100 * papo['correct'].mean():.1f} [")
+    assert "1 of 5 arms have been evaluated with it" in text
 
 
 @pytest.mark.parametrize(

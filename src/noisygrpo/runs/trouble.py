@@ -14,15 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from noisygrpo.data.images import ImageProblem
-from noisygrpo.errors import RunStopped
+from noisygrpo.errors import OF_A_DISK, RunStopped
 from noisygrpo.terminal import one_line
 
-OF_A_DISK = {
-    number: name
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EFBIG", "EIO", "ESTALE")
-    if (number := getattr(errno, name, None)) is not None
-}
-OF_BOTH = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+OF_BOTH = (errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, getattr(errno, "ESTALE", None))
 """What a system says of reading too."""
 _IN_WORDS = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 _TORCH = re.compile(
