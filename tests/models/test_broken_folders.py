@@ -121,3 +121,17 @@ def test_broken_weights_and_configurations_give_one_line(folder, change, expecte
     elif change == "a hidden size that is a word":
         edit(config, hidden_size="large")
     assert expected in line(load_model, ModelSpec(str(folder)))
+
+
+@pytest.mark.parametrize(
+    "names", [["model-00002-of-00002.safetensors"], ["config.json", "tokenizer.json"]]
+)
+@pytest.mark.parametrize("load", [load_model, load_any_processor])
+def test_pointers_of_git_lfs_are_told_from_files(folder, names, load):
+    for name in names:
+        (folder / name).write_text(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3982604104\n"
+        )
+    said = line(load, ModelSpec(str(folder)))
+    assert f"holds pointers of Git LFS in the place of {', '.join(names)};" in said
+    assert "model.path" in said and "git lfs pull" in said

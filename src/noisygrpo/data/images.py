@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from noisygrpo.methods.rgb import to_rgb
+from noisygrpo.pointers import SIGNATURE
 
 MAX_IMAGE_PIXELS = 89_478_485
 """More pixels than this (PIL's own warning level, a quarter of a gigabyte as RGB) are refused."""
@@ -41,7 +42,7 @@ SIGNATURES = {
 _OTHERS = (
     (b"<svg", "an SVG drawing, which is not read: export it as PNG"),
     (b"<", "a web page or XML, not a picture: was the download refused?"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the picture: run git lfs pull"),
+    (SIGNATURE, "a pointer of Git LFS, not the picture: run git lfs pull"),
     (b"%PDF", "a PDF, which is not read: export its pages as PNG"),
     (b"%!PS", "PostScript, which is not read: export it as PNG"),
     (b"PK\x03\x04", "a zip archive, not a picture"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from noisygrpo.data.images import what_it_is
 from noisygrpo.errors import UserError, require
+from noisygrpo.pointers import SIGNATURE
 
 KINDS = (".parquet", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 """Endings of files that are read; those of text also with ``.gz``."""
@@ -22,7 +23,7 @@ _BOMS = {
     b"\xff\xfe": "utf-16",  # Excel's "Unicode text"
     b"\xfe\xff": "utf-16",
 }
-_NO_TEXT = (b"version https://git-lfs", b"<!doctype", b"<html", b"<?xml", b"PK\x03\x04")
+_NO_TEXT = (SIGNATURE, b"<!doctype", b"<html", b"<?xml", b"PK\x03\x04")
 
 
 def kind_of(path: Path) -> str:

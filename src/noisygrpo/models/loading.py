@@ -32,6 +32,7 @@ from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
 from noisygrpo.playground import load_processor as load_playground
+from noisygrpo.pointers import require_no_pointers
 from noisygrpo.reach import hub_problem
 from noisygrpo.schema import checked, hints_of
 
@@ -42,7 +43,7 @@ def location(spec: ModelSpec) -> str:
     """Folder or hub id of the model.
 
     Raises:
-        UserError: for something that looks like a folder and is none.
+        UserError: for something that looks like a folder and is none, or lacks its files.
     """
     if spec.path == PLAYGROUND:
         return str(model_path())
@@ -54,6 +55,7 @@ def location(spec: ModelSpec) -> str:
             (path / "config.json").is_file() or (path / "adapter_config.json").is_file(),
             f"model.path: the folder {spec.path!r} holds no config.json: it is not a saved model",
         )
+        require_no_pointers(path)
         return str(path)
     return spec.path
 
