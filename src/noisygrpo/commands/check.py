@@ -42,10 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan.add_argument(
         "--plan", action="store_true", help="print memory of each GPU, tokens and time of a step"
     )
-    plan.add_argument("--gpus", type=int, default=1, help="how many (default: 1)")
-    plan.add_argument(
-        "--gpu-memory", type=float, default=80, metavar="GB", help="of each (default: 80)"
-    )
+    plan.add_argument("--gpus", type=int, help="how many (default: 1)")
+    plan.add_argument("--gpu-memory", type=float, metavar="GB", help="of each (default: 80)")
     plan.add_argument("--measured", metavar="RUN", help="folder of a run whose speed is taken")
     plan.add_argument(
         "--tokens-per-second", type=float, metavar="N", help="completion tokens, on each GPU"
@@ -59,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     require(args.rows > 0, f"--rows: {args.rows} is not positive")
     require(not (args.plan and args.show), "--show: --plan is arithmetic, it looks at no row")
+    _require_plan(args)
     # What is planned here may run elsewhere, where the packages are.
     recipe = load_recipe(args.recipe, args.overrides, partial(check_settings, here=not args.plan))
 
@@ -69,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     if args.plan:
         from noisygrpo.check.plan import Request, check_plan
 
-        wanted = Request(args.gpus, args.gpu_memory, args.measured, args.tokens_per_second)
+        gpus = 1 if args.gpus is None else args.gpus
+        memory = 80.0 if args.gpu_memory is None else args.gpu_memory
+        wanted = Request(gpus, memory, args.measured, args.tokens_per_second)
         return check_plan(recipe, wanted, rows=args.rows)
     from noisygrpo.check.recipe import check
 
@@ -77,3 +78,11 @@ def run(args: argparse.Namespace) -> int:
     return check(
         recipe, rows=args.rows, step=not args.no_step, rollout=not args.no_rollout, show=show
     )
+
+
+def _require_plan(args: argparse.Namespace) -> None:
+    """An option of the plan changes nothing without it."""
+    for name in ("gpus", "gpu_memory", "measured", "tokens_per_second"):
+        value = getattr(args, name)
+        option = f"--{name.replace('_', '-')}"
+        require(args.plan or value is None, f"{option}: {value} has no effect without --plan")

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     quiet_libraries()
     models = [text for name, text in args.overrides if name in ("model", "model.path")]
     require(bool(models), "evaluate needs --model: a folder, a hub id, or playground")
+    _require_effect(args)
     if args.benchmark is None:
         _only_with_benchmark(args)
         from noisygrpo.commands.evaluate_splits import evaluate_splits
@@ -49,6 +50,20 @@ def run(args: argparse.Namespace) -> int:
         return evaluate_splits(args, models[-1], given, launched())
     require(args.recipe is None, "--recipe: a benchmark takes none; leave out one of the two")
     return _on_benchmarks(args, models[-1], launched())
+
+
+def _require_effect(args: argparse.Namespace) -> None:
+    """An option that says more about another one changes nothing without it."""
+    noise, kind = args.noise_level or 0, args.noise_kind
+    # (A level of 0 that is given may be one of several in a script.)
+    none = kind is None or args.noise_level is not None or args.robustness is not None
+    require(none, f"--noise-kind: {kind!r} has no effect without --noise-level")
+    blind = bool(args.text_only) and noise > 0
+    require(not blind, f"--noise-level: {noise} has no effect with --text-only")
+    for name in ("judge_workers", "judge_key"):
+        value, option = getattr(args, name), f"--{name.replace('_', '-')}"
+        none = value is None or args.judge_url is not None
+        require(none, f"{option}: {value} has no effect without --judge-url")
 
 
 def _only_with_benchmark(args: argparse.Namespace) -> None:

@@ -21,11 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", nargs="+", default=[], help="image files, in order")
     parser.add_argument("--question", required=True)
     parser.add_argument("--prompt", help="a prompt's name or a text with {question}")
+    parser.add_argument("--noise-level", type=float, help="noise on the images, 0 (default) to 1")
     parser.add_argument(
-        "--noise-level", type=float, default=0.0, help="noise on the images, 0 to 1"
-    )
-    parser.add_argument(
-        "--noise-kind", default="gaussian", help="a noise's name, or path.py:function"
+        "--noise-kind", help="a noise's name, or path.py:function (default: gaussian)"
     )
     parser.add_argument(
         "--noise-at",
@@ -53,6 +51,10 @@ def run(args: argparse.Namespace) -> int:
 
     quiet_libraries()
     require(args.samples >= 1, f"--samples: {args.samples} is not positive")
+    require(
+        args.samples == 1 or args.temperature != 0,
+        f"--samples: {args.samples} greedy answers are the same one; give a --temperature",
+    )
     require(
         args.text_bias_scale == 0 or bool(args.image),
         f"--text-bias-scale: {args.text_bias_scale} compares with and without the image; give one",
@@ -105,10 +107,15 @@ def _open(path: str) -> Image.Image:
 
 
 def _check_noise(args: argparse.Namespace) -> None:
-    level, at = args.noise_level, args.noise_at
+    given, at = args.noise_level, args.noise_at
+    level = given or 0.0
     require(0 <= level <= 1, f"--noise-level: {level} is outside [0, 1]")
     require(at in (None, "model", "file"), f"--noise-at: {at!r}, allowed are model, file")
-    require(at is None or level > 0, f"--noise-at: {at!r} has no effect without --noise-level")
+    require(level == 0 or bool(args.image), f"--noise-level: {level} has no effect without --image")
+    for option, value in (("--noise-at", at), ("--noise-kind", args.noise_kind)):
+        # A level of 0 that is given may be one of several in a script.
+        none = value is None or given is not None
+        require(none, f"{option}: {value!r} has no effect without --noise-level")
 
 
 def _see(image: Image.Image, number: int, args: argparse.Namespace, processor: Any) -> Image.Image:
@@ -117,8 +124,8 @@ def _see(image: Image.Image, number: int, args: argparse.Namespace, processor: A
     from noisygrpo.own.choice import read_choice
     from noisygrpo.own.resolve import resolve
 
-    noise = resolve("noise_kind", *read_choice("noise_kind", args.noise_kind))
-    if args.noise_level == 0:
+    noise = resolve("noise_kind", *read_choice("noise_kind", args.noise_kind or "gaussian"))
+    if not args.noise_level:
         return image
     limits = noise_limits(args.noise_at, processor)
     image = image if limits is None else fit_pixels(image, *limits)
