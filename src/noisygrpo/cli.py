@@ -160,7 +160,7 @@ def split_overrides(words: Sequence[str]) -> tuple[list[str], list[tuple[str, st
 
 def of_the_system(error: OSError) -> str | None:
     """What a disk or a folder says, in one line; None for an error of another kind."""
-    if error.errno not in OF_A_PATH:
+    if error.errno is None or error.errno not in OF_A_PATH:
         return None
     where = f"{os.fsdecode(error.filename)}: " if error.filename else "cannot write: "
     return f"{where}{os.strerror(error.errno)}"
