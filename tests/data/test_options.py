@@ -56,13 +56,49 @@ def test_options_in_one_column(read, options):
 
 
 @pytest.mark.parametrize(
-    "names", ["A B", "choice_a choice_b", "option_A option_B", "optionA optionB", "opt_a opt_b"]
+    "names",
+    [
+        *("A B", "choice_a choice_b", "option_A option_B", "optionA optionB", "opt_a opt_b"),
+        *("option1 option2", "choice_0 choice_1"),
+    ],
 )
 def test_options_in_a_column_each(read, names):
     first, second = names.split()
     loaded = read(asked(**{second: "fire", first: "ice"}))
     assert loaded.data["question"][:] == [LISTED]
     assert any(f"options <- {first} to {second}" in line for line in loaded.report)
+
+
+@pytest.mark.parametrize(
+    ("first", "answer", "letter"),
+    [
+        *((1, 1, "A"), (1, 2, "B"), (1, "2", "B"), (1, "option1", "A"), (1, "Option2", "B")),
+        *((0, 1, "B"), (0, "0", "A"), (1, "A", "A"), (1, "fire", "fire"), (1, 2.0, "B")),
+    ],
+)
+def test_answers_count_as_numbered_columns_do(read, first, answer, letter):
+    options = {f"option{first}": "ice", f"option{first + 1}": "fire"}
+    data = read(asked(**options) | {"answer": answer}).data
+    assert (data[0]["question"], data[0]["answer"]) == (LISTED, letter)
+
+
+@pytest.mark.parametrize(
+    ("texts", "answer", "said"),
+    [
+        (("ice", "fire"), 3, "column 'answer' is 3, but the row has 2 options in the columns"),
+        (("ice", "fire"), "0", "column 'answer' is '0', but the row has 2 options in the columns"),
+        (("2", "1"), "2", "one of the options ['2', '1'] and also the number of another"),
+    ],
+)
+def test_numbers_that_name_no_column_or_two_options_are_refused(read, texts, answer, said):
+    with pytest.raises(UserError) as caught:
+        read(asked(option1=texts[0], option2=texts[1]) | {"answer": answer})
+    assert said in str(caught.value)
+
+
+def test_a_single_numbered_column_is_no_choice(read):
+    assert read(asked(option1="ice")).data[0]["question"] == "Which is hot?"
+    assert read(asked(option2="ice", option3="fire")).data[0]["question"] == "Which is hot?"
 
 
 def test_options_of_a_struct_in_parquet(tmp_path, read):

@@ -53,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     require(
-        not args.recipe or Path(args.recipe).suffix in ("", ".yaml", ".yml"), "--recipe: no recipe"
+        not args.recipe or Path(args.recipe).suffix in ("", ".yaml", ".yml"),
+        f"--recipe: {args.recipe!r} is neither a shipped name nor a .yaml file",
     )
 
     # Only now what takes seconds: a mistake above is told at once.

@@ -269,7 +269,7 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
         offered = options.of(row, asked) if options else []
         asked = with_options(asked, offered)
         target = completion_of(row) if answer == "completion" else as_answer(row, answer)
-        found = {"answer": chosen(target, offered, answer), **_read(row, more)}
+        found = {"answer": chosen(target, offered, answer, options), **_read(row, more)}
         _refuse_history(row)
         first = _system_turn(row, system)
         if not first:

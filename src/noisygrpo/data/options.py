@@ -2,7 +2,8 @@
 
 Read are lists (``choices``, ``options``: ScienceQA, MMMU, MathVista), mappings from letters,
 ``{text, label}`` (ARC), lists of such mappings, text with letters, and a column for each option
-(``A``, ``B``: MMBench; ``choice_a``: SEED-Bench). Numbers count from 0, as in ScienceQA and MMLU.
+(``A``, ``B``: MMBench; ``choice_a``: SEED-Bench; ``option1``: WinoGrande). Numbers count from 0, as
+in ScienceQA and MMLU, or as the columns do.
 A question that is asked without its options cannot be answered, so cells that cannot be read are
 refused.
 """
@@ -21,6 +22,7 @@ from noisygrpo.rewards.options import LETTERS, options_of, split_options
 
 LISTS = ("choices", "options")
 _SINGLE = re.compile(r"(?:(?:choice|option|opt)[_ ]?)?([a-k])", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:choice|option|opt)[_ ]?(\d{1,2})", re.IGNORECASE)
 _TEXT = ("text", "content", "value", "option", "choice")
 _LABEL = ("label", "id", "key", "letter")
 
@@ -58,6 +60,14 @@ class Options:
         """Their columns, for people."""
         return self.columns[0] + (f" to {self.columns[-1]}" if len(self.columns) > 1 else "")
 
+    def place(self, text: str) -> int | None:
+        """The place of the option whose column ``text`` names, by its name or its number."""
+        by_name = {name.lower(): n for n, name in enumerate(self.columns) if len(name) > 1}
+        if len(self.columns) == 1 or text.lower() in by_name:
+            return by_name.get(text.lower()) if len(self.columns) > 1 else None
+        first = _NUMBER.fullmatch(self.columns[0])
+        return int(text) - int(first[1]) if first and text.isdecimal() else None
+
 
 def find_options(raw: RawRows, columns: Mapping[str, str | None]) -> Options | None:
     """Where a source has its options; ``None`` if it has none.
@@ -91,16 +101,19 @@ def _is_meant(value: Any) -> bool:
 
 
 def _one_column_each(names: Sequence[str]) -> tuple[str, ...]:
-    """The columns that hold an option each: ``A``, ``B``, or ``choice_a``, ``choice_b`` and on."""
+    """The columns that hold an option each: ``A``, ``B``, or ``choice_a``, ``choice_b`` and on, or
+    ``option1``, ``option2`` and on, from 1 or 0."""
     families: dict[str, dict[str, str]] = {}
     for name in names:
-        found = _SINGLE.fullmatch(name)
+        found = _SINGLE.fullmatch(name) or _NUMBER.fullmatch(name)
         if found and (len(name) > 1 or name.isupper()):
-            families.setdefault(name[:-1], {})[found.group(1).upper()] = name
+            families.setdefault(name[: found.start(1)], {})[found.group(1).upper()] = name
+    numbers = [str(number) for number in range(len(LETTERS) + 1)]
     for family in families.values():
-        count = next((n for n, letter in enumerate(LETTERS) if letter not in family), len(LETTERS))
-        if count > 1:
-            return tuple(family[letter] for letter in LETTERS[:count])
+        for order in (LETTERS, numbers[1:] if "0" not in family else numbers):
+            count = next((n for n, mark in enumerate(order) if mark not in family), len(order))
+            if 1 < count <= len(LETTERS):
+                return tuple(family[mark] for mark in order[:count])
     return ()
 
 
@@ -184,8 +197,9 @@ def with_options(question: str, options: Offered) -> str:
     return "\n".join([question, *lines])
 
 
-def chosen(answer: Any, options: Offered, column: str) -> Any:
-    """The letter of an answer that is the index of an option; any other answer as it is.
+def chosen(answer: Any, options: Offered, column: str, source: Options | None = None) -> Any:
+    """The letter of an answer that is the index of an option, or names its column in ``source``;
+    any other answer as it is.
 
     Raises ``RowProblem`` for an index or a letter that no option has, and where it is not to be
     guessed whether an option or its place is meant: "1" is the first option or the second, 2 among
@@ -197,6 +211,9 @@ def chosen(answer: Any, options: Offered, column: str) -> Any:
         answer = int(answer)
     count = len(options)
     allowed = "give a letter, an option, or a number (0 is the first)"
+    named = isinstance(answer, (int, str)) and source is not None
+    if named and (place := source.place(str(answer).strip())) is not None:
+        return _of_column(answer, options, column, place)
     if isinstance(answer, int):
         if not 0 <= answer < count:
             raise RowProblem(
@@ -220,3 +237,19 @@ def chosen(answer: Any, options: Offered, column: str) -> Any:
             f"{LETTERS[count - 1]}"
         )
     return answer
+
+
+def _of_column(answer: int | str, options: Offered, column: str, place: int) -> str:
+    """The letter of the option whose column an answer names."""
+    texts, text = [str(option) for option in options], str(answer).strip()
+    if not 0 <= place < len(texts):
+        raise RowProblem(
+            f"column {column!r} is {answer!r}, but the row has {len(texts)} options in the columns "
+            "that are numbered"
+        )
+    if text in texts and texts[place] != text:
+        raise RowProblem(
+            f"column {column!r} is {answer!r}, which is one of the options {texts} and also the "
+            "number of another; give a letter"
+        )
+    return LETTERS[place]
