@@ -85,8 +85,8 @@ def test_answers_count_as_numbered_columns_do(read, first, answer, letter):
 @pytest.mark.parametrize(
     ("texts", "answer", "said"),
     [
-        (("ice", "fire"), 3, "column 'answer' is 3, but the row has 2 options in the columns"),
-        (("ice", "fire"), "0", "column 'answer' is '0', but the row has 2 options in the columns"),
+        (("ice", "fire"), 3, "is 3, but the row has 2 options in option1 to option2, and a number"),
+        (("ice", "fire"), "0", "column 'answer' is '0', but the row has 2 options in option1 to"),
         (("2", "1"), "2", "one of the options ['2', '1'] and also the number of another"),
     ],
 )

@@ -225,7 +225,9 @@ def test_a_rollout_function_trains_and_its_fields_reach_rewards(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "taken", [{"tools": [tell]}, {"environment_factory": Room}, {"rollout_func": rollout}], ids=list
+    "taken",
+    [{"tools": [tell]}, {"environment_factory": Room}, {"rollout_func": rollout}],
+    ids=" ".join,
 )
 @pytest.mark.parametrize("method", ["noisygrpo", "noisyrollout", "hint_grpo"])
 def test_views_and_hints_are_refused_where_turns_are_not_theirs(tmp_path, taken, method):

@@ -211,9 +211,10 @@ def chosen(answer: Any, options: Offered, column: str, source: Options | None = 
         answer = int(answer)
     count = len(options)
     allowed = "give a letter, an option, or a number (0 is the first)"
-    named = isinstance(answer, (int, str)) and source is not None
-    if named and (place := source.place(str(answer).strip())) is not None:
-        return _of_column(answer, options, column, place)
+    if source is not None and isinstance(answer, (int, str)):
+        place = source.place(str(answer).strip())
+        if place is not None:
+            return _of_column(answer, options, f"column {column!r} is {answer!r}", source, place)
     if isinstance(answer, int):
         if not 0 <= answer < count:
             raise RowProblem(
@@ -239,17 +240,17 @@ def chosen(answer: Any, options: Offered, column: str, source: Options | None = 
     return answer
 
 
-def _of_column(answer: int | str, options: Offered, column: str, place: int) -> str:
-    """The letter of the option whose column an answer names."""
+def _of_column(answer: int | str, options: Offered, found: str, source: Options, place: int) -> str:
+    """The letter of the option whose column an answer names; ``found`` says what the row has."""
     texts, text = [str(option) for option in options], str(answer).strip()
     if not 0 <= place < len(texts):
         raise RowProblem(
-            f"column {column!r} is {answer!r}, but the row has {len(texts)} options in the columns "
-            "that are numbered"
+            f"{found}, but the row has {len(texts)} options in {source.label}, and a number is "
+            "that of a column; data.adapter: my.py:function reads any row"
         )
     if text in texts and texts[place] != text:
         raise RowProblem(
-            f"column {column!r} is {answer!r}, which is one of the options {texts} and also the "
-            "number of another; give a letter"
+            f"{found}, which is one of the options {texts} and also the number of another; give a "
+            "letter"
         )
     return LETTERS[place]
