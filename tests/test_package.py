@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
     {"errors", "secrets", "threads"},
-    {"terminal", "fields", "reach"},
+    {"terminal", "fields", "reach", "pointers"},
     {"contained", "yaml_text"},
     {"user_code"},
     {"schema"},

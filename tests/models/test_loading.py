@@ -9,16 +9,16 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from noisygrpo.errors import UserError
-from noisygrpo.models import loading
+from noisygrpo.models import loading, quantization
 from noisygrpo.models.loading import (
     adapter_base,
     load_any_processor,
     load_config,
     load_model,
     lora_config,
-    quantization_config,
     weights_dtype,
 )
+from noisygrpo.models.quantization import quantization_config
 from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import model_path
@@ -39,10 +39,10 @@ def test_an_adapter_loads_as_its_base_with_it_merged_in(adapter, model_folder):
 def test_quantisation_is_of_a_frozen_base(monkeypatch):
     with pytest.raises(UserError, match=r"model\.quantization: '4bit' .* needs model\.lora"):
         quantization_config(ModelSpec("x", quantization="4bit"))
-    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(quantization.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'peft>=0\.17' 'bitsandbytes>=0\.49'"):
         quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))
-    monkeypatch.setattr(loading.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(quantization.importlib.util, "find_spec", lambda name: name)
     four = quantization_config(ModelSpec("x", lora=LORA, quantization="4bit"))
     assert (four.load_in_4bit, four.bnb_4bit_quant_type) == (True, "nf4")
     assert four.bnb_4bit_use_double_quant and four.bnb_4bit_compute_dtype == torch.bfloat16

@@ -11,7 +11,6 @@ in: a plain model, for evaluation, for more training and for ``noisygrpo merge``
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,6 +26,7 @@ from transformers.utils import is_flash_attn_2_available
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.processor_facts import compare_facts
 from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json, say_once
+from noisygrpo.models.quantization import quantization_config
 from noisygrpo.models.sealed import MANIFEST, damage
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
@@ -211,33 +211,6 @@ def require_adapter(model: Any, folder: Path) -> None:
         with safe_open(path, framework="pt") as file:
             other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
         require(not other, f"{folder}: {path.name} is of another adapter or model: {other[:3]}")
-
-
-def quantization_config(spec: ModelSpec) -> Any:
-    """``transformers.BitsAndBytesConfig`` for a frozen base: QLoRA's nf4 with double quantisation
-    (arXiv 2305.14314, section 3) for 4bit, LLM.int8 (arXiv 2208.07339) for 8bit.
-
-    Raises:
-        UserError: without ``model.lora``, or where bitsandbytes is not installed.
-    """
-    require(
-        spec.lora is not None,
-        f"model.quantization: {spec.quantization!r} freezes the weights; it needs model.lora",
-    )
-    require(
-        importlib.util.find_spec("bitsandbytes") is not None,
-        f"model.quantization: {spec.quantization!r} needs bitsandbytes: {remedy('qlora')}",
-    )
-    from transformers import BitsAndBytesConfig
-
-    if spec.quantization == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
 
 
 def load_any_processor(spec: ModelSpec) -> Any:

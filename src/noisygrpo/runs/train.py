@@ -42,8 +42,9 @@ from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_model, location, quantization_config
+from noisygrpo.models.loading import adapter_base, load_model, location
 from noisygrpo.models.processor_facts import compare_facts, write_facts
+from noisygrpo.models.quantization import quantization_config
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
