@@ -3,7 +3,8 @@ that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacke
 `cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so were
 `cases/field.jsonl` and `cases/field2.jsonl`: answers as stock models give them on the field's
 benchmarks; `cases/field3.jsonl` has other examples of the kinds that were misjudged there, labelled
-before the rules were mended. There, `judged` says what the rules find where it is not what is right."""
+before the rules were mended. In these three, `judged` says what the rules find where it is not what
+is right."""
 
 from typing import Any
 
