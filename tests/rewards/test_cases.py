@@ -1,8 +1,10 @@
 """The reward `accuracy` on labelled completions: `cases/own.jsonl` was written before the rules
 that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacked,
-`cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so was
+`cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so were
 `cases/field.jsonl` and `cases/field2.jsonl`: answers as stock models give them on the field's
-benchmarks. There, `judged` says what the rules find where it is not what is right."""
+benchmarks; `cases/field3.jsonl` has other examples of the kinds that were misjudged there, labelled
+before the rules were mended. In these three, `judged` says what the rules find where it is not what
+is right."""
 
 from typing import Any
 
@@ -49,6 +51,7 @@ others than those asked for, and 8 months for an age of 8."""
         "sentences.jsonl",
         "field.jsonl",
         "field2.jsonl",
+        "field3.jsonl",
     ],
 )
 def test_every_label(name: str) -> None:

@@ -22,6 +22,14 @@ TARGETS = [
     Case(None, "left", "auto", "Is the ball left or right of the red box?"),
     Case(None, "(1,2)"),
     Case(None, "3rd", "auto", "Which floor is the office of the shop on?"),
+    Case(None, "23%", "auto", "What share of the people who use it are women?"),
+    Case(None, "4.5 out of 5", "auto", "What is the rating?"),
+    Case(None, "120/80", "auto", "What does the sign say?"),
+    Case(None, "\\mathbb{R}", "auto", "Solve it."),
+    Case(None, "a pair of shoes", "auto", "What color are the two?"),
+    Case(None, "a<b<c"),
+    Case(None, "\\triangle ABC"),
+    Case(None, "90^\\circ-\\alpha"),
 ]
 # fmt: off
 PIECES = [
@@ -35,7 +43,11 @@ PIECES = [
     "\\begin{pmatrix}", "m/", "5 (", "α", "I ", "!", "^9", " or", "the value is ", "maybe ",
     "n't ", "5 cm ", "3:30 ", "**", "&", "|", "~", "，",
     "it is not ", "there are no balls ", " of the box", "[1,", "<1,", "\\langle ", "first ",
-    "1 in ",
+    "1 in ", "--", "(--", "5 5 ", "5/", "120/80 ", "4.5 out of 5 ", "1939-", "1939-45 ", "23% of ",
+    "of the people ", "half of the ", "the color ", "red/", "a pair of ", "an hour and a half ",
+    "and a half ", "x \\in ", "\\emptyset", "\\mathbb{R}", "all real numbers ", "(-\\infty,",
+    "no solution ", "does not exist", "a<", "\\le a ", "\\angle ABC", "triangle ABC ", "AB∥",
+    "90°-", "A - ", "0:50 ", "\\frac{1}{2}",
 ]
 # fmt: on
 

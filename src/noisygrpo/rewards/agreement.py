@@ -18,6 +18,7 @@ from noisygrpo.rewards.lists import (
 )
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.spelling import squeezed, words
+from noisygrpo.rewards.tokens import DOUBLED
 
 FORMULA = re.compile(r"[\d\\^_=<>+*/|]|^\W*[a-zA-Z]'*\W*$")
 """What a formula has and running text has not."""
@@ -34,6 +35,8 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     """Whether two answers (in `spelling.plain`) agree by value; None where that cannot be said."""
     if squeezed(answer) == squeezed(target):
         return True
+    if (DOUBLED.search(answer) is None) is not (DOUBLED.search(target) is None):
+        return False
     answer = with_sides(answer)
     answer = as_tuple(answer) if target.lstrip().startswith("(") else answer
     cells = [matrix(answer), matrix(target)]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
 from noisygrpo.rewards.equality import equal
 from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.figures import same_figure
 from noisygrpo.rewards.measures import in_asked_scale, measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
@@ -34,6 +35,8 @@ CALL = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi|and|or|cup|frac)(
 """Words of a formula."""
 _HAS = re.compile(r"\b(?:is|are|was|were|has|have|had|costs?|weighs?|measures?|reads?|shows?)\b")
 _MARKS = re.compile(r"^(\\times)?.*?(\\times|[-*+#%]?)$", re.DOTALL)
+_SIDE_BY_SIDE = re.compile(r"\d (?!\d{3}(?!\d))(?!\d+(?:\.\d+)?\s?/)\d")
+"""Numbers that neither group digits nor make a mixed number: their product or sum is not meant."""
 _LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
 
 
@@ -59,11 +62,13 @@ def judge_values(
 ) -> Verdict | Formulas | None:
     """Values, lists, numbers and formulas; None if the target is a text."""
     agree = same_value(answer, target, question)
-    said = complement(answer) if agree is False else None
+    said = None if agree else complement(answer)
     if said and not says_of_another(subject(answer), question):
         agree = same_value(said, target, question)
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")
+    if same_figure(answer, target):
+        return Verdict(True, "the same figure or order")
     agree = same(answer, target, tolerance)
     scaled = None if agree else in_asked_scale(target, question)
     if scaled and same(answer, scaled, tolerance):
@@ -134,6 +139,8 @@ def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
     marks = [_MARKS.match(re.sub(r"[{}\s]", "", text)) for text in (answer, target)]
     if marks[0] and marks[1] and marks[0].groups() != marks[1].groups():
         return Verdict(False, "one begins or ends with a sign, the other does not")
+    if _SIDE_BY_SIDE.search(answer) or _SIDE_BY_SIDE.search(target):
+        return Verdict(False, "numbers side by side, no formula")
     if answer.count("'") != target.count("'"):
         return Verdict(False, "one has a prime, the other none")
     if squeezed(answer).lower() == squeezed(target).lower():

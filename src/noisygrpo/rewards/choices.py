@@ -28,7 +28,7 @@ __all__ = [
 
 
 _TARGET = re.compile(
-    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[):,]|\.(?![A-Z]\b)|-\s)|\s*$)"
+    rf"[(\[<{{]\s*([{LETTERS}])\s*[)\]>}}](?!\w)|([{LETTERS}])(?=\s*(?:[):,]|\.(?![A-Z]\b))|\s*$)"
 )
 _LEAD = re.compile(
     r"(?:[\s\"'*<>{:]|(?:the\s+)?(?:correct|right|best|final)\b|(?:option|choice|answer|ans"

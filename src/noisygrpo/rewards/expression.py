@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import re
 import zlib
 from collections.abc import Mapping
 from fractions import Fraction
@@ -24,6 +25,9 @@ CLOSE = 1e-9
 
 _POINTS = ((3, 7), (11, 5), (-13, 9), (29, 31))
 """Seeds of the points at which formulas with variables are compared; one is negative."""
+
+_RADIANS = re.compile(r"\\pi(?![a-zA-Z])|(?<![a-zA-Z])(?:arc)?(?:sin|cos|tan|cot|sec|csc)|\brad")
+"""Where these are, a number is no number of degrees."""
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -76,6 +80,10 @@ def same_formula(first: str, second: str) -> bool | None:
 
     Equations are equal if one is a multiple of the other.
     """
+    if "^{\\circ}" in plain(first) + plain(second):
+        bare = [_in_degrees(text) for text in (first, second)]
+        if all(bare) and same_formula(*bare):
+            return True
     sides = [text.split("=") for text in (plain(first), plain(second))]
     if {len(each) for each in sides} == {2}:
         return _same_equation(*sides)
@@ -93,6 +101,12 @@ def same_formula(first: str, second: str) -> bool | None:
         ):
             verdicts.append(agree(mine, wanted))
     return all(verdicts) if len(verdicts) > 1 else None
+
+
+def _in_degrees(text: str) -> str:
+    """A formula of angles as their numbers of degrees; "" where an angle may be in radians."""
+    text = plain(text)
+    return "" if _RADIANS.search(text) else text.replace("^{\\circ}", "").strip()
 
 
 def _same_equation(first: list[str], second: list[str]) -> bool | None:

@@ -28,13 +28,13 @@ from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
 from noisygrpo.rewards.equations import names_another
 from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
+from noisygrpo.rewards.named import same_name
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
-from noisygrpo.rewards.prose import (
-    untitled,
-)
+from noisygrpo.rewards.prose import untitled
 from noisygrpo.rewards.reading import same_reading
 from noisygrpo.rewards.restated import without_question
+from noisygrpo.rewards.reworded import rewordings, without_form
 from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, without_stops, words
 from noisygrpo.rewards.statement import claim, complement, refuses, subject
 from noisygrpo.rewards.topic import says_of_another
@@ -128,6 +128,8 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
             return (unread and _decide_added(prediction, answer, case, tolerance)) or chosen
     if same_text(answer, target, question) or same_reading(answer, target, question):
         return Verdict(True, "same text")
+    if same_name(answer, target, question):
+        return Verdict(True, "names of the same")
     inner = _decide_added(prediction, answer, case, tolerance)
     if inner:  # right, or a formula to compare
         return inner
@@ -145,11 +147,14 @@ def _decide_added(
     for said in (
         *(added(text, case.question) for text in dict.fromkeys((prediction, answer))),
         alternative(prediction, case.question),
+        *rewordings(answer, case.question),
     ):
         inner = decide(case._replace(prediction=said), tolerance) if said else None
         if inner:
             return inner
-    return None
+    wanted = without_form(case.target) if case.question.strip() else None
+    inner = decide(case._replace(target=wanted), tolerance) if wanted else None
+    return inner or None
 
 
 def has_one_value(target: str) -> bool:

@@ -22,6 +22,7 @@ _MARKERS = tuple(
     for pattern, flags in (
         (rf"(?<![A-Za-z0-9])[(（\[]?([{LETTERS}])[.):．：、）\]][)）]?\s*(?=\S)", 0),
         (rf"(?<![A-Za-z0-9(])\(([{LETTERS.lower()}])\)\s*(?=\S)", 0),
+        (rf"^[ \t]*([{LETTERS}])[ \t]+[-–—][ \t]+(?=\S)", re.MULTILINE),
         (rf"^[ \t]*([{LETTERS}])[ \t]+(?=\S)", re.MULTILINE),
     )
 )
@@ -43,9 +44,9 @@ def split_options(question: str) -> tuple[str, dict[str, str]]:
     """Return the question before its choices, and the choices as {letter: text}.
 
     Understood: ``A. text``, ``(A) text``, ``A) text``, ``A: text``, ``[A] text``, ``A、text`` and
-    ``(a) text``, in lines or in a row, ``A text`` in lines of their own, from A on without gaps, at
-    least two; and a list behind "Choices:", whose letters are A, B … Without choices the whole
-    question comes back.
+    ``(a) text``, in lines or in a row, ``A - text`` and ``A text`` in lines of their own, from A on
+    without gaps, at least two; and a list behind "Choices:", whose letters are A, B … Without
+    choices the whole question comes back.
     """
     for marked in _MARKERS:
         markers = list(marked.finditer(question))
@@ -55,7 +56,7 @@ def split_options(question: str) -> tuple[str, dict[str, str]]:
             for marker, letter in zip(markers[start + 1 :], letters[start + 1 :], strict=True):
                 if len(run) < len(LETTERS) and letter == LETTERS[len(run)]:
                     run.append(marker)
-            if len(run) >= (3 if marked is _MARKERS[2] else 2):
+            if len(run) >= (3 if marked is _MARKERS[-1] else 2):
                 return question[: run[0].start()].rstrip(), _texts(question, run)
     return _listed(question)
 

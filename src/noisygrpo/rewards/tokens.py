@@ -29,6 +29,8 @@ _SPELLED = {
     "\\infty": "inf",
     "infinity": "inf",
 }
+DOUBLED = re.compile(r"(?:^|[(\[{,=]) ?(?:- ?-|\+ ?\+)")
+"""A sign twice in front of a number, which nobody writes for none."""
 NO_VALUE = re.compile(
     r"\d(?:\.\d+)?\s*-\s*\d[\d.,]*(?:\s*-\s*\d+)*\s*(?![\d*/^!+(\\])"
     r"|\d+\s*/\s*\d+\s*/\s*\d+|(?<!\d)\d{1,2}:\d\d(?!\d)|\d+\s*:\s*\d+"

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from noisygrpo.rewards.dates import Date, read_date, same_date
 from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.forms import same_form
 from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.spelling import plain
 from noisygrpo.rewards.units import NONE
@@ -37,6 +38,8 @@ class Clock(NamedTuple):
     minute: int
     half: str
     """``am``, ``pm``, or "" where the text does not say."""
+    from_zero: bool = False
+    """Whether the hour is written as 0 or 24, as 12 o'clock is not."""
 
 
 class Ratio(NamedTuple):
@@ -158,9 +161,9 @@ def _clock(text: str) -> Clock | None:
         return None
     if half:
         hour = hour % 12 + (12 if half == "pm" else 0)
-    elif hour > 12:
+    elif 12 < hour < 24:
         half = "pm"
-    return Clock(hour, minute, half)
+    return Clock(hour % 24, minute, half, from_zero=not half and hour in (0, 24))
 
 
 def _ratio(text: str) -> Ratio | None:
@@ -214,6 +217,9 @@ def _bound(text: str) -> Bound | None:
 
 def same_value(prediction: str, target: str, question: str = "") -> bool | None:
     """Whether two such answers agree; None where the target is none of them."""
+    form = same_form(prediction, target, question)
+    if form is not None:
+        return form
     wanted = read_value(target)
     ratio = _ratio(plain(target).strip(" ."))
     if ratio is not None and (not isinstance(wanted, Clock) or "ratio" in question.lower()):
@@ -244,7 +250,10 @@ def same_value(prediction: str, target: str, question: str = "") -> bool | None:
 
 
 def _same_time(said: Clock, wanted: Clock) -> bool:
-    """Morning and afternoon must agree where the target tells them apart."""
+    """Morning and afternoon must agree where the target tells them apart; 0:50 is no 12:50."""
+    if said.from_zero is not wanted.from_zero:
+        other = wanted if said.from_zero else said
+        return other.half == "am" and other[:2] == (said if said.from_zero else wanted)[:2]
     if not wanted.half:
         return (said.hour - wanted.hour) % 12 == 0 and said.minute == wanted.minute
     return bool(said.half) and said == wanted
