@@ -2,12 +2,13 @@
 
 import gc
 import time
+from collections.abc import Callable
 
 import pytest
 
 from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.functions import format_reward
-from noisygrpo.rewards.judge import Case, decide
+from noisygrpo.rewards.judge import MAX_TEXT, Case, decide
 
 TARGETS = [
     Case(None, "5 cm"),
@@ -52,16 +53,25 @@ PIECES = [
 # fmt: on
 
 
-def cost(text: str) -> float:
-    """Seconds of this thread for one completion, tagged and bare, against each target."""
-    gc.disable()  # it would walk all that earlier tests have left
-    start = time.thread_time()
+def reading(text: str) -> None:
+    """The answer and the format of a completion, tagged and bare."""
     for completion in (text, f"<think>a</think><answer>{text}</answer>"):
-        answer = extract_answer(completion)
-        for case in TARGETS:
-            decide(case._replace(prediction=answer))
+        extract_answer(completion)
         for style in ("think_answer", "think_boxed"):
             format_reward([], [completion], style=style)
+
+
+def judging(text: str) -> None:
+    """An answer against each target; no more than ``MAX_TEXT`` signs of it are looked at."""
+    for case in TARGETS:
+        decide(case._replace(prediction=text))
+
+
+def seconds(work: Callable[[str], None], text: str) -> float:
+    """Seconds of this thread."""
+    gc.disable()  # it would walk all that earlier tests have left
+    start = time.thread_time()
+    work(text)
     spent = time.thread_time() - start
     gc.enable()
     return spent
@@ -69,12 +79,13 @@ def cost(text: str) -> float:
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_cost_is_linear(piece: str) -> None:
-    """32,000 signs take less than eight times as long as 8,000, for what takes long at all."""
+    """Four times as many signs take less than eight times as long, for what takes long at all."""
     for prefix in ("", "answer", "5"):
-        short, long = (prefix + piece * (size // len(piece)) for size in (8_000, 32_000))
-        cost(prefix + piece)
-        slow = cost(long)
-        assert slow < 0.25 or slow < 8 * max(cost(short), 0.025)
+        for work, size, least in ((reading, 32_000, 0.2), (judging, MAX_TEXT // 2, 0.2)):
+            long, short = (prefix + piece * (n // len(piece)) for n in (size, size // 4))
+            work(prefix + piece)
+            slow = seconds(work, long)
+            assert slow < least or slow < 8 * max(seconds(work, short), 0.02)
 
 
 def test_towers_of_powers_are_decided_at_once() -> None:

@@ -222,7 +222,7 @@ def words(text: str) -> tuple[str, ...]:
 
 
 _UNARY = re.compile(r"(?:^|[=(\[{,<>|^])\s?-(?=[\w\\(])|(?:^|\s)-(?=\$)")
-_ADDRESS = re.compile(r"(?:[\w@-]*\.(?:[a-z]{2,}|[A-Z]{2,}))+(?=[\s/,;:.)\"']|$)")
+_ADDRESS = re.compile(r"(?<![\w@-])(?:[\w@-]*\.(?:[a-z]{2,}|[A-Z]{2,}))+(?=[\s/,;:.)\"']|$)")
 _LAST_SIGN = re.compile(r"(?<=\w)[-+]$")
 
 
