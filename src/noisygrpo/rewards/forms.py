@@ -117,7 +117,7 @@ _INSTRUMENT = re.compile(r"\breadings?\b", re.IGNORECASE)
 
 def _same_reading(said: str, wanted: str, question: str) -> bool | None:
     """``120/80`` for itself alone, where what is written, a score or a pressure is asked for, or
-    where two such numbers are written as no fraction is and no value is asked for.
+    where a target is written as no fraction is and no value is asked for.
     """
     said, wanted = (_FRACTION.sub(r"\1/\2", text) for text in (said, wanted))
     pairs = _PAIR.fullmatch(said), _PAIR.fullmatch(wanted)
@@ -128,8 +128,8 @@ def _same_reading(said: str, wanted: str, question: str) -> bool | None:
     small = all(map(_is_small_fraction, texts))
     if small and (len(texts) == 2 or not asks or _INSTRUMENT.search(asks.group())):
         return None  # 2/4 of an inch
-    if not asks and not any(map(_is_no_fraction, texts)):
-        return None
+    if not asks and not (pairs[1] and _is_no_fraction(pairs[1])):
+        return None  # 20/10 for 2
     if len(texts) < 2 and not re.fullmatch(r"-?[\d.]+%?|\d+:\d+", wanted if pairs[0] else said):
         return None  # in words
     return len(texts) == 2 and texts[0].groups() == texts[1].groups()
