@@ -47,21 +47,19 @@ class Answers:
         """Those of some splits, and seeds."""
         columns = [n for n, split in enumerate(self.splits) if split in splits]
         lines = [n for n, seed in enumerate(self.seeds) if seeds is None or seed in seeds]
+        return self._only(lines, columns)
+
+    def among(self, rows: Collection[tuple[str, str]]) -> "Answers":
+        """Those of some rows."""
+        columns = [n for n, row in enumerate(self.rows) if row in rows]
+        return self._only(range(len(self.seeds)), columns)
+
+    def _only(self, lines: Sequence[int], columns: Sequence[int]) -> "Answers":
         return Answers(
             tuple(self.seeds[n] for n in lines),
             tuple(self.rows[n] for n in columns),
             tuple(self.clusters[n] for n in columns),
             self.values[np.ix_(lines, columns)],
-        )
-
-    def among(self, rows: Collection[tuple[str, str]]) -> "Answers":
-        """Those of some rows."""
-        columns = [n for n, row in enumerate(self.rows) if row in rows]
-        return Answers(
-            self.seeds,
-            tuple(self.rows[n] for n in columns),
-            tuple(self.clusters[n] for n in columns),
-            self.values[:, columns],
         )
 
     def figures(self, splits: Sequence[str]) -> list[float]:
