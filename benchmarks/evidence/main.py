@@ -155,6 +155,10 @@ def runs_of(settled: Mapping[str, Any]) -> list[Run]:
     return [*first, *plan.runs(2, [(arm, name) for arm, name in settled.get("stage2", ())])]
 
 
+def _has_model(job: Job) -> bool:
+    return (job.folder / "checkpoint" / "config.json").is_file()
+
+
 class Experiment:
     """The folder of an experiment, and what was settled in it once for all."""
 
@@ -184,11 +188,10 @@ class Experiment:
         after = [] if self.args.no_calibrated else asked
         later = [plan.calibrated(run, self.world, self.out) for run in after]
         done = self._run(jobs)
-        if self.args.list:
-            return True
         # Of runs that were taken from tables (``--take``) the model is not there.
-        can_be = [job for job in later if (job.folder / "checkpoint" / "config.json").is_file()]
-        done &= self._run([job for job in can_be if (job.folder / "done.json").is_file()])
+        is_made = {job.folder: (job.folder / "done.json").is_file() for job in later}
+        kept = [job for job in later if _has_model(job) or not is_made[job.folder]]
+        done &= self._run([job for job in kept if self.args.list or is_made[job.folder]])
         return done and len(jobs) == len(asked)
 
     def _run(self, jobs: Sequence[Job]) -> bool:

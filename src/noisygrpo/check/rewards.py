@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
@@ -11,6 +12,8 @@ from noisygrpo.data.rows import answer_text
 from noisygrpo.data.turns import plain_text
 from noisygrpo.report.table import table
 from noisygrpo.rewards import RewardFunction, extract_answer, judge_completion
+from noisygrpo.rewards.grounding import boxes_in, iou
+from noisygrpo.rewards.references import accepted
 
 Row = Mapping[str, Any]
 
@@ -19,7 +22,7 @@ def report_rewards(
     rewards: Sequence[RewardFunction], weights: Sequence[float], examples: Sequence[Row]
 ) -> list[str]:
     """Print targets and each reward's mean on right and wrong answers; returns what is wrong."""
-    right = [completion_with(row, answer_text(row["answer"])) for row in examples]
+    right = [completion_with(row, an_answer(row)) for row in examples]
     wrong = [completion_with(row, other_answer(row, examples)) for row in examples]
     good = [score(rewards, row, text) for row, text in zip(examples, right, strict=True)]
     bad = [score(rewards, row, text) for row, text in zip(examples, wrong, strict=True)]
@@ -43,10 +46,18 @@ def report_rewards(
         for n, reward in enumerate(rewards)
     ]
     heading("mean rewards", table(["reward", "right answer", "wrong answer"], means))
+    if all(boxes_in(row["answer"]) for row in examples) and not any(map(measures_boxes, rewards)):
+        heading("note", "every target is a box; the reward iou measures how well it is met")
     blind = [row["example_id"] for row, (r, w) in zip(examples, totals, strict=True) if not r > w]
     count = f"{len(blind)} of {len(examples)} rows"
     named = ", ".join(blind[:5])
     return [f"in {count} a right answer earns no more than a wrong one: {named}"] if blind else []
+
+
+def measures_boxes(reward: RewardFunction) -> bool:
+    """Whether a reward is ``iou``, or a function of the user's own."""
+    own = inspect.unwrap(getattr(reward, "function", reward))
+    return own is inspect.unwrap(iou) or not own.__module__.startswith("noisygrpo.")
 
 
 def target_note(row: Row, right: str, wrong: str) -> str:
@@ -94,4 +105,9 @@ def other_answer(row: Row, examples: Sequence[Row]) -> str:
     """Another row's answer, of the same kind if there is one; made up where all rows agree."""
     others = [other for other in examples if other["answer"] != row["answer"]]
     alike = [other for other in others if other["kind"] == row["kind"]] or others
-    return answer_text(alike[0]["answer"]) if alike else "none of these"
+    return an_answer(alike[0]) if alike else "none of these"
+
+
+def an_answer(row: Row) -> str:
+    """A row's answer as text; of several references the most frequent one."""
+    return answer_text(accepted(row["answer"])[0])

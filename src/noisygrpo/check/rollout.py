@@ -12,6 +12,7 @@ from noisygrpo.models.loading import default_device, load_model
 from noisygrpo.models.vision import noise_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.rewards import RewardFunction
+from noisygrpo.rewards.references import readable
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.views.plan import plan_batch
 from noisygrpo.training.views.show import fit_all
@@ -52,7 +53,7 @@ def report_rollout(
     header = ["level", *(reward.__name__ for reward in rewards), "tokens"]
     texts = [shorten(completion.text, 90) for completion in completions]
     heading(
-        f"one group of rollouts on {row['example_id']} (target {row['answer']!r})",
+        f"one group of rollouts on {row['example_id']} (target {readable(row['answer'])!r})",
         f"question: {shorten(row['question'], 90)}",
         beside(header, lines, "completion", texts),
     )

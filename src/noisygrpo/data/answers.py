@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from noisygrpo.data.contents import listed, mapping, text_of
 from noisygrpo.data.raw import RawRows
-from noisygrpo.data.rows import Fields, RowProblem, as_answer
+from noisygrpo.data.rows import Fields, RowProblem, as_answer, is_missing
 from noisygrpo.data.turns import read_turns
+from noisygrpo.errors import require
 from noisygrpo.rewards.extract import boxes
+from noisygrpo.rewards.references import any_of
 
 ANSWER = ("answer", "final_answer", "ground_truth", "solution")
 """Columns of answers; a ``solution`` beside another one is its working."""
+REFERENCES = "answers"
+"""Column of several answers of which one suffices (VQAv2, TextVQA, DocVQA, SQuAD)."""
 
 _TAGGED = re.compile(
     r"\s*(?P<before>(?:(?!<answer>).)*?)\s*<answer>(?P<answer>(?:(?!</?answer>).)*)</answer>\s*",
@@ -26,17 +31,72 @@ _PROSE = 3
 """Words around a box that make it the end of a worked solution."""
 
 
+@dataclass(frozen=True)
+class Target:
+    """Where the answers of a source are."""
+
+    column: str | None
+    """None: verl's ground truth, TRL's completion, or the last turn."""
+    several: bool = False
+    """Whether the column holds references, of which one suffices."""
+
+    def of(self, row: Mapping[str, Any], reply: str | None = None) -> Any:
+        """The answer of a row whose last turn, if it is the assistant's, says ``reply``."""
+        if self.several and self.column:
+            return references_of(row, self.column)
+        return answer_of(row, self.column, reply)
+
+
+def find_target(raw: RawRows, columns: Mapping[str, Any], names: Sequence[str]) -> Target:
+    """The column of answers: the one that is named, the first of ``names``, or ``answers``."""
+    several = columns.get("answers")
+    require(
+        not (several and columns.get("answer")),
+        "data.columns: answer names a column of one answer, and answers one of several of which "
+        "one suffices; leave one of them out",
+    )
+    if several:
+        return Target(several, several=True)
+    found = (name for name in names if name in raw.columns)
+    return Target(columns.get("answer") or next(found, None))
+
+
+def references_of(row: Mapping[str, Any], column: str) -> Any:
+    """The answers in a column, of which one suffices: a list of texts or numbers, of VQAv2's
+    ``{answer, answer_id, …}``, or SQuAD's ``{text: […]}``.
+
+    Raises ``RowProblem`` where none of them is an answer.
+    """
+    value = listed(row.get(column))
+    if isinstance(value, Mapping):
+        value = value.get("text", value)
+    if not isinstance(value, list):
+        return as_answer(row, column)
+    given = [
+        one.get("answer", one.get("text")) if isinstance(one, Mapping) else one for one in value
+    ]
+    given = [one for one in given if not is_missing(one) and str(one).strip()]
+    if not given:
+        raise RowProblem(f"the answer is empty (column {column!r} is {row.get(column)!r:.80})")
+    return any_of(as_answer({column: one}, column) for one in given)
+
+
 def answer_of(row: Mapping[str, Any], column: str | None, reply: str | None) -> Any:
     """A row's answer: a column, verl's ground truth, TRL's completion, or the last turn's text."""
     checked = row.get("reward_model") if column in (None, "solution") else None  # verl
     if isinstance(checked, str) and checked.lstrip().startswith("{"):
         checked = mapping(checked)
     if isinstance(checked, Mapping) and checked.get("ground_truth") is not None:
+        truth = checked["ground_truth"]
+        if isinstance(truth, Mapping) and set(truth) == {"target"}:  # of search tasks
+            return references_of(truth, "target")
         return as_answer(checked, "ground_truth")
     if column is not None:
         return as_answer(row, column)
     if row.get("completion") is not None:
         return completion_of(row)
+    if reply is None and not is_missing(row.get(REFERENCES)):
+        return references_of(row, REFERENCES)
     if reply is None:
         raise RowProblem(
             f"no answer: none of the columns {', '.join(ANSWER)}, and the last turn is not the "
@@ -59,8 +119,11 @@ def completion_of(row: Mapping[str, Any]) -> Any:
     return as_answer({"completion": text_of(last["content"])}, "completion")
 
 
-def answer_label(raw: RawRows, column: str | None) -> str:
+def answer_label(raw: RawRows, target: Target) -> str:
     """Where the answers of a source are, for people."""
+    column = target.column
+    if target.several:
+        return f"{column} (one of them suffices)"
     checked = raw.first("reward_model") if "reward_model" in raw.columns else None
     if column in (None, "solution") and checked is not None:
         return "reward_model.ground_truth"

@@ -18,6 +18,7 @@ IMAGE = {"type": "image"}
 PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>")
 _OTHER_MEDIA = re.compile(r"<(video|audio)[ _]?\d*>")
 
+_SIDE_BY_SIDE = re.compile(r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")(?=\s+['\"])")
 _FOREIGN = re.compile(
     r"<img>[^<]*</img>|<\|image(?:_?\d+)?\|>|<ImageHere>|<Image>|<IMAGE>|<im_start><image>"
     r"|<image\s*/>"
@@ -28,14 +29,20 @@ Part = dict[str, Any]
 
 
 def listed(value: Any) -> Any:
-    """A value, or the list that it holds as text, JSON's or Python's (csv, many parquet files)."""
+    """A value, or the list that it holds as text, JSON's, Python's (csv, many parquet files) or
+    NumPy's, which has no commas."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        for read in (json.loads, ast.literal_eval):  # pandas writes lists as Python does
+        for read in (json.loads, _literal):  # pandas writes lists as Python does
             try:
                 return read(value.strip())
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
     return value
+
+
+def _literal(text: str) -> Any:
+    """A Python literal; texts side by side are several, as NumPy prints them, and not one."""
+    return ast.literal_eval(_SIDE_BY_SIDE.sub(r"\g<0>, ", text))
 
 
 def turns_in(value: Any) -> Any:

@@ -24,7 +24,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from noisygrpo.data.answers import ANSWER, answer_label, answer_of, completion_of
+from noisygrpo.data.answers import (
+    ANSWER,
+    REFERENCES,
+    Target,
+    answer_label,
+    completion_of,
+    find_target,
+    references_of,
+)
 from noisygrpo.data.contents import listed, parts_of_text, text_of, turns_in
 from noisygrpo.data.options import chosen, find_options, with_options
 from noisygrpo.data.raw import RawRows
@@ -39,21 +47,26 @@ from noisygrpo.data.rows import (
 )
 from noisygrpo.data.spec import TOOLS
 from noisygrpo.data.turns import Turn, read_turns
+from noisygrpo.data.usual import (
+    Names,
+    image_columns,
+    read_texts,
+    system_column,
+    system_turn,
+    text_columns,
+)
 from noisygrpo.errors import UserError, require
+from noisygrpo.rewards.references import each
 from noisygrpo.schema import shown
 
 QUESTION = ("question", "problem", "query", "prompt", "instruction")
 ANSWER_OF_COLUMNS = (*ANSWER, "completion", "response", "output", "label")
-IMAGE = ("images", "image", "image_path", "image_paths", "img", "file_name", "decoded_image")
 TURNS = {
     "messages": ("messages",),
     "conversations": ("conversations", "conversation"),
     "prompt": ("prompt",),
 }
 """Layout -> columns that hold its turns."""
-
-Names = Mapping[str, str | None]
-"""Field -> the column that ``data.columns`` names for it."""
 
 
 def choose_format(raw: RawRows, wanted: str, columns: Names) -> tuple[str, Adapter]:
@@ -115,26 +128,24 @@ def _make(layout: str, raw: RawRows, columns: Names) -> Adapter:
         f"data.columns.question: the layout {layout!r} has its question in "
         f"{_needs([layout])[0]!r}; leave it out, or set data.format: columns",
     )
-    system = _system_column(raw, columns)
+    system = system_column(raw, columns)
     read = _turn_reader(layout, raw, system)
     replies = {"alpaca": ("output",), "query": ("response",)}.get(layout, ())
-    names = (name for name in (*ANSWER, *replies) if name in raw.columns)
-    answer = columns.get("answer") or next(names, None)
-    more = _texts(raw, columns)
+    target = find_target(raw, columns, (*ANSWER, *replies))
+    more = text_columns(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
         turns, reply = _split_off(read(row))
-        found = answer_of(row, answer, reply)
-        return [{"turns": turns, "answer": found, **_read(row, more)}]
+        return [{"turns": turns, "answer": target.of(row, reply), **read_texts(row, more)}]
 
-    used = [name for name in (answer, system, *more.values()) if name]
+    used = [name for name in (target.column, system, *more.values()) if name]
     return Adapter(
         convert,
         columns=tuple(name for name in used if name in columns.values()),
-        image=_image_columns(columns),
+        image=image_columns(columns),
         image_required=bool(columns.get("image")),
         fields={
-            "answer": answer_label(raw, answer),
+            "answer": answer_label(raw, target),
             **({"system": system} if system else {}),
             **more,
         },
@@ -150,7 +161,7 @@ def _turn_reader(
         column = next(name for name in TURNS[layout] if name in raw.columns)
 
         def of_turns(row: Mapping[str, Any]) -> list[Turn]:
-            first, turns = _system_turn(row, system), read_turns(row.get(column), column)
+            first, turns = system_turn(row, system), read_turns(row.get(column), column)
             if first and turns[0]["role"] == "system":
                 if text_of(first[0]["content"]).strip() != text_of(turns[0]["content"]).strip():
                     raise RowProblem(
@@ -166,7 +177,7 @@ def _turn_reader(
         asked = as_text(row, question)
         if layout == "alpaca" and not is_missing(row.get("input")) and row["input"] != "":
             asked = f"{asked}\n{as_text(row, 'input')}"
-        turns = _system_turn(row, system) + _history(row)
+        turns = system_turn(row, system) + _history(row)
         turns.append({"role": "user", "content": parts_of_text(asked)})
         if isinstance(row.get(reply), str):  # what is no text is an answer all the same
             turns.append({"role": "assistant", "content": parts_of_text(row[reply])})
@@ -199,25 +210,6 @@ def _refuse_history(row: Mapping[str, Any]) -> None:
         raise RowProblem("column 'history' has turns, which the layouts alpaca and query read")
 
 
-def _system_column(raw: RawRows, columns: Names) -> str | None:
-    """The column of system prompts: the one that is named, or ``system``."""
-    return columns.get("system", "system" if "system" in raw.columns else None)
-
-
-def _system_turn(row: Mapping[str, Any], column: str | None) -> list[Turn]:
-    text = row.get(column) if column else None
-    if is_missing(text):
-        return []
-    if not isinstance(text, str):
-        raise RowProblem(
-            f"column {column!r} is {text!r:.80}, expected text; data.columns.system: null leaves "
-            "it alone"
-        )
-    if not text.strip():
-        return []
-    return [{"role": "system", "content": parts_of_text(text)}]
-
-
 def _split_off(turns: list[Turn]) -> tuple[list[Turn], str | None]:
     """The turns up to the last question, and the reply behind it if there is one."""
     if turns[-1]["role"] != "assistant":
@@ -228,50 +220,29 @@ def _split_off(turns: list[Turn]) -> tuple[list[Turn], str | None]:
     return turns[:-1], text_of(reply)
 
 
-def _texts(raw: RawRows, columns: Names) -> dict[str, str]:
-    """Columns of the fields that are text: those named, and those that are called like a field."""
-    found = {"id": columns.get("id") or ("example_id" if "example_id" in raw.columns else None)}
-    for name in ("reasoning", "cluster", "kind", "pair"):
-        found[name] = columns.get(name, name if name in raw.columns else None)
-    return {name: column for name, column in found.items() if column}
-
-
-def _read(row: Mapping[str, Any], texts: Mapping[str, str]) -> Fields:
-    fields = {}
-    for name, column in texts.items():
-        optional = name in ("reasoning", "kind", "pair") and is_missing(row.get(column))
-        try:
-            fields[name] = "" if optional else as_text(row, column)
-        except RowProblem as problem:
-            raise RowProblem(f"{problem}; data.columns.{name}: null leaves it alone") from problem
-    return fields
-
-
-def _image_columns(columns: Names) -> tuple[str, ...]:
-    if "image" not in columns:
-        return IMAGE
-    return (str(columns["image"]),) if columns["image"] else ()
-
-
 def _columns(raw: RawRows, columns: Names) -> Adapter:
     """Question and answer in columns: those that are named, else the first of the usual names."""
     for name in ("question", "answer"):
         require(name not in columns or bool(columns[name]), f"data.columns.{name} may not be empty")
     question = columns.get("question") or _first(raw, QUESTION, "question")
-    answer = columns.get("answer") or _first(raw, ANSWER_OF_COLUMNS, "answer")
-    more = _texts(raw, columns)
+    target = find_target(raw, columns, ANSWER_OF_COLUMNS)
+    if target.column is None and REFERENCES in raw.columns:
+        target = Target(REFERENCES, several=True)
+    answer = target.column or _first(raw, ANSWER_OF_COLUMNS, "answer")
+    more = text_columns(raw, columns)
 
     options = find_options(raw, columns)
-    system = _system_column(raw, columns)
+    system = system_column(raw, columns)
 
     def convert(row: Mapping[str, Any]) -> list[Fields]:
         asked = as_text(row, question)
         offered = options.of(row, asked) if options else []
         asked = with_options(asked, offered)
-        target = completion_of(row) if answer == "completion" else as_answer(row, answer)
-        found = {"answer": chosen(target, offered, answer, options), **_read(row, more)}
+        wanted = _target(row, answer, target.several)
+        wanted = each(wanted, lambda one: chosen(one, offered, answer, options))
+        found = {"answer": wanted, **read_texts(row, more)}
         _refuse_history(row)
-        first = _system_turn(row, system)
+        first = system_turn(row, system)
         if not first:
             return [{"question": asked, **found}]
         return [{"turns": [*first, {"role": "user", "content": parts_of_text(asked)}], **found}]
@@ -287,10 +258,16 @@ def _columns(raw: RawRows, columns: Names) -> Adapter:
                 if name and name != columns.get("image")
             )
         ),
-        image=_image_columns(columns),
+        image=image_columns(columns),
         image_required=columns.get("image", "") is not None,
-        fields={"question": question, "answer": answer, **seen, **more},
+        fields={"question": question, "answer": answer_label(raw, target), **seen, **more},
     )
+
+
+def _target(row: Mapping[str, Any], column: str, several: bool) -> Any:
+    if several:
+        return references_of(row, column)
+    return completion_of(row) if column == "completion" else as_answer(row, column)
 
 
 def _first(raw: RawRows, names: Sequence[str], field: str) -> str:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from noisygrpo.rewards.references import ANY_OF, has_references, readable
+
 Fields = dict[str, Any]
 """``question`` or ``turns``, ``answer`` and, where the source has them, reasoning, id, cluster,
 kind, pair, images (cells that stand for the row's own) and more (further columns)."""
 
 FIELD_NAMES = (
-    "question", "image", "answer", "reasoning", "id", "cluster", "kind", "pair", "system",
-    "options",
+    "question", "image", "answer", "answers", "reasoning", "id", "cluster", "kind", "pair",
+    "system", "options",
 )  # fmt: skip
 
 _PLACEHOLDER = re.compile(r"[ \t]*<image[ _]?\d*>[ \t]*\n?")
@@ -86,10 +88,13 @@ def as_answer(row: Mapping[str, Any], column: str) -> Any:
         raise RowProblem(
             f"column {column!r} is {value!r:.80}, expected text, a number, or a list of those"
         )
-    if isinstance(value, (list, dict)) and (not value or value in ([None], [""])):
+    inner: Any = value[ANY_OF] if isinstance(value, dict) and has_references(value) else value
+    if isinstance(inner, (list, dict)) and (not inner or inner in ([None], [""])):
         raise RowProblem(f"the answer is empty (column {column!r} is {value!r})")
     if not _is_finite(value):
         raise RowProblem(f"column {column!r} is {value!r:.80}, which is no answer")
+    if has_references(value) and not isinstance(inner, list):
+        raise RowProblem(f"column {column!r} is {value!r:.80}, expected a list of answers")
     return value
 
 
@@ -109,7 +114,9 @@ def _is_finite(value: Any) -> bool:
 
 
 def answer_text(answer: Any) -> str:
-    """An answer as people write it, where only text will do: 3.0 is "3", a list is JSON."""
+    """An answer as people write it, where only text will do: 3.0 is "3", a list is JSON; of several
+    references those that count, as "a" or "b"."""
+    answer = readable(answer)
     if isinstance(answer, (list, dict)):
         return json.dumps(answer, ensure_ascii=False)
     return as_text({"answer": answer}, "answer")

@@ -8,8 +8,8 @@ from typing import Any
 
 from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.data.convert import from_user
-from noisygrpo.data.formats import IMAGE
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
+from noisygrpo.data.usual import IMAGE
 from noisygrpo.errors import UserError
 from noisygrpo.rewards.guard import own
 from noisygrpo.user_code import load_user_function

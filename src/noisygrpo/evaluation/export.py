@@ -25,6 +25,7 @@ from noisygrpo.data.turns import plain_text
 from noisygrpo.errors import require
 from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.samples import Sample, read_samples, write_atomic, write_json
+from noisygrpo.rewards.references import readable
 
 
 def export_lmms_eval(folder: str | Path, target: str | Path, date: str) -> Path:
@@ -82,7 +83,7 @@ def _sample(index: int, sample: Sample) -> dict[str, Any]:
     responses = {} if extracted == sample["output"] else {"resps": [sample["output"]]}
     return {
         "doc_id": index,
-        "target": sample["answer"],
+        "target": readable(sample["answer"]),
         **responses,
         "filtered_resps": extracted,
         "token_counts": [{"output_tokens": sample["tokens"]}],

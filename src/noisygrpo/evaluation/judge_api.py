@@ -30,6 +30,7 @@ from noisygrpo.evaluation.progress import Progress
 from noisygrpo.evaluation.samples import ESCAPED, Sample, read_samples, write_atomic
 from noisygrpo.evaluation.stats import accuracy_with_stderr
 from noisygrpo.reach import connection_problem
+from noisygrpo.rewards.references import readable
 from noisygrpo.rewards.verdicts import read_verdict
 
 JUDGE_FILE = "judge.jsonl"
@@ -189,7 +190,7 @@ def summarize_verdicts(
 def _judged(sample: Sample, ask: Ask, name: str) -> dict[str, Any]:
     prompt = PROMPT.format(
         question=sample["question"],
-        answer=sample["answer"],
+        answer=readable(sample["answer"]),
         output=sample["output"][-_LONGEST_OUTPUT:],
     )
     line = {"example_id": sample["example_id"], "judge": name, "correct": None}

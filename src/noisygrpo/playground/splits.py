@@ -19,6 +19,7 @@ seed, index); nothing is stored.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 from datasets import Dataset, Features, Sequence, Value
@@ -64,6 +65,8 @@ SPLITS = (
 )
 BLOCK = 8
 """Rows that are drawn together: the last two are one statement on two pictures."""
+KEPT = 4096
+"""Rows that are kept as they were drawn: five splits show those of ``test``, and a pair is two."""
 _STREAM = 0x706C6179  # keeps these random numbers apart from every other use of the same seed
 _GREY = (128, 128, 128)
 
@@ -73,6 +76,7 @@ def _rng(split: str, seed: int, index: int, part: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([_STREAM, place, seed, index, part]))
 
 
+@lru_cache(maxsize=KEPT)
 def draw_row(split: str, index: int, seed: int) -> tuple[Scene, Task, str]:
     """The scene, the question and the pair (``""``: none) of a row of a split of ``WISHES``."""
     wish = WISHES[split]
@@ -84,11 +88,18 @@ def draw_row(split: str, index: int, seed: int) -> tuple[Scene, Task, str]:
     else:
         asked = sample_question(_rng(split, seed, index, 0), wish)
         return asked.scene, asked.task, ""
+    scene, task = _draw_pair(split, pair, seed, kind)[place]
+    return scene, task, f"{split}-{seed}-pair-{pair}"
+
+
+@lru_cache(maxsize=KEPT)
+def _draw_pair(
+    split: str, pair: int, seed: int, kind: str | None
+) -> tuple[tuple[Scene, Task], tuple[Scene, Task]]:
     rng = _rng(split, seed, pair, 1)
     if kind is None and rng.random() < 0.25:
         kind = "truth"
-    scene, task = sample_pair(rng, wish, kind)[place]
-    return scene, task, f"{split}-{seed}-pair-{pair}"
+    return sample_pair(rng, WISHES[split], kind)
 
 
 def shown(split: str, image: Image.Image, index: int, seed: int) -> Image.Image:

@@ -18,6 +18,7 @@ from noisygrpo.evaluation.pairs import PAIR, count_together
 from noisygrpo.evaluation.samples import Sample, sound_samples
 from noisygrpo.report.facts import Named
 from noisygrpo.report.rollouts import cut, rounded
+from noisygrpo.rewards.references import readable
 
 
 @dataclass
@@ -146,7 +147,7 @@ def task_rows(sets: Sequence[EvaluationSet]) -> dict[str, Any]:
         "ids": list(rows),
         "kind": [cut(row.get("kind"))[:100] for row in rows.values()],
         "question": [cut(row.get("question") or _asked(row)) for row in rows.values()],
-        "answer": [cut(row.get("answer"))[:2000] for row in rows.values()],
+        "answer": [cut(readable(row.get("answer")))[:2000] for row in rows.values()],
     }
 
 

@@ -42,6 +42,7 @@ from noisygrpo.report.pictures import (
 from noisygrpo.report.rollouts import Rollouts, cut, read_rollouts
 from noisygrpo.report.same import same_rollout, same_sample
 from noisygrpo.report.sources import Found, Sources, Where
+from noisygrpo.rewards.references import readable
 
 MEGABYTE = 10**6
 TEXT_SHARE, ANSWERS_SHARE, SAMPLES_SHARE, CLEAN_SHARE = 0.45, 0.5, 0.2, 0.4
@@ -205,7 +206,7 @@ def _add_pictures(page: _Page, run: int, named: Named, rollouts: Rollouts, waiti
 
 def _target(rows: Found, example: str) -> str:
     row = rows.texts(example)
-    return "" if row is None else cut(str(row.get("answer", "")))[:2000]
+    return "" if row is None else cut(str(readable(row.get("answer", ""))))[:2000]
 
 
 def _clean_parts(

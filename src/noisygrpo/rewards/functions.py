@@ -35,6 +35,7 @@ from noisygrpo.rewards.judge import (
     judge_all,
 )
 from noisygrpo.rewards.outcome import UNSCORABLE
+from noisygrpo.rewards.references import accepted, by_reference
 
 RewardFunction = Callable[..., list[float | None]]
 
@@ -106,12 +107,16 @@ def judge_completion(
     tolerance: float = TOLERANCE,
     time_limit: float = TIME_LIMIT,
 ) -> Verdict:
-    """Extract the answer of a completion and judge it."""
+    """Extract the answer of a completion and judge it; one of several references suffices."""
     answer = extract_answer(completion_text(completion))
-    wanted = target_text(target) or ""
-    return is_correct(
-        answer, wanted, _rule(kind), question or "", tolerance=tolerance, time_limit=time_limit
-    )
+    limits = {"tolerance": tolerance, "time_limit": time_limit}
+    verdicts = []
+    for one in accepted(target):
+        wanted = target_text(one) or ""
+        verdicts.append(is_correct(answer, wanted, _rule(kind), question or "", **limits))
+        if verdicts[-1].correct:
+            return verdicts[-1]
+    return next((one for one in verdicts if one.correct is None), verdicts[0])
 
 
 def _rule(kind: str | None) -> str:
@@ -157,6 +162,7 @@ def reward_of(verdict: Verdict | None) -> float | None:
     return UNSCORABLE if verdict.correct is None else float(verdict.correct)
 
 
+@by_reference
 def accuracy(
     prompts: Sequence[Any],
     completions: Sequence[Any],
@@ -173,7 +179,8 @@ def accuracy(
     """1 if the extracted answer is right, 0 if not or if there is none.
 
     ``UNSCORABLE`` where a formula could not be compared; None where the row's answer is None or
-    empty. Answers may be texts, numbers, truth values or lists of them.
+    empty. Answers may be texts, numbers, truth values, lists of them, or several references of
+    which one suffices (``references``).
 
     ``tolerance``: relative difference of numbers that counts as equal besides what rounding
     explains. ``time_limit``: seconds of processor time for one formula. ``time_budget``: seconds on

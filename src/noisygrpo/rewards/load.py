@@ -20,9 +20,11 @@ from noisygrpo.rewards.functions import (
     check_format,
     format_reward,
 )
+from noisygrpo.rewards.grounding import check_iou, iou
 from noisygrpo.rewards.guard import Guard, guarded
 from noisygrpo.rewards.released import check_noisyrollout, hint_accuracy, noisyrollout
 from noisygrpo.rewards.semantic import check_semantic, semantic
+from noisygrpo.rewards.vqa import anls, check_anls, vqa
 from noisygrpo.schema import read_value
 from noisygrpo.user_code import is_user_function, load_user_function, user_file
 
@@ -32,6 +34,9 @@ REWARDS: dict[str, RewardFunction] = {
     "semantic": semantic,
     "noisyrollout": noisyrollout,
     "hint_accuracy": hint_accuracy,
+    "iou": iou,
+    "anls": anls,
+    "vqa": vqa,
 }
 """Name -> reward function; its keyword-only parameters are the arguments of a recipe."""
 
@@ -40,6 +45,8 @@ CHECKS: dict[str, Callable[..., None]] = {
     "format": check_format,
     "semantic": check_semantic,
     "noisyrollout": check_noisyrollout,
+    "iou": check_iou,
+    "anls": check_anls,
 }
 """Name -> check of the arguments (packages, models) before a run starts."""
 

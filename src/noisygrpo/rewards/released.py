@@ -23,6 +23,7 @@ from noisygrpo.rewards.functions import STYLES, accuracy
 from noisygrpo.rewards.judge import TIME_LIMIT
 from noisygrpo.rewards.math_pool import math_equal
 from noisygrpo.rewards.outcome import is_unscorable
+from noisygrpo.rewards.references import by_reference
 
 FORMS = ("weighted", "all_or_nothing", "r1v")
 FORMAT_WEIGHT = {"weighted": 0.1, "all_or_nothing": 0.1, "r1v": 0.5}
@@ -32,6 +33,7 @@ _RELEASED_R1V = re.compile(r"<think>.*?</think>\s*<answer>.*?</answer>", re.DOTA
 _RELEASED_ANSWER = re.compile(r"<answer>(.*?)</answer>")  # a dot does not match a newline
 
 
+@by_reference
 def noisyrollout(
     prompts: Sequence[Any],
     completions: Sequence[Any],
@@ -130,6 +132,7 @@ def _released_boxed(text: str) -> str:
     return "None"
 
 
+@by_reference
 def hint_accuracy(
     prompts: Sequence[Any],
     completions: Sequence[Any],

@@ -32,6 +32,7 @@ from noisygrpo.rewards.extract import answer_texts, extract_answer, own_texts
 from noisygrpo.rewards.functions import target_text
 from noisygrpo.rewards.judge import Case, Verdict, decide, has_one_value
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
+from noisygrpo.rewards.references import by_reference
 from noisygrpo.rewards.released import YES_NO_SENTENCE, first_tag, released_overrides
 
 THRESHOLD = 0.6
@@ -88,6 +89,7 @@ def check_semantic(
     load_encoder(model, device)
 
 
+@by_reference
 def semantic(
     prompts: Sequence[Any],
     completions: Sequence[Any],
