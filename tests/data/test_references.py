@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.data.files import png
 
@@ -41,9 +43,13 @@ def row(**more):
         ('["Paris", "paris, france"]', BOTH),
         ("['Paris', 'paris, france']", BOTH),
         ("['Paris' 'paris, france']", BOTH),  # as NumPy prints it
+        ("['Paris'\n 'paris, france']", BOTH),
+        ("['x', \"'a' 'b'\"]", {"any_of": ["x", "'a' 'b'"]}),
+        (r"['it\'s' \"it's\" 'b']", {"any_of": ["it's", "it's", "b"]}),
         ([{"answer": "Paris", "answer_id": 1}, {"answer": "paris, france", "answer_id": 2}], BOTH),
         ([{"text": "Paris"}, {"text": "paris, france"}], BOTH),
         ({"text": ["Paris", "paris, france"], "answer_start": [1, 2]}, BOTH),
+        ({"answer": ["Paris", "paris, france"], "answer_id": [1, 2]}, BOTH),
         ([3, 4], {"any_of": [3, 4]}),
         (["yes"] * 2 + ["no"], {"any_of": ["yes", "yes", "no"]}),
     ],
@@ -53,6 +59,18 @@ def test_forms_of_references(read, answers, target):
     data = read(row(answers=answers)).data
     assert data["answer"][0] == target
     assert data["answers"][0] is not None  # for reward functions, as it is
+
+
+def test_in_parquet(tmp_path):
+    table = pa.table(
+        {
+            "question": ["Which city?"] * 2,
+            "image": [png(1)] * 2,
+            "answers": [["Paris", "paris, france"], ["Rome"] * 10],
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert load(DataSpec(str(tmp_path / "rows.parquet"))).data["answer"][:] == [BOTH, "Rome"]
 
 
 def test_they_are_told_from_one_answer_of_several_parts(read):

@@ -63,13 +63,13 @@ def find_target(raw: RawRows, columns: Mapping[str, Any], names: Sequence[str]) 
 
 def references_of(row: Mapping[str, Any], column: str) -> Any:
     """The answers in a column, of which one suffices: a list of texts or numbers, of VQAv2's
-    ``{answer, answer_id, …}``, or SQuAD's ``{text: […]}``.
+    ``{answer, answer_id, …}``, or those by column (SQuAD's ``{text: […]}``).
 
     Raises ``RowProblem`` where none of them is an answer.
     """
     value = listed(row.get(column))
     if isinstance(value, Mapping):
-        value = value.get("text", value)
+        value = value.get("answer", value.get("text", value))
     if not isinstance(value, list):
         return as_answer(row, column)
     given = [

@@ -18,7 +18,8 @@ IMAGE = {"type": "image"}
 PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>")
 _OTHER_MEDIA = re.compile(r"<(video|audio)[ _]?\d*>")
 
-_SIDE_BY_SIDE = re.compile(r"(?:'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\")(?=\s+['\"])")
+_QUOTED = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(\s+(?=['"]))?""", re.DOTALL)
+"""A text in a Python literal, and the white space behind it if another text follows."""
 _FOREIGN = re.compile(
     r"<img>[^<]*</img>|<\|image(?:_?\d+)?\|>|<ImageHere>|<Image>|<IMAGE>|<im_start><image>"
     r"|<image\s*/>"
@@ -42,7 +43,7 @@ def listed(value: Any) -> Any:
 
 def _literal(text: str) -> Any:
     """A Python literal; texts side by side are several, as NumPy prints them, and not one."""
-    return ast.literal_eval(_SIDE_BY_SIDE.sub(r"\g<0>, ", text))
+    return ast.literal_eval(_QUOTED.sub(lambda one: one[1] + ("," if one[2] else ""), text))
 
 
 def turns_in(value: Any) -> Any:
