@@ -45,7 +45,7 @@ def row(**more):
         ("['Paris' 'paris, france']", BOTH),  # as NumPy prints it
         ("['Paris'\n 'paris, france']", BOTH),
         ("['x', \"'a' 'b'\"]", {"any_of": ["x", "'a' 'b'"]}),
-        (r"['it\'s' \"it's\" 'b']", {"any_of": ["it's", "it's", "b"]}),
+        ("""['it\\'s' "it's" 'b']""", {"any_of": ["it's", "it's", "b"]}),
         ([{"answer": "Paris", "answer_id": 1}, {"answer": "paris, france", "answer_id": 2}], BOTH),
         ([{"text": "Paris"}, {"text": "paris, france"}], BOTH),
         ({"text": ["Paris", "paris, france"], "answer_start": [1, 2]}, BOTH),
