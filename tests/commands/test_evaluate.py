@@ -193,6 +193,27 @@ def test_the_splits_of_a_recipe_take_the_options_of_decoding(run_cli, model_fold
     assert (out / "test" / "report.txt").is_file()
 
 
+def test_a_report_finds_the_rows_of_a_recipe_that_was_named(
+    run_cli, model_folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tiny_image(0).save("a.png")
+    rows = [{"question": f"{n}?", "image": "a.png", "answers": ["1", "one"]} for n in range(2)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    data = "base: playground\ndata: {source: rows.json}\n"
+    (tmp_path / "mine.yaml").write_text(f"{data}evaluation: {{splits: [train], source: rows.json}}")
+    words = ("evaluate", "--model", model_folder, "--recipe", "mine.yaml", "--output-dir", "out")
+    assert run_cli(*words, *SHORT)[0] == 0
+    assert read(tmp_path / "out" / "train" / "settings.json")["name"] == "train"
+    status, printed, error = run_cli("report", "out", "--output", "page.html")
+    assert status == 0, error
+    assert "no picture" not in printed and "picture" not in error
+    (tmp_path / "rows.json").rename(tmp_path / "moved.json")
+    assert "'rows.json' does not exist" in "".join(
+        run_cli("report", "out", "--output", "b.html")[1:]
+    )
+
+
 def test_benchmarks_are_listed(run_cli):
     status, printed, _ = run_cli("evaluate", "--list-benchmarks")
     assert status == 0

@@ -19,7 +19,7 @@ from noisygrpo.models.loading import default_device, load_any_processor, load_mo
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.vision import noise_limits, set_pixel_limits
 from noisygrpo.recipes.found import found_recipe
-from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, load_recipe
+from noisygrpo.recipes.recipe import EvaluationSpec, Recipe, dump_recipe, load_recipe
 from noisygrpo.report.result import write_report
 from noisygrpo.report.table import results_table
 from noisygrpo.runs.prepare import load_splits
@@ -66,6 +66,7 @@ def evaluate_splits(
         ).to_dict()
         if processes.main:
             write_report(folder / split)
+            write_atomic(folder / split / RECIPE_FILE, dump_recipe(recipe))
     if not processes.main:
         return 0
     text = f"accuracy in percent ± standard error\n{results_table(results)}"

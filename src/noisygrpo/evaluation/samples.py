@@ -32,6 +32,7 @@ CONTENTS = (
     "result.json",
     "judge.jsonl",
     "report.txt",
+    "recipe.yaml",
 )
 """Every file that an evaluation writes into its folder, parts apart."""
 _PARTS = "samples.part-*.jsonl"

@@ -121,7 +121,7 @@ class Sources:
         from noisygrpo.data.splits import load_measured
         from noisygrpo.recipes.recipe import EvaluationSpec, load_recipe
 
-        recipe = self._recipe(folder, Path(str(one.settings.get("model", ""))).parent)
+        recipe = self._recipe(one.folder, folder, Path(str(one.settings.get("model", ""))).parent)
         if recipe is None and one.settings.get("model") == "playground":
             recipe = load_recipe("playground")
         if recipe is None:
