@@ -36,10 +36,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from noisygrpo.errors import RunStopped, UserError, require
-from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.fingerprint import model_fingerprint
-from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_model, location
@@ -63,6 +61,7 @@ from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted, saved_first
 from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
+from noisygrpo.runs.measured import AFTER, BEFORE, clear, evaluate, measured_otherwise
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
@@ -106,7 +105,7 @@ def train(
 def _train(
     recipe: Recipe, folder: Path, main: bool, *, overwrite: bool, resume: Resume, changed: bool
 ) -> Results:
-    claim, checkpoint = Claim(), None
+    claim, checkpoint, anew = Claim(), None, None
     if main:
         claim = claim_folder(folder, overwrite=overwrite, resume=resume)
         require_elsewhere(recipe.model.path, folder, claim)
@@ -116,6 +115,9 @@ def _train(
     whose, updates = identity(recipe, prepared.train, weights), prepared.batch.updates
     if main:
         checkpoint = going_on(folder, claim, whose, updates, changed=changed)
+        anew = measured_otherwise(
+            folder, prepared, checkpoint, done=is_done(checkpoint, updates), changed=changed
+        )
     check_parts(prepared)
     if main:
         if (line := untested_line()) is not None:
@@ -130,11 +132,12 @@ def _train(
         done = is_done(checkpoint, updates)
         if main:
             open_folder(folder, recipe, fresh=not claim.goes_on, done=done)
+            clear(folder, prepared, whose, anew, keep=not overwrite)
             keep_levels(levels, folder)
             compare_facts(folder, trainer.processing_class)
             write_facts(folder, trainer.processing_class)
         start.opened = main
-        before = evaluate(prepared, trainer, "before")
+        before = evaluate(prepared, trainer, BEFORE)
         trainer.saving.beside[IDENTITY_FILE] = json.dumps(whose, indent=1)
         with setting_up(begun), interrupted(trainer):
             if done:  # only what comes after training is missing
@@ -145,7 +148,7 @@ def _train(
         if checkpoint is None or checkpoint.name != CHECKPOINT:
             with saved_first():
                 save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
-        after = evaluate(prepared, trainer, "after")
+        after = evaluate(prepared, trainer, AFTER)
         trainer.accelerator.wait_for_everyone()
         return finish(folder, before, after) if main else {}
 
@@ -236,40 +239,6 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     if measured is not None and measured.every is not None:
         trainer.add_callback(Watch(trainer, measured, prepared.splits, spec.path))
     return trainer
-
-
-def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
-    """Evaluate every split on the main process; returns split name to its folder of samples.
-
-    A sharded model cannot generate on one process: its checkpoint is evaluated afterwards, with
-    ``noisygrpo evaluate``.
-    """
-    spec, config = prepared.recipe.evaluation, prepared.config
-    if spec is None or not trainer.accelerator.is_main_process:
-        return {}
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        say("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`")
-        return {}
-    generation = Generation(
-        batch_size=spec.batch_size,
-        max_new_tokens=spec.max_new_tokens,
-        temperature=spec.temperature,
-        text_bias_scale=spec.text_bias_scale,
-    )
-    note(f"evaluation {moment} training")
-    folders = {}
-    for name, rows in prepared.splits.items():
-        folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
-        evaluate_rows(
-            trainer.accelerator.unwrap_model(trainer.model),
-            trainer.processing_class,
-            rows,
-            folders[name],
-            generation=generation,
-            name=name,
-            settings={"model": prepared.recipe.model.path, "moment": moment},
-        )
-    return folders
 
 
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
