@@ -1,10 +1,11 @@
 """Asking a reward function, whatever it does.
 
 It is given copies (``copies``), so that what it changes in them changes no rollout, and what it
-logs is looked at (``logs``). It has a time limit, may raise or want to exit (``contained``), and what it returns is looked at: one number, None
-or ``UNSCORABLE`` for each completion, in a list, a tuple, an array or a tensor. NaN, infinity and
-what is beyond float32 are counted as ``UNSCORABLE``, with one line. Everything else is a
-`RewardError`, whose line names the function, the step and the row.
+logs is looked at (``logs``). It has a time limit, may raise or want to exit (``contained``), and
+what it returns is looked at: one number, None or ``UNSCORABLE`` for each completion, in a list, a
+tuple, an array or a tensor. NaN, infinity and what is beyond float32 are counted as ``UNSCORABLE``,
+with one line. Everything else is a `RewardError`, whose line names the function, the step and the
+row.
 """
 
 from __future__ import annotations
@@ -213,4 +214,3 @@ def _named(given: Mapping[str, Any], row: int) -> str:
     indices: Sequence[Any] = given.get("rollout_index") or []
     name = f"{ids[row]!r}" if row < len(ids) else f"number {row} of the batch"
     return name + (f" (rollout {indices[row]})" if row < len(indices) else "")
-

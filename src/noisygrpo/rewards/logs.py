@@ -22,24 +22,27 @@ Log = Callable[..., None]
 
 METRIC, EXTRA = "log_metric", "log_extra"
 
-OF_THE_TRAINER = frozenset(
-    """loss grad_norm learning_rate epoch step kl entropy reward reward_std frac_reward_zero_std
-    num_tokens tokens_per_second step_time aux_loss policy_loss entropy_coef cispo_clip_ratio
-    train_loss train_runtime train_samples_per_second train_steps_per_second total_flos
-    num_input_tokens_seen""".split()
-)
+OF_THE_TRAINER = frozenset({
+    "aux_loss", "cispo_clip_ratio", "entropy", "entropy_coef", "epoch", "frac_reward_zero_std",
+    "grad_norm", "kl", "learning_rate", "loss", "num_input_tokens_seen", "num_tokens",
+    "policy_loss", "reward", "reward_std", "step", "step_time", "tokens_per_second", "total_flos",
+    "train_loss", "train_runtime", "train_samples_per_second", "train_steps_per_second",
+})  # fmt: skip
 """What a step's line of metrics holds already: of a second value under the name one would be lost,
 or the mean of both logged."""
 
-GROUPS_OF_THE_TRAINER = frozenset(
-    """advantage clip_ratio completions evaluation groups hint level memory mismatch noise reward
-    rewards sampling second_view time tools vespo view_ratio""".split()
-)
+GROUPS_OF_THE_TRAINER = frozenset({
+    "advantage", "clip_ratio", "completions", "evaluation", "groups", "hint", "level", "memory",
+    "mismatch", "noise", "reward", "rewards", "sampling", "second_view", "time", "tools", "vespo",
+    "view_ratio",
+})  # fmt: skip
 """What stands before the first slash of the trainer's other metrics."""
 
-COLUMNS_OF_THE_TABLE = frozenset(
-    "step prompt completion advantage example_id noise_level hint_level image images".split()
-)
+COLUMNS_OF_THE_TABLE = frozenset({
+    "step", "prompt", "completion", "advantage", "example_id", "noise_level", "hint_level",
+    "image", "images",
+})  # fmt: skip
+
 
 def nothing(*values: Any, **named: Any) -> None:
     """In the place of both where nothing is to be logged."""

@@ -88,6 +88,11 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
         remove_contents(folder, but=(ENVIRONMENT_FILE, EVALUATION))
     elif not done and (folder / EVALUATION / AFTER).is_dir():
         shutil.rmtree(folder / EVALUATION / AFTER)
+    write_first(folder, recipe)
+
+
+def write_first(folder: Path, recipe: Recipe) -> None:
+    """Write what says which run a folder is of, making the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     arguments = hidden_words(sys.argv[1:])
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": arguments})

@@ -29,6 +29,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ from noisygrpo.runs.folder import (
     RECIPE_FILE,
     open_folder,
     undone_without_a_step,
+    write_first,
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted, saved_first
@@ -63,6 +65,7 @@ from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.measured import AFTER, BEFORE, clear, evaluate, measured_otherwise
 from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.remade import Remade
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.trouble import told, trouble
@@ -130,13 +133,14 @@ def _train(
         trainer.add_callback(begun)
         (checkpoint,) = broadcast_object_list([checkpoint])  # verified once, the same for all
         done = is_done(checkpoint, updates)
+        remade = Remade(folder, partial(about, folder, recipe, levels, trainer))
         if main:
             open_folder(folder, recipe, fresh=not claim.goes_on, done=done)
             clear(folder, prepared, whose, anew, keep=not overwrite)
-            keep_levels(levels, folder)
             compare_facts(folder, trainer.processing_class)
-            write_facts(folder, trainer.processing_class)
+            remade.write()
         start.opened = main
+        trainer.add_callback(remade)
         before = evaluate(prepared, trainer, BEFORE)
         trainer.saving.beside[IDENTITY_FILE] = json.dumps(whose, indent=1)
         with setting_up(begun), interrupted(trainer):
@@ -147,10 +151,18 @@ def _train(
     with told(folder, vllm=bool(prepared.config.use_vllm)):
         if checkpoint is None or checkpoint.name != CHECKPOINT:
             with saved_first():
+                remade.on_step_end(trainer.args, trainer.state, trainer.control)
                 save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
         after = evaluate(prepared, trainer, AFTER)
         trainer.accelerator.wait_for_everyone()
         return finish(folder, before, after) if main else {}
+
+
+def about(folder: Path, recipe: Recipe, levels: Any, trainer: NoisyGRPOTrainer) -> None:
+    """Write what says which run a folder is of: recipe, versions, functions, levels, processor."""
+    write_first(folder, recipe)
+    keep_levels(levels, folder)
+    write_facts(folder, trainer.processing_class)
 
 
 def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
@@ -243,7 +255,12 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
 
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
     """Write ``summary.json`` and the learning curve; print the table and where everything is."""
-    summary = {name: compare(before[name], after[name]) for name in after}
+    summary = {}
+    for name in after:
+        if (before[name] / "result.json").is_file():
+            summary[name] = compare(before[name], after[name])
+        else:  # the folder was removed meanwhile
+            say(f"{before[name]} is gone: {name} has no number before training", error=True)
     best = best_so_far(folder)
     if best is not None and best["split"] in summary:
         summary[best["split"]]["best"] = {k: v for k, v in best.items() if k != "split"}
