@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import os
 import random
 import shutil
 import sys
@@ -46,8 +47,17 @@ def user_file(name: str, field: str = "rewards") -> Path:
 
 def content_name(path: Path) -> str:
     """Return a name for a file that says what is in it: ``mine-<12 hexadecimal digits>.py``."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(_content(path)).hexdigest()
     return f"{path.stem}-{digest[:12]}{path.suffix}"
+
+
+_loaded: dict[str, bytes] = {}
+"""Resolved path to what was in the file when it was run last."""
+
+
+def _content(path: Path) -> bytes:
+    """What runs of a file: by now it may hold something else on the disk, or be gone."""
+    return _loaded.get(str(path.resolve())) or path.read_bytes()
 
 
 def copies(names: Mapping[str, str]) -> dict[str, str]:
@@ -57,18 +67,42 @@ def copies(names: Mapping[str, str]) -> dict[str, str]:
         names: field to ``path.py:function``.
 
     Raises:
-        UserError: a file is not there (any more); it names the field.
+        UserError: a file is not there and was not loaded before; it names the field.
     """
-    files = {str(user_file(name, field)) for field, name in names.items()}
+    paths = {field: Path(name.rpartition(":")[0]).expanduser() for field, name in names.items()}
+    unread = {field for field, path in paths.items() if str(path.resolve()) not in _loaded}
+    files = {str(user_file(names[f], f) if f in unread else path) for f, path in paths.items()}
     return {file: f"{FOLDER}/{content_name(Path(file))}" for file in sorted(files)}
 
 
 def keep_files(names: Mapping[str, str], folder: Path) -> None:
-    """Copy the named files into a run's folder, called by their content; what is there stays."""
+    """Copy the named files, as they were loaded, into a run's folder, called by their content.
+
+    A copy is whole under its name: it is written under another one and renamed, and what a kill or
+    a hand left under its name with another content is replaced.
+    """
     for file, copy in copies(names).items():
-        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        if not (folder / copy).is_file():
-            shutil.copyfile(file, folder / copy)
+        path, content = folder / copy, _content(Path(file))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.read_bytes() == content:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        write_bytes(path, content)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, put it on the disk, and rename it."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk, on which it would only take room
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
@@ -84,9 +118,11 @@ def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:
     path, attribute = user_file(name, field), name.rpartition(":")[2]
     try:
         with contained(IMPORT_LIMIT, "being imported for"):
-            members = _members(str(path.resolve()), path.read_bytes())
+            content = path.read_bytes()
+            members = _members(str(path.resolve()), content)
     except UserCodeError as error:  # anything may be wrong in a user's file
         raise UserError(f"{field}: {path} {error}") from error
+    _loaded[str(path.resolve())] = content
     function = members.get(attribute)
     has = sorted(key for key, value in members.items() if inspect.isfunction(value))
     require(callable(function), f"{field}: no function {attribute!r} in {path}; it has {has}")

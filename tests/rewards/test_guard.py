@@ -1,14 +1,18 @@
 """Whatever a reward function does ends in a reward, a counted loss, or one line with its row."""
 
 import asyncio
+import collections
+import dataclasses
 import logging
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from noisygrpo.rewards.guard import Guard, RewardError, guarded
 from noisygrpo.rewards.outcome import UNSCORABLE
@@ -190,3 +194,66 @@ def test_objects_are_functions():
     function = guarded(Guard(Judge(), "judge"))
     assert function.__name__ == "judge" and asyncio.iscoroutinefunction(function)
     assert asyncio.run(function(**given())) == [0.5] * 4
+
+
+def test_what_it_changes_in_place_is_its_own():
+    """Pictures, arrays, tensors, sets and objects too, at any depth, and for the next function."""
+
+    @dataclasses.dataclass
+    class Note:
+        words: list
+
+    def rude(images, sizes, scores, kinds, notes, counts, **columns):
+        for row in images:
+            row[0].paste("black", (0, 0, 4, 4))
+            row[0].thumbnail((2, 2))
+        for row in range(4):
+            sizes[row]["array"][:] = 0
+            scores[row].zero_()
+            kinds[row].clear()
+            notes[row].words.append("edited")
+            counts[row]["x"] += 1
+        return [1.0] * 4
+
+    picture = Image.new("RGB", (4, 4), "white")
+    columns = {
+        **given(),
+        "images": [[picture], [picture], [Image.new("L", (4, 4), 9)], [picture]],
+        "sizes": [{"array": np.arange(3)} for _ in range(4)],
+        "scores": [torch.ones(2, requires_grad=True) for _ in range(4)],
+        "kinds": [{"a"} for _ in range(4)],
+        "notes": [Note([]) for _ in range(4)],
+        "counts": [collections.Counter(x=1) for _ in range(4)],
+    }
+    assert Guard(rude, "rude").ask(columns) == [1.0] * 4
+    assert columns["images"][0][0] is columns["images"][1][0] is picture
+    assert picture.size == (4, 4) and picture.getpixel((0, 0)) == (255, 255, 255)
+    assert columns["images"][2][0].getpixel((3, 3)) == 9
+    assert [row["array"].tolist() for row in columns["sizes"]] == [[0, 1, 2]] * 4
+    assert [row.tolist() for row in columns["scores"]] == [[1.0, 1.0]] * 4
+    assert columns["kinds"] == [{"a"}] * 4
+    assert columns["notes"] == [Note([])] * 4
+    assert columns["counts"] == [{"x": 1}] * 4
+
+
+def test_a_picture_is_copied_once_and_says_where_it_is_from(tmp_path):
+    Image.new("RGB", (4, 4), "white").save(tmp_path / "row.png")
+    picture, seen = Image.open(tmp_path / "row.png"), []
+
+    def looks(images, **columns):
+        seen.extend(images)
+        return [1.0] * 4
+
+    Guard(looks, "looks").ask({**given(), "images": [picture] * 4})
+    assert len({id(one) for one in seen}) == 1 and seen[0] is not picture
+    assert seen[0].filename == str(tmp_path / "row.png") and seen[0].format == "PNG"
+
+
+def test_what_cannot_be_copied_and_what_is_the_trainers_is_given_as_it_is():
+    lock, state, model = threading.Lock(), SimpleNamespace(global_step=6), SimpleNamespace()
+    columns = {**given(), "trainer_state": state, "locks": [lock] * 4}
+
+    def takes(trainer_state, locks, judge, **columns):
+        return [float(trainer_state is state and locks[0] is lock and judge is model)] * 4
+
+    assert Guard(takes, "takes", {"judge": model}).ask(columns) == [1.0] * 4

@@ -132,3 +132,19 @@ def test_two_processes_stay_in_step(recipe_file, tmp_path):
     measured = [line for line in metrics_of(tmp_path / "run") if "evaluation/test/accuracy" in line]
     assert [line["step"] for line in measured] == [1, 2]
     assert (tmp_path / "run" / "best" / "evaluation.json").is_file()
+
+
+def test_a_best_of_other_rows_or_another_split_counts_for_nothing(
+    recipe_file, run_cli, tmp_path, accuracies
+):
+    accuracies({1: 0.75, 2: 0.5, 3: 0.25})
+    out = tmp_path / "run"
+    saving = {**STEPS, "save_strategy": "steps", "save_steps": 2}
+    watched = {"every": 1, "best": "test"}
+    first = recipe_file(training={**saving, "max_steps": 2}, evaluation=watched)
+    assert run_cli("train", first, "--output-dir", out)[0] == 0
+    fewer = {**watched, "every_rows": 1}
+    longer = recipe_file(training={**saving, "max_steps": 3}, evaluation=fewer)
+    status, text, _ = run_cli("train", longer, "--output-dir", out, "--resume", "--changed")
+    assert status == 0 and "best/ is of 2 rows of test, asked is 1 of test: anew" in text
+    assert json.loads((out / "best" / "evaluation.json").read_text())["step"] == 3

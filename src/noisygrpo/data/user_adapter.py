@@ -11,7 +11,7 @@ from noisygrpo.data.convert import from_user
 from noisygrpo.data.rows import Adapter, Fields, RowProblem
 from noisygrpo.data.usual import IMAGE
 from noisygrpo.errors import UserError
-from noisygrpo.rewards.guard import own
+from noisygrpo.rewards.copies import own
 from noisygrpo.user_code import load_user_function
 
 ROW_LIMIT = 60.0

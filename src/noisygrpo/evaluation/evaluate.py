@@ -143,13 +143,7 @@ def evaluate_answers(
     rows = Rows(dataset, view)
     rows.check_images()
     require_one_cluster([rows.text(index) for index in range(len(rows))])
-    asked = {
-        **({} if view is None else {"view": view.record()}),
-        **(settings or {}),
-        "name": name,
-        "generation": generation.record(),
-        "data": rows.fingerprint(),
-    }
+    asked = question(rows, generation, view=view, name=name, settings=settings)
     store = SampleStore(Path(out_dir), asked, processes)
     plan = batches_by_length(
         [rows.length(index) for index in range(len(rows))], generation.batch_size
@@ -169,6 +163,24 @@ def evaluate_answers(
     processes.wait()
     # The others read what the main process has made of all shares.
     return summarize(read_samples(Path(out_dir) / "samples.jsonl")) if result is None else result
+
+
+def question(
+    rows: Rows,
+    generation: Generation,
+    *,
+    name: str,
+    view: EvaluationView | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What an evaluation asks, as ``settings.json`` has it; arguments as `evaluate_rows`."""
+    return {
+        **({} if view is None else {"view": view.record()}),
+        **(settings or {}),
+        "name": name,
+        "generation": generation.record(),
+        "data": rows.fingerprint(),
+    }
 
 
 def _named(name: str, processes: Processes) -> str:

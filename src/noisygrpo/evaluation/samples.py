@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from noisygrpo.errors import require
+from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.files import read_lines, read_object, sample_problem
 from noisygrpo.evaluation.processes import ALONE, Processes
 
@@ -182,21 +182,39 @@ class SampleStore:
 
     def _claim(self, settings: Mapping[str, Any]) -> None:
         path = self._folder / "settings.json"
-        answered = [file for file in (self._all, *self._parts()) if file.exists()]
-        if not any(file.stat().st_size for file in answered):
+        if not has_answers(self._folder):
             write_json(path, settings)  # nothing was answered yet: nothing to mix up
             return
         require(path.exists(), f"{self._folder}: holds samples.jsonl of something else")
-        earlier = read_object(path)
-        for key in sorted({*earlier, *settings}):
-            was, now = earlier.get(key), settings.get(key)
-            # Older records have no hash of kinds and clusters, which stands behind a hyphen.
-            older = key == "data" and str(now).startswith(f"{was}-")
-            require(
-                was == now or older,
+        for key, (was, now) in answered_otherwise(self._folder, settings).items():
+            raise UserError(
                 f"{self._folder}: holds an evaluation {_difference(key, was, now)}; choose another "
-                "folder (--output-dir), or start anew with --overwrite",
+                "folder (--output-dir), or start anew with --overwrite"
             )
+
+
+def has_answers(folder: Path) -> bool:
+    """Tell whether an evaluation's folder holds any answer."""
+    files = (folder / "samples.jsonl", *folder.glob(_PARTS))
+    return any(file.exists() and file.stat().st_size for file in files)
+
+
+def answered_otherwise(folder: Path, settings: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What the answers in a folder were asked otherwise: setting to its value then and now; {} for
+    nothing, and where there are no answers.
+    """
+    path = folder / "settings.json"
+    if not has_answers(folder) or not path.exists():
+        return {}
+    earlier, asked = read_object(path), json.loads(json.dumps(settings))
+    found = {}
+    for key in sorted({*earlier, *asked}):
+        was, now = earlier.get(key), asked.get(key)
+        # Older records have no hash of kinds and clusters, which stands behind a hyphen.
+        older = key == "data" and str(now).startswith(f"{was}-")
+        if was != now and not older:
+            found[key] = (was, now)
+    return found
 
 
 def remove_evaluation(folder: Path) -> None:

@@ -1,10 +1,11 @@
 """Asking a reward function, whatever it does.
 
-It is given lists of its own, so that what it changes in them changes no rollout. It has a time
-limit, may raise or want to exit (``contained``), and what it returns is looked at: one number, None
-or ``UNSCORABLE`` for each completion, in a list, a tuple, an array or a tensor. NaN, infinity and
-what is beyond float32 are counted as ``UNSCORABLE``, with one line. Everything else is a
-`RewardError`, whose line names the function, the step and the row.
+It is given copies (``copies``), so that what it changes in them changes no rollout, and what it
+logs is looked at (``logs``). It has a time limit, may raise or want to exit (``contained``), and
+what it returns is looked at: one number, None or ``UNSCORABLE`` for each completion, in a list, a
+tuple, an array or a tensor. NaN, infinity and what is beyond float32 are counted as ``UNSCORABLE``,
+with one line. Everything else is a `RewardError`, whose line names the function, the step and the
+row.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import asyncio
 import functools
 import inspect
 import logging
-import math
-import numbers
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from noisygrpo.contained import OutOfTime, UserCodeError, contained, said
 from noisygrpo.errors import RunStopped
+from noisygrpo.rewards.copies import copied, own
+from noisygrpo.rewards.logs import checked, nothing
 from noisygrpo.rewards.outcome import UNSCORABLE, is_unscorable
+from noisygrpo.rewards.returned import GREATEST, as_number, listed
 from noisygrpo.terminal import one_line
 
 logger = logging.getLogger(__name__)
@@ -30,9 +32,6 @@ logger = logging.getLogger(__name__)
 TIME_LIMIT = 600.0
 """Seconds that a function has for a batch: less than the half hour after which other processes that
 wait for this one give up (``ddp_timeout``)."""
-
-GREATEST = 3.4e38
-"""Rewards are added up in float32, in which anything beyond is infinite."""
 
 SEARCH = 10.0
 """Seconds for finding the row at which a function raises."""
@@ -101,9 +100,12 @@ class Guard:
             return None, error
 
     def _own(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        both = {**given, **self.arguments}
-        kept = both if self._takes is None else {k: v for k, v in both.items() if k in self._takes}
-        return {key: own(value) for key, value in kept.items()}
+        taken, knobs = (
+            {k: v for k, v in values.items() if self._takes is None or k in self._takes}
+            for values in (given, self.arguments)
+        )
+        logs = checked(taken, len(given["completions"]))
+        return {**copied(taken), **logs, **{k: own(v, deep=False) for k, v in knobs.items()}}
 
     def _row(self, given: Mapping[str, Any], error: UserCodeError) -> int | None:
         """The row at which it raises, found by asking row by row; None where it is not one."""
@@ -123,7 +125,7 @@ class Guard:
             key: [value[row]] if isinstance(value, list) and len(value) == count else value
             for key, value in given.items()
         }
-        alone |= {key: _nothing for key in ("log_extra", "log_metric") if key in given}
+        alone |= {key: nothing for key in ("log_extra", "log_metric") if key in given}
         try:
             with contained(max(0.1, deadline - time.monotonic())):
                 self.function(**self._own(alone))
@@ -207,49 +209,8 @@ def is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def own(value: Any) -> Any:
-    """Return lists and mappings, at any depth, as new ones; everything else as it is."""
-    if type(value) is list:
-        plain = value and isinstance(value[0], (int, float, str))  # tokens, of which there are many
-        return list(value) if plain else [own(item) for item in value]
-    if type(value) is dict:
-        return {key: own(item) for key, item in value.items()}
-    if type(value) is tuple:
-        return tuple(own(item) for item in value)
-    return value
-
-
-def listed(values: Any) -> list[Any] | None:
-    """Return the values of a list, an array or a tensor in order; None for what has no order."""
-    if hasattr(values, "tolist"):
-        values = values.tolist()
-    if isinstance(values, (str, bytes, Mapping, set, frozenset)) or not isinstance(
-        values, Iterable
-    ):
-        return None
-    return list(values)
-
-
-def as_number(value: Any) -> float | str | None:
-    """Return a reward as a float, None as it is, and what it is, in words, if it is no number."""
-    if value is None:
-        return None
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # of numpy or torch
-        value = value.item()
-    if not isinstance(value, numbers.Real):
-        return f"{value!r:.80}"
-    try:
-        return float(value)
-    except OverflowError:  # an integer beyond all floats
-        return math.inf
-
-
 def _named(given: Mapping[str, Any], row: int) -> str:
     ids: Sequence[Any] = given.get("example_id") or []
     indices: Sequence[Any] = given.get("rollout_index") or []
     name = f"{ids[row]!r}" if row < len(ids) else f"number {row} of the batch"
     return name + (f" (rollout {indices[row]})" if row < len(indices) else "")
-
-
-def _nothing(*values: Any, **named: Any) -> None:
-    """In the place of what logs, while a row is looked for."""

@@ -17,7 +17,9 @@ from noisygrpo.recipes.recipe import Recipe, dump_recipe
 from noisygrpo.runs import functions
 from noisygrpo.runs.environment import environment
 from noisygrpo.runs.identity import CHANGES_FILE
+from noisygrpo.runs.interrupt import NotFinished
 from noisygrpo.runs.lock import LOCK_FILE, OWNER_FILE
+from noisygrpo.runs.measured import AFTER, EVALUATION, has_measured
 from noisygrpo.runs.watch import BEST
 from noisygrpo.secrets import hidden_words
 from noisygrpo.training.checkpoints import UNFINISHED
@@ -40,7 +42,7 @@ CONTENTS = {
     "report": "the same with every view, in a folder",
     "levels.json": "accuracy and reward by noise level, before training",
     "levels.png": "the same as a plot",
-    "evaluation": "every evaluated sample and its verdict",
+    EVALUATION: "every evaluated sample and its verdict",
     "summary.json": "the table above",
     RECIPE_FILE: "the recipe with all overrides; it trains as it is",
     FOLDER: "the files with your functions, called by their content",
@@ -82,9 +84,15 @@ def open_folder(folder: Path, recipe: Recipe, *, fresh: bool, done: bool = False
     belongs to other weights by the end of the run; where training is ``done``, to the same.
     """
     if fresh:
-        remove_contents(folder, but=(ENVIRONMENT_FILE,))  # written over: it stays a run's
-    elif not done and (folder / "evaluation" / "after").is_dir():
-        shutil.rmtree(folder / "evaluation" / "after")
+        # Written over: it stays a run's. What was measured is looked at (``measured.clear``).
+        remove_contents(folder, but=(ENVIRONMENT_FILE, EVALUATION))
+    elif not done and (folder / EVALUATION / AFTER).is_dir():
+        shutil.rmtree(folder / EVALUATION / AFTER)
+    write_first(folder, recipe)
+
+
+def write_first(folder: Path, recipe: Recipe) -> None:
+    """Write what says which run a folder is of, making the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     arguments = hidden_words(sys.argv[1:])
     write_json(folder / ENVIRONMENT_FILE, {**environment(), "arguments": arguments})
@@ -119,16 +127,19 @@ class Start:
 def undone_without_a_step(folder: Path, active: bool) -> Iterator[Start]:
     """Where an error ends the run before a step is done, nothing of it stays in the folder.
 
-    A run that had to stop says that its rollouts are there; the next start removes them.
+    A run that had to stop says that its rollouts are there; the next start removes them. Where a
+    signal asked it to, what was answered before training stays, and the next start goes on there.
     """
     there, start = folder.exists(), Start()
     try:
         yield start
     except RunStopped:
         raise
-    except BaseException:
+    except BaseException as error:
         steps = 0 if start.trainer is None else start.trainer.state.global_step
-        if active and steps == 0 and folder.is_dir():
+        asked = isinstance(error, (NotFinished, KeyboardInterrupt))
+        goes_on = asked and start.opened and has_measured(folder)
+        if active and steps == 0 and folder.is_dir() and not goes_on:
             if start.opened:
                 remove_contents(folder)
             left = [path for path in folder.iterdir() if path.name not in HIDDEN]

@@ -29,6 +29,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from noisygrpo.errors import RunStopped, UserError, require
-from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.fingerprint import model_fingerprint
-from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
 from noisygrpo.models.loading import adapter_base, load_model, location
@@ -58,12 +57,15 @@ from noisygrpo.runs.folder import (
     RECIPE_FILE,
     open_folder,
     undone_without_a_step,
+    write_first,
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted, saved_first
 from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
+from noisygrpo.runs.measured import AFTER, BEFORE, clear, evaluate, measured_otherwise
 from noisygrpo.runs.prepare import Prepared, prepare
+from noisygrpo.runs.remade import Remade
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
 from noisygrpo.runs.trouble import told, trouble
@@ -106,7 +108,7 @@ def train(
 def _train(
     recipe: Recipe, folder: Path, main: bool, *, overwrite: bool, resume: Resume, changed: bool
 ) -> Results:
-    claim, checkpoint = Claim(), None
+    claim, checkpoint, anew = Claim(), None, None
     if main:
         claim = claim_folder(folder, overwrite=overwrite, resume=resume)
         require_elsewhere(recipe.model.path, folder, claim)
@@ -116,6 +118,9 @@ def _train(
     whose, updates = identity(recipe, prepared.train, weights), prepared.batch.updates
     if main:
         checkpoint = going_on(folder, claim, whose, updates, changed=changed)
+        anew = measured_otherwise(
+            folder, prepared, checkpoint, done=is_done(checkpoint, updates), changed=changed
+        )
     check_parts(prepared)
     if main:
         if (line := untested_line()) is not None:
@@ -128,13 +133,15 @@ def _train(
         trainer.add_callback(begun)
         (checkpoint,) = broadcast_object_list([checkpoint])  # verified once, the same for all
         done = is_done(checkpoint, updates)
+        remade = Remade(folder, partial(about, folder, recipe, levels, trainer))
         if main:
             open_folder(folder, recipe, fresh=not claim.goes_on, done=done)
-            keep_levels(levels, folder)
+            clear(folder, prepared, whose, anew, keep=not overwrite)
             compare_facts(folder, trainer.processing_class)
-            write_facts(folder, trainer.processing_class)
+            remade.write()
         start.opened = main
-        before = evaluate(prepared, trainer, "before")
+        trainer.add_callback(remade)
+        before = evaluate(prepared, trainer, BEFORE)
         trainer.saving.beside[IDENTITY_FILE] = json.dumps(whose, indent=1)
         with setting_up(begun), interrupted(trainer):
             if done:  # only what comes after training is missing
@@ -144,10 +151,18 @@ def _train(
     with told(folder, vllm=bool(prepared.config.use_vllm)):
         if checkpoint is None or checkpoint.name != CHECKPOINT:
             with saved_first():
+                remade.on_step_end(trainer.args, trainer.state, trainer.control)
                 save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
-        after = evaluate(prepared, trainer, "after")
+        after = evaluate(prepared, trainer, AFTER)
         trainer.accelerator.wait_for_everyone()
         return finish(folder, before, after) if main else {}
+
+
+def about(folder: Path, recipe: Recipe, levels: Any, trainer: NoisyGRPOTrainer) -> None:
+    """Write what says which run a folder is of: recipe, versions, functions, levels, processor."""
+    write_first(folder, recipe)
+    keep_levels(levels, folder)
+    write_facts(folder, trainer.processing_class)
 
 
 def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
@@ -238,43 +253,14 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     return trainer
 
 
-def evaluate(prepared: Prepared, trainer: NoisyGRPOTrainer, moment: str) -> dict[str, Path]:
-    """Evaluate every split on the main process; returns split name to its folder of samples.
-
-    A sharded model cannot generate on one process: its checkpoint is evaluated afterwards, with
-    ``noisygrpo evaluate``.
-    """
-    spec, config = prepared.recipe.evaluation, prepared.config
-    if spec is None or not trainer.accelerator.is_main_process:
-        return {}
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        say("the model is sharded: evaluate its checkpoint with `noisygrpo evaluate`")
-        return {}
-    generation = Generation(
-        batch_size=spec.batch_size,
-        max_new_tokens=spec.max_new_tokens,
-        temperature=spec.temperature,
-        text_bias_scale=spec.text_bias_scale,
-    )
-    note(f"evaluation {moment} training")
-    folders = {}
-    for name, rows in prepared.splits.items():
-        folders[name] = Path(str(config.output_dir)) / "evaluation" / moment / name
-        evaluate_rows(
-            trainer.accelerator.unwrap_model(trainer.model),
-            trainer.processing_class,
-            rows,
-            folders[name],
-            generation=generation,
-            name=name,
-            settings={"model": prepared.recipe.model.path, "moment": moment},
-        )
-    return folders
-
-
 def finish(folder: Path, before: Mapping[str, Path], after: Mapping[str, Path]) -> Results:
     """Write ``summary.json`` and the learning curve; print the table and where everything is."""
-    summary = {name: compare(before[name], after[name]) for name in after}
+    summary = {}
+    for name in after:
+        if (before[name] / "result.json").is_file():
+            summary[name] = compare(before[name], after[name])
+        else:  # the folder was removed meanwhile
+            say(f"{before[name]} is gone: {name} has no number before training", error=True)
     best = best_so_far(folder)
     if best is not None and best["split"] in summary:
         summary[best["split"]]["best"] = {k: v for k, v in best.items() if k != "split"}

@@ -52,7 +52,8 @@ def told(folder: Path, *, vllm: bool) -> Iterator[None]:
 def trouble(error: BaseException | None, folder: Path, *, vllm: bool = False) -> str | None:
     """Return the line for an error, or for one that caused it; None where it is of another kind."""
     while error is not None:
-        found = _picture(error) or _disk(error, folder) or _worker(error) or _state(error)
+        found = _picture(error) or _gone(error, folder) or _disk(error, folder)
+        found = found or _worker(error) or _state(error)
         found = found or _memory(error) or (_server(error) if vllm else None)
         if found is not None:
             return found
@@ -73,6 +74,22 @@ def _disk(error: BaseException, folder: Path) -> str | None:
     if _TORCH.search(str(error)):  # torch does not say why
         return f"cannot write {where}: is the disk full? {after}"
     return None
+
+
+def _gone(error: BaseException, folder: Path) -> str | None:
+    """The run's folder, or one in it, that was removed while something was written into it."""
+    match = _IN_WORDS.search(str(error))
+    number = int(match[1] or match[2]) if match is not None else getattr(error, "errno", None)
+    if number != errno.ENOENT:
+        return None
+    name = error.filename if isinstance(error, OSError) else None
+    where = Path(os.fsdecode(name)) if name else folder
+    if not where.absolute().is_relative_to(folder.absolute()):
+        return None
+    return (
+        f"cannot write {where}: was {folder} removed or moved while the run wrote there? what is "
+        f"whole there is gone on from with --auto-resume"
+    )
 
 
 def _picture(error: BaseException) -> str | None:

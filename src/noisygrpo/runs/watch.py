@@ -25,10 +25,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from noisygrpo.errors import require
 from noisygrpo.evaluation.evaluate import evaluate_rows
 from noisygrpo.evaluation.files import read_object
-from noisygrpo.evaluation.generate import Generation
 from noisygrpo.models.sealed import damage
 from noisygrpo.recipes.recipe import EvaluationSpec
 from noisygrpo.report.table import percent
+from noisygrpo.runs.measured import generation_of
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.terminal import note, say
 
@@ -74,6 +74,12 @@ class Watch(TrainerCallback):
     ) -> None:
         """Of a resumed run, what was best so far counts on."""
         found = best_so_far(self._folder) if state.global_step else None
+        if found is not None and self._spec.best is not None:
+            now = self._spec.best, len(self._rows[self._spec.best])
+            was = found.get("split"), found.get("n")
+            if was != now and state.is_world_process_zero:
+                say(f"{BEST}/ is of {was[1]} rows of {was[0]}, asked is {now[1]} of {now[0]}: anew")
+            found = found if was == now else None
         self._best = found["accuracy"] if found else None
 
     def on_step_end(
@@ -118,12 +124,6 @@ class Watch(TrainerCallback):
         folder = self._folder / "evaluation" / f"step-{step:06d}" / name
         if folder.exists():  # of other weights: the run was resumed from before this step
             shutil.rmtree(folder)
-        generation = Generation(
-            batch_size=self._spec.batch_size,
-            max_new_tokens=self._spec.max_new_tokens,
-            temperature=self._spec.temperature,
-            text_bias_scale=self._spec.text_bias_scale,
-        )
         settings = {"model": self._model, "moment": f"step {step}"}
         processor = self._trainer.processing_class
         result = evaluate_rows(
@@ -131,7 +131,7 @@ class Watch(TrainerCallback):
             processor,
             rows,
             folder,
-            generation=generation,
+            generation=generation_of(self._spec),
             name=name,
             settings=settings,
             progress=False,

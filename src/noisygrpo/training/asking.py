@@ -13,7 +13,7 @@ Shapes: R rollouts over all processes.
 import functools
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,8 @@ class Asking:
     names: list[str]  # of the functions, in TRL's own list
     limit: float | None  # seconds for a function and a batch
     folder: Any  # of the run
+    extra: MutableMapping[str, list[Any]] = field(default_factory=dict)
+    """Columns that functions logged for TRL's table, until the batch is done."""
     failures: list[str] = field(default_factory=list)  # of this process and batch
     silent: int = 0  # batches in a row without any reward
     _loop: Due | None = None  # interrupts the wait for the loop of async functions
@@ -99,7 +101,10 @@ class Asking:
         """Return the rewards of all processes, as TRL's ``_calculate_rewards`` does."""
         self._loop, self._running = WATCH.add(math.inf), 0
         try:
-            return self._finite(calculate(inputs, prompts, completions, ids))
+            rewards = self._finite(calculate(inputs, prompts, completions, ids))
+            for values in self.extra.values():  # of a column that two functions log, the second's
+                del values[: -len(prompts)]
+            return rewards
         except OutOfTime:
             self.failures.append(
                 f"reward {' or '.join(map(repr, self.names))}: an async function blocks its loop "

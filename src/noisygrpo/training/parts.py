@@ -225,7 +225,13 @@ def refuse(trainer: Any, data: Any) -> None:
 def asking(trainer: Any) -> Asking:
     """Put a guard around each reward function that TRL has, and return what asks them."""
     limit = trainer.args.reward_time_limit
-    made = Asking(trainer.accelerator, trainer.reward_func_names, limit, trainer.args.output_dir)
+    made = Asking(
+        trainer.accelerator,
+        trainer.reward_func_names,
+        limit,
+        trainer.args.output_dir,
+        trainer._pending_extra_logs,
+    )
     trainer.reward_funcs = [  # the user's list stays as it is
         made.guarded(*both)
         for both in zip(trainer.reward_funcs, trainer.reward_func_names, strict=True)

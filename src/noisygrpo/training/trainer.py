@@ -136,6 +136,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         )
         if training:
             self._scorer.start(rollouts, self.num_generations, pictures(self.args))
+            self._logs["extra"].clear()  # columns of a function that logs them now and then
         self._batch = Batch(rollouts, training)
         try:
             yield self._batch
