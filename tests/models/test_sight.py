@@ -6,6 +6,7 @@ import pytest
 
 from families.folders import write_folder
 from families.further import FURTHER
+from families.tiny_vlm import FAMILIES, tiny_folder
 from models.folder_changes import edit, line
 from noisygrpo.errors import UserError
 from noisygrpo.models import loading, processors
@@ -79,6 +80,12 @@ def test_a_family_that_cannot_be_scored_is_refused(further, name, expected):
     processor = load_any_processor(ModelSpec(str(further(name))))
     said = line(require_scorable, processor)
     assert expected in said and f"{name}Processor cannot be trained" in said
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, "the playground's"])
+def test_families_that_are_trained_are_scorable(name):
+    spec = ModelSpec(str(tiny_folder(name))) if name in FAMILIES else ModelSpec()
+    require_scorable(load_any_processor(spec))
 
 
 def test_prompts_of_unequal_length_are_lists_until_tensors_are_asked_for(further):

@@ -34,14 +34,6 @@ def require_scorable(processor: Any) -> None:
     if made is None:
         return
     name = type(processor).__name__
-    try:
-        for padded in (True, False):
-            blank_inputs(processor, "x", "How many are there?", padded=padded)
-    except UserError as error:
-        raise UserError(
-            f"model.path: a model with {name} cannot be trained: it makes no batch of prompts of "
-            "different lengths"
-        ) from error
     more = sorted(made.keys() - {*TOKENS, *SCORING_KEYS})
     require(
         not more,
@@ -53,6 +45,14 @@ def require_scorable(processor: Any) -> None:
         f"model.path: a model with {name} cannot be trained: it cuts pictures into tiles, and its "
         f"{type(processor.image_processor).__name__} does not tell TRL how many (num_patches)",
     )
+    try:
+        for padded in (True, False):
+            blank_inputs(processor, "x", "How many are there?", padded=padded)
+    except UserError as error:
+        raise UserError(
+            f"model.path: a model with {name} cannot be trained: it makes no batch of prompts of "
+            f"different lengths ({error})"
+        ) from error
 
 
 def _has_template(processor: Any) -> bool:
