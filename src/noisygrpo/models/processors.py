@@ -17,7 +17,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+from transformers.models.auto.processing_auto import (
+    PROCESSOR_MAPPING,
+    PROCESSOR_MAPPING_NAMES,
+    processor_class_from_name,
+)
 from transformers.utils import DummyObject
 from transformers.utils.hub import cached_file
 
@@ -153,12 +157,12 @@ def prepare_processor(processor: Any) -> None:
     - It makes tensors of tokens where it is asked to. TRL samples from lists of unequal length, of
       which some processors (DeepSeek-VL, Janus, Pixtral) would make a tensor unasked, and fail.
     """
-    given = getattr(type(processor), "text_kwargs", None) or {}
+    stock: Any = type(processor)
+    given = getattr(stock, "text_kwargs", None) or {}
     if given.get("return_tensors") and not given.get("padding"):
-        processor.__class__ = as_lists(type(processor))
+        stock = processor.__class__ = as_lists(stock)
     tokenizer = processor.tokenizer
     tokenizer.padding_side = tokenizer.truncation_side = "left"
-    stock: Any = type(processor)
     if tokenizer.bos_token and not hasattr(stock, "begins_once"):
         processor.__class__ = begins_once(stock)
 
@@ -254,7 +258,7 @@ def _require_packages(where: str, classes: Sequence[Any]) -> None:
         UserError: naming the class and the packages that it needs.
     """
     for one in classes:
-        if isinstance(one, DummyObject):
+        if isinstance(one, DummyObject) and one.__name__ in PROCESSOR_MAPPING_NAMES.values():
             needed = ", ".join(map(str, one._backends))
             raise UserError(
                 f"model.path: {where!r} has the processor {one.__name__}, which needs {needed}: "
