@@ -18,6 +18,8 @@ from noisygrpo.models.sight import blank_inputs, blank_picture
 from noisygrpo.training.prefix.rows import BY_IMAGE, SCORING_KEYS
 
 TOKENS = ("input_ids", "attention_mask")
+SPARED = ("batch_num_images",)
+"""What scores do not need: LLaVA-OneVision's rows with one and two pictures were compared."""
 
 
 def require_scorable(processor: Any) -> None:
@@ -34,7 +36,7 @@ def require_scorable(processor: Any) -> None:
     if made is None:
         return
     name = type(processor).__name__
-    more = sorted(made.keys() - {*TOKENS, *SCORING_KEYS})
+    more = sorted(made.keys() - {*TOKENS, *SPARED, *SCORING_KEYS})
     require(
         not more,
         f"model.path: a model with {name} cannot be trained: with a picture it is also given "
