@@ -8,6 +8,7 @@ tokens of a turn and of an image.
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,18 @@ CHAT = (
 )
 
 
-def write_folder(name: str, folder: Path, seed: int = 0) -> Path:
+def write_folder(
+    name: str, folder: Path, seed: int = 0, families: Mapping[str, Family] = FAMILIES
+) -> Path:
     """Write the folder of a family; the same weights for the same seed.
 
     Args:
-        name: of ``layouts.FAMILIES``.
+        name: of the families.
         folder: is made.
         seed: of the weights.
+        families: ``layouts.FAMILIES`` or others.
     """
-    family = FAMILIES[name]
+    family = families[name]
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(family, folder)
     ids = token_ids(folder)

@@ -83,7 +83,10 @@ def test_a_broken_processor_gives_one_line(folder, change, expected):
         ("a text of other sizes", "cannot be loaded"),
         ("a missing shard", "model-00002-of-00002.safetensors"),
         ("a truncated shard", "cannot be loaded"),
-        ("a pickle alone", "safetensors"),
+        ("a pickle alone", "pytorch_model.bin is not read (a pickle can run code)"),
+        ("GGUF alone", "model-Q4_K_M.gguf is not read (GGUF is for inference)"),
+        ("GGUF without config.json", "no config.json: it is not a saved model; model-Q4_K_M.gguf"),
+        ("no weights", "holds no weights (*.safetensors)"),
         ("a broken index", "cannot be loaded"),
         ("code of its own", "trust_remote_code"),
         ("a text model", "cannot be loaded"),
@@ -111,6 +114,13 @@ def test_broken_weights_and_configurations_give_one_line(folder, change, expecte
         for path in folder.glob("model*"):
             path.unlink()
         (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    elif change in ("GGUF alone", "GGUF without config.json", "no weights"):
+        for path in folder.glob("model*"):
+            path.unlink()
+        if change != "no weights":
+            (folder / "model-Q4_K_M.gguf").write_bytes(b"GGUF")
+        if change == "GGUF without config.json":
+            config.unlink()
     elif change == "a broken index":
         (folder / "model.safetensors.index.json").write_text("{")
     elif change == "code of its own":

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from noisygrpo.models.loading import (
     lora_config,
     weights_dtype,
 )
-from noisygrpo.models.quantization import quantization_config
+from noisygrpo.models.quantization import quantization_config, require_trainable
 from noisygrpo.models.sealed import seal
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.playground import model_path
@@ -47,6 +48,18 @@ def test_quantisation_is_of_a_frozen_base(monkeypatch):
     assert (four.load_in_4bit, four.bnb_4bit_quant_type) == (True, "nf4")
     assert four.bnb_4bit_use_double_quant and four.bnb_4bit_compute_dtype == torch.bfloat16
     assert quantization_config(ModelSpec("x", lora=LORA, quantization="8bit")).load_in_8bit
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq", "fp8"])
+def test_quantised_weights_are_not_all_trained(method):
+    stored = {"quant_method": method, "bits": 4}
+    config = SimpleNamespace(quantization_config=stored)
+    with pytest.raises(UserError, match=rf"model\.path: 'x' holds quantised weights \({method}\)"):
+        require_trainable(ModelSpec("x"), config)
+    require_trainable(ModelSpec("x", lora=LORA), config)
+    require_trainable(ModelSpec("x"), SimpleNamespace())
+    stored["dequantize"] = True
+    require_trainable(ModelSpec("x"), config)
 
 
 def test_trained_weights_are_float32_unless_the_recipe_says_otherwise(monkeypatch):

@@ -45,6 +45,12 @@ def tokenizer(*tokens, end=2, pad=0):
         ({"image_token_id": 7, "boi_token_id": 3}, tokenizer(), [3, 7]),
         ({"image_token_id": None, "vision_token_id": "x"}, tokenizer(), []),
         ({"image_token_id": 100}, tokenizer("<image>"), [100]),
+        (
+            {"image_token_index": 5, "eoi_token_index": 6, "audio_token_id": 9},
+            tokenizer(),
+            [5, 6, 9],
+        ),
+        ({"boa_token_id": 256, "text_config": {"vocab_size": 256}}, tokenizer(), []),
         ({}, tokenizer("<image>", end=100), []),  # no completion could end
         ({}, tokenizer("<image>", "<video>", pad=101), [100]),
     ],

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from noisygrpo.data.images import ImageProblem, open_rgb
 from noisygrpo.errors import UserError
 from noisygrpo.runs.lock import only_one
+from noisygrpo.runs.train import Begun, setting_up
 from noisygrpo.runs.trouble import trouble
 from noisygrpo.training.checkpoints import newest
 from noisygrpo.training.trainer import NoisyGRPOTrainer
@@ -153,6 +154,21 @@ def test_a_data_worker_that_dies():
     said = trouble(found.value, FOLDER)
     assert said.startswith("DataLoader worker (pid") and "\n" not in said
     assert said.endswith("it prepared the data; is memory short? go on with --auto-resume")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("image tokens: 4, features: 8"), RuntimeError("shape"), IndexError("268")]
+)
+def test_what_a_model_refuses_in_the_first_step_is_one_line(error):
+    begun = Begun()
+    with (
+        pytest.raises(UserError, match=rf"does not start with these settings: .*{error}.*verbose"),
+        setting_up(begun),
+    ):
+        raise error
+    begun.on_step_end(None, None, None)
+    with pytest.raises(type(error), match=f"^{error}$"), setting_up(begun):
+        raise error
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):

@@ -267,6 +267,9 @@ def _measure(processor: Any, size: Size) -> int:
     text = rendered(processor, [{"role": "user", "content": "x"}], 1)
     tokenizer = getattr(processor, "tokenizer", processor)
     image = Image.new("RGB", size, (127, 127, 127))
-    with_image = processor(text=[text], images=[[image]], add_special_tokens=False)
+    # As tensors: some processors count on that (Ovis2).
+    with_image = processor(
+        text=[text], images=[[image]], add_special_tokens=False, return_tensors="pt"
+    )
     plain = tokenizer([text], add_special_tokens=False)
     return len(with_image["input_ids"][0]) - len(plain["input_ids"][0])

@@ -19,17 +19,20 @@ from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText
 from transformers.utils import is_flash_attn_2_available
 
 from noisygrpo.errors import UserError, require
+from noisygrpo.models.adapters import merged
 from noisygrpo.models.processor_facts import compare_facts
 from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json, say_once
 from noisygrpo.models.quantization import quantization_config
 from noisygrpo.models.sealed import MANIFEST, damage
+from noisygrpo.models.sight import require_sight
 from noisygrpo.models.spec import PLAYGROUND, ModelSpec
 from noisygrpo.models.versions import remedy
+from noisygrpo.models.weights import other_weights, require_weights
 from noisygrpo.playground import batch_vision_windows, is_playground, model_path
 from noisygrpo.playground import load_processor as load_playground
 from noisygrpo.pointers import require_no_pointers
@@ -45,6 +48,14 @@ def location(spec: ModelSpec) -> str:
     Raises:
         UserError: for something that looks like a folder and is none, or lacks its files.
     """
+    where = _place(spec)
+    if Path(where).is_dir():
+        require_no_pointers(Path(where))
+    return where
+
+
+def _place(spec: ModelSpec) -> str:
+    """``location``, where it was asked for already in this load: no file is opened."""
     if spec.path == PLAYGROUND:
         return str(model_path())
     path = Path(spec.path).expanduser()
@@ -53,9 +64,9 @@ def location(spec: ModelSpec) -> str:
     if path.is_dir():
         require(
             (path / "config.json").is_file() or (path / "adapter_config.json").is_file(),
-            f"model.path: the folder {spec.path!r} holds no config.json: it is not a saved model",
+            f"model.path: the folder {spec.path!r} holds no config.json: it is not a saved model"
+            f"{other_weights(path)}",
         )
-        require_no_pointers(path)
         return str(path)
     return spec.path
 
@@ -66,13 +77,15 @@ MISFITS = (KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
 """What Transformers raises as well, for configurations and weights that do not fit."""
 
 
-def adapter_base(spec: ModelSpec) -> ModelSpec | None:
+def adapter_base(spec: ModelSpec, where: str | None = None) -> ModelSpec | None:
     """The model under the adapter in a folder of PEFT's; None where ``spec`` is a whole model.
+
+    ``where``: its ``location``, if that is known.
 
     Raises:
         UserError: the adapter does not say what it belongs to, or its weights are a pickle.
     """
-    folder = Path(location(spec))
+    folder = Path(where or location(spec))
     if not (folder / ADAPTER_FILE).is_file():
         return None
     config = read_json(str(folder), ADAPTER_FILE)
@@ -101,7 +114,9 @@ def adapter_base(spec: ModelSpec) -> ModelSpec | None:
 
 def load_config(spec: ModelSpec) -> Any:
     """The model's configuration, without its weights; an adapter's is that of its base."""
-    return _load(AutoConfig, adapter_base(spec) or spec)
+    where = location(spec)
+    base = adapter_base(spec, where)
+    return _load(AutoConfig, spec, where) if base is None else load_config(base)
 
 
 def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
@@ -141,8 +156,9 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
     Raises:
         UserError: where there is no such model, or it needs code that the recipe does not trust.
     """
-    base = adapter_base(spec)
-    _compare_manifest(Path(location(spec)))
+    where = location(spec)
+    base = adapter_base(spec, where)
+    _compare_manifest(Path(where))
     options: dict[str, Any] = {
         "dtype": weights_dtype(spec, train=train) or "auto",
         "use_safetensors": True,
@@ -153,18 +169,20 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
         options["quantization_config"] = quantization_config(spec)
         if torch.cuda.is_available():  # each process puts its weights on its own GPU at once
             options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-    model = _whole(base or spec, options)
+    model = _whole(spec, where, options) if base is None else _whole(base, location(base), options)
     if base is not None:
-        model = merged(model, location(spec))
-    if is_playground(location(spec)):
+        model = merged(model, where)
+    if is_playground(where):
         batch_vision_windows(model)  # small windows: without it, calls cost more than arithmetic
     return model
 
 
-def _whole(spec: ModelSpec, options: Mapping[str, Any]) -> Any:
+def _whole(spec: ModelSpec, where: str, options: Mapping[str, Any]) -> Any:
     """The model, every weight of which must be in its files: Transformers draws missing ones."""
+    if Path(where).is_dir():
+        require_weights(Path(where))
     asked = {**options, "output_loading_info": True}
-    model, found = _load(AutoModelForImageTextToText, spec, **asked)
+    model, found = _load(AutoModelForImageTextToText, spec, where, **asked)
     missing = sorted(found["missing_keys"])
     require(
         not missing,
@@ -180,39 +198,6 @@ def _compare_manifest(folder: Path) -> None:
         say_once(f"{folder} is not as it was written: {reason}")
 
 
-def merged(model: Any, folder: str) -> Any:
-    """The base model with the adapter of a folder added to its weights: W + scale * B A."""
-    try:
-        from peft import PeftModel
-    except ImportError:
-        raise UserError(f"{folder} holds an adapter: {remedy('peft')}") from None
-    try:
-        adapted = PeftModel.from_pretrained(model, folder)
-    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"{folder}: the adapter does not fit its base model: {type(error).__name__}: {reason}"
-        ) from error
-    require_adapter(adapted, Path(folder))
-    return adapted.merge_and_unload()
-
-
-def require_adapter(model: Any, folder: Path) -> None:
-    """See that an adapter's file has the names of the model's; PEFT passes over what is missing.
-
-    Raises:
-        UserError: naming some that one has and the other lacks.
-    """
-    from peft import get_peft_model_state_dict
-    from peft.utils import SAFETENSORS_WEIGHTS_NAME
-
-    path = folder / SAFETENSORS_WEIGHTS_NAME
-    if path.is_file():
-        with safe_open(path, framework="pt") as file:
-            other = sorted(get_peft_model_state_dict(model).keys() ^ set(file.keys()))
-        require(not other, f"{folder}: {path.name} is of another adapter or model: {other[:3]}")
-
-
 def load_any_processor(spec: ModelSpec) -> Any:
     """The model's processor; an adapter's is that of its base where its folder holds none.
 
@@ -224,33 +209,34 @@ def load_any_processor(spec: ModelSpec) -> Any:
     """
     where = location(spec)
     if is_playground(where):
-        processor = _named(spec, lambda folder, **_: load_playground(folder))
+        processor = _named(spec, where, lambda folder, **_: load_playground(folder))
     else:
-        base = None
-        if not any((Path(where) / name).is_file() for name in PROCESSOR_FILES):
-            base = adapter_base(spec)
-        if base is not None:
+        base = adapter_base(spec, where)
+        own = any((Path(where) / name).is_file() for name in PROCESSOR_FILES)
+        if base is not None and not own:
             return load_any_processor(base)
-        processor = _named(spec, load_processor)
+        processor = _named(spec, where, load_processor)
+        config = _load(AutoConfig, spec, where) if base is None else load_config(base)
+        require_sight(spec.path, config, processor)
     for folder in (Path(where), Path(where).absolute().parent):
         compare_facts(folder, processor)
     return processor
 
 
-def _load(loader: Any, spec: ModelSpec, **options: Any) -> Any:
-    return _named(spec, loader.from_pretrained, **options)
+def _load(loader: Any, spec: ModelSpec, where: str, **options: Any) -> Any:
+    return _named(spec, where, loader.from_pretrained, **options)
 
 
-def _named(spec: ModelSpec, load: Callable[..., Any], **options: Any) -> Any:
+def _named(spec: ModelSpec, where: str, load: Callable[..., Any], **options: Any) -> Any:
     """What ``load`` gives; what a folder or the machine lacks becomes a line that names the model.
 
     The cause stays attached.
     """
-    if not Path(location(spec)).is_dir():
+    if not Path(where).is_dir():
         hub_problem()  # what is out of reach is told now, not after a minute
     try:
         return load(
-            location(spec),
+            where,
             revision=spec.revision,
             trust_remote_code=spec.trust_remote_code,
             **options,

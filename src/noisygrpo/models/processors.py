@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin
-from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+from transformers.models.auto.processing_auto import (
+    PROCESSOR_MAPPING,
+    PROCESSOR_MAPPING_NAMES,
+    processor_class_from_name,
+)
+from transformers.utils import DummyObject
 from transformers.utils.hub import cached_file
 
 from noisygrpo.errors import UserError
@@ -149,12 +154,24 @@ def prepare_processor(processor: Any) -> None:
     - It does not put a second token of the beginning before a conversation whose template writes
       one (Gemma, Llama). ``apply_chat_template`` does not either; but TRL and evaluation also
       tokenize the finished text, and the kinds of tokens would be one place off.
+    - It makes tensors of tokens where it is asked to. TRL samples from lists of unequal length, of
+      which some processors (DeepSeek-VL, Janus, Pixtral) would make a tensor unasked, and fail.
     """
+    stock: Any = type(processor)
+    given = getattr(stock, "text_kwargs", None) or {}
+    if given.get("return_tensors") and not given.get("padding"):
+        stock = processor.__class__ = as_lists(stock)
     tokenizer = processor.tokenizer
     tokenizer.padding_side = tokenizer.truncation_side = "left"
-    stock: Any = type(processor)
     if tokenizer.bos_token and not hasattr(stock, "begins_once"):
         processor.__class__ = begins_once(stock)
+
+
+@cache
+def as_lists(stock: Any) -> Any:
+    """The class of the same name that makes tensors of tokens only where it is asked to."""
+    text = {key: value for key, value in stock.text_kwargs.items() if key != "return_tensors"}
+    return type(stock.__name__, (stock,), {"text_kwargs": text, "__module__": stock.__module__})
 
 
 @cache
@@ -221,6 +238,7 @@ def _stock_class(
                 raise
             config = None
         stock = PROCESSOR_MAPPING.get(type(config), None)
+    _require_packages(where, [stock] if stock in classes else [*classes, stock])
     if stock is None and own_code:
         raise UserError(
             f"model.path: {where!r} has no processor but by code of its own (auto_map); read that "
@@ -229,6 +247,23 @@ def _stock_class(
     if stock is not None and "image_processor" not in stock.get_attributes():
         raise UserError(f"model.path: {where!r} has no image processor: {stock.__name__} has none")
     return stock
+
+
+def _require_packages(where: str, classes: Sequence[Any]) -> None:
+    """See that no class that is named is one that Transformers cannot make on this machine.
+
+    Another one in its place (``LlavaProcessor`` for Pixtral's) would make other tokens.
+
+    Raises:
+        UserError: naming the class and the packages that it needs.
+    """
+    for one in classes:
+        if isinstance(one, DummyObject) and one.__name__ in PROCESSOR_MAPPING_NAMES.values():
+            needed = ", ".join(map(str, one._backends))
+            raise UserError(
+                f"model.path: {where!r} has the processor {one.__name__}, which needs {needed}: "
+                "install it (torchvision: the one that was built for your torch)"
+            )
 
 
 @cache

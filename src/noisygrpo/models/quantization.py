@@ -37,3 +37,25 @@ def quantization_config(spec: ModelSpec) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
+
+
+def require_trainable(spec: ModelSpec, config: Any) -> None:
+    """See that weights which are all trained are not stored in fewer bits (AWQ, GPTQ, FP8, ...).
+
+    Args:
+        spec: of the model.
+        config: the model's own.
+
+    Raises:
+        UserError: they are.
+    """
+    stored = getattr(config, "quantization_config", None)
+    if not stored or spec.lora is not None:
+        return
+    kept = stored if isinstance(stored, dict) else stored.to_dict()
+    require(
+        bool(kept.get("dequantize")),
+        f"model.path: {spec.path!r} holds quantised weights ({kept.get('quant_method')}), which "
+        "cannot be trained: give the model that is not quantised, or train an adapter over them "
+        "(model.lora)",
+    )

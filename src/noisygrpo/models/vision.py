@@ -15,28 +15,30 @@ VISION_TOKEN = re.compile(r"image|video|vision|img|fake_token_around", re.IGNORE
 """Matches special tokens that stand for visual input: Qwen, InternVL, Gemma, SmolVLM, LLaVA."""
 
 CONFIG_KEYS = (
-    "image_token_id",
-    "video_token_id",
-    "vision_start_token_id",
-    "vision_end_token_id",
-    "vision_token_id",
-    "boi_token_id",
-    "eoi_token_id",
+    *("image_token_id", "image_token_index", "video_token_id", "video_token_index"),
+    *("vision_start_token_id", "vision_end_token_id", "vision_token_id"),
+    *("boi_token_id", "eoi_token_id", "boi_token_index", "eoi_token_index"),
+    *("image_start_token_id", "image_end_token_id"),
+    *("video_start_token_id", "video_end_token_id"),
+    *("audio_token_id", "boa_token_id", "eoa_token_id", "eoa_token_index"),
 )
-"""Where model configs keep ids of tokens that only stand for visual input."""
+"""Where model configs keep ids of tokens that only stand for visual input, or for sound: a model
+that says one of these promises features that do not exist as well."""
 
 
 def vision_token_ids(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Return, sorted, the ids of all tokens that stand for visual input.
 
-    These are the model's own, and those of the tokenizer's special tokens that are named so.
+    These are the model's own, and those of the tokenizer's special tokens that are named so. An
+    id beyond the model's vocabulary (a default for sound, in a model without) can never be said.
     """
     ids = {config[key] for key in CONFIG_KEYS if isinstance(config.get(key), int)}
     for token_id, token in tokenizer.added_tokens_decoder.items():
         if token.special and VISION_TOKEN.search(token.content):
             ids.add(token_id)
     needed = {tokenizer.eos_token_id, tokenizer.pad_token_id}  # else no completion could end
-    return sorted(ids - needed)
+    most = (config.get("text_config") or config).get("vocab_size")
+    return sorted(one for one in ids - needed if not isinstance(most, int) or one < most)
 
 
 def freeze_vision_tower(model: PreTrainedModel) -> None:

@@ -22,6 +22,7 @@ from noisygrpo.rewards import RewardFunction, load_rewards
 from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import check_dataset
+from noisygrpo.training.scorable import require_scorable
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
     measured = _measured(recipe)
     report = loaded.report + overlap_lines(loaded, measured)
     processor = load_any_processor(recipe.model) if processor is None else processor
+    require_scorable(processor)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     fitted = fit_processor(
         loaded.data,

@@ -41,9 +41,9 @@ from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.samples import read_samples, write_json
 from noisygrpo.evaluation.stats import paired_difference
-from noisygrpo.models.loading import adapter_base, load_model, location
+from noisygrpo.models.loading import adapter_base, load_config, load_model, location
 from noisygrpo.models.processor_facts import compare_facts, write_facts
-from noisygrpo.models.quantization import quantization_config
+from noisygrpo.models.quantization import quantization_config, require_trainable
 from noisygrpo.models.spec import PLAYGROUND
 from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
@@ -179,22 +179,25 @@ def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
 
 
 class Begun(TrainerCallback):
-    """Knows whether the first step has begun."""
+    """Knows whether a step was made: model, processor, settings and data do go together."""
 
     def __init__(self) -> None:
-        """Nothing has."""
+        """None was."""
         self.yes = False
 
-    def on_step_begin(
+    def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """From here on an error is of the work, not of the settings."""
+        """From here on an error is of the work, not of what was put together."""
         self.yes = True
 
 
 @contextmanager
 def setting_up(begun: Begun) -> Iterator[None]:
-    """What the libraries refuse before the first step is a setting: said in one line."""
+    """What the libraries refuse up to the first step's end is what they were given: one line.
+
+    A model whose own forward does not take what its processor makes of a row fails there.
+    """
     try:
         yield
     except (UserError, RunStopped):
@@ -204,27 +207,32 @@ def setting_up(begun: Begun) -> Iterator[None]:
         TypeError,
         KeyError,
         ImportError,
+        IndexError,
         AttributeError,
-        NotImplementedError,
+        RuntimeError,
         OSError,
     ) as error:
         if begun.yes or trouble(error, Path()) is not None:
             raise
         said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
-        raise UserError(f"training does not start with these settings: {said}") from error
+        raise UserError(
+            f"training does not start with these settings: {said} (--verbose shows where)"
+        ) from error
 
 
 def check_parts(prepared: Prepared) -> None:
     """Check what a run needs of this machine and of the model's folder.
 
     Raises:
-        UserError: vLLM is asked for and missing, or TRL would load the wrong reference.
+        UserError: vLLM is asked for and missing, the weights cannot be trained, or TRL would load
+            the wrong reference.
     """
     if prepared.config.use_vllm:
         require_vllm()
     spec = prepared.recipe.model
     if spec.quantization is not None:
         quantization_config(spec)  # is its package there?
+    require_trainable(spec, load_config(spec))
     require(
         prepared.config.beta == 0 or spec.lora is not None or adapter_base(spec) is None,
         f"training.beta: {prepared.config.beta} needs a reference, and that of {spec.path} would "

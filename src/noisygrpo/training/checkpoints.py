@@ -45,7 +45,7 @@ from trl.trainer.utils import RepeatSampler
 
 from accelerate import Accelerator
 from noisygrpo.errors import require
-from noisygrpo.models.loading import require_adapter
+from noisygrpo.models.adapters import require_adapter
 from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.own.check import files

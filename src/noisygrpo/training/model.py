@@ -14,6 +14,7 @@ from noisygrpo.models.torchvision import has_torchvision
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
 from noisygrpo.playground.model import is_playground
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.scorable import require_scorable
 
 
 def core_model(model: Any) -> Any:
@@ -63,6 +64,7 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
     if isinstance(processor, ProcessorMixin):
         prepare_processor(processor)
+        require_scorable(processor)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     if config.freeze_vision_tower:  # with what an adapter put into it
         freeze_vision_tower(core_model(model))
