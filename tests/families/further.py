@@ -118,11 +118,37 @@ DEEPSEEK_VL = family(
     processor={"processor_class": "DeepseekVLProcessor", "num_image_tokens": 16},
     tokenizer={**TOKENIZER, "extra_special_tokens": {"image_token": "<image_placeholder>"}},
 )
+AYA_VISION = family(
+    {
+        "architectures": ["AyaVisionForConditionalGeneration"],
+        "model_type": "aya_vision",
+        "image_token_index": "@<|IMG_PATCH|>",
+        "downsample_factor": 2,
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+        "text_config": {**LLAMA, "model_type": "cohere2", "sliding_window": 16},
+        "vision_config": {**SIGLIP, "model_type": "siglip_vision_model", "vision_use_head": False},
+    },
+    stock_images("GotOcr2ImageProcessor", "AyaVisionProcessor", HALF, HALF)
+    | {"crop_to_patches": True, "max_patches": 2, "min_patches": 1, **SQUARE},
+    [
+        *("<image>", "<|START_OF_IMG|>", "<|END_OF_IMG|>", "<|IMG_PATCH|>", "<|IMG_LINE_BREAK|>"),
+        *("TILE_GLOBAL", "TILE_1", "TILE_2", "TILE_3", "TILE_4"),
+    ],
+    "<image>",
+    processor={
+        "processor_class": "AyaVisionProcessor",
+        "patch_size": 8,
+        "img_size": 32,
+        "downsample_factor": 2,
+    },
+)
 
 FURTHER = {
     "Mllama": MLLAMA,
     "Pixtral": PIXTRAL,
     "Ovis2": OVIS2,
     "DeepSeek-VL": DEEPSEEK_VL,
+    "Aya Vision": AYA_VISION,
 }
 """Name in the documentation to what its folder holds."""

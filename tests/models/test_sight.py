@@ -88,14 +88,29 @@ def test_families_that_are_trained_are_scorable(name):
     require_scorable(load_any_processor(spec))
 
 
-def test_prompts_of_unequal_length_are_lists_until_tensors_are_asked_for(further):
-    processor = load_any_processor(ModelSpec(str(further("DeepSeek-VL"))))
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("DeepSeek-VL", "DeepseekVLProcessor"), ("Aya Vision", "AyaVisionProcessor")],
+)
+def test_prompts_are_lists_of_their_own_lengths_until_more_is_asked_for(further, name, kind):
+    processor = load_any_processor(ModelSpec(str(further(name))))
     require_scorable(processor)
     rows = blank_inputs(processor, "x", "How many are there?", padded=False)["input_ids"]
     assert len(rows[0]) + len("How many are there?") - len("x") == len(rows[1])
     padded = blank_inputs(processor, "x", "How many are there?")["input_ids"]
     assert padded.tolist()[1] == list(rows[1])
-    assert type(processor).__name__ == "DeepseekVLProcessor"
+    assert type(processor).__name__ == kind
+
+
+def test_a_processor_that_pads_unasked_is_refused(further, monkeypatch):
+    processor = load_any_processor(ModelSpec(str(further("DeepSeek-VL"))))
+    real = type(processor).__call__
+
+    def padding(self, *args, **options):
+        return real(self, *args, **{**options, "padding": True})
+
+    monkeypatch.setattr(type(processor), "__call__", padding)
+    assert "it pads prompts unasked" in line(require_scorable, processor)
 
 
 def test_a_processor_that_a_package_is_missing_for_is_not_replaced(further, monkeypatch):

@@ -39,6 +39,8 @@ PROCESSOR_FILES = (
 """Files that may name a processor's class, in the order in which ``AutoProcessor`` asks them."""
 
 TEMPLATE_FILE = "chat_template.json"
+UNASKED = ("padding", "return_tensors")
+"""Of its defaults for text, what a processor does only where it is asked to."""
 VIDEO = "video_processor"
 VIDEO_FILE = "video_preprocessor_config.json"
 
@@ -154,12 +156,14 @@ def prepare_processor(processor: Any) -> None:
     - It does not put a second token of the beginning before a conversation whose template writes
       one (Gemma, Llama). ``apply_chat_template`` does not either; but TRL and evaluation also
       tokenize the finished text, and the kinds of tokens would be one place off.
-    - It makes tensors of tokens where it is asked to. TRL samples from lists of unequal length, of
-      which some processors (DeepSeek-VL, Janus, Pixtral) would make a tensor unasked, and fail.
+    - It pads, and makes tensors of tokens, where it is asked to. TRL samples from lists of unequal
+      length: where a processor pads them unasked (Aya Vision, Gemma 4), TRL takes the padding for
+      tokens of the prompt, which the model then reads; where it makes a tensor of them
+      (DeepSeek-VL, Janus, Pixtral), that fails.
     """
     stock: Any = type(processor)
     given = getattr(stock, "text_kwargs", None) or {}
-    if given.get("return_tensors") and not given.get("padding"):
+    if any(given.get(name) for name in UNASKED):
         stock = processor.__class__ = as_lists(stock)
     tokenizer = processor.tokenizer
     tokenizer.padding_side = tokenizer.truncation_side = "left"
@@ -169,8 +173,8 @@ def prepare_processor(processor: Any) -> None:
 
 @cache
 def as_lists(stock: Any) -> Any:
-    """The class of the same name that makes tensors of tokens only where it is asked to."""
-    text = {key: value for key, value in stock.text_kwargs.items() if key != "return_tensors"}
+    """The class of the same name that pads and makes tensors of tokens where it is asked to."""
+    text = {key: value for key, value in stock.text_kwargs.items() if key not in UNASKED}
     return type(stock.__name__, (stock,), {"text_kwargs": text, "__module__": stock.__module__})
 
 

@@ -49,12 +49,17 @@ def require_scorable(processor: Any) -> None:
     )
     try:
         for padded in (True, False):
-            blank_inputs(processor, "x", "How many are there?", padded=padded)
+            made = blank_inputs(processor, "x", "How many are there?", padded=padded)
     except UserError as error:
         raise UserError(
             f"model.path: a model with {name} cannot be trained: it makes no batch of prompts of "
             f"different lengths ({error})"
         ) from error
+    require(
+        made is None or len({len(row) for row in made["input_ids"]}) > 1,
+        f"model.path: a model with {name} cannot be trained: it pads prompts unasked, and TRL "
+        "takes the padding for tokens of the prompt",
+    )
 
 
 def _has_template(processor: Any) -> bool:
