@@ -201,6 +201,8 @@ def clear(
     if prepared.splits:
         where.mkdir(parents=True, exist_ok=True)
         write_json(where / MODEL_FILE, model)
+    elif where.is_dir() and not any(where.iterdir()):
+        where.rmdir()
 
 
 def _left(folder: Path, prepared: Prepared) -> Iterator[Path]:
