@@ -50,6 +50,7 @@ SHORTER = {
     "train": [
         "--training.max_steps=1",
         "--training.max_completion_length=8",
+        "--data.limit=64",
         "--training.num_generations=4",
         "--training.per_device_train_batch_size=4",
         "--training.gradient_accumulation_steps=1",
