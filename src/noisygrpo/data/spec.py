@@ -45,8 +45,9 @@ class DataSpec:
     adapter: str = ""
     """Name in ``ADAPTERS`` or ``path.py:function``, instead of ``format`` and ``columns``."""
     columns: dict[str, str | list[str] | None] = field(default_factory=dict)
-    """Column map: question, image, answer, reasoning, id, cluster, kind, pair, system, options ->
-    the source's name, or null; of image also a list of names, all of whose pictures are shown."""
+    """Column map: question, image, answer (or answers, of which one suffices), reasoning, id,
+    cluster, kind, pair, system, options -> the source's name, or null; of image also a list of
+    names, all of whose pictures are shown."""
     cluster_pattern: str = ""
     """Regular expression on the id; its first group (or the match) names the cluster."""
     prompt: str = ""
