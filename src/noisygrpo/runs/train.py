@@ -200,7 +200,7 @@ def setting_up(begun: Begun) -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, RunStopped):
+    except (UserError, RunStopped, RecursionError):  # the last is no library's refusal
         raise
     except (
         ValueError,
