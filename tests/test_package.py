@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # The floors of the house: a package or top-level module imports from its own and from lower floors.
 FLOORS = (
-    {"errors", "secrets", "threads"},
+    {"errors", "secrets", "threads", "writing"},
     {"terminal", "fields", "reach", "pointers"},
     {"contained", "yaml_text"},
     {"user_code"},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import os
 import random
 import shutil
 import sys
@@ -21,6 +20,7 @@ from typing import Any
 
 from noisygrpo.contained import UserCodeError, contained
 from noisygrpo.errors import UserError, require
+from noisygrpo.writing import write_whole
 
 IMPORT_LIMIT = 600.0
 """Seconds for a file to be imported; it may load a model."""
@@ -88,21 +88,7 @@ def keep_files(names: Mapping[str, str], folder: Path) -> None:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        write_bytes(path, content)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, put it on the disk, and rename it."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:  # a full disk, on which it would only take room
-        temporary.unlink(missing_ok=True)
-        raise
+        write_whole(path, content)
 
 
 def load_user_function(name: str, field: str = "rewards") -> Callable[..., Any]:

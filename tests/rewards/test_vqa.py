@@ -6,7 +6,8 @@ import pytest
 
 from noisygrpo.errors import UserError
 from noisygrpo.rewards import load_rewards
-from noisygrpo.rewards.vqa import anls, distance, same_words, similarity, vqa, vqa_accuracy
+from noisygrpo.rewards.spelling import edit_distance
+from noisygrpo.rewards.vqa import anls, same_words, similarity, vqa, vqa_accuracy
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_vqa_accuracy_is_the_mean_over_all_but_one():
     [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("abc", "acb", 2), ("flaw", "lawn", 2)],
 )
 def test_distance(one, other, changes):
-    assert distance(one, other) == distance(other, one) == changes
+    assert edit_distance(one, other) == edit_distance(other, one) == changes
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from noisygrpo.rewards.extract import behind_thinking, extract_answer, last_boxe
 from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.polarity import POLARITIES
 from noisygrpo.rewards.prose import only_number
-from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.spelling import edit_distance, plain
 from noisygrpo.rewards.statement import claim, complement, refuses, takes_back
 
 _TEMPLATE = re.compile(r"<answer>\s*:", re.IGNORECASE)
@@ -126,13 +126,3 @@ def conclusion(text: str) -> str:
 def nearest(text: str, choices: Sequence[str]) -> str:
     """The choice with the smallest edit distance to ``text``, the first of equals."""
     return min(choices, key=lambda choice: edit_distance(text, choice))
-
-
-def edit_distance(first: str, second: str) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(second) + 1))
-    for i, a in enumerate(first, start=1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(second, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]

@@ -23,6 +23,7 @@ from typing import Any
 from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.files import read_lines, read_object, sample_problem
 from noisygrpo.evaluation.processes import ALONE, Processes
+from noisygrpo.writing import write_whole
 
 Sample = dict[str, Any]
 
@@ -41,19 +42,8 @@ ESCAPED = "backslashreplace"
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a file under a temporary name, fsync, and rename: readers see the old or the new text,
-    never a part. Halves of characters, which UTF-8 has not, are written as ``ESCAPED`` says.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", errors=ESCAPED) as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:  # a full disk, on which it would only take room
-        temporary.unlink(missing_ok=True)
-        raise
+    """`write_whole` of a text; what UTF-8 has not is written as ``ESCAPED`` says."""
+    write_whole(path, text.encode("utf-8", errors=ESCAPED))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

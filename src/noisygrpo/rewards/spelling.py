@@ -246,3 +246,13 @@ def without_stops(text: str) -> str:
 def normalize(text: str) -> str:
     """Running text for a comparison as text: its `words`, joined by blanks."""
     return " ".join(words(text))
+
+
+def edit_distance(first: str, second: str) -> int:
+    """Levenshtein distance: insertions, deletions and replacements of one sign."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, start=1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(second, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]

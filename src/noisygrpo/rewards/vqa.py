@@ -18,6 +18,7 @@ from noisygrpo.errors import require
 from noisygrpo.rewards.extract import answer_texts, extract_answer
 from noisygrpo.rewards.functions import target_text
 from noisygrpo.rewards.references import references
+from noisygrpo.rewards.spelling import edit_distance
 
 NEEDED = 3
 """People who have to have given an answer for it to be fully right."""
@@ -52,17 +53,6 @@ def vqa_accuracy(given: str, people: Sequence[str]) -> float:
     return left_out / len(said)
 
 
-def distance(one: str, other: str) -> int:
-    """Levenshtein's distance: insertions, deletions and replacements of one sign."""
-    row = list(range(len(other) + 1))
-    for number, sign in enumerate(one, start=1):
-        before, row[0] = row[0], number
-        for place, wanted in enumerate(other, start=1):
-            changed = before + (sign != wanted)
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, changed)
-    return row[-1]
-
-
 def similarity(given: str, reference: str, threshold: float) -> float:
     """1 - NL, NL the distance by the longer text's length; 0 where that is ``threshold`` or more.
 
@@ -74,7 +64,7 @@ def similarity(given: str, reference: str, threshold: float) -> float:
         return 1.0
     if abs(len(one) - len(other)) >= threshold * longer:  # the distance is no less
         return 0.0
-    share = distance(one, other) / longer
+    share = edit_distance(one, other) / longer
     return 1 - share if share < threshold else 0.0
 
 

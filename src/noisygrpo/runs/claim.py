@@ -28,11 +28,11 @@ from noisygrpo.runs.folder import CHECKPOINT, HIDDEN, has_steps, is_run
 from noisygrpo.runs.identity import (
     IDENTITY_FILE,
     changed_since,
-    lines_of,
+    in_words,
     require_same,
     require_state,
 )
-from noisygrpo.terminal import one_line, say
+from noisygrpo.terminal import say
 from noisygrpo.training.checkpoints import UNFINISHED, newest, step_of
 
 Resume = bool | Literal["auto"]
@@ -126,7 +126,7 @@ def going_on(
         if _same(final, whose):
             return final
         if checkpoint is None:
-            said = "; ".join(one_line(line)[:200] for line in lines_of(changed_since(final, whose)))
+            said = in_words(changed_since(final, whose))
             raise UserError(
                 f"--resume: {folder} holds a trained model ({CHECKPOINT}) and no checkpoint-* to "
                 f"go on from: {said or 'it does not say of which run'}; train further from it "

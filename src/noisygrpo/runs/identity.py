@@ -119,6 +119,11 @@ def lines_of(changes: Mapping[str, list[Any]]) -> list[str]:
     return [f"{field}: {old!r} -> {new!r}" for field, (old, new) in changes.items()]
 
 
+def in_words(changes: Mapping[str, list[Any]]) -> str:
+    """Return all differences as one line; "" for none."""
+    return "; ".join(one_line(line)[:200] for line in lines_of(changes))
+
+
 def record_changes(folder: Path, step: int, changes: Mapping[str, list[Any]]) -> None:
     """Add to the run's record from which step on what was different."""
     path = folder / CHANGES_FILE
@@ -133,7 +138,7 @@ def require_same(folder: Path, checkpoint: Path, whose: dict[str, Any], *, chang
         UserError: it is of another, and nothing was said about that.
     """
     found = changed_since(checkpoint, whose)
-    said = "; ".join(one_line(line)[:200] for line in lines_of(found))
+    said = in_words(found)
     require(
         changed or not found,
         f"--resume: {checkpoint} was written by another run: {said}. Give what it was, or "

@@ -25,9 +25,9 @@ from noisygrpo.evaluation.generate import Generation
 from noisygrpo.evaluation.rows import Rows
 from noisygrpo.evaluation.samples import answered_otherwise, has_answers, write_json
 from noisygrpo.recipes.recipe import EvaluationSpec
-from noisygrpo.runs.identity import WEIGHTS, differences, lines_of, record_changes
+from noisygrpo.runs.identity import WEIGHTS, differences, in_words, record_changes
 from noisygrpo.runs.prepare import Prepared
-from noisygrpo.terminal import note, one_line, say
+from noisygrpo.terminal import note, say
 from noisygrpo.training.checkpoints import step_of
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from noisygrpo.yaml_text import read_yaml
@@ -146,7 +146,7 @@ def measured_otherwise(
     rows = [key for key in changes if key.startswith(ROWS_OF)]
     if rows and (fields := _rows_before(folder, prepared)):
         changes = fields | {k: v for k, v in changes.items() if k not in rows}
-    said = "; ".join(one_line(line)[:200] for line in lines_of(changes))
+    said = in_words(changes)
     require(
         changed or not found,
         f"--resume: {folder} was measured otherwise before training: {said}. Give what it was, or "

@@ -11,7 +11,6 @@ from noisygrpo.evaluation.evaluate import Judgement, Row
 from noisygrpo.evaluation.metrics import accuracy_by
 from noisygrpo.evaluation.reading import (
     conclusion,
-    edit_distance,
     nearest,
     options_by_letter,
     read_letter,
@@ -24,7 +23,7 @@ from noisygrpo.rewards.extract import extract_answer
 from noisygrpo.rewards.lists import split_parts
 from noisygrpo.rewards.numeric import Number, parse_number
 from noisygrpo.rewards.options import only_mentioned
-from noisygrpo.rewards.spelling import plain
+from noisygrpo.rewards.spelling import edit_distance, plain
 from noisygrpo.rewards.statement import claim, refuses
 
 _SPARE = 4
