@@ -251,7 +251,7 @@ class Experiment:
         path = self.out / "levels" / "levels.json"
         if not path.is_file():
             return {}
-        from noisygrpo.runs.levels import chosen_levels  # imports torch
+        from noisygrpo.runs.measured_levels import chosen_levels  # imports torch
 
         curve = json.loads(path.read_text(encoding="utf-8"))
         try:

@@ -9,7 +9,7 @@ import pytest
 from noisygrpo.errors import UserError
 from noisygrpo.report.levels import levels_plot, levels_text
 from noisygrpo.runs.level_curve import Scores, describe_curve
-from noisygrpo.runs.levels import chosen_levels
+from noisygrpo.runs.measured_levels import chosen_levels
 
 N = 400
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 
 from noisygrpo.data.images import ImageProblem, open_rgb
 from noisygrpo.errors import UserError
+from noisygrpo.runs.beginning import Begun, setting_up
 from noisygrpo.runs.lock import only_one
-from noisygrpo.runs.train import Begun, setting_up
 from noisygrpo.runs.trouble import trouble
 from noisygrpo.training.checkpoints import newest
 from noisygrpo.training.trainer import NoisyGRPOTrainer

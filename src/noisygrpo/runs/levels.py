@@ -4,10 +4,8 @@ A sample of the rows that are trained on is answered as rollouts answer them (th
 prompt and longest completion), on the picture with the run's noise at several levels, on a grey
 picture of its size, and without one. Every level is an evaluation in a folder of its own, so a
 measurement that was stopped goes on where it was (``evaluation.evaluate``); the noise is the
-rollouts' own function, addressed by the row. From the scores: ``level_curve``.
-
-``noise_levels: measured`` measures before the run and trains at what was proposed: the whole grid
-(view plan ``grid``), the levels at which 75 and 25 % are left (``uniform``), or half (``split``).
+rollouts' own function, addressed by the row. From the scores: ``level_curve``; a run that trains at
+what was measured: ``measured_levels``.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,16 +33,14 @@ from noisygrpo.methods.views import View
 from noisygrpo.models.loading import default_device, load_model, location
 from noisygrpo.models.vision import noise_limits
 from noisygrpo.own.check import Functions
-from noisygrpo.recipes.recipe import Recipe, load_recipe
-from noisygrpo.report.levels import levels_text, write_levels_report
+from noisygrpo.recipes.recipe import Recipe
+from noisygrpo.report.levels import write_levels_report
 from noisygrpo.rewards import RewardFunction
-from noisygrpo.runs.folder import RECIPE_FILE
 from noisygrpo.runs.functions import contents
 from noisygrpo.runs.level_curve import BLIND, Scores, describe_curve
 from noisygrpo.runs.prepare import Prepared, prepare
-from noisygrpo.terminal import say
 from noisygrpo.training.rollout import Rollout
-from noisygrpo.training.settings import MEASURED, placeholder_levels
+from noisygrpo.training.settings import placeholder_levels
 from noisygrpo.training.views.show import fit_all
 
 LEVELS_FILE, PLOT_FILE = "levels.json", "levels.png"
@@ -93,9 +88,8 @@ def measure_levels(
     """
     plan = plan or LevelsPlan()
     prepared = prepare(unmeasured(recipe), f"runs/{recipe.name}")
-    rows = _draw(prepared, plan)
-    asked = _asked(prepared, plan)
-    folder = folder or Path("runs/levels") / f"{recipe.name}-{_key(asked, rows)}"
+    rows, asked, name = asked_of(recipe, prepared, plan)
+    folder = folder or Path("runs/levels") / name
     answer, generation = _answering(prepared, plan)
     scores = []
     for name, see in _views(prepared, plan).items():
@@ -125,6 +119,14 @@ def with_some_levels(recipe: Recipe) -> Recipe:
 def unmeasured(recipe: Recipe) -> Recipe:
     """Return the recipe without evaluation, and with some levels where these are measured."""
     return replace(with_some_levels(recipe), evaluation=None)
+
+
+def asked_of(
+    recipe: Recipe, prepared: Prepared, plan: LevelsPlan
+) -> tuple[datasets.Dataset, dict[str, Any], str]:
+    """Return the rows that are drawn, what is asked of them, and a folder's name for that."""
+    rows, asked = _draw(prepared, plan), _asked(prepared, plan)
+    return rows, asked, f"{recipe.name}-{_key(asked, rows)}"
 
 
 def _draw(prepared: Prepared, plan: LevelsPlan) -> datasets.Dataset:
@@ -249,62 +251,3 @@ def weighted_rewards(
         ]
         sums.append(sum(told) if told else math.nan)
     return sums
-
-
-def with_measured_levels(
-    recipe: Recipe, folder: Path, *, resume: bool = False
-) -> tuple[Recipe, Path | None]:
-    """Return the recipe with levels in the place of ``measured``, and where these are from.
-
-    Args:
-        recipe: as given.
-        folder: the run's; its neighbour ``levels`` keeps what was measured, for other runs too.
-        resume: take the levels that the folder's recipe has; nothing is measured again.
-
-    Raises:
-        UserError: nothing can be proposed, or several processes would measure.
-    """
-    training = recipe.training
-    if training.get("noise_levels") != MEASURED:
-        return recipe, None
-    if resume:
-        levels = load_recipe(str(folder / RECIPE_FILE)).training["noise_levels"]
-        return replace(recipe, training={**training, "noise_levels": levels}), None
-    require(
-        os.environ.get("WORLD_SIZE", "1") == "1",
-        "training.noise_levels: 'measured' measures in one process; run `noisygrpo levels` with "
-        "the recipe first, and give the levels that it proposes",
-    )
-    say("noise_levels: measured; accuracy by level comes first")
-    prepared = prepare(unmeasured(recipe), str(folder))
-    plan = LevelsPlan()
-    key = _key(_asked(prepared, plan), _draw(prepared, plan))
-    found, where = measure_levels(recipe, folder.parent / "levels" / f"{recipe.name}-{key}", plan)
-    say(levels_text(found))
-    levels = chosen_levels(found, str(prepared.config.view_plan))
-    say(f"noise_levels: {levels}")
-    return replace(recipe, training={**training, "noise_levels": levels}), where
-
-
-def chosen_levels(found: Mapping[str, Any], view_plan: str) -> list[float]:
-    """Return the levels of a measurement that suit a view plan.
-
-    Raises:
-        UserError: there is none.
-    """
-    by_share = {entry["left"]: entry["level"] for entry in found["grid"]}
-    shares = {"uniform": (0.75, 0.25), "split": (0.5,)}.get(view_plan, tuple(by_share))
-    levels = [by_share.get(share) for share in shares]
-    require(
-        bool(levels) and None not in levels,
-        f"training.noise_levels: 'measured' found no level for each of the shares "
-        f"{', '.join(f'{share:.0%}' for share in shares)}: {found['verdict']}; give levels",
-    )
-    return [float(level) for level in levels if level is not None]
-
-
-def keep_levels(where: Path | None, folder: Path) -> None:
-    """Copy a measurement's numbers and plot, if there was one, into the run's folder."""
-    if where is not None:
-        for name in (LEVELS_FILE, PLOT_FILE):
-            (folder / name).write_bytes((where / name).read_bytes())

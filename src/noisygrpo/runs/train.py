@@ -27,16 +27,15 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate.utils import broadcast_object_list
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from noisygrpo.errors import RunStopped, UserError, require
+from noisygrpo.errors import UserError, require
 from noisygrpo.evaluation.files import read_object
 from noisygrpo.evaluation.fingerprint import model_fingerprint
 from noisygrpo.evaluation.samples import read_samples, write_json
@@ -49,6 +48,7 @@ from noisygrpo.models.versions import require_vllm, untested_line
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.report.curve import learning_curve
 from noisygrpo.report.table import before_after_table, percent
+from noisygrpo.runs.beginning import Begun, setting_up
 from noisygrpo.runs.claim import Claim, Resume, claim_folder, going_on, is_done
 from noisygrpo.runs.console import describe
 from noisygrpo.runs.folder import (
@@ -61,16 +61,16 @@ from noisygrpo.runs.folder import (
 )
 from noisygrpo.runs.identity import IDENTITY_FILE, identity
 from noisygrpo.runs.interrupt import interrupted, saved_first
-from noisygrpo.runs.levels import keep_levels, with_measured_levels
 from noisygrpo.runs.lock import only_one
 from noisygrpo.runs.measured import AFTER, BEFORE, clear, evaluate, measured_otherwise
+from noisygrpo.runs.measured_levels import keep_levels, with_measured_levels
 from noisygrpo.runs.prepare import Prepared, prepare
 from noisygrpo.runs.remade import Remade
 from noisygrpo.runs.saving import save_checkpoint
 from noisygrpo.runs.trained import require_targets, require_trained
-from noisygrpo.runs.trouble import told, trouble
+from noisygrpo.runs.trouble import told
 from noisygrpo.runs.watch import Watch, best_so_far
-from noisygrpo.terminal import note, one_line, say
+from noisygrpo.terminal import note, say
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 
 Results = dict[str, dict[str, Any]]
@@ -150,12 +150,19 @@ def _train(
                 trainer.train(resume_from_checkpoint=checkpoint and str(checkpoint))
     with told(folder, vllm=bool(prepared.config.use_vllm)):
         if checkpoint is None or checkpoint.name != CHECKPOINT:
-            with saved_first():
-                remade.on_step_end(trainer.args, trainer.state, trainer.control)
-                save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
+            keep_trained(folder, remade, trainer, whose)
         after = evaluate(prepared, trainer, AFTER)
         trainer.accelerator.wait_for_everyone()
         return finish(folder, before, after) if main else {}
+
+
+def keep_trained(
+    folder: Path, remade: Remade, trainer: NoisyGRPOTrainer, whose: Mapping[str, Any]
+) -> None:
+    """Save the trained model; a signal waits until that is done."""
+    with saved_first():
+        remade.on_step_end(trainer.args, trainer.state, trainer.control)
+        save_checkpoint(trainer, folder / CHECKPOINT, {IDENTITY_FILE: whose})
 
 
 def about(folder: Path, recipe: Recipe, levels: Any, trainer: NoisyGRPOTrainer) -> None:
@@ -176,48 +183,6 @@ def require_elsewhere(path: str, folder: Path, claim: Claim) -> None:
         claim.goes_on or not inside,
         f"--output-dir: {folder} holds the model {path}; choose another folder",
     )
-
-
-class Begun(TrainerCallback):
-    """Knows whether a step was made: model, processor, settings and data do go together."""
-
-    def __init__(self) -> None:
-        """None was."""
-        self.yes = False
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """From here on an error is of the work, not of what was put together."""
-        self.yes = True
-
-
-@contextmanager
-def setting_up(begun: Begun) -> Iterator[None]:
-    """What the libraries refuse up to the first step's end is what they were given: one line.
-
-    A model whose own forward does not take what its processor makes of a row fails there.
-    """
-    try:
-        yield
-    except (UserError, RunStopped, RecursionError):  # the last is no library's refusal
-        raise
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        ImportError,
-        IndexError,
-        AttributeError,
-        RuntimeError,
-        OSError,
-    ) as error:
-        if begun.yes or trouble(error, Path()) is not None:
-            raise
-        said = f"{type(error).__name__}: {one_line(str(error))[:400]}"
-        raise UserError(
-            f"training does not start with these settings: {said} (--verbose shows where)"
-        ) from error
 
 
 def check_parts(prepared: Prepared) -> None:
