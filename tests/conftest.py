@@ -3,9 +3,11 @@
 What takes seconds to import is imported where it is needed: most tests need none of it.
 """
 
+import gc
+import importlib.metadata
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,14 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Accelerate reads PEFT's from the disk dozens of times a step, which a tiny model's step notices.
+importlib.metadata.metadata = cache(importlib.metadata.metadata)
+
+
+def pytest_collection_finish() -> None:
+    """Every training begins with ``gc.collect``, which need not look at what imports have made."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

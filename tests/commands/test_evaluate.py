@@ -1,17 +1,16 @@
 """`noisygrpo evaluate` as a user runs it, on a tiny random model."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from PIL import Image as Picture
 from tests.commands.nlvr_file import SHORT, write_nlvr
 
-from noisygrpo.evaluation.samples import read_samples
+from killed import hold, kill_once
+from noisygrpo.cli import main
+from noisygrpo.evaluation.samples import SampleStore, read_samples
 from tiny import tiny_image, tiny_qwen25vl
 
 
@@ -220,24 +219,31 @@ def test_benchmarks_are_listed(run_cli):
     assert "amber-generative-official" in printed and "Lin-Chen/MMStar" in printed
 
 
+def answer_and_hold(words, batches):
+    """Be the command, which comes to a halt when it is to write one batch more."""
+    append, left = SampleStore.append, iter(range(batches))
+
+    def held(store, samples):
+        if next(left, None) is None:
+            hold()
+        append(store, samples)
+
+    SampleStore.append = held
+    main(words)
+
+
 def test_a_killed_command_continues_to_the_same_result(run_cli, model_folder, tmp_path):
     data = write_nlvr(tmp_path / "nlvr.parquet", rows=24)
     words = ["evaluate", "--model", model_folder, "--benchmark", "nlvr", "--data", str(data)]
-    words += ["--batch-size", "2", "--max-new-tokens", "40", "--output-dir"]
+    words += ["--batch-size", "2", "--max-new-tokens", "10", "--output-dir"]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    code = "import sys; from noisygrpo.cli import main; sys.exit(main(sys.argv[1:]))"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, *words, str(killed)],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
     samples = killed / "samples.jsonl"
-    while child.poll() is None and not (samples.exists() and samples.stat().st_size):
-        time.sleep(0.01)
-    child.kill()
-    assert child.wait() == -signal.SIGKILL, "it finished before it could be killed"
+    kill_once(
+        lambda: samples.exists() and samples.read_bytes().count(b"\n") == 6,
+        *(answer_and_hold, [*words, str(killed)], 3),
+    )
     assert not (killed / "result.json").exists()
-    assert 0 < len(read_samples(samples)) < 24
+    assert len(read_samples(samples)) == 6
     for folder in (killed, whole):
         assert run_cli(*words, folder)[0] == 0
     for name in ("samples.jsonl", "result.json", "settings.json", "report.txt"):

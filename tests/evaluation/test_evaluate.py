@@ -1,15 +1,10 @@
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from datasets import Dataset, Image, List
 
+from killed import hold, kill_once
 from noisygrpo.errors import UserError
 from noisygrpo.evaluation import evaluate as module
 from noisygrpo.evaluation.evaluate import Judgement, evaluate_answers, evaluate_rows
@@ -207,32 +202,24 @@ def test_progress_is_shown(tmp_path, capsys):
     assert "test: 5/5" in capsys.readouterr().err
 
 
-KILLED_CHILD = """
-import sys, time
-sys.path.insert(0, sys.argv[2])
-from tiny import tiny_rows
-from test_evaluate import FOUR, oracle
-from noisygrpo.evaluation.evaluate import evaluate_answers
+def answer_and_hold(folder):
+    """Answer two batches of ten, and come to a halt."""
+    left = iter(range(2))
 
-def slow(batch):
-    time.sleep(0.3)
-    return oracle(batch)
+    def held(batch):
+        if next(left, None) is None:
+            hold()
+        return oracle(batch)
 
-evaluate_answers(slow, tiny_rows(40), sys.argv[1], generation=FOUR, progress=False)
-"""
+    evaluate_answers(held, tiny_rows(40), folder, generation=FOUR, progress=False)
 
 
 def test_a_real_kill(tmp_path):
-    tests = Path(__file__).parent
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED_CHILD, str(tmp_path / "killed"), str(tests.parent)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), *sys.path])},
-    )
     samples = tmp_path / "killed" / "samples.jsonl"
-    while child.poll() is None and not (samples.exists() and samples.stat().st_size):
-        time.sleep(0.05)
-    child.kill()
-    assert child.wait() == -signal.SIGKILL, "it finished before it could be killed"
+    kill_once(
+        lambda: samples.exists() and samples.read_bytes().count(b"\n") == 8,
+        *(answer_and_hold, tmp_path / "killed"),
+    )
     assert not (tmp_path / "killed" / "result.json").exists()
     for name in ("killed", "whole"):
         run = {"generation": FOUR, "progress": False}

@@ -15,6 +15,8 @@ from typing import Any
 
 from PIL import Image
 
+from noisygrpo.check.memory import DeviceLoad
+from noisygrpo.check.model_size import ModelSize
 from noisygrpo.check.plan import for_all_gpus, plan_rows, sizes
 from noisygrpo.playground import load_processor, model_path
 from noisygrpo.recipes.recipe import Recipe, load_recipe
@@ -113,10 +115,21 @@ def recipe_of(config: dict[str, Any], way: str, gpus: int, folder: Path) -> Reci
     return load_recipe(RECIPE, [*changes, steps, *WAYS[way]])
 
 
-def cell(recipe: Recipe, gpus: int, memory: int) -> str:
-    """The GB of the first strategy that fits, or of the smallest one that does not."""
+def cells(config: dict[str, Any], way: str, folder: Path) -> list[str]:
+    """A row of the table, by card; the model is made once for each number of GPUs."""
+    counts = dict.fromkeys(gpus for gpus, _ in CARDS)
+    asked = {gpus: asked_of(recipe_of(config, way, gpus, folder), gpus) for gpus in counts}
+    return [cell(plan_rows(*asked[gpus], memory)[1], gpus) for gpus, memory in CARDS]
+
+
+def asked_of(recipe: Recipe, gpus: int) -> tuple[ModelSize, DeviceLoad]:
+    """What the model weighs, and what a GPU has to hold beside it."""
     prepared = prepare(for_all_gpus(recipe, gpus), "runs/none", load_processor(model_path()))
-    rows = plan_rows(*sizes(prepared, gpus, PROMPT), memory)[1]
+    return sizes(prepared, gpus, PROMPT)
+
+
+def cell(rows: list[list[str]], gpus: int) -> str:
+    """The GB of the first strategy that fits, or of the smallest one that does not."""
     for row in rows:
         if row[-1] == "yes":
             return f"{row[-3]} ({row[0]})" if gpus > 1 else row[-3]
@@ -130,11 +143,7 @@ def table() -> str:
     with tempfile.TemporaryDirectory() as place:
         for name, config in MODELS.items():
             for way in WAYS:
-                cells = [
-                    cell(recipe_of(config, way, gpus, Path(place)), gpus, memory)
-                    for gpus, memory in CARDS
-                ]
-                lines.append([name, way, *cells])
+                lines.append([name, way, *cells(config, way, Path(place))])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

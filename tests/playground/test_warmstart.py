@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from transformers import AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError
-from noisygrpo.playground import load_processor, model_path, warmstart
+from noisygrpo.playground import gallery, load_processor, model_path, probes, warmstart
 from noisygrpo.playground.scene import COLOURS, SHAPES, SIZES
 from noisygrpo.playground.staging import (
     Stage,
@@ -30,9 +31,13 @@ TINY = WarmStart(
 
 
 @pytest.fixture(autouse=True)
-def few_scenes(monkeypatch):
+def little_work(monkeypatch):
+    """Few and short probes; and Muon's matrices are made orthogonal roughly, which is its time."""
     monkeypatch.setattr(warmstart, "PROBED", 2)
     monkeypatch.setattr(warmstart, "ANSWERED", 1)
+    monkeypatch.setattr(probes, "LONGEST", 4)
+    monkeypatch.setattr(gallery, "_AT_ONCE", 4)
+    monkeypatch.setattr(torch.optim, "Muon", partial(torch.optim.Muon, ns_steps=1))
 
 
 def test_the_words_of_a_reading_are_whole_tokens():

@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
+import signal
 
 import pytest
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from tests.faults.children import run_command
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from noisygrpo.runs.interrupt import NOT_FINISHED, Interrupt
+from noisygrpo.training.trainer import NoisyGRPOTrainer
+from two_processes import forks
 
 
 @pytest.fixture
@@ -76,25 +78,28 @@ def test_another_run_is_refused_with_the_difference_and_goes_on_where_that_is_as
     assert status == 2 and "only with --resume" in said
 
 
-CHILD = """
-import os, signal, sys
-from transformers import TrainerCallback
-from noisygrpo.training.trainer import NoisyGRPOTrainer
-
 class Signal(TrainerCallback):
+    """So many signals to the process itself, when the second step begins."""
+
+    def __init__(self, signals):
+        self.signals = signals
+
     def on_step_begin(self, args, state, control, **kwargs):
         if state.global_step == 1:
-            for _ in range(int(sys.argv[1])):
+            for _ in range(self.signals):
                 os.kill(os.getpid(), signal.SIGTERM)
 
-begin = NoisyGRPOTrainer.__init__
-def init(self, *args, **kwargs):
-    begin(self, *args, **kwargs)
-    self.add_callback(Signal())
-NoisyGRPOTrainer.__init__ = init
-from noisygrpo.cli import main
-sys.exit(main(sys.argv[2:]))
-"""
+
+def train_and_signal(signals, words, log):
+    """Be the command, in a process that was just forked."""
+    begin = NoisyGRPOTrainer.__init__
+
+    def init(self, *args, **kwargs):
+        begin(self, *args, **kwargs)
+        self.add_callback(Signal(signals))
+
+    NoisyGRPOTrainer.__init__ = init
+    run_command(words, log, {}, None)
 
 
 @pytest.mark.parametrize("signals", [1, 2])
@@ -104,20 +109,18 @@ def test_a_signal_ends_the_step_and_a_second_one_the_process(
     out = tmp_path / "run"
     words = ["train", recipe_file(), "--output-dir", str(out), "--no-evaluation"]
     words += ["--training.max_steps=4", "--training.save_strategy=no"]
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(signals), *words],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert "Traceback" not in done.stderr
+    log = tmp_path / "said"
+    child = forks().Process(target=train_and_signal, args=(signals, words, str(log)))
+    child.start()
+    child.join()
+    said = log.with_suffix(".err").read_text()
+    assert "Traceback" not in said
     if signals == 2:
-        assert done.returncode == 130
+        assert child.exitcode == 130
         return
-    assert done.returncode == NOT_FINISHED
-    assert "SIGTERM: the step is finished and saved" in done.stderr
-    assert "stopped after step 2 of 4; go on with --resume" in done.stderr
+    assert child.exitcode == NOT_FINISHED
+    assert "SIGTERM: the step is finished and saved" in said
+    assert "stopped after step 2 of 4; go on with --resume" in said
     assert (out / "checkpoint-2").is_dir() and not (out / "checkpoint").exists()
     assert run_cli(*words, "--resume")[0] == 0
     assert steps_logged(out) == [1, 2, 3, 4] and (out / "checkpoint").is_dir()

@@ -58,15 +58,21 @@ REMEMBERS = {"advantage": "level_baseline", "level_weight": "shown", "luck_weigh
 MOVES = {"beta": 0.1, "sync_ref_model": True, "ref_model_sync_steps": 2}
 
 
-@pytest.mark.parametrize(("lora", "changes"), [(None, {}), (LORA, REMEMBERS), (None, MOVES)])
-def test_every_checkpoint_goes_on_to_the_same_end(tmp_path, lora, changes):
+# Inside the first epoch, at its end, and the same of the second; of what is remembered beside the
+# weights, one of each.
+@pytest.mark.parametrize(
+    ("lora", "changes", "steps"),
+    [(None, {}, (1, 2, 3, 4)), (LORA, REMEMBERS, (2, 3)), (None, MOVES, (2, 3))],
+    ids=["plain", "levels and adapter", "reference that moves"],
+)
+def test_every_checkpoint_goes_on_to_the_same_end(tmp_path, lora, changes, steps):
     start(tmp_path, lora, **changes).train()
     name = "model.safetensors" if lora is None else "adapter_model.safetensors"
     rollouts = (tmp_path / "rollouts.jsonl").read_text()
     end = load_file(tmp_path / f"checkpoint-{STEPS}" / name)
     first = load_file(tmp_path / "checkpoint-1" / name)
     assert any(not torch.equal(first[key], end[key]) for key in end)
-    for step in (1, 2, 3, 4):  # inside the first epoch, at its end, and the same of the second
+    for step in steps:
         resumed = start(tmp_path, lora, **changes)
         resumed.train(resume_from_checkpoint=str(tmp_path / f"checkpoint-{step}"))
         assert (tmp_path / "rollouts.jsonl").read_text() == rollouts

@@ -8,6 +8,15 @@ import pytest
 
 from two_processes import assert_same_training, by_row_and_rollout, keep_samples, leave, run_on_two
 
+RUNS = {
+    "view ratio": {"log_view_ratio": True},
+    "gradient checkpointing": {
+        "gradient_checkpointing": True,
+        "beta": 0.0,
+        "log_completions": True,
+    },
+}
+
 OWN = ("time/", "step_time", "tokens_per_second", "train_", "memory/", "profiling/")
 """Metrics of a process's own clock."""
 
@@ -51,20 +60,17 @@ def history(folder, rank):
     ]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"log_view_ratio": True},
-        {"gradient_checkpointing": True, "beta": 0.0, "log_completions": True},
-    ],
-    ids=["view ratio", "gradient checkpointing"],
-)
-def test_ranks_agree_and_equal_one_process(tmp_path, changes):
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir()
-    two.mkdir()
-    train(one, 8, **changes)
-    run_on_two(__file__, two, json.dumps(changes))
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    run_on_two(__file__, folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_ranks_agree_and_equal_one_process(tmp_path, two_processes, name):
+    one, two = tmp_path, two_processes / name
+    train(one, 8, **RUNS[name])
     first, second, alone = history(two, 0), history(two, 1), history(one, 0)
     assert len(first) == len(second) == len(alone) >= 2
     for entry, other in zip(first, second, strict=True):
@@ -76,5 +82,6 @@ def test_ranks_agree_and_equal_one_process(tmp_path, changes):
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), per_device=4, **json.loads(sys.argv[2]))
+    for run in RUNS:
+        train(Path(sys.argv[1]) / run, per_device=4, **RUNS[run])
     leave()

@@ -13,6 +13,8 @@ from noisygrpo.playground.scene import BOX, BOXES, COLOURS, GAP, SHAPES, SIZES, 
 from noisygrpo.playground.seeing import IGNORE
 from noisygrpo.playground.teacher import described
 
+LONGEST = 180
+"""Tokens of an answer."""
 NEAR = 3.0
 """Pixels from the line between two places at which either is right."""
 _WORDS = {
@@ -148,7 +150,7 @@ def answered(
             padding_side="left",
         )
         how: dict[str, Any] = {"do_sample": True, "top_k": 0} if sampled else {"do_sample": False}
-        ids = model.generate(**inputs, max_new_tokens=180, **how)
+        ids = model.generate(**inputs, max_new_tokens=LONGEST, **how)
         said = processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :])
         answers = [text.partition("<answer>")[2].partition("</answer>")[0] for text in said]
         found += [answer == row["answer"] for answer, row in zip(answers, part, strict=True)]

@@ -1,5 +1,6 @@
 """Model and processor as the config asks for them: frozen tower, pixel limits, banned tokens."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,9 +19,14 @@ from noisygrpo.training.scorable import require_scorable
 
 
 def core_model(model: Any) -> Any:
-    """Return a model inside its wrappers for adapters and several processes."""
-    model = extract_model_from_parallel(model)
-    return model.get_base_model() if is_peft_model(model) else model
+    """Return a model inside its wrappers for adapters and several processes.
+
+    It is asked at every forward, and Accelerate's ``is_peft_model`` reads PEFT's metadata from the
+    disk each time; but who has wrapped a model with PEFT has imported it.
+    """
+    model, peft = extract_model_from_parallel(model), sys.modules.get("peft")
+    wrapped = peft is not None and isinstance(model, peft.PeftModel)
+    return model.get_base_model() if wrapped else model
 
 
 def default_processor(model: Any, config: NoisyGRPOConfig) -> Any:

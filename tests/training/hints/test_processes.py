@@ -45,12 +45,18 @@ def train(output_dir, per_device, early):
     trainer.save_model(str(output_dir))
 
 
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    run_on_two(__file__, folder)
+    return folder
+
+
 @pytest.mark.parametrize("early", [True, False])
-def test_two_processes_select_as_one(tmp_path, early):
-    train(tmp_path / "one", per_device=12, early=early)
-    expected = outcome(tmp_path / "one")
-    run_on_two(__file__, tmp_path / "two", early)
-    rollouts, metrics = outcome(tmp_path / "two")
+def test_two_processes_select_as_one(tmp_path, two_processes, early):
+    train(tmp_path, per_device=12, early=early)
+    expected = outcome(tmp_path)
+    rollouts, metrics = outcome(two_processes / str(early))
     assert rollouts == expected[0]  # levels, hints, noise, completions, rewards, advantages
     assert {record["hint_level"] for record in rollouts} >= {0, 1}
     assert any(record["noise_level"] and record["hint"] for record in rollouts)
@@ -59,9 +65,10 @@ def test_two_processes_select_as_one(tmp_path, early):
     for entry, other in zip(metrics, expected[1], strict=True):
         for name in {*names, "num_tokens"} & entry.keys():
             assert entry[name] == pytest.approx(other[name], abs=1e-5), name
-    assert_same_training(tmp_path / "one", tmp_path / "two")
+    assert_same_training(tmp_path, two_processes / str(early))
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), per_device=6, early=sys.argv[2] == "True")
+    for kind in (True, False):
+        train(Path(sys.argv[1]) / str(kind), per_device=6, early=kind)
     leave()
