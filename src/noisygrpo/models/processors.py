@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import (
@@ -52,7 +52,7 @@ class NoVideo:
     both use them for videos alone.
     """
 
-    model_input_names: list[str] = []  # noqa: RUF012 - Qwen-Omni adds it to lists
+    model_input_names: ClassVar[list[str]] = []
 
     def __getattr__(self, name: str) -> None:
         """No setting has a value."""
