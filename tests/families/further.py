@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from families.layouts import Family, stock_images
-from families.published import CLIP_MEAN, CLIP_STD, HALF, SIGLIP, SIZES
+from families.layouts import QWEN, Family, qwen_images, sizes, stock_images
+from families.published import CLIP_MEAN, CLIP_STD, HALF, QWEN_IDS, SIGLIP, SIZES
 
 SPECIAL = ["<pad>", "<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 LLAMA = {
@@ -144,11 +144,48 @@ AYA_VISION = family(
     },
 )
 
+COSMOS3_EDGE = Family(
+    config={
+        "architectures": ["Cosmos3EdgeForConditionalGeneration"],
+        "model_type": "cosmos3_edge",
+        **QWEN_IDS,
+        "projector_hidden_size": 64,
+        "text_config": {
+            **SIZES,
+            "model_type": "cosmos3_edge_text",
+            "head_dim": 8,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1e8,
+                "mrope_section": [2, 1, 1],
+            },
+            "bos_token_id": "@<|endoftext|>",
+            "eos_token_id": "@<|im_end|>",
+            "pad_token_id": "@<|endoftext|>",
+        },
+        "vision_config": {
+            **SIGLIP,
+            "model_type": "cosmos3_edge_vision",
+            "patch_size": 16,
+            "num_patches": 16,
+        },
+    },
+    preprocessor=sizes(16)
+    | qwen_images(16, HALF, HALF, temporal_patch_size=1)
+    | {
+        "image_processor_type": "Cosmos3EdgeImageProcessor",
+        "processor_class": "Cosmos3EdgeProcessor",
+    },
+    template="chat_template.jinja",
+    **QWEN,
+)
+
 FURTHER = {
     "Mllama": MLLAMA,
     "Pixtral": PIXTRAL,
     "Ovis2": OVIS2,
     "DeepSeek-VL": DEEPSEEK_VL,
     "Aya Vision": AYA_VISION,
+    "Cosmos3 Edge": COSMOS3_EDGE,
 }
 """Name in the documentation to what its folder holds."""

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForImageTextToText
 
 from noisygrpo.errors import UserError
-from noisygrpo.models.loading import load_config
+from noisygrpo.models.loading import load_config, without_weights
 from noisygrpo.models.vision import freeze_vision_tower
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.runs.trained import require_targets
@@ -49,12 +48,8 @@ def meta_model(prepared: Prepared, dtype: torch.dtype | None) -> Any:
     ``dtype``: of the weights; None is the one that they are stored in.
     """
     spec, config = prepared.recipe.model, load_config(prepared.recipe.model)
+    model = without_weights(spec, config, dtype or config.dtype or torch.float32)
     with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(
-            config,
-            dtype=dtype or config.dtype or torch.float32,
-            trust_remote_code=spec.trust_remote_code,
-        )
         if prepared.config.freeze_vision_tower:
             freeze_vision_tower(model)
         if prepared.lora is not None:

@@ -20,7 +20,7 @@ from noisygrpo.check.hints import hint_lines
 from noisygrpo.check.memory import device_load, memory_lines, memory_share
 from noisygrpo.check.model_size import meta_model, model_size
 from noisygrpo.check.page import heading
-from noisygrpo.check.rehearsal import rehearse
+from noisygrpo.check.rehearsal import as_user_error, rehearse
 from noisygrpo.check.rewards import Row, report_rewards
 from noisygrpo.check.rollout import report_rollout
 from noisygrpo.check.views import sizes_of, view_lines
@@ -74,7 +74,8 @@ def check(
     if step:
         rehearse(prepared, processor)
     if rollout:
-        report_rollout(recipe, config, processor, rewards, examples[0])
+        with as_user_error("a group of rollouts"):
+            report_rollout(recipe, config, processor, rewards, examples[0])
     heading("result", *(trouble or ["nothing wrong was found"]))
     return 1 if trouble else 0
 

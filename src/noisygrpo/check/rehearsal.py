@@ -92,7 +92,7 @@ def rehearse(prepared: Prepared, processor: Any) -> None:
         config.reward_weights = list(prepared.weights)
         rows = prepared.train.select(range(min(4, len(prepared.train))))
         require_targets(model, prepared.recipe.model.lora)
-        with _quiet(), _as_user_error():
+        with _quiet(), as_user_error():
             trainer = NoisyGRPOTrainer(
                 model,
                 prepared.rewards,
@@ -216,7 +216,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _as_user_error() -> Iterator[None]:
+def as_user_error(what: str = "a step of training") -> Iterator[None]:
     """Whatever the libraries raise is what the run would end with: said in one line."""
     try:
         yield
@@ -226,5 +226,5 @@ def _as_user_error() -> Iterator[None]:
         logger.debug("the step failed", exc_info=error)
         said = one_line(str(error)) or "no reason given"
         raise UserError(
-            f"a step of training with these settings fails: {type(error).__name__}: {said[:400]}"
+            f"{what} with these settings fails: {type(error).__name__}: {said[:400]}"
         ) from error

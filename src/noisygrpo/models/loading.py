@@ -25,6 +25,7 @@ from transformers.utils import is_flash_attn_2_available
 
 from noisygrpo.errors import UserError, require
 from noisygrpo.models.adapters import merged
+from noisygrpo.models.decoder import require_decoder, tell_kinds
 from noisygrpo.models.processor_facts import compare_facts
 from noisygrpo.models.processors import PROCESSOR_FILES, load_processor, read_json, say_once
 from noisygrpo.models.quantization import quantization_config
@@ -192,6 +193,22 @@ def _whole(spec: ModelSpec, where: str, options: Mapping[str, Any]) -> Any:
     return model
 
 
+def without_weights(spec: ModelSpec, config: Any, dtype: torch.dtype = torch.float32) -> Any:
+    """A model of a configuration on the meta device.
+
+    Raises:
+        UserError: the configuration does not fit its class, or that needs a package.
+    """
+
+    def make(_: str, *, trust_remote_code: bool, **options: Any) -> Any:
+        with torch.device("meta"):
+            return AutoModelForImageTextToText.from_config(
+                config, dtype=dtype, trust_remote_code=trust_remote_code
+            )
+
+    return _named(spec, _place(spec), make)
+
+
 def _compare_manifest(folder: Path) -> None:
     """Say where a folder is not as a run wrote it; a hand may have changed it on purpose."""
     if (folder / MANIFEST).exists() and (reason := damage(folder, hashes=False)) is not None:
@@ -217,6 +234,8 @@ def load_any_processor(spec: ModelSpec) -> Any:
             return load_any_processor(base)
         processor = _named(spec, where, load_processor)
         config = _load(AutoConfig, spec, where) if base is None else load_config(base)
+        require_decoder(spec.path, config)
+        tell_kinds(processor, config)
         require_sight(spec.path, config, processor)
     for folder in (Path(where), Path(where).absolute().parent):
         compare_facts(folder, processor)

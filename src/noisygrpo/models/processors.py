@@ -8,13 +8,13 @@ out. The two scale images by different code; ``processor_facts`` tells which one
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import (
@@ -45,13 +45,27 @@ VIDEO = "video_processor"
 VIDEO_FILE = "video_preprocessor_config.json"
 
 
+class NoVideo:
+    """What a stock class finds where it asks for its video part: nothing, whatever it asks for.
+
+    SmolVLM wants numbers of frames in every conversation, MiniCPM-V settings when it is made, and
+    both use them for videos alone.
+    """
+
+    model_input_names: ClassVar[list[str]] = []
+
+    def __getattr__(self, name: str) -> None:
+        """No setting has a value."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
 class WithoutVideo(ProcessorMixin):
     """What a stock class has as its parent where it is made without its video part."""
 
     video_config: Mapping[str, Any] | None = None
     """The folder's configuration of the video part, for whoever saves the processor."""
-    video_processor = SimpleNamespace(num_frames=None, fps=None)
-    """SmolVLM asks its video part for these in every conversation, and uses them for videos."""
+    video_processor = NoVideo()
 
     def __init__(self, *parts: Any, **options: Any) -> None:
         """Take the parts in the order of the stock class, and leave the video part out."""
@@ -160,11 +174,14 @@ def prepare_processor(processor: Any) -> None:
       length: where a processor pads them unasked (Aya Vision, Gemma 4), TRL takes the padding for
       tokens of the prompt, which the model then reads; where it makes a tensor of them
       (DeepSeek-VL, Janus, Pixtral), that fails.
+    - Its chat template takes a ``conversation``, by the name that TRL gives it (Qwen3-Omni).
     """
     stock: Any = type(processor)
     given = getattr(stock, "text_kwargs", None) or {}
     if any(given.get(name) for name in UNASKED):
         stock = processor.__class__ = as_lists(stock)
+    if next(iter(inspect.signature(processor.apply_chat_template).parameters)) == "conversations":
+        stock = processor.__class__ = takes_conversation(stock)
     tokenizer = processor.tokenizer
     tokenizer.padding_side = tokenizer.truncation_side = "left"
     if tokenizer.bos_token and not hasattr(stock, "begins_once"):
@@ -176,6 +193,17 @@ def as_lists(stock: Any) -> Any:
     """The class of the same name that pads and makes tensors of tokens where it is asked to."""
     text = {key: value for key, value in stock.text_kwargs.items() if key not in UNASKED}
     return type(stock.__name__, (stock,), {"text_kwargs": text, "__module__": stock.__module__})
+
+
+@cache
+def takes_conversation(stock: Any) -> Any:
+    """The class of the same name whose chat template takes what all others' takes by that name."""
+
+    def apply_chat_template(self: Any, conversation: Any, *args: Any, **kwargs: Any) -> Any:
+        return stock.apply_chat_template(self, conversation, *args, **kwargs)
+
+    body = {"apply_chat_template": apply_chat_template, "__module__": stock.__module__}
+    return type(stock.__name__, (stock,), body)
 
 
 @cache

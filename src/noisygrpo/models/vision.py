@@ -20,7 +20,8 @@ CONFIG_KEYS = (
     *("boi_token_id", "eoi_token_id", "boi_token_index", "eoi_token_index"),
     *("image_start_token_id", "image_end_token_id"),
     *("video_start_token_id", "video_end_token_id"),
-    *("audio_token_id", "boa_token_id", "eoa_token_id", "eoa_token_index"),
+    *("audio_token_id", "audio_token_index", "audio_start_token_id", "audio_end_token_id"),
+    *("boa_token_id", "eoa_token_id", "eoa_token_index"),
 )
 """Where model configs keep ids of tokens that only stand for visual input, or for sound: a model
 that says one of these promises features that do not exist as well."""

@@ -19,6 +19,7 @@ from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.recipes.settings import DEFAULTS, in_section, refuse_elsewhere
 from noisygrpo.rewards import RewardFunction, load_rewards
+from noisygrpo.training.as_sampled import require_scored_as_sampled
 from noisygrpo.training.batches import BatchPlan, plan_batches
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.dataset import check_dataset
@@ -63,6 +64,7 @@ def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
     report = loaded.report + overlap_lines(loaded, measured)
     processor = load_any_processor(recipe.model) if processor is None else processor
     require_scorable(processor)
+    require_scored_as_sampled(recipe.model, processor)
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     fitted = fit_processor(
         loaded.data,

@@ -141,7 +141,8 @@ def _train(
             remade.write()
         start.opened = main
         trainer.add_callback(remade)
-        before = evaluate(prepared, trainer, BEFORE)
+        with setting_up(begun):
+            before = evaluate(prepared, trainer, BEFORE)
         trainer.saving.beside[IDENTITY_FILE] = json.dumps(whose, indent=1)
         with setting_up(begun), interrupted(trainer):
             if done:  # only what comes after training is missing

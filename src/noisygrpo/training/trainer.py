@@ -33,6 +33,7 @@ from noisygrpo.training import checkpoints, dataset, parts, reference
 from noisygrpo.training.batch import Batch
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
+from noisygrpo.training.experts import name_experts
 from noisygrpo.training.finish import attach, finish
 from noisygrpo.training.finite import require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
@@ -89,6 +90,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
+        name_experts(self.model.config)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         self._noise_limits = parts.noise_limits(self)
         parts.ban(self)

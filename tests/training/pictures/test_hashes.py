@@ -70,3 +70,10 @@ def test_rows_that_are_padded_to_one_number_of_images_are_not_told_apart():
     padded = {"pixel_values": torch.zeros(4, 2, 3, 2, 2)}
     padded["pixel_attention_mask"] = torch.ones(4, 2, 2, 2)
     assert hash_rows(padded, [1, 2, 0, 1]) is None
+
+
+def test_pictures_in_a_list_are_told_apart():
+    """Processors that make no tensor unasked give a list, of tensors too (Command A Vision)."""
+    pixels = [torch.zeros(3, 4, 4), torch.ones(3, 4, 4)]
+    listed, stacked = ({"pixel_values": one} for one in (pixels, torch.stack(pixels)))
+    assert hash_rows(listed, [1, 1]) == hash_rows(stacked, [1, 1])

@@ -34,6 +34,15 @@ def test_images_are_processed_once_and_exactly_alike():
     assert all(torch.equal(through[key], expected[key]) for key in expected)
 
 
+def test_patches_are_counted_where_tiles_are_asked_for():
+    """TRL takes patches of four dimensions for tiles."""
+    _, processor = tiny_qwen25vl()
+    with once_per_image(processor):
+        asked = {"crop_to_patches": True, "return_tensors": "pt"}
+        made = processor.image_processor([[tiny_image(0)], [tiny_image(1, 84, 56)]], **asked)
+    assert made["num_patches"].tolist() == made["image_grid_thw"].prod(-1).tolist()
+
+
 def test_other_processors_are_left_alone():
     with once_per_image(tiny_tokenizer()):
         pass

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
 import xxhash
 from PIL import Image
@@ -78,7 +79,8 @@ def hash_rows(
     pixels, grid = fields.get("pixel_values"), fields.get("image_grid_thw")
     if pixels is None:
         return [() for _ in counts]
-    pixels = torch.as_tensor(pixels)
+    if not isinstance(pixels, Tensor):  # a list by picture, of arrays or tensors: as TRL has it
+        pixels = torch.as_tensor(np.array(pixels))
     if grid is not None:
         grid = torch.as_tensor(grid)
         images = torch.split(pixels, grid.prod(-1).tolist())

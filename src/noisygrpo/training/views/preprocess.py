@@ -40,8 +40,19 @@ class OncePerImage:
             self([image])
         return self._known[id(image)][1]
 
-    def __call__(self, images: Any, *args: Any, return_tensors: Any = None, **kwargs: Any) -> Any:
-        """Return what the processor would for these images, in order."""
+    def __call__(
+        self,
+        images: Any,
+        *args: Any,
+        return_tensors: Any = None,
+        crop_to_patches: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Return what the processor would for these images, in order.
+
+        ``crop_to_patches``: TRL takes patches of four dimensions (PaddleOCR-VL's) for tiles and
+        asks how many there are (``num_patches``); it goes by the grid all the same.
+        """
         flat = make_flat_list_of_images(images)
         new = list({id(image): image for image in flat if id(image) not in self._known}.values())
         if new:
@@ -54,6 +65,8 @@ class OncePerImage:
             "pixel_values": torch.cat([pixels for _, pixels, _ in known]),
             "image_grid_thw": torch.stack([grid for _, _, grid in known]),
         }
+        if crop_to_patches:
+            data["num_patches"] = data["image_grid_thw"].prod(-1)
         if return_tensors != "pt":  # without an order the PIL processors give arrays
             data = {key: np.asarray(value) for key, value in data.items()}
         return BatchFeature(data)
