@@ -26,6 +26,7 @@ from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
 from noisygrpo.rewards.choices import chosen_letter, options_of, split_options, target_letter
 from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
 from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.foreign import in_digits
 from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.named import same_name
@@ -120,7 +121,7 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
     if same_text(prediction, target, question):
         return Verdict(True, "same text")
-    answer = untitled(claim(plain(prediction)), question)
+    answer = in_digits(untitled(claim(plain(prediction)), question))
     for rule in (_judge_choice, _judge_polarity):
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
