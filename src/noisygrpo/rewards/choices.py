@@ -108,7 +108,8 @@ _AFFIRMED = re.compile(
 )
 _DENIED = re.compile(r"[\s,.:-]*(?:not\b|wrong|incorrect|false|错|不)|\s*\?", re.IGNORECASE)
 _MARKED = re.compile(
-    rf"[(\[]?([{LETTERS}])[.):\]]+\s*(?P<front>\S.*)|(?P<back>.*\S)\s*[(\[]([{LETTERS}])[)\]]",
+    rf"(?:[(\[]?([{LETTERS}])[.):\]]+\s*|([{LETTERS}])\s+(?=[-\d.,$%]+$))\S.*"
+    rf"|.*\S\s*[(\[]([{LETTERS}])[)\]]|.*\S\s[(\[]([{LETTERS.lower()}])[)\]]",
     re.DOTALL,
 )
 """An option's letter in front of a text or behind it."""
@@ -144,7 +145,7 @@ def _marked_otherwise(text: str, letter: str, options: Mapping[str, str]) -> boo
     if plain(options[letter]).strip(" .") == text.strip(" ."):
         return False
     marked = _MARKED.fullmatch(text.strip(" .*"))
-    mark = (marked.group(1) or marked.group(4)) if marked else letter
+    mark = next(filter(None, marked.groups())).upper() if marked else letter
     return mark != letter and mark in options
 
 
