@@ -40,7 +40,7 @@ def algebra(a: int, b: int, row: int) -> Row:
 
 def beyond(a: int, b: int, row: int) -> Row:
     """Formulas that only math-verify compares."""
-    return f"{a}i^2 + {row}x", f"{row}x + {a}i^{{2}}", "auto", ""
+    return f"{a}\\binom{{n}}{{2}} + {row}x", f"{row}x + {a}\\binom{{n}}{{2}}", "auto", ""
 
 
 def bomb(a: int, b: int, row: int) -> Row:

@@ -1,8 +1,10 @@
 """Right and wrong answers as `noisygrpo check` makes them."""
 
 import pytest
+from PIL import Image
 
-from noisygrpo.check.rewards import completion_with, other_answer, report_rewards
+from noisygrpo.check.rewards import completion_with, other_answer, report_rewards, score
+from noisygrpo.rewards import load_rewards
 
 
 def test_answers_follow_the_form_of_the_prompt():
@@ -37,3 +39,24 @@ def test_a_reward_that_tells_nothing_apart_is_a_problem(value, shown, capsys):
     problems = report_rewards([reward], [1.0], rows)
     assert problems == ["in 2 of 2 rows a right answer earns no more than a wrong one: a1, b2"]
     assert shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        ({}, "[10, 20, 30, 40]"),
+        ({"target": "xywh"}, "[10.0, 20.0, 40.0, 60.0]"),
+        ({"frame": "thousandths", "target_frame": "picture"}, "[100.0, 200.0, 300.0, 400.0]"),
+    ],
+)
+def test_a_right_box_is_written_as_the_model_has_to(arguments, written):
+    rewards, weights = load_rewards([{"name": "iou", **arguments}])
+    prompt = [{"role": "user", "content": "Where?"}]
+    row = {"prompt": prompt, "reasoning": "", "kind": "", "question": "Where?"}
+    row |= {"images": [Image.new("RGB", (100, 100))]}
+    rows = [{**row, "example_id": "a", "answer": "[10, 20, 30, 40]"}]
+    rows += [{**row, "example_id": "b", "answer": "[60, 70, 10, 10]"}]
+    assert report_rewards(rewards, weights, rows[:1]) == []
+    answer = other_answer(rows[1], rows, rewards)
+    assert answer.replace(".0", "") == written.replace(".0", "")
+    assert score(rewards, rows[0], completion_with(rows[0], answer)) == [1]

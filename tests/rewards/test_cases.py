@@ -3,8 +3,8 @@ that judge it, `cases/more.jsonl` and `cases/said.jsonl` while they were attacke
 `cases/fresh.jsonl` and `cases/sentences.jsonl` by other hands before they were run, and so were
 `cases/field.jsonl` and `cases/field2.jsonl`: answers as stock models give them on the field's
 benchmarks; `cases/field3.jsonl` has other examples of the kinds that were misjudged there, labelled
-before the rules were mended. In these three, `judged` says what the rules find where it is not what
-is right."""
+before the rules were mended; `cases/field4.jsonl` was labelled before it was run too. In these
+four, `judged` says what the rules find where it is not what is right."""
 
 from typing import Any
 
@@ -52,6 +52,7 @@ others than those asked for, and 8 months for an age of 8."""
         "field.jsonl",
         "field2.jsonl",
         "field3.jsonl",
+        "field4.jsonl",
     ],
 )
 def test_every_label(name: str) -> None:

@@ -49,6 +49,9 @@ PIECES = [
     "and a half ", "x \\in ", "\\emptyset", "\\mathbb{R}", "all real numbers ", "(-\\infty,",
     "no solution ", "does not exist", "a<", "\\le a ", "\\angle ABC", "triangle ABC ", "AB∥",
     "90°-", "A - ", "0:50 ", "\\frac{1}{2}",
+    "1.234.", "]1,", "oui, ", "vier ", "x > 1 and ", " or B, C", "(B)", "at least ", "2H", "H2",
+    "_5C_", "C_5^", "\\choose ", "a@", "is greater than ", "side AB ", "x is 5 ", "0,5", "2 to ",
+    "1h",
 ]
 # fmt: on
 

@@ -9,7 +9,7 @@ from noisygrpo.rewards.math_pool import MathPool
 from noisygrpo.rewards.math_process import MathWorker, Reply
 
 HANG = "9^{9^{9^{9}}}"
-FORMULA, OTHER_FORMULA = "i^2 + x", "x + i^2"  # not decided without math-verify
+FORMULA, OTHER_FORMULA = "\\binom{n}{2} + x", "x + \\binom{n}{2}"  # not decided without math-verify
 
 
 def equal(gold: str, prediction: str) -> dict[str, str]:

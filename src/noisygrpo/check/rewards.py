@@ -12,7 +12,7 @@ from noisygrpo.data.rows import answer_text
 from noisygrpo.data.turns import plain_text
 from noisygrpo.report.table import table
 from noisygrpo.rewards import RewardFunction, extract_answer, judge_completion
-from noisygrpo.rewards.grounding import boxes_in, iou
+from noisygrpo.rewards.grounding import boxes_in, iou, wanted_boxes
 from noisygrpo.rewards.references import accepted
 
 Row = Mapping[str, Any]
@@ -22,8 +22,8 @@ def report_rewards(
     rewards: Sequence[RewardFunction], weights: Sequence[float], examples: Sequence[Row]
 ) -> list[str]:
     """Print targets and each reward's mean on right and wrong answers; returns what is wrong."""
-    right = [completion_with(row, an_answer(row)) for row in examples]
-    wrong = [completion_with(row, other_answer(row, examples)) for row in examples]
+    right = [completion_with(row, an_answer(row, rewards)) for row in examples]
+    wrong = [completion_with(row, other_answer(row, examples, rewards)) for row in examples]
     good = [score(rewards, row, text) for row, text in zip(examples, right, strict=True)]
     bad = [score(rewards, row, text) for row, text in zip(examples, wrong, strict=True)]
     totals = [(weighted(r, weights), weighted(w, weights)) for r, w in zip(good, bad, strict=True)]
@@ -83,7 +83,7 @@ def weighted(scores: Sequence[float | None], weights: Sequence[float]) -> float:
 
 def score(rewards: Sequence[RewardFunction], row: Row, text: str) -> list[float | None]:
     """What each reward gives a completion of a row, called as the trainer calls it."""
-    columns = {key: [value] for key, value in row.items() if key not in ("prompt", "images")}
+    columns = {key: [value] for key, value in row.items() if key != "prompt"}
     columns |= {"noise_level": [0.0], "rollout_index": [0]}
     columns |= {"hint_ratio": [0.0], "hint_level": [0], "hint": [""]}
     completion = [{"role": "assistant", "content": text}]
@@ -101,13 +101,25 @@ def completion_with(row: Row, answer: str) -> str:
     return thought + form
 
 
-def other_answer(row: Row, examples: Sequence[Row]) -> str:
+def other_answer(row: Row, examples: Sequence[Row], rewards: Sequence[RewardFunction] = ()) -> str:
     """Another row's answer, of the same kind if there is one; made up where all rows agree."""
     others = [other for other in examples if other["answer"] != row["answer"]]
     alike = [other for other in others if other["kind"] == row["kind"]] or others
-    return an_answer(alike[0]) if alike else "none of these"
+    return an_answer(alike[0], rewards) if alike else "none of these"
 
 
-def an_answer(row: Row) -> str:
-    """A row's answer as text; of several references the most frequent one."""
-    return answer_text(accepted(row["answer"])[0])
+def an_answer(row: Row, rewards: Sequence[RewardFunction] = ()) -> str:
+    """A row's answer as text, boxes as the reward ``iou`` wants the model to write them; of several
+    references the most frequent one.
+    """
+    answer = accepted(row["answer"])[0]
+    for reward in rewards:
+        if inspect.unwrap(reward) is inspect.unwrap(iou):
+            arguments = reward.guard.arguments  # type: ignore[attr-defined]
+            boxes = wanted_boxes(answer, row.get("images") or (), **arguments)
+            return answer_text(answer) if boxes is None else ", ".join(map(_written, boxes))
+    return answer_text(answer)
+
+
+def _written(box: tuple[float, ...]) -> str:
+    return str([round(corner, 3) for corner in box])

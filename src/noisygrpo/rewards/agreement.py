@@ -40,6 +40,9 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     answer = with_sides(answer)
     answer = as_tuple(answer) if target.lstrip().startswith("(") else answer
     cells = [matrix(answer), matrix(target)]
+    alone = [_only_cell(own) for own in cells]
+    if any(alone):  # an array around a value
+        return same(alone[0] or answer, alone[1] or target, tolerance)
     if cells[0] is not None and cells[1] is not None:
         return _same_cells(cells[0], cells[1], tolerance)
     mine, theirs = (_parts(text, own) for text, own in zip((answer, target), cells, strict=True))
@@ -47,7 +50,7 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     if any(spans) and _letter(answer) in (_letter(target), ""):
         mine = split_parts(spans[0]) if spans[0] else mine
         theirs = split_parts(spans[1]) if spans[1] else theirs
-    elif theirs is not None and len(theirs.shape) == 2 and (mine is None or spans[0]):
+    elif theirs is not None and theirs.shape not in ("", "{}") and (mine is None or spans[0]):
         mine = split_parts(spans[0] or "")
     wanted, number = parse_number(target), parse_number(answer)
     both_equations = "=" in answer and "=" in target
@@ -56,12 +59,30 @@ def same(answer: str, target: str, tolerance: float = 0.0) -> bool | None:
     if theirs is not None or (mine is not None and wanted is not None and not _is_one(answer)):
         if mine is None or theirs is None:
             return False
+        if mine.alternatives and not theirs.alternatives and _names_several(mine, theirs):
+            return False  # a = 2 or b = 3
         texts = any(not FORMULA.search(item) for item in theirs.items)
         if texts and mine.alternatives != theirs.alternatives:
             return False
         verdict = same_parts(mine, theirs, lambda a, b: _same_item(a, b, tolerance))
         return verdict or (None if _needs_algebra(mine.items + theirs.items) else False)
     return same_equation(answer, target, tolerance, same)
+
+
+def _only_cell(cells: tuple[tuple[str, ...], ...] | None) -> str:
+    """The one cell of an array, "" for anything else."""
+    return cells[0][0] if cells is not None and [len(row) for row in cells] == [1] else ""
+
+
+def _names_several(*both: Parts) -> bool:
+    """Whether one of two lists gives values to several names."""
+    return any(len({_name_of(item) for item in parts.items} - {""}) > 1 for parts in both)
+
+
+def _name_of(item: str) -> str:
+    """The name in front of an equals sign, without its index; "" for a bare value."""
+    name, equals, _ = item.partition("=")
+    return re.sub(r"_\{?\w+\}?|\s", "", name) if equals else ""
 
 
 def _letter(inequality: str) -> str:

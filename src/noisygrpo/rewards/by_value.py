@@ -6,6 +6,7 @@ The rules 4 to 7 of ``judge``, with what makes an equal number the answer to ano
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import NamedTuple
 
 from noisygrpo.rewards.agreement import FORMULA, PROSE, same
@@ -15,6 +16,7 @@ from noisygrpo.rewards.figures import same_figure
 from noisygrpo.rewards.measures import in_asked_scale, measures_another
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.prose import counted_first, only_number, without_labels, without_numbers
+from noisygrpo.rewards.reading import is_other_code
 from noisygrpo.rewards.restated import counts_none, counts_one
 from noisygrpo.rewards.spelling import squeezed
 from noisygrpo.rewards.statement import complement, subject
@@ -38,6 +40,14 @@ _MARKS = re.compile(r"^(\\times)?.*?(\\times|[-*+#%]?)$", re.DOTALL)
 _SIDE_BY_SIDE = re.compile(r"\d (?!\d{3}(?!\d))(?!\d+(?:\.\d+)?\s?/)\d")
 """Numbers that neither group digits nor make a mixed number: their product or sum is not meant."""
 _LABEL = re.compile(r"[A-Za-z]{1,3}\s?\d+[a-z]?|\d+\s?[A-Za-z]{1,3}")
+_ELEMENTS = re.compile(r"\d{0,2}(?=.*[A-Z)]\d|.*[A-Z][a-z]\d)(?:(?:[A-Z][a-z]?|[()])\d*)+")
+"""H2O, 2CO2, Ca(OH)2: no product has a digit behind a letter."""
+
+
+_BY_HOW_MUCH = re.compile(r"\bby\s+how\s+(?:much|many)\b", re.IGNORECASE)
+_NONE = re.compile(r"(?:none|nothing)\.?", re.IGNORECASE)
+_COMPUTES = re.compile(r"^\s*(?:compute|calculate|evaluate|solve|simplify)\b", re.IGNORECASE)
+"""Where none is no number but the lack of one."""
 
 
 class Verdict(NamedTuple):
@@ -61,15 +71,22 @@ def judge_values(
     answer: str, target: str, question: str, tolerance: float
 ) -> Verdict | Formulas | None:
     """Values, lists, numbers and formulas; None if the target is a text."""
+    if is_other_code(answer, target, question):
+        return Verdict(False, "another code")
+    if _BY_HOW_MUCH.search(question) and re.match(r"to\b", answer):
+        return Verdict(False, "the end of a change, not its size")
+    if _NONE.fullmatch(answer) and _COMPUTES.search(question):
+        return Verdict(False, "no value")
     agree = same_value(answer, target, question)
     said = None if agree else complement(answer)
     if said and not says_of_another(subject(answer), question):
         agree = same_value(said, target, question)
     if agree is not None:
         return Verdict(agree, "compared as range, date, time or ratio")
-    if same_figure(answer, target):
+    if same_figure(answer, target, question):
         return Verdict(True, "the same figure or order")
     agree = same(answer, target, tolerance)
+    agree = True if _with_point(answer, target, tolerance) else agree
     scaled = None if agree else in_asked_scale(target, question)
     if scaled and same(answer, scaled, tolerance):
         return Verdict(True, "compared by value, in the scale of the question")
@@ -93,6 +110,25 @@ def judge_values(
     if not FORMULA.search(target) or re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{3}", CALL.sub("", target)):
         return None
     return _judge_formula(answer, target)
+
+
+_COMMA = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d+),(?P<part>\d+)(?P<rest>\D*)")
+
+
+def _with_point(answer: str, target: str, tolerance: float) -> bool:
+    """Whether ``0,5`` and ``1234,56`` are the target, which has a fraction.
+
+    A comma that may group digits does, and two whole numbers are no fraction.
+    """
+    comma, wanted = _COMMA.fullmatch(answer.strip(" .")), parse_number(target)
+    if comma is None or wanted is None or not isinstance(wanted.value, Fraction):
+        return False
+    grouped = re.fullmatch(r"[1-9]\d{0,2},\d{3}", f"{comma.group('whole')},{comma.group('part')}")
+    listed = len(comma.group("part")) == 1 and comma.group("whole") != "0"  # 3,5 may be two
+    if grouped or listed or wanted.value.denominator == 1:
+        return False
+    sign, whole, part, rest = comma.groups()
+    return same(f"{sign}{whole}.{part}{rest}", target, tolerance) is True
 
 
 def _states(answer: str, target: str, question: str, tolerance: float) -> bool:
@@ -147,4 +183,7 @@ def _judge_formula(answer: str, target: str) -> Verdict | Formulas:
         return Verdict(False, "letters differ in case")
     if _LABEL.fullmatch(answer) and _LABEL.fullmatch(target):
         return Verdict(False, "the labels differ")
+    if _ELEMENTS.fullmatch(squeezed(target)):
+        signs = {re.sub(r"[\s_{}]", "", squeezed(text)) for text in (answer, target)}
+        return Verdict(len(signs) == 1, "compared as formulas of elements")
     return Formulas(answer, target)

@@ -82,7 +82,8 @@ _ALTERNATIVE = re.compile(
 )
 _NOT_OTHER = re.compile(
     rf"(?:,?\s*(?:and\s+|but\s+)?not|,?\s*rather\s+than"
-    rf"|,?\s*instead\s+of)\s+(?:option\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
+    rf"|,?\s*instead\s+of)\s+(?:options?\s+)?[(\[]?[{LETTERS}][)\]]?(?!\w)"
+    rf"(?:\s*(?:,|,?\s*\bn?or\b|\band\b)\s*[(\[]?[{LETTERS}][)\]]?(?![\w']))*"
 )
 _OPEN = r"(?:could|may|might|also|possibl[ey]|plausible|equally)"
 _ALSO = re.compile(
@@ -106,6 +107,12 @@ _AFFIRMED = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"[\s,.:-]*(?:not\b|wrong|incorrect|false|错|不)|\s*\?", re.IGNORECASE)
+_MARKED = re.compile(
+    rf"(?:[(\[]?([{LETTERS}])[.):\]]+\s*|([{LETTERS}])\s+(?=[-\d.,$%]+$))\S.*"
+    rf"|.*\S\s*[(\[]([{LETTERS}])[)\]]|.*\S\s[(\[]([{LETTERS.lower()}])[)\]]",
+    re.DOTALL,
+)
+"""An option's letter in front of a text or behind it."""
 _LONGEST = 4000
 
 
@@ -123,8 +130,23 @@ def chosen_letter(prediction: str, options: Mapping[str, str] | None = None) -> 
     """
     options = options or {}
     text = _spaced(plain(prediction)[:_LONGEST])
-    letter = by_text(text, options) or _read_claim(text, options)
+    letter = by_text(text, options)
+    if letter is not None and _marked_otherwise(text, letter, options):
+        return None
+    letter = letter or _read_claim(text, options)
     return letter if letter is None or not options or letter in options else None
+
+
+def _marked_otherwise(text: str, letter: str, options: Mapping[str, str]) -> bool:
+    """Whether an option's text or value stands beside the letter of another one: "A. 4", "4 (C)".
+
+    An option may itself have such a mark: "A. Smith".
+    """
+    if plain(options[letter]).strip(" .") == text.strip(" ."):
+        return False
+    marked = _MARKED.fullmatch(text.strip(" .*"))
+    mark = next(filter(None, marked.groups())).upper() if marked else letter
+    return mark != letter and mark in options
 
 
 def _read_claim(text: str, options: Mapping[str, str]) -> str | None:
@@ -151,7 +173,7 @@ def _read(text: str, options: Mapping[str, str]) -> str | None:
     """The letter by which ``text`` chooses: its first one, the only bracketed one, or its last."""
     lead = _LEAD.match(text)
     text = text[lead.end() :] if lead else text
-    if _ALTERNATIVE.search(text):
+    if _ALTERNATIVE.search(_NOT_OTHER.sub("", text)):
         return None
     first = _FIRST.match(text)
     if first is None:

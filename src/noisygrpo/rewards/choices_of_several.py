@@ -14,6 +14,7 @@ from noisygrpo.rewards.statement import claim
 
 _LETTER = rf"[(\[]?\s*[{LETTERS}]\s*[)\]]?"
 _LISTED = re.compile(rf"{_LETTER}(?:\s*(?:[,;&]\s*(?:and\s+)?|\s+and\s+){_LETTER})+")
+_BRACKETED = re.compile(rf"(?:[(\[]\s*[{LETTERS}]\s*[)\]]\s*){{2,}}")
 _JOINED = re.compile(rf"[{LETTERS}]{{2,}}")
 _PARTED = re.compile(r"\s*(?:[,;\n]\s*(?:and\s+)?|\s+and\s+)(?=\S)")
 _WITH_TEXT = re.compile(rf"[(\[]?([{LETTERS}])[.):\]]+\s*(\S.*)")
@@ -47,7 +48,8 @@ def chosen_letters(prediction: str, options: Mapping[str, str]) -> tuple[str, ..
 
 def _letters(text: str, joined: bool) -> tuple[str, ...]:
     text = _LEAD.sub("", text.strip(" .$"))
-    if not (_LISTED.fullmatch(text) or (joined and _JOINED.fullmatch(text))):
+    patterns = (_LISTED, _BRACKETED, _JOINED) if joined else (_LISTED, _BRACKETED)
+    if not any(pattern.fullmatch(text) for pattern in patterns):
         return ()
     found = re.findall(rf"[{LETTERS}]", text)
     return tuple(sorted(found)) if len(set(found)) == len(found) else ()

@@ -73,9 +73,10 @@ def _day(year: int | None, month: int, day: int) -> Date | None:
 
 
 def _in_numerals(first: int, second: int, year: int) -> Date | None:
-    """The month comes first, unless there is no such month."""
+    """The month comes first, unless there is no such month, or it makes no difference."""
     day = _day(year, second, first) if first > 12 else _day(year, first, second)
-    return None if day is None else day._replace(numerals=True)
+    open_ = max(first, second) <= 12 and first != second
+    return None if day is None else day._replace(numerals=open_)
 
 
 def same_date(said: Date, wanted: Date) -> bool:

@@ -32,6 +32,8 @@ _ABOUT = re.compile(
 _MEASURED = re.compile(r"(?<=\d)\s*(\^\{\\circ\}|%|[a-zA-Z]+(?:\^\{?[23]\}?)?)(?![\w(])")
 _MONEY = re.compile(r"[$€£](?=\d)")
 _INDEX = re.compile(r"(?<=^[a-z])_\{?\d\}?$")
+_SCALE = re.compile(r"\s*\b(?:thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+"""The scale of a result, which the numbers before it may leave out: 75 - 50 = 25 million."""
 _ROUNDING = 0.01
 """Relative difference at which a side still states the same as the last one."""
 
@@ -66,8 +68,11 @@ def _last_side(
     mine: list[str], wanted: str, about: bool, tolerance: float, same: Same
 ) -> bool | None:
     values = [_value_of_side(side) for side in mine[:-1]]
-    end = parse_number(mine[-1])
-    if end is not None and any(value and not equal(value, end, _ROUNDING) for value in values):
+    end, bare = parse_number(mine[-1]), parse_number(_SCALE.sub("", mine[-1]))
+    if end is not None and any(
+        value and not equal(value, end, _ROUNDING) and not (bare and equal(value, bare, _ROUNDING))
+        for value in values
+    ):
         return False  # 3 + 4 = 8 states nothing
     if len(mine) > 1 and values[0] is None and not is_name(mine[0]):
         return None
@@ -112,7 +117,7 @@ def _is_unit(text: str) -> bool:
 
 _NAMED = (
     r"(?:(?:m\s*)?\\angle\s*[A-Z\d]{1,3}"
-    r"|(?:\\(?:overline|overarc|widehat)\s*)?\{?[A-Z]{2}\}?|[a-z])"
+    r"|(?:\\(?:overline|overarc|widehat|vec|overrightarrow)\s*)?\{?[A-Z]{2}\}?|[a-z])"
 )
 _POINT = re.compile(r"(?:[Pp]oint\s+)?([A-Z])\s*(?:=|:|is(?:\s+at)?)?\s*\(")
 _POINTS = re.compile(
@@ -123,9 +128,16 @@ _ANGLE = re.compile(r"(?<!\\)\bangle\s+([A-Z\d]{1,3})\b")
 _ASKED = re.compile(
     r"(?:(?i:find|determine|calculate|compute|evaluate|solve\s+for|what\s+is|what's"
     r"|(?:length|measure|size|value)\s+of)\s+|[求则])(?i:the\s+)?"
-    r"(?:(?i:length|measure|size|value)\s+(?i:of)\s+)?(?i:the\s+)?(?i:(?:segment|side|line|arc)\s+)?"
+    r"(?:(?i:length|measure|size|value)\s+(?i:of)\s+)?(?i:the\s+)?(?i:(?:segment|side|line|arc|vector|matrix|product)\s+)?"
     rf"(?P<name>{_NAMED})\s*(?:[.?,;!]|$|[的等为是]|(?i:in|to|if|when|given|rounded)\b)"
 )
+
+
+_DIRECTED = re.compile(r"\s*(?:\(|\[|\\(?:langle|begin)(?![a-zA-Z]))")
+"""A vector or a matrix, which AB and BA are not both."""
+
+
+_SLOPE = re.compile(r"\bslope\b", re.IGNORECASE)
 
 
 def names_another(answer: str, question: str) -> bool:
@@ -138,19 +150,22 @@ def names_another(answer: str, question: str) -> bool:
     if point:
         points = {a or b for a, b in _POINTS.findall(question)}
         return bool(points) and point.group(1) not in points
-    name, equals, _ = answer.partition("=")
+    name, equals, value = answer.partition("=")
     ratios = set(_RATIOS.findall(question))
     if equals and ratios and not ratios >= set(_RATIOS.findall(name)):
         return True
     if not equals or len(name) > 30:
         return False
+    if name.strip() == "y" and _SLOPE.search(question):
+        return True  # a line
     asked = _ASKED.search(_ANGLE.sub(r"\\angle \1", plain(question)))
     name = _ANGLE.sub(r"\\angle \1", name)
     if asked is None or not re.fullmatch(_NAMED, name.strip()):
         return asked is not None and _RATIOS.search(name) is not None and not ratios
     mine, wanted = _letters(name), _letters(asked.group("name"))
     one_kind = len(mine) == len(wanted) and ("\\angle" in name) == ("\\angle" in asked.group())
-    return one_kind and mine not in (wanted, wanted[::-1]) and mine.islower() == wanted.islower()
+    either = (wanted,) if _DIRECTED.match(value) else (wanted, wanted[::-1])
+    return one_kind and mine not in either and mine.islower() == wanted.islower()
 
 
 def _letters(name: str) -> str:

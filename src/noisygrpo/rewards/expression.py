@@ -8,6 +8,7 @@ digits are equal for every answer that a person would write.
 
 from __future__ import annotations
 
+import cmath
 import contextlib
 import functools
 import math
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 
-from noisygrpo.rewards.parser import NotANumber, Parser, Value
+from noisygrpo.rewards.parser import ComplexParser, NotANumber, Parser, Value
 from noisygrpo.rewards.spelling import plain
 from noisygrpo.rewards.tokens import tokenize
 
@@ -67,9 +68,9 @@ def value_of(parser: Parser, beyond: float | None = None) -> Value | None:
 
 def variables_in(tokens: tuple[str, ...]) -> frozenset[str]:
     """The names of the variables of an expression."""
-    names = Parser(list(tokens), {})
+    names = ComplexParser(list(tokens), {})
     names.collect = True
-    with contextlib.suppress(NotANumber, ValueError, ZeroDivisionError, OverflowError):
+    with contextlib.suppress(NotANumber, ValueError, ZeroDivisionError, OverflowError, TypeError):
         names.sum(0)
     return frozenset(names.seen)
 
@@ -92,6 +93,8 @@ def same_formula(first: str, second: str) -> bool | None:
     pair = [tokenize(first), tokenize(second)]
     if pair[0] is None or pair[1] is None:
         return None
+    if "i" in pair[0] + pair[1]:
+        return _same_complex(pair[0], pair[1])
     verdicts = []
     for mine, wanted in _at_points([pair[0], pair[1]]):
         if (
@@ -101,6 +104,25 @@ def same_formula(first: str, second: str) -> bool | None:
         ):
             verdicts.append(agree(mine, wanted))
     return all(verdicts) if len(verdicts) > 1 else None
+
+
+def _same_complex(first: tuple[str, ...], second: tuple[str, ...]) -> bool | None:
+    """Whether two formulas with i are equal; None where one of them cannot be evaluated."""
+    verdicts = []
+    for at in _points([first, second]):
+        one, other = _complex_value(first, at), _complex_value(second, at)
+        if one is not None and other is not None:
+            verdicts.append(cmath.isclose(one, other, rel_tol=CLOSE, abs_tol=1e-12))
+    return all(verdicts) if len(verdicts) > 1 else None
+
+
+def _complex_value(tokens: tuple[str, ...], at: Mapping[str, Value]) -> complex | None:
+    parser = ComplexParser(list(tokens), at)
+    try:
+        value = complex(parser.sum(0))
+    except (NotANumber, ValueError, ZeroDivisionError, OverflowError, TypeError):
+        return None  # there is no order of complex numbers, and none of their roots is read
+    return value if parser.done() and cmath.isfinite(value) else None
 
 
 def _in_degrees(text: str) -> str:
@@ -130,14 +152,19 @@ def _same_equation(first: list[str], second: list[str]) -> bool | None:
 
 def _at_points(formulas: list[tuple[str, ...]]) -> list[list[Value | None]]:
     """Their values at each of the points."""
+    return [[_value(tokens, at, math.inf) for tokens in formulas] for at in _points(formulas)]
+
+
+def _points(formulas: list[tuple[str, ...]]) -> list[dict[str, Value]]:
+    """Values for the variables of all formulas, at each of the points."""
     names = sorted(set().union(*map(variables_in, formulas)))
     rows = []
     for top, bottom in _POINTS:
-        at = {}
+        at: dict[str, Value] = {}
         for name in names:
             spread = zlib.crc32(f"{name}:{bottom}".encode()) % 97
             at[name] = Fraction(top * (100 + spread), bottom * 50)
-        rows.append([_value(tokens, at, math.inf) for tokens in formulas])
+        rows.append(at)
     return rows
 
 

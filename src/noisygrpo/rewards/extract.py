@@ -120,8 +120,8 @@ def extract_answer(text: str) -> str | None:
         return None
     tagged = _tagged(part)
     if tagged is not None:
-        boxed = _boxed(tagged) if tagged else None
-        return _unexplained(tagged) if boxed is None else boxed
+        inside = (_boxed(tagged) or _in_json(tagged)) if tagged else None
+        return _unexplained(tagged) if inside is None else inside
     only_closed = re.match(r"([^<]*)</answer>", part, re.IGNORECASE)
     if only_closed:  # the prompt opened it
         return extract_answer(only_closed.group(1))

@@ -15,7 +15,10 @@ LONGEST = 100
 
 _IN_WORDS = re.compile(r"(?<!\\)\b(angle|triangle)\s+(?=[A-Z]{3}$)", re.IGNORECASE)
 _ANGLE = re.compile(r"m?\s*\\angle\s*([A-Z])([A-Z])([A-Z])")
-_TRIANGLE = re.compile(r"\\triangle\s*([A-Z]{3})")
+_TRIANGLE = re.compile(r"\\(?:triangle|Delta)\s*\{?\s*([A-Z]{3})\s*\}?")
+_SEGMENTS = "side|segment|chord|edge|leg|hypotenuse|diagonal|radius|diameter|tangent|line"
+_SEGMENT = re.compile(rf"(?:(?i:(?:the\s+)?(?:{_SEGMENTS}|line\s+segment)\s+))?([A-Z]{{2}})")
+_SEGMENT_ASKED = re.compile(rf"\b(?:{_SEGMENTS})s?\b", re.IGNORECASE)
 _LINES = re.compile(
     r"(?P<first>[A-Z]{2}|[a-z])\s*(?P<sign>\\parallel(?![a-zA-Z])|//|\\?\|\|?|\\perp(?![a-zA-Z])"
     r"|is\s+(?:parallel|perpendicular)\s+to)\s*(?P<second>[A-Z]{2}|[a-z])"
@@ -24,7 +27,7 @@ _ORDER = re.compile(r"(<|>|\\[lg]e(?![a-z]))")
 _TURNED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
 
 
-def same_figure(answer: str, target: str) -> bool:
+def same_figure(answer: str, target: str, question: str = "") -> bool:
     """Whether two answers name one angle, triangle or pair of lines, or order things alike."""
     if max(len(answer), len(target)) > LONGEST:
         return False
@@ -32,11 +35,25 @@ def same_figure(answer: str, target: str) -> bool:
         _IN_WORDS.sub(lambda match: f"\\{match.group(1).lower()} ", plain(text).strip(" ."))
         for text in (answer, target)
     )
+    said = f"\\triangle {said}" if _asks_triangle(said, question) else said
     for reader in (_angle, _triangle, _lines):
         read = reader(wanted)
         if read is not None:
             return reader(said) == read
+    segments = _segment(said), _segment(wanted)
+    if all(segments) and _SEGMENT_ASKED.search(question):
+        return segments[0] == segments[1]
     return _same_order(said, wanted)
+
+
+def _asks_triangle(said: str, question: str) -> bool:
+    corners = re.fullmatch(r"[A-Z]{3}", said) is not None
+    return corners and re.search(r"\btriangle\b|\\triangle|△", question, re.IGNORECASE) is not None
+
+
+def _segment(text: str) -> frozenset[str] | None:
+    match = _SEGMENT.fullmatch(text)
+    return None if match is None else frozenset(match.group(1))
 
 
 def _angle(text: str) -> tuple[str, frozenset[str]] | None:

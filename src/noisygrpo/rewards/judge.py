@@ -26,6 +26,8 @@ from noisygrpo.rewards.by_value import CALL, Formulas, Verdict, judge_values
 from noisygrpo.rewards.choices import chosen_letter, options_of, split_options, target_letter
 from noisygrpo.rewards.choices_of_several import chosen_letters, target_letters
 from noisygrpo.rewards.equations import names_another
+from noisygrpo.rewards.foreign import in_digits
+from noisygrpo.rewards.grounding import boxes_in, judged_by_overlap, same_boxes
 from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.named import same_name
@@ -40,7 +42,7 @@ from noisygrpo.rewards.statement import claim, complement, refuses, subject
 from noisygrpo.rewards.topic import says_of_another
 from noisygrpo.rewards.values import read_value
 
-KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math")
+KINDS = ("auto", "text", "yes_no", "true_false", "multiple_choice", "numeric", "math", "box")
 """Question kinds that narrow the rules; any other kind in data means ``auto``. A kind that does not
 fit its target is no error: the remaining rules decide."""
 
@@ -118,9 +120,12 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
     if not prediction.strip():
         return Verdict(False, "the answer is empty")
     prediction, target = prediction[:MAX_TEXT], target[:MAX_TEXT]
+    if kind == "box" and boxes_in(target):
+        return Verdict(*judged_by_overlap(prediction, target))
+    kind = "auto" if kind == "box" else kind
     if same_text(prediction, target, question):
         return Verdict(True, "same text")
-    answer = untitled(claim(plain(prediction)), question)
+    answer = in_digits(untitled(claim(plain(prediction)), question))
     for rule in (_judge_choice, _judge_polarity):
         chosen = rule(prediction, target, kind, question)
         if chosen is not None:
@@ -130,6 +135,8 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         return Verdict(True, "same text")
     if same_name(answer, target, question):
         return Verdict(True, "names of the same")
+    if same_boxes(prediction, target, question):
+        return Verdict(True, "the same boxes")
     inner = _decide_added(prediction, answer, case, tolerance)
     if inner:  # right, or a formula to compare
         return inner

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.spelling import plain
 
 LONGEST = 400
@@ -28,12 +29,17 @@ _ANGLES = re.compile(r"^(?:\\langle(?![a-zA-Z])(.+)\\rangle|<([^<>]+,[^<>]+)>)$"
 """A vector in pointed brackets is a tuple."""
 
 
-_POINT = re.compile(r"^(?:[Pp]oint\s+)?[A-Z]\s*(?:=|:|is(?:\s+at)?)?\s*(?=\([^()]*,[^()]*\)$)")
+_POINT = re.compile(
+    r"^(?:(?:(?:[Tt]he\s+)?[Pp]oint\s+)?[A-Z]\s*(?:=|:|is(?:\s+at)?)?|(?:[Tt]he\s+)?[Pp]oint"
+    r"|\\(?:vec|overrightarrow)\s*\{\s*[A-Za-z]{1,2}\s*\}\s*=)\s*(?=\([^()]*,[^()]*\)$)"
+)
 _COORDINATES = re.compile(r"^x\s*=\s*([^=,;]+?)\s*(?:[,;]|and)\s*(?:and\s+)?y\s*=\s*([^=,;]+)$")
 
 
 def as_tuple(text: str) -> str:
-    """``A(1, 2)``, ``A = (1, 2)``, "point A is at (1, 2)" and ``x = 1, y = 2`` as ``(1, 2)``."""
+    """``A(1, 2)``, ``A = (1, 2)``, "point A is at (1, 2)", ``\\vec{AB} = (1, 2)`` and
+    ``x = 1, y = 2`` as ``(1, 2)``.
+    """
     return _COORDINATES.sub(r"(\1, \2)", _POINT.sub("", text.strip(" .")))
 
 
@@ -51,6 +57,15 @@ _ENUMERATED = re.compile(r"\n(?:\(?\d{1,2}[.)]|[-*])\s+(?=\S)")
 """What stands in front of the lines of a list."""
 
 
+_OUTWARD = re.compile(r"([\[\]])([^\[\](){},;]+)([,;])([^\[\](){},;]+)([\[\]])")
+"""An interval whose open ends are brackets that are turned round: ]0, 1]."""
+
+
+def _inward(match: re.Match[str]) -> str:
+    first, low, sign, high, last = match.groups()
+    return f"{'(' if first == ']' else '['}{low}{sign}{high}{')' if last == '[' else ']'}"
+
+
 def split_parts(text: str) -> Parts | None:
     """The parts of a list, a set, a tuple or an interval; None for a single answer."""
     text = _PLUS_OR_MINUS.sub(r"\\pm ", _MEMBER.sub("", plain(text).strip(" .;")))
@@ -58,6 +73,7 @@ def split_parts(text: str) -> Parts | None:
     text = _ANGLES.sub(lambda inside: f"({inside.group(1) or inside.group(2)})", text)
     if not text or len(text) > LONGEST:
         return None
+    text = _OUTWARD.sub(_inward, text)
     union = re.split(r"\\cup(?![a-zA-Z])", text)
     if len(union) > 1:
         return Parts("union", tuple(part.strip() for part in union))
@@ -119,7 +135,8 @@ def _in_thousands(text: str, index: int, signs: str) -> bool:
     """Whether a comma in a bare list groups digits: 1,234 but not 1, 234."""
     if signs == "," or text[index] != ",":
         return False
-    return re.match(r"\d,\d{3}(?!\d)", text[index - 1 : index + 5] if index else "") is not None
+    grouped = re.match(r"\d,\d{3}(?!\d)", text[index - 1 : index + 5] if index else "")
+    return grouped is not None and re.search(r"\d{4}$", text[:index]) is None
 
 
 def same_parts(said: Parts, wanted: Parts, same: Same) -> bool:
@@ -147,7 +164,7 @@ def same_parts(said: Parts, wanted: Parts, same: Same) -> bool:
 
 
 _BETWEEN = re.compile(r"^([^<>=≤≥]+)([<≤])([a-zA-Z])([<≤])([^<>=≤≥]+)$")
-_ONE_SIDED = re.compile(r"^([a-zA-Z])([<>≤≥])([^<>=≤≥]+)$")
+_ONE_SIDED = re.compile(r"^([a-zA-Z]?)([<>≤≥])([^<>=≤≥]+)$")
 
 
 _TURNED_ROUND = re.compile(r"^([^<>=≤≥]+)([<>≤≥])([a-zA-Z])$")
@@ -156,20 +173,38 @@ _CHINESE_SIGNS = (
     ("大于或等于", "≥"), ("大于等于", "≥"), ("不小于", "≥"), ("小于或等于", "≤"),
     ("小于等于", "≤"), ("不大于", "≤"), ("大于", ">"), ("小于", "<"),
 )  # fmt: skip
+_THAN = r"(?:is\s+)?(?:{})\s+than"
+_SIGNS_IN_WORDS = tuple(
+    (re.compile(pattern, re.IGNORECASE), sign)
+    for pattern, sign in (
+        (_THAN.format("greater|more|larger|bigger|higher") + r"\s+or\s+equal\s+to", "≥"),
+        (_THAN.format("less|smaller|fewer|lower") + r"\s+or\s+equal\s+to", "≤"),
+        (_THAN.format("greater|more|larger|bigger|higher"), ">"),
+        (_THAN.format("less|smaller|fewer|lower"), "<"),
+        (r"(?:is\s+)?at\s+least", "≥"),
+        (r"(?:is\s+)?at\s+most", "≤"),
+    )
+)
 _TURNED = str.maketrans("<>≤≥", "><≥≤")
 
 
 def as_interval(text: str) -> str | None:
     """An inequality of one letter as an interval: ``1 \\le x < 2`` is ``[1,2)``; two with "or"
-    between them as a union.
+    between them as a union, two with "and" as what they have in common.
     """
     for spelled, sign in _CHINESE_SIGNS:
         text = text.replace(spelled, sign)
+    for words, sign in _SIGNS_IN_WORDS:
+        text = words.sub(sign, text)
     text = _BUILDER.sub(r"\2", text.strip())
     halves = re.split(r"\s+or\s+", text)
     if len(halves) == 2:
         ends = [as_interval(half) for half in halves]
         return f"{ends[0]} \\cup {ends[1]}" if all(ends) else None
+    halves = re.split(r"\s+and\s+", text)
+    if len(halves) == 2:
+        letters = [set(re.findall(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])", half)) for half in halves]
+        return _in_common(*map(as_interval, halves)) if letters[0] == letters[1] else None
     text = re.sub(r"\\le(?![a-zA-Z])", "≤", re.sub(r"\\ge(?![a-zA-Z])", "≥", text))
     squeezed = re.sub(r"\s+", "", text)
     if squeezed.count(">") + squeezed.count("≥") == 2:  # 1 > x > 0
@@ -190,6 +225,27 @@ def as_interval(text: str) -> str | None:
     if sign in ">≥":
         return f"{'(' if sign == '>' else '['}{end},\\infty)"
     return f"(-\\infty,{end}{')' if sign == '<' else ']'}"
+
+
+_FROM = re.compile(r"([(\[][^,]+),\\infty\)")
+_UP_TO = re.compile(r"\(-\\infty,([^,]+[)\]])")
+_EMPTY = "\\emptyset"
+
+
+def _in_common(first: str | None, second: str | None) -> str | None:
+    """What two intervals without an end have in common; None of any others."""
+    ends = [
+        match
+        for pattern in (_FROM, _UP_TO)
+        for one in (first, second)
+        if (match := pattern.fullmatch(one or ""))
+    ]
+    if len(ends) != 2 or ends[0].re is ends[1].re:
+        return None
+    low, high = ends[0].group(1), ends[1].group(1)
+    bounds = parse_number(low[1:]), parse_number(high[:-1])
+    empty = all(bounds) and bounds[0].value >= bounds[1].value  # type: ignore[union-attr]
+    return _EMPTY if empty else f"{low},{high}"
 
 
 _MATRIX = re.compile(

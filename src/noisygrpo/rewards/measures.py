@@ -40,8 +40,8 @@ _GROUPS = word_set(
 )
 """Things of which each is several."""
 _ABOUT = re.compile(
-    r"\s*(?:there\s+(?:is|are)\s+)?(?:\\approx|~|about\b|approx|roughly\b|around\b|circa\b)"
-    r"|.*\d\s?-?ish\b",
+    r"\s*(?:there\s+(?:is|are)\s+)?(?:\\approx|~|about\b|approx|roughly\b|around\b|circa\b|大约|大概|约)"
+    r"|.*\d\s?-?ish\b|.*左右",
     re.IGNORECASE,
 )
 _COUNTABLE = 100
@@ -105,5 +105,5 @@ def _has_other_dimension(said: Number, wanted: Number, question: str) -> bool:
 
 def _about_a_count(answer: str, wanted: Number, question: str) -> bool:
     """Whether what can be counted is only estimated."""
-    counts = re.search(r"\bhow\s+many\b|\bnumber\s+of\b", question, re.IGNORECASE)
+    counts = re.search(r"\bhow\s+many\b|\bnumber\s+of\b|多少|几", question, re.IGNORECASE)
     return bool(counts and wanted.value <= _COUNTABLE and _ABOUT.match(answer))

@@ -14,6 +14,7 @@ from noisygrpo.rewards.spelling import plain
 LONGEST = 80
 """A longer text is no name."""
 
+INFINITY, MINUS_INFINITY = "infinity", "minus infinity"
 EMPTY, NO_SOLUTION, NO_LIMIT, UNDEFINED = "empty", "no solution", "does not exist", "undefined"
 
 _IN = r"(?:[a-z]\s*\\in\s*)?"
@@ -30,6 +31,8 @@ _NAMES = tuple(
         ("R", _ALL + r"real(?:s|\s+numbers)|(?:every|any)\s+real\s+number"),
         ("R", _IN + r"\(\s*-\s*\\infty\s*,\s*\+?\s*\\infty\s*\)"),
         ("R", r"-\s*\\infty\s*<\s*[a-z]\s*<\s*\+?\s*\\infty"),
+        (INFINITY, r"(?:\+\s*|(?:positive|plus)\s+)?(?:\\infty|infinity|inf)"),
+        (MINUS_INFINITY, r"(?:-\s*|(?:negative|minus)\s+)(?:\\infty|infinity|inf)"),
         (NO_SOLUTION, r"(?:there\s+(?:is|are)\s+)?no\s+solutions?"),
         (NO_LIMIT, _SUBJECT + r"(?:dne|does\s+not\s+exist|doesn't\s+exist)"),
         (UNDEFINED, _SUBJECT + r"(?:is\s+)?(?:undefined|not\s+defined)"),

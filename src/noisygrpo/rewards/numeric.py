@@ -60,6 +60,12 @@ _IN_SCALE = re.compile(
 _UNIT_FRACTION = re.compile(
     r"(?<=\d)\s*\\frac\s*\{\s*([a-zA-Z]{1,4})\s*\}\s*\{\s*([a-zA-Z]{1,4}(?:\s?\^\{?\d\}?)?)\s*\}$"
 )
+_HOURS = re.compile(r"^(\d{1,3})\s?h\s?([0-5]\d)$")
+_EUROPEAN = re.compile(
+    r"(?<![\d.,])(?P<whole>\d{1,3}(?:\.\d{3})+)(?:(?<=\.\d{3}\.\d{3})|(?=,\d))(?:,(?P<part>\d+))?"
+    r"(?![\d.,]\d)(?!\d)"
+)
+"""Digits that are grouped by points, seen from two points or a comma behind them: 1.234,5."""
 _GLOSS = re.compile(r"^(.*\S)\s+\(([^()]*)\)$")
 
 
@@ -90,6 +96,7 @@ def parse_number(text: str) -> Number | None:
 def _parse(text: str) -> Number | None:
     text = " ".join(text.split()).strip(" ,;:").rstrip(" .")
     text = _UNIT_FRACTION.sub(r" \1/\2", text)
+    text = _HOURS.sub(r"\1 h \2 min", _EUROPEAN.sub(_in_english, text))
     gloss = _GLOSS.match(text)
     if gloss:
         return _with_gloss(gloss.group(1), gloss.group(2))
@@ -108,6 +115,11 @@ def _parse(text: str) -> Number | None:
         unit = Unit("money", re.sub(r"\s", "", money.group().strip().lower()))
         return with_unit(number, rest, unit)
     return with_unit(number, rest, None)
+
+
+def _in_english(match: re.Match[str]) -> str:
+    part = match.group("part")
+    return match.group("whole").replace(".", "") + (f".{part}" if part else "")
 
 
 def signed(text: str, sign: int) -> tuple[Number, str] | None:

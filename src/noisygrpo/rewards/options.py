@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from noisygrpo.rewards.agreement import same
 from noisygrpo.rewards.equality import equal
+from noisygrpo.rewards.lists import as_interval
 from noisygrpo.rewards.numeric import parse_number
 from noisygrpo.rewards.polarity import read_sign
 from noisygrpo.rewards.prose import is_bounded, only_number
 from noisygrpo.rewards.spelling import normalize, plain, signs, squeezed, words
 from noisygrpo.rewards.statement import claim, complement
+from noisygrpo.rewards.units import convert
 from noisygrpo.rewards.values import same_value
 
 LETTERS = "ABCDEFGHIJK"
@@ -32,6 +35,11 @@ _SUBJECT = re.compile(
     r"|must)\s+)?",
     re.IGNORECASE,
 )
+_PLACES = ("first", "second", "third", "fourth", "fifth")
+_NUMBERED = re.compile(
+    rf"(?:the\s+)?({'|'.join(_PLACES)})\s+(?:option|choice|answer)", re.IGNORECASE
+)
+_TOWARDS = re.compile(r"^(?:to|on|at)\s+the\s+(?=(?:left|right|top|bottom)$)", re.IGNORECASE)
 _LONGEST = 300
 
 
@@ -93,7 +101,11 @@ def by_text(text: str, options: Mapping[str, str]) -> str | None:
     said = claim(text)
     if not said or len(said) > _LONGEST:
         return None
-    for part in (said, complement(said), _SUBJECT.sub("", said)):
+    placed = _NUMBERED.fullmatch(said)
+    if placed:
+        place = _PLACES.index(placed.group(1).lower())
+        return LETTERS[place] if LETTERS[place] in options else None
+    for part in (said, complement(said), _SUBJECT.sub("", said), _TOWARDS.sub("", said)):
         found = _same_words(part, named) if part else None
         if found is not None:
             return found
@@ -121,7 +133,7 @@ def _same_words(text: str, named: Mapping[str, str]) -> str | None:
 
 def _same_value(text: str, named: Mapping[str, str]) -> str | None:
     """The only option with the value of ``text``, or of the only number of a sentence."""
-    if is_bounded(text) and parse_number(text) is None:
+    if is_bounded(text) and parse_number(text) is None and as_interval(text) is None:
         return None
     found = [
         key
@@ -132,7 +144,25 @@ def _same_value(text: str, named: Mapping[str, str]) -> str | None:
     if number is not None:
         values = {key: parse_number(option) for key, option in named.items()}
         found = [key for key, value in values.items() if value and equal(number, value)]
+    found = found or _rounded(text, named)
     return found[0] if len(found) == 1 else None
+
+
+def _rounded(text: str, named: Mapping[str, str]) -> list[str]:
+    """The options, roots and fractions, that round to the decimal ``text``: 5.66 for 4√2."""
+    number = parse_number(text)
+    if number is None or number.decimals < 2:
+        return []
+    half = Fraction(1, 2 * 10**number.decimals)
+    values = {key: parse_number(option) for key, option in named.items()}
+    return [
+        key
+        for key, value in values.items()
+        if value is not None
+        and value.closed
+        and (there := convert(number.value, number.unit, value.unit)) is not None
+        and abs(float(there) - float(value.value)) <= half
+    ]
 
 
 def _same_sign(text: str, named: Mapping[str, str]) -> str | None:

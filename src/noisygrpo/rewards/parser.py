@@ -45,6 +45,7 @@ FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "log": math.log10,
     "lg": math.log10,
     "exp": math.exp,
+    "abs": math.fabs,
 }
 """Functions of one argument; ``log`` is the common logarithm."""
 
@@ -63,6 +64,10 @@ class NotANumber(Exception):
 def _raise(base: Value, exponent: Value) -> Value:
     """A power; exact of rational numbers with whole exponents."""
     whole = isinstance(exponent, Fraction) and exponent.denominator == 1
+    if isinstance(base, complex):
+        if not whole:
+            raise NotANumber
+        return base ** int(exponent)
     if isinstance(base, Fraction) and whole:
         count = int(exponent)
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
@@ -263,6 +268,8 @@ class Parser:
             return False
         before = self._tokens[self._at - 1]
         if token[0] in ".0123456789":  # neither 1..2 nor A1 is a product
+            if before == "pi":
+                return True  # \pi 5^2
             return not (before[0] in ".0123456789" or before.isalpha() or before[0] == "\\")
         return True
 
@@ -274,3 +281,12 @@ class Parser:
             raise NotANumber
         self._at += 1
         return self._tokens[self._at - 1]
+
+
+class ComplexParser(Parser):
+    """The same with ``i`` for the imaginary unit; whole powers only."""
+
+    def _variable(self, token: str) -> Value:
+        if token == "i" and self._next() != "_":
+            return 1j  # type: ignore[return-value]
+        return super()._variable(token)

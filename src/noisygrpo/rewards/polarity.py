@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from noisygrpo.rewards.foreign import foreign_sign
 from noisygrpo.rewards.restated import affirms, answered, denies, thing_of
 from noisygrpo.rewards.spelling import plain, word_set, words
 
@@ -141,12 +142,14 @@ def read_sign(text: str, question: str = "") -> bool | None:
     low = text.lower()
     if low.rstrip("!。,") in _CHINESE:
         return _CHINESE[low.rstrip("!。,")]
-    if re.match(r"是的?[,，.。!]|对[,，.。]", text) or re.match(
+    if re.match(r"是的?[,，.。!]|对的?[,，.。]|有的?[,，.。]", text) or re.match(
         r"(?:不是?|否|没有)[,，.。!]", text
     ):
-        return text[0] in "是对"
+        return text[0] in "是对有"
     if low in ("t", "y", "f", "n"):
         return low in "ty"
+    if (foreign := foreign_sign(text)) is not None:
+        return foreign
     if _SHORT_NO.fullmatch(low):
         return False
     if _SHORT_YES.fullmatch(low):

@@ -40,6 +40,20 @@ def same_reading(answer: str, target: str, question: str) -> bool:
     return _key(answer) == _key(target)
 
 
+_CODE = re.compile(r"0\d+(?P<more>(?:-?[A-Za-z\d]+)*)")
+
+
+def is_other_code(answer: str, target: str, question: str) -> bool:
+    """Whether the target is a code with leading zeros and the answer none of the same digits.
+
+    Digits alone are a code where the question asks what is written.
+    """
+    code = _CODE.fullmatch(plain(target).strip())
+    if code is None or not (re.search(r"[A-Za-z-]", code.group("more")) or _READS.search(question)):
+        return False
+    return re.findall(r"\d+", answer) != re.findall(r"\d+", target)
+
+
 def _key(text: str) -> str:
     """``text`` in one case, without the blanks, hyphens and apostrophes that part nothing."""
     first = "-" if re.match(r"-\d", text) else ""

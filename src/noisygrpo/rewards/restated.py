@@ -58,7 +58,8 @@ _ABSENT = re.compile(
     r"|(?:it|(?:the|this)\s+(?:image|picture|photo|figure|scene))"
     r"\s+(?:(?:shows|contains|has|includes)\s+no"
     r"|does\s+not\s+(?:show|contain|have|include)\s+any))\s+"
-    rf"(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{PICTURE})?(?:\s+{_SEEN})?"
+    rf"(?:such\s+)?(?P<things>[a-z]+(?:\s[a-z]+){{0,3}}?)(?:\s+{_SEEN})?(?:\s+{PICTURE})?"
+    rf"(?:\s+{_SEEN})?"
 )
 _THERE_IS = re.compile(
     r"\b(?:is|are|was|were)\s+there\s+(?:an?y?\s+|some\s+|no\s+)?(?P<things>[a-z -]+?)\s*"

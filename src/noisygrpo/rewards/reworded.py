@@ -27,6 +27,7 @@ def rewordings(text: str, question: str) -> Iterator[str]:
     shorter = (
         _without_whole(text, question),
         _without_class(text, question),
+        _without_kind(text, question),
         _counted_pair(text, question),
         _both(text, question),
         without_form(text),
@@ -105,6 +106,22 @@ def _without_class(text: str, question: str) -> str | None:
         word == stem and asked[at - 1] in ("what", "which") for at, word in enumerate(asked) if at
     )
     return match.group("name") if chosen else None
+
+
+_KIND = re.compile(
+    r"\b(?:type|kind|sort)\s+of\s+(?P<noun>[a-z]+)|\bwhat(?:'s|\s+is)\s+the\s+(?P<like>[a-z]+)\s+like\b",
+    re.IGNORECASE,
+)
+
+
+def _without_kind(text: str, question: str) -> str | None:
+    """``isosceles triangle`` as isosceles, where the kind of a triangle is asked for."""
+    kind = _KIND.search(question)
+    said = text.rsplit(maxsplit=1)
+    noun = (kind.group("noun") or kind.group("like")) if kind else ""
+    if len(said) < 2 or not noun or words(said[1]) != words(noun):
+        return None
+    return said[0]
 
 
 _PAIR = re.compile(r"(?:(?:a|one)\s+)?pair\s+of\s+(?P<things>[a-z]+)", re.IGNORECASE)

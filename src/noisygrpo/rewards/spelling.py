@@ -68,6 +68,11 @@ _REWRITES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (r"\\[dt]binom(?![a-zA-Z])", r"\\binom"),
+        (r"\{\s*(\d+|[a-z])\s*\\choose\s*(\d+|[a-z])\s*\}", r"\\binom{\1}{\2}"),
+        (r"(?<![\w}])(?:\{\s*\})?[_^]\{?(\d{1,3})\}?\s*C\s*_\{?(\d{1,3})\}?", r"\\binom{\1}{\2}"),
+        (r"(?<![\w}])C_\{?(\d{1,3})\}?\s*\^\{?(\d{1,3})\}?", r"\\binom{\1}{\2}"),
+        (r"\\(?:hat|vec)\s*\{\s*\\?([ijk])(?:math)?\s*\}", r"\1"),
         (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
         (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
@@ -93,12 +98,12 @@ _WORD = re.compile(
     r"(?<!\w)[-+]?\d+(?:[.,:/]\d+)*|\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[a-z]+)?|[%€£¥$+<>=/*^#@&?\\]"
 )
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\w)")
-_INITIAL_A = re.compile(r"(?<![\w.])a\.\s*(?=\w)")
+_INITIAL_A = re.compile(r"(?<![\w.])a[.)]\s*(?=\w)")
 _INITIALS = re.compile(r"\b(?:[a-z]\.)+[a-z]\b\.?", re.IGNORECASE)
 _CHARGE = re.compile(r"(?<=[A-Za-z\d)}])\^\{?(\d?[+-])\}?$")
 """The charge of an ion may stand on the line."""
-_FORMULA_OF_ELEMENTS = re.compile(r"(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
-"""H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
+_FORMULA_OF_ELEMENTS = re.compile(r"\d{0,2}(?=.*[A-Z])(?:(?:[A-Z][a-z]?|[()])(?:_\{?\d+\}?|\d+)?)+")
+"""H_2O, 2H_2O, Ca(OH)_2, P_1: an index below is written on the line too."""
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -214,7 +219,7 @@ def words(text: str) -> tuple[str, ...]:
         sign for sign in unicodedata.normalize("NFD", text) if unicodedata.category(sign) != "Mn"
     )
     text = unicodedata.normalize("NFC", text)
-    text = _INITIAL_A.sub("aa ", text)  # no article: "A. Smith", "J. A. Smith", "A. liquid"
+    text = _INITIAL_A.sub("aa ", text)  # no article: "A. Smith", "J. A. Smith", "(A) red"
     text = _ARTICLE.sub("", re.sub(r"^[^\w\\$+-]+", "", text))
     found = [stem(word.replace("'", "")) for word in _WORD.findall(without_stops(text))]
     kept = [word for word in found[:-1] if word not in ("a", "an", "the")] + found[-1:]
@@ -234,7 +239,8 @@ def signs(text: str) -> tuple[int, str, str, str]:
     last = _LAST_SIGN.search(text)
     shape = re.sub(r"[^()\[\]{}|]", "", text) if re.search(r"\d", text) else "|" * text.count("|")
     point = "." if re.match(r"\.\d", text) else ""
-    addresses = " ".join(_ADDRESS.findall(text)).casefold()
+    mails = re.sub(r"\w[\w.]{0,60}@", lambda mail: mail.group().lower(), text)
+    addresses = " ".join(_ADDRESS.findall(mails)).casefold()
     return len(_UNARY.findall(text)), last.group() if last else "", shape + point, addresses
 
 

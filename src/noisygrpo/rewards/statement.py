@@ -18,6 +18,11 @@ _ANNOUNCED = re.compile(
     rf"|surely|obviously)\b)?\s*:?\s*",
     re.IGNORECASE,
 )
+_ANNOUNCED_ABROAD = re.compile(
+    r"\b(?:antwort|lösung|ergebnis|réponse|résultat|respuesta|resultado|ответ)\b"
+    r"(?:\s+(?:correcte?|correcta|finale?))?\s*(?:(?:ist|lautet|est|es)(?!\w)\s*:?|:)\s*",
+    re.IGNORECASE,
+)
 _ANNOUNCED_CHINESE = re.compile(
     r"(?:答案|结果|選項|选项)\s*(?:是|为|為|应为|应该是)?\s*[:：]?\s*|(?:故|应该?|所以|因此"
     r"|我)?(?<![不别未])选(?![项手中举])择?\s*[:：]?\s*"
@@ -44,7 +49,9 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _EQUALS = re.compile(
-    r"^(\\?[a-zA-Z](?:_\w)?|[A-Z]{2})\s+(?:is(?:\s+equal\s+to)?|equals)\s+(?=[-\d\\.(])"
+    r"^(?:[Tt]he\s+(?:value|length|measure|size)\s+of\s+)?"
+    r"(?:(\\?[a-zA-Z](?:_\w)?|[A-Z]{2})\s+(?:is(?:\s+equal\s+to)?|equals)\s+|([l-z])\s*:\s*)"
+    r"(?=[-\d\\.(])"
 )
 _REASON = re.compile(
     r"[\s,;(]{1,3}(?:because|since|due\s+to|given\s+that|as\s+(?:it|the|they|shown|we)|so\s+that"
@@ -109,7 +116,7 @@ def announced(text: str) -> str | None:
     An alternative before or behind it ("… or the answer is 6", "… Or 6.") is kept, so that it can
     be seen. ``text`` in `spelling.plain`.
     """
-    announcements = (_ANNOUNCED, _ANNOUNCED_CHINESE, _HEADING)
+    announcements = (_ANNOUNCED, _ANNOUNCED_ABROAD, _ANNOUNCED_CHINESE, _HEADING)
     matches = [match for each in announcements for match in each.finditer(text)]
     if not matches:
         return None
@@ -147,7 +154,7 @@ def claim(text: str) -> str:
     said = announced(text[-4000:])
     text = _conclusion(said if said is not None else text)
     text = _LEAD.sub("", text.strip(), count=1) if len(text) < 2000 else text
-    text = _EQUALS.sub(r"\1 = ", re.sub(r"^(?:an?|one)\s+single\s+(?=[a-z])", "one ", text))
+    text = _EQUALS.sub(r"\1\2 = ", re.sub(r"^(?:an?|one)\s+single\s+(?=[a-z])", "one ", text))
     return _CONTRAST.sub("", _REASON.sub("", text)).strip()
 
 

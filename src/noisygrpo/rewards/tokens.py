@@ -10,7 +10,7 @@ MAX_LENGTH = 400
 """Longer texts are no expression."""
 
 NAMES = word_set(
-    "sin cos tan cot sec csc arcsin arccos arctan ln log lg exp pi e inf sqrt frac binom"
+    "sin cos tan cot sec csc arcsin arccos arctan ln log lg exp abs pi e inf sqrt frac binom"
 )
 """Functions, constants and commands; any other run of letters is a product of variables."""
 
@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"\d+(?:\.\d*)?(?:e[+-]?\d{1,4})?|\.\d+|\\[a-zA-Z]+|[a-zA-Z]+|\^\{\\circ\}|[-+*/:^_!()\[\]{}|]"
 )
 _PHRASE = re.compile(r"(?<![\\a-zA-Z])(?!sin|cos|tan|log|exp|sqrt)[a-z]{2,} [a-z]{2,}")
-_SKIPPED = re.compile(r"\s+|(?<=\d),(?=\d{3}(?!\d))")
+_SKIPPED = re.compile(r"\s+|(?<=\d)(?<!\d{4}),(?=\d{3}(?!\d))")
 _SPELLED = {
     "\\times": "*",
     "\\cdot": "*",

@@ -103,6 +103,19 @@ _KINDS_STEMMED = frozenset(word for kind in _KINDS for word in words(kind))
 _PERSONS = frozenset(words("people man woman boy girl"))
 
 
+_FOREIGN_COUNTED = re.compile(
+    r"\b(?:wie\s?viele|combien\s+(?:de|d'|y\s+a-t-il\s+d[e'])|cu[aá]nt[oa]s)\s*(?P<things>[^\W\d]+)",
+    re.IGNORECASE,
+)
+"""What a German, French or Spanish question counts."""
+
+
+def _alike(things: str, asked: str) -> bool:
+    """Whether two nouns are one but for their endings."""
+    said, wanted = (words(text)[-1:] for text in (things, asked))
+    return bool(said and wanted) and (said == wanted or _kindred(said[0], wanted[0]))
+
+
 def counts_another(answer: str, question: str) -> bool:
     """Whether a bare count names other things than the question counts: "10 flowers" of candles.
 
@@ -113,8 +126,13 @@ def counts_another(answer: str, question: str) -> bool:
     if chinese and number is not None and number.unit.kind == "things":
         things = number.unit.name
         return not things.isascii() and not set(things) <= set(question) | {"人"}
+    if number is None or number.unit.kind != "things":
+        return False
+    foreign = _FOREIGN_COUNTED.search(question)
+    if foreign:
+        return not _alike(number.unit.name, foreign.group("things"))
     asked = counted_things(question)
-    if number is None or number.unit.kind != "things" or not asked:
+    if not asked:
         return False
     said, wanted = words(number.unit.name)[-1:], asked[-1:]
     pair = {*said, *wanted}
@@ -122,7 +140,9 @@ def counts_another(answer: str, question: str) -> bool:
 
 
 _ASKS_NO_PERCENT = re.compile(
-    r"\b(?:probability|likelihood|chance|fraction|angle|how\s+many)\b|\\angle|∠", re.IGNORECASE
+    r"\b(?:probability|likelihood|chance|fraction|angle|how\s+many|(?:what|which)\s+year"
+    r"|(?:find|solve\s+for|value\s+of)\s+\$?[a-z](?![\w']))\b|\\angle|∠",
+    re.IGNORECASE,
 )
 _PERCENT = re.compile(r"percent|%", re.IGNORECASE)
 
@@ -137,7 +157,8 @@ def is_no_percentage(answer: str, target: str, question: str) -> bool:
     asks = _ASKS_NO_PERCENT.search(question)
     if asks is None or _PERCENT.search(question) or said.value / 100 == wanted.value:
         return False
-    return wanted.value <= 1 or asks.group().lower()[:3] in ("ang", "how", "\\an", "∠")
+    shares = asks.group().lower() in ("probability", "likelihood", "chance", "fraction")
+    return wanted.value <= 1 or not shares
 
 
 _LABEL = re.compile(r"(?<=[\s{(])[A-Z]{1,3}(?![\w'])")

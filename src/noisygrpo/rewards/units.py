@@ -138,6 +138,7 @@ def _known(tail: str) -> Unit | None:
         r"\bdeg(?:rees?)?\.?\s+(celsius|centigrade|fahrenheit|C|F)\b", _degrees, text, flags=re.I
     )
     text = text.replace("^{\\circ}", " degree ").replace("\\Omega", "ohm").replace("\\mu ", "u")
+    text = re.sub(r"\b(kilo|mega|milli|micro|centi)-(?=[a-z])", r"\1", text)
     text = re.sub(r"k\s*ohm\b", "kiloohm", text).replace("\\times", "*").replace("\\cdot", "*")
     text = re.sub(r"\bper\b", "/", text)
     text = re.sub(r"(?<=[a-z])\.\s?(?=[a-z]{1,4}\b)|\b(sq)\.", r"\1 ", text)

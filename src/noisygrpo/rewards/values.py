@@ -70,7 +70,7 @@ _CLOCK = re.compile(
     re.I,
 )
 _RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*:\s*\d+(?:\.\d+)?)+")
-_RATIO_IN_WORDS = re.compile(r"(\d+)\s+to\s+(\d+)")
+_RATIO_IN_WORDS = re.compile(r"[\w.]+(?:\s+to\s+[\w.]+)+")
 _PLACES = {word: place for place, word in enumerate((
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
     "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
@@ -262,8 +262,10 @@ def _same_time(said: Clock, wanted: Clock) -> bool:
 def _same_ratio(prediction: str, ratio: Ratio) -> bool:
     text = plain(prediction).strip(" .")
     said = _ratio(text)
-    if said is None and (match := _RATIO_IN_WORDS.fullmatch(text)):
-        said = ratio_of([Fraction(match.group(1)), Fraction(match.group(2))])
+    if said is None and _RATIO_IN_WORDS.fullmatch(text):
+        parts = [parse_number(part) for part in re.split(r"\s+to\s+", text)]
+        whole = [part.value for part in parts if part and isinstance(part.value, Fraction)]
+        said = ratio_of(whole) if len(whole) == len(parts) else None
     if said is None and len(ratio.parts) == 2:
         number = parse_number(text)
         if number is not None and isinstance(number.value, Fraction) and not number.percent:
