@@ -32,6 +32,7 @@ from noisygrpo.rewards.inflection import name_differs
 from noisygrpo.rewards.math_pool import math_equal, math_equal_all
 from noisygrpo.rewards.named import same_name
 from noisygrpo.rewards.numeric import parse_number
+from noisygrpo.rewards.places import same_place
 from noisygrpo.rewards.polarity import POLARITIES, polarity_pair, read_polarity
 from noisygrpo.rewards.prose import untitled
 from noisygrpo.rewards.reading import same_reading
@@ -135,6 +136,8 @@ def decide(case: Case, tolerance: float = TOLERANCE) -> Verdict | Formulas:
         return Verdict(True, "same text")
     if same_name(answer, target, question):
         return Verdict(True, "names of the same")
+    if same_place(answer, target, question):
+        return Verdict(True, "the same place")
     if same_boxes(prediction, target, question):
         return Verdict(True, "the same boxes")
     inner = _decide_added(prediction, answer, case, tolerance)
@@ -251,7 +254,7 @@ def _judge_words(answer: str, target: str, question: str) -> Verdict:
     if wanted and "".join(_core(answer)) == "".join(wanted) and kept[0] == kept[1]:
         return Verdict(True, "same letters")
     said = complement(answer)
-    if wanted and _core(said or "") == wanted:
+    if wanted and said and (_core(said) == wanted or same_place(said, target, question)):
         if says_of_another(subject(answer), question):
             return Verdict(False, "said of another thing than was asked for")
         return Verdict(True, "a sentence says so")

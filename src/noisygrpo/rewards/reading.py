@@ -24,9 +24,14 @@ _FORMULA = re.compile(r"[\\_={}]")
 _LONGEST = 100
 
 
+def asks_to_read(question: str) -> bool:
+    """Whether a question asks what is written in the picture: the letters count."""
+    return _READS.search(question) is not None
+
+
 def same_reading(answer: str, target: str, question: str) -> bool:
     """Whether two answers are the same signs, to a question that asks what is written."""
-    if not _READS.search(question) or max(len(answer), len(target)) > _LONGEST:
+    if not asks_to_read(question) or max(len(answer), len(target)) > _LONGEST:
         return False
     answer, target = (plain(text).rstrip(" .\"'").lstrip(" \"'") for text in (answer, target))
     if _PHONE.search(question) and not re.search(r"[^\W\d]", answer + target):
