@@ -54,6 +54,10 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         (["trian", "x"], "command: 'trian' is not known; did you mean 'train'?"),
         (["nothing-like-it"], "command: 'nothing-like-it' is not known; allowed: check, compare, "),
         (["train", "x", "--resum"], "noisygrpo train: --resum is no option of it; did you mean"),
+        (
+            ["check", "x", "--methd=grpo"],
+            "noisygrpo check: --methd is no option of it; did you mean '--method'",
+        ),
         (["env", "--x=1"], "noisygrpo env: --x is no option of it; allowed: --help, --no-color"),
         (["completion", "basch"], "shell: 'basch' is not known; did you mean 'bash'?"),
         (["train"], "the following arguments are required: recipe (see `noisygrpo train --help`)"),

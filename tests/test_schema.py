@@ -1,5 +1,7 @@
 """Values of a recipe against the types of their fields."""
 
+import typing
+
 import pytest
 
 from noisygrpo.errors import UserError
@@ -41,3 +43,12 @@ def test_values_are_read_as_their_field_wants():
     assert describe(float | None) == "a number or null"
     with pytest.raises(UserError, match=r"s\.x: 'no' is not a whole number"):
         checked({"x": "no"}, {"x": int}, "s")
+
+
+def test_an_unquoted_no_is_the_word_where_the_field_has_it():
+    choice = typing.Literal["no", "steps"]
+    assert read_value(False, choice, "f") == "no" and read_value(Raw("no"), choice, "f") == "no"
+    for value, hint in [(True, choice), (False, typing.Literal["off"]), (False, int)]:
+        with pytest.raises(UserError, match=f"f: {value} is not"):
+            read_value(value, hint, "f")
+    assert read_value(False, bool | str, "f") is False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from noisygrpo.schema import nearest
@@ -19,11 +19,18 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         more_help: gives further help, which is put together only when it is asked for.
+        further: options that are read before this parser, such as ``--method`` of a recipe.
     """
 
-    def __init__(self, *, more_help: Callable[[], str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        more_help: Callable[[], str] | None = None,
+        further: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"allow_abbrev": False, **kwargs})
-        self._more_help = more_help
+        self._more_help, self._further = more_help, further
 
     def format_help(self) -> str:
         """Return the help, with what ``more_help`` gives behind it."""
@@ -61,7 +68,8 @@ class Parser(argparse.ArgumentParser):
 
     def _options(self) -> list[str]:
         actions = [action for action in self._actions if action.help != argparse.SUPPRESS]
-        return [one for action in actions for one in action.option_strings if one[:2] == "--"]
+        own = [one for action in actions for one in action.option_strings if one[:2] == "--"]
+        return [*own, *self._further]
 
 
 def add_manner(parser: argparse.ArgumentParser) -> None:

@@ -62,9 +62,8 @@ its help goes on, ``more_help``."""
 OF_A_PATH = OF_A_DISK | {errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 """What a system says of a path that a user gave: a command has nothing else to say of it."""
 
-_OVERRIDE = re.compile(
-    r"--(?:(?:\w+\.)+\w+|model|method|data|rewards|training|evaluation)(?:=.*)?", re.DOTALL
-)
+_SECTIONS = ("model", "method", "data", "rewards", "training", "evaluation")
+_OVERRIDE = re.compile(rf"--(?:(?:\w+\.)+\w+|{'|'.join(_SECTIONS)})(?:=.*)?", re.DOTALL)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,7 +128,10 @@ def build_parser() -> argparse.ArgumentParser:
             text += " Any field of the recipe can be overridden: --training.learning_rate 1e-5."
             text += "" if name == "train" else " `noisygrpo train --help` lists them."
         more = getattr(module, "more_help", None)
-        sub = commands.add_parser(name, help=module.SUMMARY, description=text, more_help=more)
+        sections = [f"--{one}" for one in _SECTIONS] if module.TAKES_RECIPE else []
+        sub = commands.add_parser(
+            name, help=module.SUMMARY, description=text, more_help=more, further=sections
+        )
         sub.set_defaults(takes_recipe=module.TAKES_RECIPE)
         add_manner(sub)
         module.add_arguments(sub)

@@ -83,6 +83,8 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
     if isinstance(value, Raw):
         value = _as_wanted(str(value), hint, field)
     value = plain(value, field)
+    if value is False and not fits(value, hint) and fits("no", hint) and str not in _options(hint):
+        value = "no"  # what YAML makes of ``save_strategy: no`` without quotes
     close = nearest(value, _named(hint)) if isinstance(value, str) else ""
     close = close if "did you mean" in close else ""
     require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}{close}")

@@ -160,3 +160,11 @@ def test_views_within_lists_of_parquet(folder):
     pq.write_table(pa.table(table), source / "rows.parquet")
     row = read(source / "rows.parquet").data[0]
     assert (row["tags"], row["more"]) == (["x"], [{"name": "y"}])
+
+
+def test_data_files_that_are_in_no_split_are_named(folder):
+    table = TABLE + "q,1,a.png\n"
+    loaded = read(folder({"train/a.csv": table, "more.jsonl": "{}", ".cache/b.csv": table}))
+    assert "1 data files of mine are not read: more.jsonl" in loaded.report
+    plain = read(folder({"train/a.csv": table}) / "train", image_root=str(folder({})))
+    assert not any("not read" in line for line in plain.report)

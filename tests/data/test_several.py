@@ -11,6 +11,7 @@ from noisygrpo.data import DataSpec, load
 from noisygrpo.data.parts import Part, chosen_rows, parts_of, prefixes
 from noisygrpo.data.splits import load_measured, overlap_lines
 from noisygrpo.errors import UserError
+from noisygrpo.recipes.recipe import load_recipe
 
 
 def rows(name, count, **more):
@@ -229,3 +230,12 @@ def test_prefixes_go_as_far_as_needed():
     assert prefixes([Part("/a.json"), Part("/e/a.json")]) == ["//", "e/"]
     with pytest.raises(UserError, match=r"a\.json and a\.csv are in one folder"):
         prefixes([Part("/d/a.json"), Part("/d/a.csv")])
+
+
+def test_a_list_may_hold_names_alone(folder):
+    (folder / "a.json").write_text(json.dumps(rows("a", 2)))
+    names = [str(folder / "a.json"), str(write_jsonl(folder, rows("b", 1), "b.jsonl"))]
+    assert asked(load(DataSpec(names))) == ["a0?", "a1?", "b0?"]
+    document = {"base": "playground", "data": {"source": names}, "evaluation": None}
+    (folder / "r.yaml").write_text(yaml.safe_dump(document))
+    assert load_recipe(str(folder / "r.yaml")).data.source == names

@@ -66,6 +66,16 @@ def test_rows_in_both_are_named(folder) -> None:
         overlap_lines(train, copy)
 
 
+def test_a_copy_of_the_training_rows_does_not_hide_behind_the_name_train(folder) -> None:
+    spec = DataSpec(write_jsonl(folder, many(6)))
+    copy = load_measured(spec, ["train"], write_jsonl(folder, many(6), "copy.jsonl"))
+    assert overlap_lines(load(spec), copy) == []  # as of the source itself
+    with pytest.raises(
+        UserError, match=r"all 6 rows of 'train' are trained on: copy\.jsonl line 1"
+    ):
+        overlap_lines(load(spec), copy, other_source=True)
+
+
 def sides(spec: DataSpec) -> tuple[set[int], set[int]]:
     held = load_measured(spec, ["holdout"])["holdout"].data
     return set(load(spec).data["answer"][:]), set(held["answer"][:])

@@ -112,3 +112,9 @@ def test_the_same_value_twice_is_no_contradiction(read):
 def test_a_space_behind_a_tab_is_text(read):
     loaded = read("a.tsv", 'question\tanswer\timage\nq\t "x" or y\ta.png\n')
     assert loaded.data["answer"][:] == ['"x" or y']
+
+
+def test_whole_numbers_of_any_size_are_answers(read):
+    large = 10**400
+    rows = read("a.jsonl", json.dumps({**ROW, "answer": large})).data
+    assert rows[0]["answer"] == large

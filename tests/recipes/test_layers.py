@@ -100,6 +100,17 @@ def test_a_setting_above_its_switch_is_the_users_mistake(chain):
         loaded(chain({"save_strategy": "no", "save_steps": 5}))
 
 
+def test_epochs_above_a_number_of_steps_are_refused_even_if_they_are_the_default(chain):
+    steps = chain({"max_steps": 60})
+    with pytest.raises(
+        UserError, match=r"training\.num_train_epochs: '?3'? has no effect with max_s"
+    ):
+        loaded(steps, ("training.num_train_epochs", "3"))
+    both = ("training.num_train_epochs", "3"), ("training.max_steps", "-1")
+    assert loaded(steps, *both).training == {"num_train_epochs": 3.0, "max_steps": -1}
+    loaded(chain({"max_steps": 60, "num_train_epochs": 3.0}))  # a file of all of TRL's fields
+
+
 def test_a_default_that_would_do_nothing_is_no_mistake(chain):
     training = {"save_strategy": "no", "save_steps": 500, "noise_decay": "none", "correct_at": 1.0}
     assert loaded(chain(training)).training == training

@@ -16,3 +16,12 @@ def test_batch_arithmetic():
     twice = plan_batches(config(num_iterations=2, max_steps=10), rows=100)
     assert (twice.prompts, twice.updates_per_generation, twice.updates) == (2, 2, 10)
     assert twice.epochs == 10 / 100
+
+
+def test_a_warm_up_that_outlasts_the_run_is_said():
+    assert "warm-up" not in plan_batches(config(max_steps=10, warmup_steps=10), 100).lines()[-1]
+    assert "warm-up" not in plan_batches(config(max_steps=10, warmup_steps=0.5), 100).lines()[-1]
+    late = plan_batches(config(max_steps=10, warmup_steps=40), 100).lines()[-1]
+    assert late == "warm-up takes 40 of 10 updates: the learning rate ends at 25% of what is set"
+    constant = config(max_steps=10, warmup_steps=40, lr_scheduler_type="constant")
+    assert "warm-up" not in plan_batches(constant, 100).lines()[-1]

@@ -27,6 +27,7 @@ from noisygrpo.errors import UserError
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _PICTURES = {"file_name": "image", "file_names": "images"}
+_OF_THE_LIBRARY = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 _OF_SOURCE = ("name", "version", "data_dir", "data_files", "description")
 
 
@@ -85,6 +86,23 @@ class Folder:
         if not beside:
             return " (a folder of pictures needs a metadata.jsonl with file_name and these columns)"
         return f" (read as a folder of pictures; data.source: {beside[0]} reads the file)"
+
+    @property
+    def aside(self) -> str:
+        """A line on data files of the folder that are in no split; "" where there are none."""
+        read = {os.path.realpath(one) for files in self._files.values() for one in files}
+        left = [
+            self._called(one)
+            for one in sorted(self.path.rglob("*"))
+            if kind_of(one)
+            and one.name not in _OF_THE_LIBRARY
+            and os.path.realpath(one) not in read
+        ]
+        left = [name for name in left if not any(part[0] in "._" for part in Path(name).parts)]
+        if not left:
+            return ""
+        named = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
+        return f"{len(left):,} data files of {self.path.name} are not read: {named}"
 
     @property
     def _has_pictures(self) -> bool:

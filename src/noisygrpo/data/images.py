@@ -125,6 +125,8 @@ def _named(image: Mapping[str, Any]) -> Iterator[None]:
         data = image.get("bytes")
         head = data[:64] if data is not None else _head(str(image["path"]))
         raise ImageProblem(f"broken image{name}: {what_it_is(head)}") from error
+    except FileNotFoundError as error:
+        raise ImageProblem(f"image file {str(image['path'])!r} not found") from error
     except _UNREADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImageProblem(f"broken image{name}: {reason}") from error

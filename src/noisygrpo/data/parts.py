@@ -39,7 +39,7 @@ from noisygrpo.yaml_text import read_yaml
 
 LISTS = (".yaml", ".yml")
 ALL = "all"
-Source = str | list[dict[str, Any]]
+Source = str | list[str | dict[str, Any]]
 """What ``data.source`` may be."""
 
 _KEYS = {

@@ -38,6 +38,8 @@ class RawRows:
     """Column types of an Arrow table."""
     hint: str = ""
     """What to do where a source has no question, for messages."""
+    aside: str = ""
+    """What the source holds that is not read, in a line."""
 
     def __len__(self) -> int:
         return len(self.table)

@@ -108,7 +108,7 @@ def _read_folder(path: Path, split: str, config: str, root: Root, settings: Sett
     if rows is None:
         data = folder.load(split)
         rows = _from_dataset(data, f"{path.name}-{split}", f"{path.name} ({split})", root)
-    return replace(rows, hint=folder.hint)
+    return replace(rows, hint=folder.hint, aside=folder.aside)
 
 
 def _no_split(source: str, split: str, has: str, settings: Settings) -> NoReturn:

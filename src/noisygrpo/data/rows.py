@@ -59,7 +59,7 @@ def as_text(row: Mapping[str, Any], column: str) -> str:
         return str(int(value))
     if is_missing(value):
         raise RowProblem(f"column {column!r} is missing or null")
-    if isinstance(value, (int, float)) and math.isfinite(value):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     raise RowProblem(f"column {column!r} is {value!r:.80}, expected text or a number")
 

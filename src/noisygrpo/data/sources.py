@@ -135,7 +135,7 @@ def _piece(
             f"{len(raw.root.moved):,} image paths are absolute and lead elsewhere; these pictures "
             f"were found in {raw.root.folder} by their last folders"
         )
-    lines += [places.said] if places.said else []
+    lines += [said for said in (raw.aside, places.said) if said]
     if not spec.adapter and named is not None:
         lines += aside_lines(raw, columns)
     lines += _prompt_lines(spec, adapter, drafts)

@@ -33,9 +33,10 @@ TRAIN = "train"
 class DataSpec:
     """The ``data`` section of a recipe."""
 
-    source: str | list[dict[str, Any]]
+    source: str | list[str | dict[str, Any]]
     """``playground``, a hub id, a folder, a .parquet, .json, .jsonl, .csv or .tsv file; or several
-    of them, as a list of ``{source, rows, image_root}`` or a .yaml file with one (``parts``)."""
+    of them, as a list of names and ``{source, rows, image_root}`` or a .yaml file with one
+    (``parts``)."""
     split: str = TRAIN
     """Split of a hub data set, a folder or the playground; single files have none."""
     config: str = ""

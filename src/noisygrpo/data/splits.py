@@ -38,7 +38,7 @@ def load_measured(
     Raises:
         UserError: for a split that the source does not have, or that is trained on.
     """
-    same = source is None or _same(source, data.source)
+    same = source is None or same_source(source, data.source)
     spec = replace(
         data,
         source=source or data.source,
@@ -97,11 +97,15 @@ def _check_single(source: str, name: str, names: Sequence[str], same: bool) -> N
     )
 
 
-def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
+def overlap_lines(
+    train: Loaded, measured: dict[str, Loaded], other_source: bool = False
+) -> list[str]:
     """Lines that name the rows which are trained on and measured: same prompt, same images.
 
-    Raises ``UserError`` for a split of which every row is trained on, unless it is called
-    ``train``.
+    The split ``train`` of the training data is what it is called; with ``other_source`` the rows
+    are those of another file, and it is looked at too.
+
+    Raises ``UserError`` for a split of which every row is trained on.
     """
     if train.seen is None:
         return []
@@ -109,7 +113,7 @@ def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
     lines = []
     for name, loaded in measured.items():
         rows = loaded.seen
-        if name == TRAIN or rows is None:
+        if rows is None or (name == TRAIN and not other_source):
             continue
         both = [(i, place[a.asked]) for i, a in enumerate(rows) if a.asked in place]
         if not both:
@@ -125,7 +129,8 @@ def overlap_lines(train: Loaded, measured: dict[str, Loaded]) -> list[str]:
     return lines
 
 
-def _same(first: Source, second: Source) -> bool:
+def same_source(first: Source, second: Source) -> bool:
+    """Tell whether two names lead to the same file or folder, or two lists are equal."""
     if not isinstance(first, str) or not isinstance(second, str):
         return first == second
     one, two = Path(first).expanduser(), Path(second).expanduser()

@@ -85,7 +85,10 @@ class EvaluationRequest(LoadOptions):
             self.engine == "vllm" or not self.vllm,
             f"{', '.join(self.vllm)}: an argument of vLLM's; only with --engine vllm",
         )
-        require(self.limit is None or self.limit > 0, f"limit: {self.limit}, allowed is 1 or more")
+        require(
+            self.limit is None or self.limit > 0,
+            f"limit (--rows): {self.limit}, allowed is 1 or more",
+        )
         require(
             self.noise_at in (None, "model", "file"),
             f"noise_at: {self.noise_at!r}, allowed are model, file",

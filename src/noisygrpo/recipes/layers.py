@@ -54,6 +54,7 @@ class Folded:
                 kept = {key: value for key, value in kept.items() if key not in dropped}
                 self.document["training"] = kept
         self._choose(document)
+        _refuse_epochs(document.get("training"), self.document.get("training"))
         self.document = merge(self.document, document)
         if method is not None:
             self.origin["method"] = number
@@ -87,6 +88,21 @@ class Folded:
             if self.origin.get(name, -1) < max(switched):
                 dropped.add(name)
         return {name: value for name, value in training.items() if name not in dropped}
+
+
+def _refuse_epochs(layer: Any, below: Any) -> None:
+    """Raise where a layer asks for epochs and the layers below count steps, as long as both stay.
+
+    ``idle`` cannot see it of 3 epochs: who leaves the field out has as many.
+    """
+    if not isinstance(layer, dict) or not isinstance(below, dict) or "max_steps" in layer:
+        return
+    epochs, steps = layer.get("num_train_epochs"), below.get("max_steps")
+    require(
+        epochs is None or steps in (None, -1),
+        f"training.num_train_epochs: {shown(epochs)} has no effect with max_steps {shown(steps)} "
+        "of the recipe below; give max_steps -1 for epochs",
+    )
 
 
 def fold(layers: Sequence[Mapping[str, Any]]) -> Folded:

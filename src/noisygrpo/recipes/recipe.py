@@ -63,7 +63,7 @@ class EvaluationSpec:
 
     splits: list[str] = field(default_factory=lambda: ["test"])
     """Names of the splits; each gets a row in the table."""
-    source: str | list[dict[str, Any]] | None = None
+    source: str | list[str | dict[str, Any]] | None = None
     """Where the rows come from, if not from ``data.source``; a list as there."""
     rows: int | None = None
     """How many rows of each split; null takes all."""

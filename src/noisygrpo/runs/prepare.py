@@ -12,7 +12,7 @@ import torch
 from noisygrpo.data.checks import require_images
 from noisygrpo.data.fit import fit_processor
 from noisygrpo.data.sources import Loaded, load
-from noisygrpo.data.splits import load_measured, overlap_lines
+from noisygrpo.data.splits import load_measured, overlap_lines, same_source
 from noisygrpo.errors import UserError
 from noisygrpo.models.loading import load_any_processor, lora_config
 from noisygrpo.models.vision import set_pixel_limits
@@ -61,7 +61,7 @@ def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
     if config.noisy:
         require_images(loaded.data, str(config.view_plan))
     measured = _measured(recipe)
-    report = loaded.report + overlap_lines(loaded, measured)
+    report = loaded.report + overlap_lines(loaded, measured, _other_source(recipe))
     processor = load_any_processor(recipe.model) if processor is None else processor
     require_scorable(processor)
     require_scored_as_sampled(recipe.model, processor)
@@ -121,6 +121,11 @@ def load_splits(recipe: Recipe) -> dict[str, datasets.Dataset]:
         UserError: no such split or file, a split that is trained on, or a row that is wrong.
     """
     return {name: split.data for name, split in _measured(recipe).items()}
+
+
+def _other_source(recipe: Recipe) -> bool:
+    source = None if recipe.evaluation is None else recipe.evaluation.source
+    return source is not None and not same_source(source, recipe.data.source)
 
 
 def _measured(recipe: Recipe) -> dict[str, Loaded]:

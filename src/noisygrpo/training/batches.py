@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from noisygrpo.errors import require
 from noisygrpo.training.config import NoisyGRPOConfig
 
+WITHOUT_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
+"""Schedules of the learning rate that take no notice of ``warmup_steps``."""
+
 
 @dataclass(frozen=True)
 class BatchPlan:
@@ -32,14 +35,21 @@ class BatchPlan:
     """Optimiser steps of the run."""
     epochs: float
     """How often the run sees each row."""
+    warmup: int = 0
+    """Optimiser steps before the learning rate is what the settings say."""
 
     def lines(self) -> list[str]:
         """The arithmetic in words."""
         per = f"{self.updates_per_generation:g}"
+        late = self.warmup > self.updates and (
+            f"warm-up takes {self.warmup:,} of {self.updates:,} updates: the learning rate ends at "
+            f"{self.updates / self.warmup:.0%} of what is set"
+        )
         return [
             f"{self.prompts} prompts x {self.group} rollouts = {self.rollouts} per generation",
             f"{self.rollouts_per_update} rollouts per update, {per} updates per generation",
             f"{self.updates} updates, {self.epochs:.2g} epochs",
+            *([late] if late else []),
         ]
 
 
@@ -69,4 +79,9 @@ def plan_batches(config: NoisyGRPOConfig, rows: int) -> BatchPlan:
         updates_per_generation=per_generation,
         updates=updates,
         epochs=updates / in_epoch,
+        warmup=config.get_warmup_steps(updates) if _warms_up(config) else 0,
     )
+
+
+def _warms_up(config: NoisyGRPOConfig) -> bool:
+    return str(config.lr_scheduler_type.value) not in WITHOUT_WARMUP

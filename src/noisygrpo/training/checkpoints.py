@@ -78,6 +78,7 @@ def load(model: Any, accelerator: Accelerator, folder: str) -> bool:
     Returns whether that was done: it is for a model that Transformers would copy by the names in
     the file, and not for an adapter or a model in shards, which are loaded as Transformers does.
     """
+    require(Path(folder).is_dir(), f"resume_from_checkpoint: {folder!r} is not a folder")
     if (Path(folder) / MANIFEST).exists():
         reason = damage(Path(folder), hashes=False)
         require(reason is None, f"checkpoint {folder}: {reason}")

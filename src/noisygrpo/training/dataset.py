@@ -33,6 +33,17 @@ CHECKED_FOR = (
 )
 """Settings that decide what is checked, and how."""
 
+PASSED = (
+    "prompts",
+    "completions",
+    "noise_level",
+    "rollout_index",
+    "hint",
+    "hint_level",
+    "hint_ratio",
+)
+"""Names of what reward functions get beside the columns of the data."""
+
 _checked: weakref.WeakKeyDictionary[Dataset, Any] = weakref.WeakKeyDictionary()
 """For what each data set was found right: a run checks it before a model is loaded, and the trainer
 that it makes needs not do so again."""
@@ -85,6 +96,7 @@ def check_dataset(
         f"{name}: column 'prompt' is missing; it has {', '.join(columns)}",
     )
     require(len(dataset) > 0, f"{name}: it has no rows")
+    check_columns(dataset, name)
     require(
         not config.noisy or "images" in columns or "image" in columns,
         f"{name}: view_plan {config.view_plan!r} needs images, but there is no column 'images'",
@@ -100,6 +112,27 @@ def check_dataset(
     if config.hinted:
         check_reasoning(dataset, config)
     _checked[dataset] = needs
+
+
+def check_columns(dataset: Dataset, name: str) -> None:
+    """Check that no column is lost on its way to the model and to reward functions.
+
+    Raises:
+        UserError: a column has a name under which the trainer itself passes something, or prompts
+            are plain text beside pictures, for which only a conversation has a place.
+    """
+    for column in PASSED:
+        require(
+            column not in dataset.column_names,
+            f"{name}: reward functions get {column!r} from the trainer, which a column of that "
+            f"name would not reach: rename_column({column!r}, …)",
+        )
+    texts = getattr(dataset.features.get("prompt"), "dtype", "") in ("string", "large_string")
+    require(
+        not (texts and has_pictures(dataset).count(True)),
+        f"{name}: column 'prompt' is text, but with pictures it has to be a conversation: "
+        '[{"role": "user", "content": text}]',
+    )
 
 
 def check_reasoning(dataset: Dataset, config: NoisyGRPOConfig) -> None:
@@ -135,7 +168,12 @@ def check_reasoning(dataset: Dataset, config: NoisyGRPOConfig) -> None:
 
 
 def is_mixed(dataset: Any) -> bool:
-    """Tell whether some rows have images and some have none, without decoding any."""
+    """Tell whether some rows have images and some have none."""
+    return len({*has_pictures(dataset)}) == 2
+
+
+def has_pictures(dataset: Any) -> list[bool]:
+    """Tell of each row whether it has images, without decoding any; [] where no column has any."""
     columns = dataset.data.column_names if isinstance(dataset, Dataset) else []
     if "images" in columns:
         column = dataset.data.column("images")
@@ -145,8 +183,8 @@ def is_mixed(dataset: Any) -> bool:
     elif "image" in columns:
         has = pc.is_valid(dataset.data.column("image"))
     else:
-        return False
-    return bool(pc.any(has).as_py()) and not bool(pc.all(has).as_py())
+        return []
+    return list(has.to_pylist())
 
 
 def refuse_sharded(state: AcceleratorState, dataset: Any) -> None:

@@ -27,6 +27,7 @@ from noisygrpo.training.engines import prefill
 from noisygrpo.training.engines.generate import GenerateEngine
 from noisygrpo.training.engines.heads import Heads
 from noisygrpo.training.engines.vllm import VLLMEngine
+from noisygrpo.training.given import unique
 from noisygrpo.training.hints.ladder import HintLadder
 from noisygrpo.training.hints.selecting import SelectingReward
 from noisygrpo.training.levels.history import LevelHistory
@@ -225,6 +226,7 @@ def refuse(trainer: Any, data: Any) -> None:
 def asking(trainer: Any) -> Asking:
     """Put a guard around each reward function that TRL has, and return what asks them."""
     limit = trainer.args.reward_time_limit
+    trainer.reward_func_names = unique(trainer.reward_func_names)
     made = Asking(
         trainer.accelerator,
         trainer.reward_func_names,

@@ -60,6 +60,7 @@ class Rollout:
     advantage: float = 0.0  # what the update weighs it with
     dependence: list[float] | None = None  # on the picture, by token; None where it was not asked
     gain: float | None = None  # weight of the prior in its group, where there is one
+    added: bool = False  # whether the row's list of images is ours and not the data's
 
     @property
     def example_id(self) -> str:
@@ -126,7 +127,8 @@ class Rollout:
 
     def reward_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return this rollout's row, with what TRL added to it, and our ``columns``."""
-        return {**row, "example_id": self.derived_id or row["example_id"], **self.columns()}
+        kept = {name: value for name, value in row.items() if name != "images" or not self.added}
+        return {**kept, "example_id": self.derived_id or row["example_id"], **self.columns()}
 
 
 def as_drawn(released: Sequence[str], zero_noise: bool) -> dict[str, bool]:

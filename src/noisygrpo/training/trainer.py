@@ -29,8 +29,10 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.own.check import Functions
-from noisygrpo.training import checkpoints, dataset, parts, reference
+from noisygrpo.terminal import note
+from noisygrpo.training import checkpoints, dataset, given, parts, reference
 from noisygrpo.training.batch import Batch
+from noisygrpo.training.batches import plan_batches
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
 from noisygrpo.training.experts import name_experts
@@ -74,11 +76,13 @@ class NoisyGRPOTrainer(GRPOTrainer):
     ) -> None:
         """Take TRL's arguments, in its order.
 
-        With TRL's ``args`` every rollout sees the clean image. A frozen tower and pixel limits
+        With TRL's ``args`` every rollout sees the clean image. Rewards of recipes go by their
+        names; pictures may be paths or bytes (``given``). A frozen tower and pixel limits
         change model and processor in place. Rows without ``example_id`` get one of their content.
         ``UserError`` where data, model or processor lack what is asked for.
         """
         config = NoisyGRPOConfig.of(args, model)
+        train_dataset, eval_dataset = given.decoded(train_dataset), given.decoded(eval_dataset)
         dataset.check(train_dataset, config, kwargs.get("environment_factory"))
         self.saving, self._named = checkpoints.Saving(), set[str]()
         self._functions = Functions.of(config)
@@ -87,7 +91,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         self._means = StepMeans(sequences=config.importance_sampling_level == "sequence")
         data = train_dataset, eval_dataset, processing_class or default_processor(model, config)
         with parts.temperatures(self, config):
-            super().__init__(model, reward_funcs, config, *data, *more, **kwargs)
+            super().__init__(model, given.rewards(reward_funcs), config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
         name_experts(self.model.config)
@@ -109,6 +113,14 @@ class NoisyGRPOTrainer(GRPOTrainer):
         super().create_accelerator_and_postprocess()
         require_all_processes(self.accelerator)
         keep_output_dtype(self.accelerator.state)
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """Train for an epoch; Transformers would do one more step of a run that is done."""
+        if self.state.global_step < self.state.max_steps:
+            super()._run_epoch(*args, **kwargs)
+        else:
+            note(f"step {self.state.global_step} of {self.state.max_steps}: nothing is left to do")
+            self.control.should_training_stop = True
 
     # ---- a batch of rollouts: plan, ..., advantage, record ----
 
@@ -292,7 +304,9 @@ class NoisyGRPOTrainer(GRPOTrainer):
     # ---- resume ----
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        return checkpoints.by_epoch(super()._get_train_sampler(dataset))
+        sampler = super()._get_train_sampler(dataset)
+        plan_batches(self.args, sampler.num_samples)
+        return checkpoints.by_epoch(sampler)
 
     def _get_output_dir(self, trial: Any) -> str:
         return self.saving.folder or str(super()._get_output_dir(trial))

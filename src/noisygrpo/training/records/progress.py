@@ -138,7 +138,7 @@ def _number(value: Any) -> str:
 def time_left(started: float, first_step: int, state: TrainerState) -> float | None:
     """Seconds of the rest, as the mean step so far has it; None before a step is done."""
     done, to_do = state.global_step - first_step, state.max_steps - state.global_step
-    return (time.monotonic() - started) / done * to_do if done > 0 else None
+    return (time.monotonic() - started) / done * max(to_do, 0) if done > 0 else None
 
 
 def install(add: Callable[[Any], None], pop: Callable[[Any], Any]) -> None:

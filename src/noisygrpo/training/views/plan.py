@@ -61,12 +61,15 @@ def plan_batch(
         index = place % group
         if index == 0 or not rollouts:  # a group begins, or this process's part of one
             shared = {key: row[key] for key in IMAGE_COLUMNS if key in row}
+            if shared:  # TRL cannot pass on the null of a row without a picture
+                shared["images"] = row_images(row)
             known = row.get("example_id")
             derived = row_id(row) if known is None else ""
             blind, name = clean or not row_images(row), derived or str(known)
             views = [CLEAN] * group if blind else _views(config, chosen, group, step, name, scale)
         seen = config.seed, step, chosen.noise
         made = Rollout({**row, **shared}, index, views[index], *seen, derived, tuple(views))
+        made.added = "images" in shared and "images" not in row
         rollouts.append(as_released(config, made, views[0]))
     return rollouts
 
