@@ -131,3 +131,11 @@ def test_a_run_that_is_done_does_no_step_more(tmp_path):
     trainer = make(tmp_path, **saved)
     assert trainer.train(resume_from_checkpoint=True).global_step == 1
     assert not hasattr(trainer, "made")
+
+
+def test_the_rollouts_of_an_earlier_run_do_not_go_in_silence(tmp_path, capsys):
+    first = make(tmp_path, max_steps=1)
+    first.train()
+    assert "earlier run" not in capsys.readouterr().err
+    first.train()
+    assert "the rollouts of an earlier run, 1 steps, are replaced" in capsys.readouterr().err

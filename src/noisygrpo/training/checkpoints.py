@@ -50,7 +50,7 @@ from noisygrpo.models.saving import readable_everywhere
 from noisygrpo.models.sealed import MANIFEST, damage, seal
 from noisygrpo.own.check import files
 from noisygrpo.training.finite import not_finite, require_finite_weights
-from noisygrpo.training.records.rollouts import drop_steps_after, say_lost
+from noisygrpo.training.records.rollouts import drop_steps_after, say_lost, say_replaced
 from noisygrpo.user_code import keep_files
 
 SEALED_WITH = "identity.json"
@@ -295,6 +295,7 @@ class FreshLogs(TrainerCallback):
             )
         if state.is_world_process_zero:
             folder = Path(args.output_dir or ".")
+            say_replaced(folder, state.global_step)
             drop_steps_after(folder, state.global_step)
             if state.global_step and getattr(args, "rollouts_format", "none") != "none":
                 say_lost(folder, state.global_step)

@@ -14,6 +14,7 @@ update     finite numbers, groups as wholes    _prepare_inputs, _compute_loss,  
                                                training_step, _get_grad_norm         finite
 record     rollouts.jsonl, metrics.jsonl       log                                   records
 resume     as if it had not been stopped       _get_train_sampler, _load_…, _save_…  checkpoints
+                                               _run_epoch
 =========  ==================================  ====================================  ===============
 
 Sampling and scoring differ on purpose; as published, nothing corrects for it. Evaluation rollouts

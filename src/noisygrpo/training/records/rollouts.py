@@ -70,6 +70,12 @@ def say_lost(folder: Path, step: int) -> None:
         say(f"{where}: the rollouts of steps 1 to {step} are gone; the run goes on", error=True)
 
 
+def say_replaced(folder: Path, step: int) -> None:
+    """Say where a run that begins anew takes the place of another one's rollouts."""
+    if step == 0 and (steps := last_step(folder)):
+        say(f"{folder}: the rollouts of an earlier run, {steps} steps, are replaced", error=True)
+
+
 def _tables(folder: Path) -> Iterator[Path]:
     return (folder / ROLLOUTS_FOLDER).glob("step-*.parquet")
 
