@@ -11,8 +11,12 @@ mu = ``num_iterations``::
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from transformers import TrainerControl, TrainerState
 
 from noisygrpo.errors import require
+from noisygrpo.terminal import note
 from noisygrpo.training.config import NoisyGRPOConfig
 
 WITHOUT_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
@@ -85,3 +89,18 @@ def plan_batches(config: NoisyGRPOConfig, rows: int) -> BatchPlan:
 
 def _warms_up(config: NoisyGRPOConfig) -> bool:
     return str(config.lr_scheduler_type.value) not in WITHOUT_WARMUP
+
+
+def enough(sampler: Any, args: NoisyGRPOConfig) -> Any:
+    """Return TRL's sampler; ``UserError`` where it has fewer rows than a batch has prompts."""
+    plan_batches(args, sampler.num_samples)
+    return sampler
+
+
+def something_left(state: TrainerState, control: TrainerControl) -> bool:
+    """Whether there is a step to do; of a run that is done it is said, and training stops."""
+    if state.global_step < state.max_steps:
+        return True
+    note(f"step {state.global_step} of {state.max_steps}: nothing is left to do")
+    control.should_training_stop = True
+    return False

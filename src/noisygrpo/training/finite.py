@@ -29,6 +29,14 @@ def require_finite(value: Any, what: str, state: TrainerState, args: TrainingArg
         )
 
 
+def finite_norm(norm: Any, trainer: Any) -> Any:
+    """Return the gradient's norm, which may be None; ``NonFiniteError`` where it is no number."""
+    # With fp16 the gradient scaler meets overflows on purpose and skips the step itself.
+    if norm is not None and trainer.accelerator.scaler is None:
+        require_finite(norm, "gradient norm", trainer.state, trainer.args)
+    return norm
+
+
 def require_finite_weights(model: nn.Module, state: TrainerState) -> None:
     """Raise ``NonFiniteError`` rather than call weights a checkpoint that are not numbers."""
     if (name := not_finite(model)) is not None:

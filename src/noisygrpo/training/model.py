@@ -15,6 +15,7 @@ from noisygrpo.models.torchvision import has_torchvision
 from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
 from noisygrpo.playground.model import is_playground
 from noisygrpo.training.config import NoisyGRPOConfig
+from noisygrpo.training.experts import name_experts
 from noisygrpo.training.scorable import require_scorable
 
 
@@ -67,6 +68,7 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
     The model, with its adapter, and the processor are changed in place; ``UserError`` where they
     lack what the config asks for.
     """
+    name_experts(model.config)
     tokenizer = processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
     if isinstance(processor, ProcessorMixin):
         prepare_processor(processor)

@@ -30,15 +30,13 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from noisygrpo.own.check import Functions
-from noisygrpo.terminal import note
 from noisygrpo.training import checkpoints, dataset, given, parts, reference
 from noisygrpo.training.batch import Batch
-from noisygrpo.training.batches import plan_batches
+from noisygrpo.training.batches import enough, something_left
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.engines.generate import Sampled
-from noisygrpo.training.experts import name_experts
 from noisygrpo.training.finish import attach, finish
-from noisygrpo.training.finite import require_finite
+from noisygrpo.training.finite import finite_norm, require_finite
 from noisygrpo.training.image_tokens import check_tokens, refuse_vision_tokens
 from noisygrpo.training.loss.terms import averaging
 from noisygrpo.training.model import default_processor, prepare_vision, refreeze
@@ -95,7 +93,6 @@ class NoisyGRPOTrainer(GRPOTrainer):
             super().__init__(model, given.rewards(reward_funcs), config, *data, *more, **kwargs)
         self.log_multimodal = False  # TRL gathers images where there are some: others would hang
         parts.refuse(self, train_dataset)
-        name_experts(self.model.config)
         self._banned = prepare_vision(self.model, self.processing_class, config)
         self._noise_limits = parts.noise_limits(self)
         parts.ban(self)
@@ -117,11 +114,8 @@ class NoisyGRPOTrainer(GRPOTrainer):
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
         """Train for an epoch; Transformers would do one more step of a run that is done."""
-        if self.state.global_step < self.state.max_steps:
+        if something_left(self.state, self.control):
             super()._run_epoch(*args, **kwargs)
-        else:
-            note(f"step {self.state.global_step} of {self.state.max_steps}: nothing is left to do")
-            self.control.should_training_stop = True
 
     # ---- a batch of rollouts: plan, ..., advantage, record ----
 
@@ -285,11 +279,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         return loss
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        norm = super()._get_grad_norm(model, grad_norm)
-        # With fp16 the gradient scaler meets overflows on purpose and skips the step itself.
-        if norm is not None and self.accelerator.scaler is None:
-            require_finite(norm, "gradient norm", self.state, self.args)
-        return norm
+        return finite_norm(super()._get_grad_norm(model, grad_norm), self)
 
     # ---- record ----
 
@@ -305,9 +295,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
     # ---- resume ----
 
     def _get_train_sampler(self, dataset: Any = None) -> Any:
-        sampler = super()._get_train_sampler(dataset)
-        plan_batches(self.args, sampler.num_samples)
-        return checkpoints.by_epoch(sampler)
+        return checkpoints.by_epoch(enough(super()._get_train_sampler(dataset), self.args))
 
     def _get_output_dir(self, trial: Any) -> str:
         return self.saving.folder or str(super()._get_output_dir(trial))
