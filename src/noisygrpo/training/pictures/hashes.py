@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 import torch
 import xxhash
 from PIL import Image
 from torch import Tensor
+
+from noisygrpo.training.prefix.rows import one_tensor
 
 MOST = 2**14
 """Values of an image's patches that are read: 64 KB in float32."""
@@ -79,8 +80,7 @@ def hash_rows(
     pixels, grid = fields.get("pixel_values"), fields.get("image_grid_thw")
     if pixels is None:
         return [() for _ in counts]
-    if not isinstance(pixels, Tensor):  # a list by picture, of arrays or tensors: as TRL has it
-        pixels = torch.as_tensor(np.array(pixels))
+    pixels = one_tensor(pixels)
     if grid is not None:
         grid = torch.as_tensor(grid)
         images = torch.split(pixels, grid.prod(-1).tolist())

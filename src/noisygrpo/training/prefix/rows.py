@@ -10,6 +10,7 @@ Shapes: B rollouts, T completion tokens.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -53,6 +54,11 @@ def take(value: Any, rows: Sequence[int]) -> Any:
     if isinstance(value, Tensor):
         return value[list(rows)] if value.ndim else value
     return [value[row] for row in rows]
+
+
+def one_tensor(pixels: Any) -> Tensor:
+    """Return what a processor gave as pixels; TRL makes no tensor of a list by picture."""
+    return pixels if isinstance(pixels, Tensor) else torch.as_tensor(np.array(pixels))
 
 
 def split_images(batch: dict[str, Any]) -> dict[str, Any]:

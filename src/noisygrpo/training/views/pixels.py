@@ -7,13 +7,18 @@ shuffles and splits lists with the rest of a batch.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from trl.trainer.utils import unsplit_pixel_values_by_grid
 
-from noisygrpo.training.prefix.rows import IMAGE_KEYS, present, select_rows, split_images
+from noisygrpo.training.prefix.rows import (
+    IMAGE_KEYS,
+    one_tensor,
+    present,
+    select_rows,
+    split_images,
+)
 from noisygrpo.training.views.show import Tokenize, replace_images
 
 Pictures = Sequence[Sequence[Image.Image]]
@@ -61,9 +66,7 @@ def pixel_rows(
     if "pixel_values" not in like:
         return [torch.empty(0)] * len(rows)
     shown = [replace_images(prompt, row) for prompt, row in zip(prompts, pictures, strict=True)]
-    made = tokenize(shown)[2]["pixel_values"]
-    made = made if isinstance(made, torch.Tensor) else torch.as_tensor(np.array(made))
-    pixels = made.to(like["pixel_values"])
+    pixels = one_tensor(tokenize(shown)[2]["pixel_values"]).to(like["pixel_values"])
     if pixels.shape != like["pixel_values"].shape:
         raise RuntimeError(
             f"views have pixels of shape {tuple(pixels.shape)}, the images that are scored "
