@@ -130,7 +130,13 @@ def forecast(job: Job, steps: Steps) -> float:
     size = model_size(model, model.config.get_text_config())
     half = job.dtype in ("bfloat16", "float16")
     load = device_load(
-        trainer.args, 1, prompt_tokens=job.prompt, width=size.width, half=half, lora=job.lora
+        trainer.args,
+        1,
+        prompt_tokens=job.prompt,
+        patches=4 * job.image_tokens,
+        width=size.width,
+        half=half,
+        lora=job.lora,
     )
     load = replace(load, generates=job.whole)
     return memory_share("ddp", size, load, gpu=0.0).peak

@@ -55,6 +55,10 @@ class Steps:
         torch.set_num_threads(job.threads)
         self.job, self.trainer = job, build_trainer(job, folder)
         self.model = self.trainer.model.train()
+        if job.checkpointing:  # ``Trainer.train``, which is not called here, would switch it on
+            options = self.trainer.args.gradient_checkpointing_kwargs
+            core = self.trainer.accelerator.unwrap_model(self.model)
+            core.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
         self.rows = [build_row(job, n) for n in range(job.prompts) for _ in range(job.group)]
         self._trained = [p for p in self.model.parameters() if p.requires_grad]
         self._optimizer = torch.optim.AdamW(self._trained, lr=1e-6)

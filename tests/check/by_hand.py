@@ -1,5 +1,6 @@
 """A model and what a GPU holds beside it, in numbers that sums can be worked out of by hand."""
 
+from noisygrpo.check.activations import NONE, Blocks
 from noisygrpo.check.memory import DeviceLoad
 from noisygrpo.check.model_size import ModelSize
 
@@ -12,8 +13,8 @@ SIZE = ModelSize(
     width=4,
     outside=310_000_000,
     block=80_000_000,
-    layers=36,
-    hidden=2048,
+    text=Blocks(layers=36, hidden=2048, kept=62_976),
+    tower=NONE,
     kv=256,
 )
 LOAD = DeviceLoad(
@@ -21,6 +22,7 @@ LOAD = DeviceLoad(
     per_device=4,
     generated=8,
     tokens=1500,
+    patches=4096,  # of a tower that is frozen
     compute=2,
     checkpointing=True,
     reference=False,
@@ -28,5 +30,5 @@ LOAD = DeviceLoad(
     vllm_sleeps=False,
     generates=True,
 )
-ACTIVATIONS = 2 * 4 * 1500 * 2048 * (36 + 17)  # one slab per layer, and one layer recomputed
+ACTIVATIONS = 2 * 4 * 1500 * (36 * 2048 + 62_976)  # one width per layer, and one layer recomputed
 CACHE = 2 * 36 * 256 * 1500 * 8  # numbers; keys and values of 8 sequences

@@ -6,9 +6,11 @@ import pytest
 import torch
 from tests.check.by_hand import ACTIVATIONS, CACHE, LOAD, SIZE
 
-from noisygrpo.check.memory import GB, LAYER_BYTES, device_load, memory_lines, memory_share
+from noisygrpo.check.activations import Blocks
+from noisygrpo.check.memory import GB, device_load, memory_lines, memory_share
 from noisygrpo.check.model_size import meta_model, model_size
 from noisygrpo.check.plan import sizes, vllm_lines
+from noisygrpo.check.recipe import Prompts
 from noisygrpo.models.loading import weights_dtype
 from noisygrpo.recipes.recipe import load_recipe
 from noisygrpo.runs.prepare import prepare
@@ -20,7 +22,7 @@ def test_ddp_by_hand():
     share = memory_share("ddp", SIZE, LOAD, 80 * GB)
     assert share.weights == 15e9 + 7.5e9  # float32, and autocast's bfloat16 copy
     assert (share.gradients, share.optimiser, share.reference) == (15e9, 30e9, 0)
-    assert share.activations == ACTIVATIONS == 1_302_528_000
+    assert share.activations == ACTIVATIONS == 1_640_448_000
     assert share.generation == 4 * CACHE == 884_736_000
     assert share.peak == 22.5e9 + 15e9 + 30e9 + ACTIVATIONS
     assert share.host == 0
@@ -70,6 +72,12 @@ def test_vllm_takes_its_share_always_or_while_it_is_awake():
     assert vllm_lines(SIZE, LOAD, 80) == []
 
 
+TEXT, TOWER = Blocks(layers=2, hidden=32, kept=576), Blocks(layers=2, hidden=16, kept=304)
+"""Of the tiny model, whose heads make 32 (keys and values 16), and whose MLPs have 64 and 32:
+64 + 48 + 48 + 64 and three layers of 96 and a product of 64; 64 + 32 (queries, keys and values are
+one layer), 32 + 32, three of 48, and 32."""
+
+
 def config(**changes):
     settings = {"num_generations": 4, "per_device_train_batch_size": 8, "bf16": False}
     return NoisyGRPOConfig(**{**settings, "use_cpu": True, "report_to": "none", **changes})
@@ -78,7 +86,9 @@ def config(**changes):
 def one_device(model, settings, half=False):
     """Size of a model, and its share on one device with prompts of 10 tokens."""
     size = model_size(model, model.config.get_text_config())
-    load = device_load(settings, 1, prompt_tokens=10, width=size.width, half=half, lora=False)
+    load = device_load(
+        settings, 1, prompt_tokens=10, patches=16, width=size.width, half=half, lora=False
+    )
     return size, memory_share("ddp", size, load, 0.0)
 
 
@@ -87,10 +97,10 @@ def test_a_real_model_on_one_device():
     total = sum(parameter.numel() for parameter in model.parameters())
     settings = config(max_completion_length=6, gradient_checkpointing=False, beta=0.04)
     _, share = one_device(model, settings)
-    layers, hidden, rollouts, tokens = 2, 32, 8, 16
+    layers, rollouts, tokens = 2, 8, 16
     assert share.weights == share.gradients == share.reference == 4 * total
     assert share.optimiser == 8 * total
-    assert share.activations == LAYER_BYTES * 4 * rollouts * tokens * hidden * layers
+    assert share.activations == 4 * rollouts * (tokens * layers * TEXT.kept + 16 * 2 * TOWER.kept)
     assert share.generation == 2 * 4 * layers * (2 * 8) * tokens * rollouts
     assert share.peak == 5 * 4 * total + max(share.activations, share.generation)
 
@@ -101,11 +111,12 @@ def test_bfloat16_with_checkpointing_and_a_frozen_part():
     trained = sum(item.numel() for item in model.parameters() if item.requires_grad)
     settings = config(max_completion_length=6, gradient_checkpointing=True)
     size, share = one_device(model, settings, half=True)
-    slab = 2 * 8 * 16 * 32
+    rollouts, tokens = 8, 16
     assert share.weights == 2 * size.parameters  # computed in the type it is stored in: no copy
     assert share.gradients == 2 * trained
     assert share.reference == 0
-    assert share.activations == slab * 2 + LAYER_BYTES * slab
+    held = tokens * TEXT.hidden * TEXT.layers + 16 * TOWER.hidden * TOWER.layers
+    assert share.activations == 2 * rollouts * (held + 16 * max(TEXT.kept, TOWER.kept))
 
 
 def test_check_and_plan_agree_and_count_the_copy_of_autocast(tmp_path):
@@ -117,9 +128,9 @@ def test_check_and_plan_agree_and_count_the_copy_of_autocast(tmp_path):
     model = meta_model(prepared, weights_dtype(prepared.recipe.model, train=True))
     size = model_size(model, model.config.get_text_config())
     load = device_load(
-        prepared.config, 1, prompt_tokens=130, width=size.width, half=True, lora=False
+        prepared.config, 1, prompt_tokens=130, patches=64, width=size.width, half=True, lora=False
     )
-    assert sizes(prepared, 1, 130) == (size, load)
+    assert sizes(prepared, 1, Prompts(130, 30, 64)) == (size, load)
     share = memory_share("ddp", size, load, 24 * GB)
     assert size.trained == 3_266_304
     assert share.weights == (4 + 2) * 3_266_304

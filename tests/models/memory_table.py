@@ -18,6 +18,7 @@ from PIL import Image
 from noisygrpo.check.memory import DeviceLoad
 from noisygrpo.check.model_size import ModelSize
 from noisygrpo.check.plan import for_all_gpus, plan_rows, sizes
+from noisygrpo.check.recipe import Prompts
 from noisygrpo.playground import load_processor, model_path
 from noisygrpo.recipes.recipe import Recipe, load_recipe
 from noisygrpo.runs.prepare import prepare
@@ -25,8 +26,8 @@ from noisygrpo.runs.prepare import prepare
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 BEGIN, END = "<!-- table: tests/models/memory_table.py -->", "<!-- end of memory -->"
 RECIPE = "qwen25vl-3b-lora-24gb"
-PROMPT = 1500
-"""Tokens: the largest image of the recipe, 1280, and a question."""
+PROMPTS = Prompts(longest=1500, blind=220, patches=4 * 1280)
+"""The largest image of the recipe, 1,280 tokens, and a question."""
 CARDS = ((1, 24), (1, 48), (1, 80), (8, 80))
 """GPUs and GB of each."""
 
@@ -125,7 +126,7 @@ def cells(config: dict[str, Any], way: str, folder: Path) -> list[str]:
 def asked_of(recipe: Recipe, gpus: int) -> tuple[ModelSize, DeviceLoad]:
     """What the model weighs, and what a GPU has to hold beside it."""
     prepared = prepare(for_all_gpus(recipe, gpus), "runs/none", load_processor(model_path()))
-    return sizes(prepared, gpus, PROMPT)
+    return sizes(prepared, gpus, PROMPTS)
 
 
 def cell(rows: list[list[str]], gpus: int) -> str:

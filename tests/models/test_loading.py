@@ -67,6 +67,7 @@ def test_trained_weights_are_float32_unless_the_recipe_says_otherwise(monkeypatc
     assert weights_dtype(ModelSpec(), train=True) is torch.float32
     assert weights_dtype(ModelSpec(), train=False) is None
     assert weights_dtype(ModelSpec(lora={"r": 8}), train=True) is None
+    assert weights_dtype(ModelSpec(lora={"r": 8}), train=True, cpu=True) is torch.float32
     assert weights_dtype(ModelSpec(dtype="bfloat16"), train=True) is torch.bfloat16
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert weights_dtype(ModelSpec(), train=False) is torch.float32

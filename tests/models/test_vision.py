@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import torch
 from PIL import Image
 
 from noisygrpo.errors import UserError
@@ -14,6 +15,7 @@ from noisygrpo.models.vision import (
     freeze_vision_tower,
     pixel_limits,
     set_pixel_limits,
+    spare_frozen_tower,
     vision_token_ids,
 )
 from noisygrpo.playground import model_path
@@ -28,6 +30,29 @@ def tokenizer(*tokens, end=2, pad=0):
         for n, text in enumerate(tokens)
     }
     return SimpleNamespace(added_tokens_decoder=added, eos_token_id=end, pad_token_id=pad)
+
+
+def test_a_tower_builds_a_graph_while_something_in_it_is_trained():
+    model = tiny_family("qwen2_5_vl")
+    tower = model.get_encoder(modality="image")
+    spare_frozen_tower(model)
+    tower.patch_embed.register_forward_hook(lambda module, given, output: output.requires_grad_())
+    pictures = {"hidden_states": torch.zeros(16, 1176), "grid_thw": torch.tensor([[1, 4, 4]])}
+
+    def out():
+        return tower(**pictures).pooler_output
+
+    assert out().requires_grad
+    tower.requires_grad_(False)
+    assert not out().requires_grad and torch.is_grad_enabled()
+    with pytest.raises(RuntimeError):
+        tower(torch.zeros(16, 3), grid_thw=pictures["grid_thw"])
+    assert torch.is_grad_enabled()  # a call that fails leaves it as it was
+    tower.merger.requires_grad_(True)
+    assert out().requires_grad
+    with torch.no_grad():
+        assert not out().requires_grad and not torch.is_grad_enabled()
+    spare_frozen_tower(tiny_family("qwen2"))  # a model without a tower is left alone
 
 
 @pytest.mark.parametrize(

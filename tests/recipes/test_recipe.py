@@ -3,9 +3,11 @@
 from dataclasses import asdict
 
 import pytest
+import torch
 import yaml
 
 from noisygrpo.errors import UserError
+from noisygrpo.models.loading import default_device
 from noisygrpo.recipes.recipe import dump_recipe, load_recipe, parse_recipe, recipe_names
 from noisygrpo.recipes.settings import check_settings
 from noisygrpo.runs.prepare import make_config
@@ -30,6 +32,15 @@ def test_shipped_recipes_are_valid(name, tmp_path):
     config = make_config(recipe, str(tmp_path))
     assert config.method == recipe.method
     assert config.output_dir == str(tmp_path)
+
+
+def test_a_cpu_that_was_asked_for_trains_in_32_bits_beside_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    config = make_config(load_recipe("playground", [("training.use_cpu", "true")]), str(tmp_path))
+    assert (config.bf16, config.dataloader_pin_memory) == (False, False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert (default_device(), default_device(config.use_cpu)) == ("cuda:0", "cpu")
 
 
 def test_the_baseline_differs_in_the_method_alone():

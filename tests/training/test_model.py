@@ -13,7 +13,7 @@ from noisygrpo.models.vision import vision_token_ids
 from noisygrpo.playground import model_path
 from noisygrpo.training import model as model_module
 from noisygrpo.training.config import NoisyGRPOConfig
-from noisygrpo.training.model import ban_tokens, default_processor
+from noisygrpo.training.model import ban_tokens, core_model, default_processor
 from noisygrpo.training.trainer import NoisyGRPOTrainer
 from tiny import tiny_image, tiny_qwen25vl, tiny_rows, tiny_settings
 from tiny_trainer import build_trainer, by_index, make
@@ -122,3 +122,24 @@ def test_where_trl_finds_one_it_is_trls(tmp_path, monkeypatch, vision_folder):
     monkeypatch.setattr(model_module, "has_torchvision", lambda: True)
     assert default_processor(vision_folder, config) is None
     assert default_processor(str(model_path()), config).tokenizer.padding_side == "left"
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(r=4, target_modules=["q_proj", "v_proj"])])
+def test_a_frozen_tower_has_no_backward_pass(tmp_path, monkeypatch, lora):
+    """Checkpointing makes its patches require gradients; sparing it changes no weight."""
+    changes = {"shared_prefix": False, "gradient_checkpointing": True, "freeze_vision_tower": True}
+
+    def run(folder):
+        seen = []
+        trainer = make(tmp_path / folder, lora=lora, **changes)
+        tower = core_model(trainer.model).get_encoder(modality="image")
+        tower.blocks[0].mlp.register_full_backward_hook(lambda *given: seen.append(1))
+        trainer.train()
+        return seen, {k: v for k, v in trainer.model.named_parameters() if v.requires_grad}
+
+    spared, weights = run("spared")
+    monkeypatch.setattr(model_module, "spare_frozen_tower", lambda model: None)
+    walked, others = run("walked")
+    assert not spared and walked
+    assert weights.keys() == others.keys() and len(weights) > 3
+    assert all(torch.equal(weights[name], others[name]) for name in weights)

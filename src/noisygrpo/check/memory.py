@@ -22,12 +22,13 @@ stored in w bytes each; numbers of c bytes in computation (2 under mixed precisi
 What the rollouts need, with b of T tokens in a micro-batch on one GPU, b s generated together, and
 the language model's L layers of width H with n_kv key-value heads of size d::
 
-    layer        17 c b T H          (Korthikanti et al. 2022, arXiv 2205.05198, eq. 1, without the
-                                     attention matrix, which fused attention never stores)
-    activations  L layer; with gradient checkpointing c b T H L + layer
+    layer        c b T kept          (kept: numbers of a token, see ``check.activations``)
+    activations  L layer; with gradient checkpointing c b T H L + layer; the same of a tower that
+                 is trained, of whose L blocks each keeps its numbers for every patch
     cache        2 w L n_kv d T b s  (c for w under DeepSpeed; 0 where vLLM generates)
 
-Log-probabilities are computed in chunks: the [b, T, vocabulary] logits never exist.
+Log-probabilities are computed in chunks: the [b, T, vocabulary] logits never exist. A shared
+prefix needs less than this, as prompts and pictures of a group are kept once.
 
     peak = weights + gradients + optimiser + reference
            + the larger of (activations) and (cache + what is gathered to generate)
@@ -48,9 +49,6 @@ from noisygrpo.training.config import NoisyGRPOConfig
 
 GB = 1e9
 
-LAYER_BYTES = 17
-"""Activations stored for a layer, in units of (bytes per number) x batch x tokens x width."""
-
 USABLE = 0.9
 """Share of a GPU's memory that a plan may fill."""
 
@@ -69,6 +67,8 @@ class DeviceLoad:
     """Rollouts that one GPU generates together."""
     tokens: int
     """Longest sequence: prompt and completion."""
+    patches: int
+    """Of the longest prompt's pictures, in the vision tower."""
     compute: int
     """c."""
     checkpointing: bool
@@ -96,7 +96,14 @@ class MemoryShare:
 
 
 def device_load(
-    config: NoisyGRPOConfig, gpus: int, *, prompt_tokens: int, width: int, half: bool, lora: bool
+    config: NoisyGRPOConfig,
+    gpus: int,
+    *,
+    prompt_tokens: int,
+    patches: int,
+    width: int,
+    half: bool,
+    lora: bool,
 ) -> DeviceLoad:
     """Return what each GPU has to hold, from a config made for all rollouts on one process.
 
@@ -104,6 +111,7 @@ def device_load(
         config: with ``per_device_train_batch_size`` counting the rollouts of all GPUs.
         gpus: P.
         prompt_tokens: length of the longest prompt, image tokens included.
+        patches: the most patches that the pictures of a prompt have.
         width: bytes of a trained weight.
         half: whether computation is in 16 bits.
         lora: whether adapters are trained, so that the reference costs nothing.
@@ -115,6 +123,7 @@ def device_load(
         per_device=per_device,
         generated=per_device * config.steps_per_generation,
         tokens=prompt_tokens + config.max_completion_length,
+        patches=patches,
         compute=2 if half else width,
         checkpointing=bool(config.gradient_checkpointing),
         reference=config.beta > 0 and not lora,
@@ -162,16 +171,19 @@ def memory_share(strategy: str, size: ModelSize, load: DeviceLoad, gpu: float) -
 
 def activations(size: ModelSize, load: DeviceLoad) -> float:
     """Return the bytes that the forward of a micro-batch keeps; see the module's formula."""
-    slab = load.compute * load.per_device * load.tokens * size.hidden
-    if load.checkpointing:
-        return slab * (size.layers + LAYER_BYTES)
-    return slab * size.layers * LAYER_BYTES
+    one = float(load.compute * load.per_device)
+    layers = ((size.text, load.tokens), (size.tower, load.patches))
+    blocks = [one * count * kind.kept for kind, count in layers]
+    if load.checkpointing:  # of the blocks that are computed anew there is one at a time
+        held = (count * kind.hidden * kind.layers for kind, count in layers)
+        return one * sum(held) + max(blocks)
+    return sum(block * kind.layers for block, (kind, _) in zip(blocks, layers, strict=True))
 
 
 def cache(size: ModelSize, load: DeviceLoad, width: int | None = None) -> float:
     """Return the bytes of the key-value cache of all rollouts that one GPU generates together."""
     stored = max(2, round(size.weights / size.parameters))  # packed ones compute in 2 bytes
-    one = 2 * (width or stored) * size.layers * size.kv * load.tokens
+    one = 2 * (width or stored) * size.text.layers * size.kv * load.tokens
     return float(one * load.generated)
 
 

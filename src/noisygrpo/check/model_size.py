@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from noisygrpo.check.activations import Blocks, text_blocks, tower_blocks
 from noisygrpo.errors import UserError
 from noisygrpo.models.loading import load_config, without_weights
 from noisygrpo.models.vision import freeze_vision_tower
 from noisygrpo.runs.prepare import Prepared
 from noisygrpo.runs.trained import require_targets
 from noisygrpo.terminal import one_line
+from noisygrpo.training.model import core_model
 
 NF4_BITS = 4.127
 """Bits of a weight in nf4 with double quantisation (arXiv 2305.14314, section 3)."""
@@ -35,11 +37,12 @@ class ModelSize:
     """Parameters outside the blocks: embeddings, head, projections."""
     block: int
     """Parameters of the largest block."""
-    layers: int
-    """Of the language model, like the next two."""
-    hidden: int
+    text: Blocks
+    """Of the language model."""
+    tower: Blocks
+    """Of the vision tower, where it is trained."""
     kv: int
-    """Numbers that a token leaves in the keys of one layer."""
+    """Numbers that a token leaves in the keys of one layer of the language model."""
 
 
 def meta_model(prepared: Prepared, dtype: torch.dtype | None) -> Any:
@@ -89,8 +92,8 @@ def model_size(model: nn.Module, text: Any, *, quantization: str | None = None) 
         width=trained[0].element_size() if trained else 4,
         outside=total - sum(blocks),
         block=max(blocks, default=0),
-        layers=text.num_hidden_layers,
-        hidden=text.hidden_size,
+        text=text_blocks(model, text, adapters=any("lora_" in name for name, _ in everything)),
+        tower=tower_blocks(core_model(model)),
         kv=kv_width(text),
     )
 

@@ -22,7 +22,7 @@ from noisygrpo.check.memory import (
 )
 from noisygrpo.check.model_size import ModelSize, meta_model, model_size
 from noisygrpo.check.page import heading
-from noisygrpo.check.recipe import report_tokens
+from noisygrpo.check.recipe import Prompts, report_tokens
 from noisygrpo.check.views import sizes_of, view_lines
 from noisygrpo.errors import require
 from noisygrpo.models.loading import DTYPES, load_config
@@ -68,13 +68,15 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
     processor = prepared.processor
     examples = [prepared.train[index] for index in range(min(rows, len(prepared.train)))]
     model = load_config(recipe.model)
-    longest, blind = report_tokens(processor, model, examples)
-    size, load = sizes(prepared, wanted.gpus, longest)
+    prompts = report_tokens(processor, model, examples)
+    longest = prompts.longest
+    size, load = sizes(prepared, wanted.gpus, prompts)
     heading(
         "tokens of a generation, and of what is learnt from it",
         *token_lines(load, prepared.batch.rollouts, *passes(config)),
         *view_lines(
-            config, sizes_of(config, model.model_type, prepared.batch.rollouts, longest, blind)
+            config,
+            sizes_of(config, model.model_type, prepared.batch.rollouts, longest, prompts.blind),
         ),
     )
     header, lines = plan_rows(size, load, wanted.memory)
@@ -92,7 +94,7 @@ def check_plan(recipe: Recipe, wanted: Request, *, rows: int = 20) -> int:
             values = {**changed.recipe.training, "per_device_train_batch_size": per_gpu * gpus}
             recipe = replace(changed.recipe, training=values)
             changed = replace(changed, config=make_config(recipe, str(config.output_dir)))
-        return fits_some(plan_rows(*sizes(changed, gpus, longest), wanted.memory)[1])
+        return fits_some(plan_rows(*sizes(changed, gpus, prompts), wanted.memory)[1])
 
     if fits_some(lines):
         return 0
@@ -119,7 +121,7 @@ def planned_dtype(spec: ModelSpec) -> torch.dtype | None:
     return torch.float32 if spec.lora is None else None
 
 
-def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[ModelSize, DeviceLoad]:
+def sizes(prepared: Prepared, gpus: int, prompts: Prompts) -> tuple[ModelSize, DeviceLoad]:
     """What the model weighs, and what a GPU has to hold beside it."""
     spec, config = prepared.recipe.model, prepared.config
     model = meta_model(prepared, planned_dtype(spec))
@@ -129,7 +131,8 @@ def sizes(prepared: Prepared, gpus: int, prompt_tokens: int) -> tuple[ModelSize,
     load = device_load(
         config,
         gpus,
-        prompt_tokens=prompt_tokens,
+        prompt_tokens=prompts.longest,
+        patches=prompts.patches,
         width=size.width,
         half=half,
         lora=prepared.lora is not None,
@@ -169,7 +172,7 @@ def vllm_lines(size: ModelSize, load: DeviceLoad, gpu_memory: float) -> list[str
         return []
     share = load.vllm_share * gpu_memory * GB
     weights = load.compute * size.parameters
-    token = 2 * load.compute * size.layers * size.kv
+    token = 2 * load.compute * size.text.layers * size.kv
     free = share - weights
     held = f"vLLM's {share / GB:.1f} GB"
     if free < token * load.tokens:

@@ -10,12 +10,14 @@ group of rollouts of the real one, each on its view (``rollout``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import torch
 
+from noisygrpo.check.activations import patches
 from noisygrpo.check.hints import hint_lines
 from noisygrpo.check.memory import device_load, memory_lines, memory_share
 from noisygrpo.check.model_size import meta_model, model_size
@@ -60,13 +62,14 @@ def check(
     trouble = report_rewards(rewards, prepared.weights, examples)
     processor = prepared.processor
     model = load_config(recipe.model)
-    longest, blind = report_tokens(processor, model, examples)
-    sizes = sizes_of(config, model.model_type, prepared.batch.rollouts, longest, blind)
+    prompts = report_tokens(processor, model, examples)
+    lengths = prompts.longest, prompts.blind
+    sizes = sizes_of(config, model.model_type, prepared.batch.rollouts, *lengths)
     if lines := view_lines(config, sizes):
         heading("views, and what they cost at most", *lines)
     if config.hinted:
         heading("hints", *hint_lines(config, processor.tokenizer, examples))
-    report_memory(prepared, longest)
+    report_memory(prepared, prompts)
     if show is not None:
         from noisygrpo.check.show import show_batch
 
@@ -80,21 +83,35 @@ def check(
     return 1 if trouble else 0
 
 
-def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> tuple[int, int]:
-    """Print image and prompt lengths in tokens; returns the longest prompt, with its images and
-    without any."""
-    images, prompts = [], []
+@dataclass(frozen=True)
+class Prompts:
+    """The most that a prompt has."""
+
+    longest: int
+    """Tokens, with its images."""
+    blind: int
+    """Tokens without any."""
+    patches: int
+    """Of its images, in the vision tower."""
+
+
+def report_tokens(processor: Any, config: Any, examples: Sequence[Row]) -> Prompts:
+    """Print image and prompt lengths in tokens; returns the most."""
+    images, tokens, seen = [], [], []
     vision = torch.tensor(vision_token_ids(config.to_dict(), processor.tokenizer))
     for row in examples:
-        ids = build_inputs(processor, [row])["input_ids"][0]
+        inputs = build_inputs(processor, [row])
+        ids = inputs["input_ids"][0]
+        seen.append(patches(inputs, config))
         images.append(int(torch.isin(ids, vision).sum()))
-        prompts.append(len(ids))
+        tokens.append(len(ids))
     heading(
         "tokens",
         f"images, with their markers: {spread(images)}",
-        f"prompts, with their images: {spread(prompts)}",
+        f"prompts, with their images: {spread(tokens)}",
     )
-    return max(prompts), max(a - b for a, b in zip(prompts, images, strict=True))
+    blind = max(a - b for a, b in zip(tokens, images, strict=True))
+    return Prompts(max(tokens), blind, max(seen))
 
 
 def spread(counts: Sequence[int]) -> str:
@@ -102,16 +119,17 @@ def spread(counts: Sequence[int]) -> str:
     return f"{min(counts)} to {max(counts)}, {mean(counts):.0f} on average"
 
 
-def report_memory(prepared: Prepared, prompt_tokens: int) -> None:
+def report_memory(prepared: Prepared, prompts: Prompts) -> None:
     """Print the estimate for one device, from the model's shapes alone."""
     spec, config = prepared.recipe.model, prepared.config
-    model = meta_model(prepared, weights_dtype(spec, train=True))
+    model = meta_model(prepared, weights_dtype(spec, train=True, cpu=config.use_cpu))
     require_trained(model, spec.lora)
     size = model_size(model, model.config.get_text_config(), quantization=spec.quantization)
     load = device_load(
         config,
         gpus=1,
-        prompt_tokens=prompt_tokens,
+        prompt_tokens=prompts.longest,
+        patches=prompts.patches,
         width=size.width,
         half=bool(config.bf16 or config.fp16),
         lora=prepared.lora is not None,

@@ -26,9 +26,9 @@ def report_rollout(
     row: Row,
 ) -> None:
     """Generate and print one group: noise level, reward parts and completion of each rollout."""
-    model = load_model(recipe.model, train=True)
+    model = load_model(recipe.model, train=True, cpu=config.use_cpu)
     if recipe.model.quantization is None:  # quantised weights are where they belong
-        model.to(default_device())
+        model.to(default_device(config.use_cpu))
     group = config.num_generations
     rollouts = plan_batch(config, [row] * group, first=0, group=group, step=1)
     limits = noise_limits(config.noise_at, processor) if config.noisy else None

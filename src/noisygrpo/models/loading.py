@@ -120,17 +120,18 @@ def load_config(spec: ModelSpec) -> Any:
     return _load(AutoConfig, spec, where) if base is None else load_config(base)
 
 
-def weights_dtype(spec: ModelSpec, *, train: bool) -> torch.dtype | None:
+def weights_dtype(spec: ModelSpec, *, train: bool, cpu: bool = False) -> torch.dtype | None:
     """The type that weights are loaded in; None is the one that they are stored in.
 
     ``auto`` is float32 where all weights are trained: at the learning rates of RL an update is
     smaller than the spacing of bfloat16 numbers, and rounding would undo it. It is float32 on a
-    CPU as well, where bfloat16 is slow. Else (a frozen base under LoRA, evaluation) it is None.
+    CPU as well (``cpu``: also where there is a GPU, ``use_cpu``), where bfloat16 is slow. Else (a
+    frozen base under LoRA, evaluation) it is None.
     """
     if spec.dtype != "auto":
         return DTYPES[spec.dtype]
     all_trained = train and spec.lora is None
-    return torch.float32 if all_trained or not torch.cuda.is_available() else None
+    return torch.float32 if all_trained or not has_gpu(cpu) else None
 
 
 FLASH_OR_SDPA = "flash_or_sdpa"
@@ -149,10 +150,11 @@ def attention_of(spec: ModelSpec) -> str | None:
     return "sdpa"
 
 
-def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
+def load_model(spec: ModelSpec, *, train: bool = False, cpu: bool = False) -> Any:
     """The model with its weights, on the CPU, in the type that ``weights_dtype`` says.
 
     An adapter is merged in; a quantised base (``spec.quantization``) is for training on it alone.
+    ``cpu``: it will stay there, whatever the machine has.
 
     Raises:
         UserError: where there is no such model, or it needs code that the recipe does not trust.
@@ -161,14 +163,14 @@ def load_model(spec: ModelSpec, *, train: bool = False) -> Any:
     base = adapter_base(spec, where)
     _compare_manifest(Path(where))
     options: dict[str, Any] = {
-        "dtype": weights_dtype(spec, train=train) or "auto",
+        "dtype": weights_dtype(spec, train=train, cpu=cpu) or "auto",
         "use_safetensors": True,
     }
     if (attention := attention_of(spec)) is not None:
         options["attn_implementation"] = attention
     if train and spec.quantization is not None:
         options["quantization_config"] = quantization_config(spec)
-        if torch.cuda.is_available():  # each process puts its weights on its own GPU at once
+        if has_gpu(cpu):  # each process puts its weights on its own GPU at once
             options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     model = _whole(spec, where, options) if base is None else _whole(base, location(base), options)
     if base is not None:
@@ -275,10 +277,15 @@ def _named(spec: ModelSpec, where: str, load: Callable[..., Any], **options: Any
         raise UserError(f"model.path: {spec.path!r} cannot be loaded: {reason}") from error
 
 
-def default_device() -> str:
+def has_gpu(cpu: bool = False) -> bool:
+    """Tell whether there is a GPU to work on; there is none where ``use_cpu`` is set (``cpu``)."""
+    return not cpu and torch.cuda.is_available()
+
+
+def default_device(cpu: bool = False) -> str:
     """This process's GPU if there are any (a launcher numbers its processes), else the CPU."""
     local = int(os.environ.get("LOCAL_RANK", "0"))
-    return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+    return f"cuda:{local % torch.cuda.device_count()}" if has_gpu(cpu) else "cpu"
 
 
 def lora_config(spec: ModelSpec) -> Any | None:

@@ -7,6 +7,8 @@ family does not have is an error for the user who asked for it.
 import re
 from typing import Any
 
+import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin
 
 from noisygrpo.errors import UserError, require
@@ -50,6 +52,30 @@ def freeze_vision_tower(model: PreTrainedModel) -> None:
         f"freeze_vision_tower: true, but {type(model).__name__} has no vision encoder",
     )
     tower.requires_grad_(False)
+
+
+def spare_frozen_tower(model: PreTrainedModel) -> None:
+    """Let the module that encodes images build no graph while nothing in it is trained.
+
+    Gradient checkpointing makes the output of every embedding require gradients, that of a frozen
+    tower's patches as well: the tower would be run again and gone through backwards for gradients
+    that nobody takes. Whether anything is trained is looked up at every call.
+    """
+    tower = model.get_encoder(modality="image")
+    if tower is model or tower is model.base_model:
+        return
+    modes: list[bool] = []
+
+    def begin(module: nn.Module, inputs: Any) -> None:
+        modes.append(torch.is_grad_enabled())
+        trained = any(value.requires_grad for value in module.parameters())
+        torch.set_grad_enabled(modes[-1] and trained)
+
+    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+        torch.set_grad_enabled(modes.pop())
+
+    tower.register_forward_pre_hook(begin)
+    tower.register_forward_hook(end, always_call=True)
 
 
 def set_pixel_limits(processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:

@@ -175,9 +175,10 @@ def _answering(prepared: Prepared, plan: LevelsPlan) -> tuple[Answer, Generation
 
     def answer(rows: Sequence[Row]) -> Any:
         if not loaded:
-            model = load_model(recipe.model, train=recipe.model.lora is not None)
+            lora = recipe.model.lora is not None
+            model = load_model(recipe.model, train=lora, cpu=config.use_cpu)
             if recipe.model.quantization is None:  # quantised weights are where they belong
-                model.to(default_device())
+                model.to(default_device(config.use_cpu))
             loaded.append(answer_with(model, prepared.processor, generation))
         return loaded[0](rows)
 

@@ -14,7 +14,7 @@ from noisygrpo.data.fit import fit_processor
 from noisygrpo.data.sources import Loaded, load
 from noisygrpo.data.splits import load_measured, overlap_lines, same_source
 from noisygrpo.errors import UserError
-from noisygrpo.models.loading import load_any_processor, lora_config
+from noisygrpo.models.loading import has_gpu, load_any_processor, lora_config
 from noisygrpo.models.vision import set_pixel_limits
 from noisygrpo.recipes.recipe import Recipe
 from noisygrpo.recipes.settings import DEFAULTS, in_section, refuse_elsewhere
@@ -92,7 +92,8 @@ def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
 def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     """The trainer's config from ``method`` and ``training``.
 
-    Where neither ``bf16`` nor ``fp16`` is given: bfloat16 on a GPU that has it, float32 elsewhere.
+    Where neither ``bf16`` nor ``fp16`` is given: bfloat16 on a GPU that has it, float32 elsewhere,
+    which ``use_cpu`` is too.
 
     Raises:
         UserError: a setting that cannot work.
@@ -100,9 +101,10 @@ def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     given = recipe.training
     refuse_elsewhere(given)
     values = {**DEFAULTS, **given, "method": recipe.method, "output_dir": output_dir}
-    values.setdefault("dataloader_pin_memory", torch.cuda.is_available())
+    gpu = has_gpu(values.get("use_cpu") is True)
+    values.setdefault("dataloader_pin_memory", gpu)
     if "bf16" not in given and "fp16" not in given:
-        values["bf16"] = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        values["bf16"] = gpu and torch.cuda.is_bf16_supported()
     key = values.pop("hub_token", None)
     if key:  # where the hub's own tools look; so it is in no file that holds the arguments
         os.environ["HF_TOKEN"] = str(key)

@@ -210,7 +210,7 @@ def make_trainer(prepared: Prepared) -> NoisyGRPOTrainer:
     """Load model and processor, and build the trainer."""
     spec, config = prepared.recipe.model, prepared.config
     config.reward_weights = list(prepared.weights)
-    model = load_model(spec, train=True)
+    model = load_model(spec, train=True, cpu=config.use_cpu)
     require_targets(model, spec.lora)
     trainer = NoisyGRPOTrainer(
         model,

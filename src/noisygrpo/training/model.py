@@ -12,7 +12,12 @@ from noisygrpo.models.loading import load_any_processor
 from noisygrpo.models.processors import prepare_processor
 from noisygrpo.models.spec import ModelSpec
 from noisygrpo.models.torchvision import has_torchvision
-from noisygrpo.models.vision import freeze_vision_tower, set_pixel_limits, vision_token_ids
+from noisygrpo.models.vision import (
+    freeze_vision_tower,
+    set_pixel_limits,
+    spare_frozen_tower,
+    vision_token_ids,
+)
 from noisygrpo.playground.model import is_playground
 from noisygrpo.training.config import NoisyGRPOConfig
 from noisygrpo.training.experts import name_experts
@@ -76,6 +81,7 @@ def prepare_vision(model: Any, processor: Any, config: NoisyGRPOConfig) -> list[
     set_pixel_limits(processor, config.min_pixels, config.max_pixels)
     if config.freeze_vision_tower:  # with what an adapter put into it
         freeze_vision_tower(core_model(model))
+    spare_frozen_tower(core_model(model))
     return vision_token_ids(model.config.to_dict(), tokenizer)
 
 

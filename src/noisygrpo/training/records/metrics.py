@@ -81,7 +81,7 @@ class Clock:
         metrics["time/update"] = max(step - rollout, 0.0)
         if self.tokens and step > 0:
             metrics["tokens_per_second"] = self.tokens / step
-        if torch.cuda.is_available():
-            metrics["memory/peak_gb"] = torch.cuda.max_memory_allocated() / 2**30
+        if torch.cuda.is_available() and (peak := torch.cuda.max_memory_allocated()):
+            metrics["memory/peak_gb"] = peak / 2**30
         self.seconds, self.tokens = {}, 0
         return metrics
