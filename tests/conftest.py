@@ -16,7 +16,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Numbers are compared to the last digit and tests run in forks, which a GPU allows neither of.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-os.environ["OMP_NUM_THREADS"] = "1"  # also where a cluster says 8: a fork hangs after threads of OpenMP
+os.environ["OMP_NUM_THREADS"] = "1"  # also where a cluster says 8: forks hang after its threads
 # Accelerate reads PEFT's from the disk dozens of times a step, which a tiny model's step notices.
 importlib.metadata.metadata = cache(importlib.metadata.metadata)
 

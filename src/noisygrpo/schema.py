@@ -131,6 +131,28 @@ def _named(hint: Any) -> list[str]:
     return [name for one in literal for name in typing.get_args(one) if isinstance(name, str)]
 
 
+def check_enumerated(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
+    """Refuse a text where a type lists names (``SchedulerType | str``), by the field's name."""
+    for name, hint in hints.items():
+        listed: list[type[enum.Enum]] = [
+            one for one in _options(hint) if isinstance(one, enum.EnumMeta)
+        ]
+        allowed = [str(member.value) for one in listed for member in one]
+        value = values.get(name)
+        if not listed or not isinstance(value, str) or isinstance(value, enum.Enum):
+            continue
+        require(
+            value in allowed,
+            f"{name}: {shown(value)} is not one of {', '.join(allowed)}{_near(value, allowed)}",
+        )
+
+
+def _near(word: str, allowed: Collection[str]) -> str:
+    """``nearest`` where it has one."""
+    near = nearest(word, allowed)
+    return near if "did you mean" in near else ""
+
+
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value read from YAML is of the type; a type unknown to YAML accepts anything."""
     return any(_fits_one(value, option) for option in _options(hint))

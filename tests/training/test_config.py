@@ -240,3 +240,17 @@ def test_a_method_is_settled_when_the_config_is_made(tmp_path):
         with pytest.raises(UserError, match="method: 'papo' cannot be set later"):
             same.method = "papo"
         assert same.method == "noisygrpo"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("lr_scheduler_type", "cosin", "did you mean 'cosine'"),
+        ("optim", "adam", "adamw_torch"),
+        ("save_strategy", "sometimes", "no, steps, epoch, best"),
+        ("logging_strategy", "step", "did you mean 'steps'"),
+    ],
+)
+def test_a_name_that_a_library_lists_is_refused_by_its_field(tmp_path, field, value, said):
+    with pytest.raises(UserError, match=f"^{field}: {value!r} is not one of .*{said}"):
+        NoisyGRPOConfig(str(tmp_path), use_cpu=True, **{field: value})

@@ -17,7 +17,7 @@ from trl.trainer.utils import get_config_model_id
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.check import check_functions
 from noisygrpo.own.choice import FIELDS, spread
-from noisygrpo.schema import hints_of
+from noisygrpo.schema import check_enumerated, hints_of
 from noisygrpo.training.config_checks import check, check_together, check_types
 from noisygrpo.training.levels.fields import LevelFields
 from noisygrpo.training.precision import choose_precision
@@ -210,6 +210,7 @@ class NoisyGRPOConfig(ViewFields, LevelFields, GRPOConfig):
         self._take_method()
         check(given, vars(self))
         choose_precision(self)
+        check_enumerated(vars(self), _HINTS)
         try:
             super().__post_init__()
         except UserError:
