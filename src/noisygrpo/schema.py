@@ -134,9 +134,7 @@ def _named(hint: Any) -> list[str]:
 def check_enumerated(values: Mapping[str, Any], hints: Mapping[str, Any]) -> None:
     """Refuse a text where a type lists names (``SchedulerType | str``), by the field's name."""
     for name, hint in hints.items():
-        listed: list[type[enum.Enum]] = [
-            one for one in _options(hint) if isinstance(one, enum.EnumMeta)
-        ]
+        listed: list[Any] = [one for one in _options(hint) if isinstance(one, enum.EnumMeta)]
         allowed = [str(member.value) for one in listed for member in one]
         value = values.get(name)
         if not listed or not isinstance(value, str) or isinstance(value, enum.Enum):
