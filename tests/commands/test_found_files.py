@@ -109,7 +109,7 @@ def test_resume_takes_nothing_from_the_recipe_in_the_folder(recipe_file, run_cli
     (out / "recipe.yaml").write_text(yaml.safe_dump(planted))
     seen = []
 
-    def load(spec, train):
+    def load(spec, **how):
         seen.append(spec)
         raise KeyboardInterrupt
 
