@@ -103,4 +103,7 @@ def test_patches_are_those_of_the_tower():
     config.vision_config.patch_size = [14, 14]
     assert patches({"pixel_values": torch.zeros(1, 3, 28, 28)}, config) == 4
     assert patches({"pixel_values": torch.zeros(7, 588)}, config) == 7
+    assert patches({"pixel_values": torch.zeros(2, 7, 588)}, config) == 14
+    two = [torch.zeros(3, 28, 28), torch.zeros(3, 14, 28)]
+    assert patches({"pixel_values": two}, config) == 6
     assert patches({}, config) == 0

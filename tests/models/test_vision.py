@@ -53,6 +53,8 @@ def test_a_tower_builds_a_graph_while_something_in_it_is_trained():
     with torch.no_grad():
         assert not out().requires_grad and not torch.is_grad_enabled()
     spare_frozen_tower(tiny_family("qwen2"))  # a model without a tower is left alone
+    model.get_encoder = lambda: tower  # as code of a model's own may have it
+    spare_frozen_tower(model)
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from torch import nn
+
+from noisygrpo.models.vision import image_tower
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,8 @@ def text_blocks(model: nn.Module, text: Any, *, adapters: bool) -> Blocks:
 
 def tower_blocks(model: Any) -> Blocks:
     """Those of the module that encodes images; ``NONE`` where nothing in it is trained."""
-    tower = model.get_encoder(modality="image") if hasattr(model, "get_encoder") else model
-    trained = any(value.requires_grad for value in tower.parameters())
-    if tower is model or tower is getattr(model, "base_model", None) or not trained:
+    tower = image_tower(model)
+    if tower is None or not any(value.requires_grad for value in tower.parameters()):
         return NONE
     layers = max((len(one) for one in tower.modules() if isinstance(one, nn.ModuleList)), default=0)
     block = _block(tower, layers)
@@ -124,11 +126,12 @@ def patches(inputs: Mapping[str, Any], config: Any) -> int:
         return int(inputs["image_grid_thw"].prod(-1).sum())
     pixels = inputs.get("pixel_values")
     side = getattr(getattr(config, "vision_config", None), "patch_size", None)
-    if pixels is None or pixels.ndim < 4 or not side:
-        return 0 if pixels is None else int(pixels.shape[0])
+    if isinstance(pixels, (list, tuple)):  # pictures of several sizes
+        return sum(patches({"pixel_values": one[None]}, config) for one in pixels)
+    if (
+        pixels is None or pixels.ndim < 4 or not side
+    ):  # else flat patches, of each picture or of all
+        return 0 if pixels is None else prod(pixels.shape[:-1])
     side = side if isinstance(side, int) else side[0]
     *many, height, width = pixels.shape
-    pictures = 1
-    for count in many[:-1]:
-        pictures *= int(count)
-    return pictures * (int(height) // side) * (int(width) // side)
+    return prod(many[:-1]) * (height // side) * (width // side)

@@ -44,13 +44,21 @@ def vision_token_ids(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase)
     return sorted(one for one in ids - needed if not isinstance(most, int) or one < most)
 
 
+def image_tower(model: PreTrainedModel) -> Any | None:
+    """Return the module that encodes images; None where there is none, or it cannot be told."""
+    try:
+        tower = model.get_encoder(modality="image")
+    except (TypeError, AttributeError):  # a model with code of its own, that takes no modality
+        return None
+    return None if tower is model or tower is model.base_model else tower
+
+
 def freeze_vision_tower(model: PreTrainedModel) -> None:
     """Let no parameter of the module that encodes images be trained; ``UserError`` if none does."""
-    tower = model.get_encoder(modality="image")
-    require(
-        tower is not model and tower is not model.base_model,
-        f"freeze_vision_tower: true, but {type(model).__name__} has no vision encoder",
-    )
+    tower = image_tower(model)
+    if tower is None:
+        name = type(model).__name__
+        raise UserError(f"freeze_vision_tower: true, but {name} has no vision encoder")
     tower.requires_grad_(False)
 
 
@@ -61,8 +69,8 @@ def spare_frozen_tower(model: PreTrainedModel) -> None:
     tower's patches as well: the tower would be run again and gone through backwards for gradients
     that nobody takes. Whether anything is trained is looked up at every call.
     """
-    tower = model.get_encoder(modality="image")
-    if tower is model or tower is model.base_model:
+    tower = image_tower(model)
+    if tower is None:
         return
     modes: list[bool] = []
 
