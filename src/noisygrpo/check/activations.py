@@ -128,10 +128,10 @@ def patches(inputs: Mapping[str, Any], config: Any) -> int:
     side = getattr(getattr(config, "vision_config", None), "patch_size", None)
     if isinstance(pixels, (list, tuple)):  # pictures of several sizes
         return sum(patches({"pixel_values": one[None]}, config) for one in pixels)
-    if (
-        pixels is None or pixels.ndim < 4 or not side
-    ):  # else flat patches, of each picture or of all
-        return 0 if pixels is None else prod(pixels.shape[:-1])
+    if pixels is None:
+        return 0
+    if pixels.ndim < 4 or not side:  # patches that lie flat
+        return prod(pixels.shape[:-1])
     side = side if isinstance(side, int) else side[0]
     *many, height, width = pixels.shape
     return prod(many[:-1]) * (height // side) * (width // side)

@@ -21,6 +21,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from noisygrpo.models.vision import image_tower
+
 ImageOutput = Callable[[Any], Any]
 """Takes a model's backbone and returns what its ``get_image_features`` would."""
 
@@ -31,8 +33,8 @@ Outputs = tuple[Float[Tensor, "tokens d"], ...]
 
 def is_frozen(model: PreTrainedModel) -> bool:
     """Tell whether nothing in the module that encodes images is trained or adapted."""
-    tower = model.get_encoder(modality="image")
-    if tower is model or tower is model.base_model:
+    tower = image_tower(model)
+    if tower is None:
         return False
     # An adapter may be switched off for the reference; PEFT keeps what it wraps as "base_layer".
     return not any(
