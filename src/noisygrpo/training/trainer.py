@@ -268,7 +268,7 @@ class NoisyGRPOTrainer(GRPOTrainer):
         """Take TRL's step and refuse a loss that is not a number, on all processes together."""
         if self._step == 0:  # a resumed run finds its place in the batch of rollouts
             self._step = self.state.global_step * self.args.gradient_accumulation_steps
-        with self._spent("step"), self._comparison.late.not_lost():
+        with self._clock.measure("step"), self._comparison.late.not_lost():  # begins in eval mode
             loss = super().training_step(model, inputs, num_items_in_batch)
             require_finite(self.accelerator.reduce(loss, "sum"), "loss", self.state, self.args)
         if self._step % self.current_gradient_accumulation_steps == 0:

@@ -10,6 +10,7 @@ from noisygrpo.training.records.metrics import (
     is_constant,
     total_rewards,
 )
+from tiny import tiny_rows
 from tiny_trainer import make
 
 
@@ -30,6 +31,18 @@ def test_clock_accounts_for_the_whole_step():
     assert metrics["time/score"] == 2 and metrics["time/update"] == 12
     assert metrics["tokens_per_second"] == 5
     assert clock.flush()["time/update"] == 0
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_first_step_is_measured_whole(tmp_path, accumulation):
+    """The model comes in evaluation mode, and is put into the other within the first step."""
+    changes = {"gradient_accumulation_steps": accumulation, "per_device_train_batch_size": 4}
+    trainer = make(tmp_path, rows=tiny_rows(8), **changes)
+    trainer.model.eval()
+    trainer.train()
+    for entry in trainer.state.log_history[:2]:
+        spent = sum(value for name, value in entry.items() if name.startswith("time/"))
+        assert entry["time/update"] > 0 and spent == pytest.approx(entry["step_time"], rel=0.5)
 
 
 def test_prior_driven_counts_groups_without_reward_signal(tmp_path):
