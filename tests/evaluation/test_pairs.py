@@ -42,6 +42,12 @@ def sample(pair, correct, cluster="c"):
     return {"correct": correct, "cluster": cluster, **own}
 
 
+def test_progress_ends_with_the_accuracy_that_is_reported(tmp_path, capsys):
+    result = evaluate_answers(answer, paired_rows(), tmp_path, generation=THREE)
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("evaluation: 8/8") and last.endswith(f"accuracy {result.accuracy:.3f}")
+
+
 def test_a_pair_is_right_only_if_both_rows_are(tmp_path):
     result = evaluate_answers(answer, paired_rows(), tmp_path, generation=THREE, progress=False)
     samples = read_samples(tmp_path / "samples.jsonl")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias
 
 import datasets
@@ -157,7 +158,7 @@ def evaluate_answers(
     for batch in share:
         store.append(_answer_batch(answer, judge, rows, batch))
         if bar is not None:
-            bar.advance(len(batch), f"accuracy {store.accuracy():.3f}")
+            bar.advance(len(batch), f"accuracy {accuracy_so_far(store.samples()):.3f}")
     store.gather()
     result = _finish(store, rows, metrics, asked) if processes.main else None
     processes.wait()
@@ -269,6 +270,11 @@ def _finish(
     }
     store.finish(samples, summary)
     return result
+
+
+def accuracy_so_far(samples: Sequence[Sample]) -> float:
+    """The accuracy of what is answered; a pair counts by those of its rows that are."""
+    return fmean(sample["correct"] for sample in count_together(samples))
 
 
 def summarize(samples: Sequence[Sample]) -> Result:

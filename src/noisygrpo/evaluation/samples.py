@@ -144,12 +144,6 @@ class SampleStore:
         """The samples so far, in the order in which their batches finished."""
         return list(self._samples.values())
 
-    def accuracy(self) -> float:
-        """The share of right samples of this process so far; at least one has to be there."""
-        return sum(bool(sample["correct"]) for sample in self._samples.values()) / len(
-            self._samples
-        )
-
     def gather(self) -> None:
         """Wait for all processes and take in what the others have answered."""
         self._processes.wait()
