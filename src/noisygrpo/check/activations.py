@@ -12,7 +12,7 @@ Numbers that autograd keeps of a block for one token (of a vision tower: one pat
 
 Fused attention stores no matrix of scores. Of a mixture of experts those count that a token goes
 through. On an H100, of Qwen2.5-VL-3B's shapes with ``trl.GRPOTrainer`` (no checkpointing), peaks
-are within 3 % of it: 71.6 GB where it says 73.6 (all trained but the tower), 54.0 where it says
+are within 3 % of it: 71.6 GB where it says 73.5 (all trained but the tower), 54.0 where it says
 53.8 (LoRA); a trained tower was measured under a shared prefix alone.
 """
 
