@@ -51,14 +51,15 @@ def relative(one, other):
     return float((one - other).abs().max() / other.abs().max().clamp(min=1e-12))
 
 
-def assert_same_gradients(got, wanted, share=1e-3):
-    """Some processors sum a tower's convolution in another order for another number of images."""
+def assert_same_gradients(got, wanted, share=1e-4):
     assert got.keys() == wanted.keys() and len(wanted) > 3
     # Softmax does not see a key's bias, so what is there is rounding, judged by the whole.
     scale = max(float(value.abs().max()) for value in wanted.values())
     for name, value in wanted.items():
         difference = float((got[name] - value).abs().max())
-        assert difference <= share * max(float(value.abs().max()), 1e-2 * scale), name
+        # Some processors sum LLaVA's convolution in another order for another number of images.
+        allowed = share * (10 if "vision_tower" in name else 1)
+        assert difference <= allowed * max(float(value.abs().max()), 1e-2 * scale), name
 
 
 BATCHES = {

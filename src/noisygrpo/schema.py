@@ -34,11 +34,16 @@ def shown(value: Any, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
+def near(word: object, allowed: Collection[str]) -> str:
+    """``"; did you mean 'x'?"`` for a near miss, else nothing."""
+    close = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def nearest(word: str, allowed: Collection[str]) -> str:
-    """``"; did you mean 'x'?"`` for a near miss, else the list of what is allowed."""
-    close = difflib.get_close_matches(word, allowed, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    """``near``, or the list of what is allowed."""
+    if said := near(word, allowed):
+        return said
     listed = sorted(allowed)
     return f"; allowed: {', '.join(listed[:40])}{', …' if len(listed) > 40 else ''}"
 
@@ -85,8 +90,7 @@ def read_value(value: Any, hint: Any, field: str) -> Any:
     value = plain(value, field)
     if value is False and not fits(value, hint) and fits("no", hint) and str not in _options(hint):
         value = "no"  # what YAML makes of ``save_strategy: no`` without quotes
-    close = nearest(value, _named(hint)) if isinstance(value, str) else ""
-    close = close if "did you mean" in close else ""
+    close = near(value, _named(hint)) if isinstance(value, str) else ""
     require(fits(value, hint), f"{field}: {shown(value)} is not {describe(hint)}{close}")
     if type(value) is int and float in _options(hint) and int not in _options(hint):
         return float(value)
@@ -141,14 +145,8 @@ def check_enumerated(values: Mapping[str, Any], hints: Mapping[str, Any]) -> Non
             continue
         require(
             value in allowed,
-            f"{name}: {shown(value)} is not one of {', '.join(allowed)}{_near(value, allowed)}",
+            f"{name}: {shown(value)} is not one of {', '.join(allowed)}{near(value, allowed)}",
         )
-
-
-def _near(word: str, allowed: Collection[str]) -> str:
-    """``nearest`` where it has one."""
-    near = nearest(word, allowed)
-    return near if "did you mean" in near else ""
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -93,10 +93,11 @@ def kept_of(block: nn.Module, config: Any) -> int:
 
 
 def _norms(block: nn.Module) -> list[int]:
-    """Widths of the norms of a block that are as wide as most of them."""
+    """Widths of the norms of a block that are as wide as its widest."""
     norms = [one for one in block.modules() if type(one).__name__.endswith("Norm")]
     widths = [max((value.numel() for value in one.parameters()), default=0) for one in norms]
-    return [width for width in widths if width == max(widths)]
+    widest = max(widths, default=0)
+    return [width for width in widths if width == widest]
 
 
 def _linear(name: str, inputs: int, outputs: int) -> int:

@@ -25,11 +25,13 @@ from noisygrpo.evaluation.generate import (
     generate_batch,
 )
 from noisygrpo.evaluation.pairs import (
+    alone,
     cluster_of,
     count_together,
     of_sample,
     pairs_summary,
     require_one_cluster,
+    together,
 )
 from noisygrpo.evaluation.processes import ALONE, Processes
 from noisygrpo.evaluation.progress import Progress
@@ -274,7 +276,7 @@ def _finish(
 
 def accuracy_so_far(samples: Sequence[Sample]) -> float:
     """The accuracy of what is answered; a pair counts by those of its rows that are."""
-    return fmean(sample["correct"] for sample in count_together(samples))
+    return fmean(together([alone(sample) for sample in samples], samples))
 
 
 def summarize(samples: Sequence[Sample]) -> Result:

@@ -23,7 +23,7 @@ from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.choice import FIELDS, over, spread
 from noisygrpo.recipes.gone import leave_out_gone
-from noisygrpo.schema import Raw, nearest, shown
+from noisygrpo.schema import Raw, near, nearest, shown
 from noisygrpo.training.idle import idle
 from noisygrpo.training.settings import chosen, complete, taken_back
 from noisygrpo.yaml_text import MOST_CHARACTERS, read_yaml
@@ -205,8 +205,7 @@ def _find(name_or_path: str) -> tuple[str, str, Path | None]:
         return recipe_text(name_or_path), f"recipe {name_or_path}", None
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        hint = nearest(name_or_path, recipe_names())
-        hint = hint if "did you mean" in hint else "; `noisygrpo recipes` lists those that ship"
+        hint = near(name_or_path, recipe_names()) or "; `noisygrpo recipes` lists those that ship"
         raise UserError(f"{shown(name_or_path)} is neither a shipped recipe nor a .yaml file{hint}")
     return read_text(path), str(path), path.parent
 

@@ -92,8 +92,8 @@ def prepare(recipe: Recipe, output_dir: str, processor: Any = None) -> Prepared:
 def make_config(recipe: Recipe, output_dir: str) -> NoisyGRPOConfig:
     """The trainer's config from ``method`` and ``training``.
 
-    Where neither ``bf16`` nor ``fp16`` is given: bfloat16 on a GPU that has it, float32 elsewhere,
-    which ``use_cpu`` is too.
+    Where neither ``bf16`` nor ``fp16`` is given: bfloat16 on a GPU that has it, float32 elsewhere
+    and with ``use_cpu``.
 
     Raises:
         UserError: a setting that cannot work.

@@ -16,7 +16,7 @@ from typing import Any
 from noisygrpo import fields
 from noisygrpo.errors import UserError, require
 from noisygrpo.own.choice import FIELDS, KNOBS, is_known
-from noisygrpo.schema import nearest, shown
+from noisygrpo.schema import near, shown
 from noisygrpo.training.levels import fields as of_levels
 from noisygrpo.training.settings import MEASURED
 from noisygrpo.training.views.fields import BOUNDS, CHOICES
@@ -226,12 +226,10 @@ def _check_name(name: str, value: Any, allowed: tuple[str, ...]) -> None:
             continue
         if name in FIELDS and is_known(name, one):
             continue
-        close = nearest(str(one), allowed)
-        close = close if "did you mean" in close else ""
         own = " or path.py:function" if name in FIELDS else ""
         require(
             one in allowed,
-            f"{name}: {shown(one)} is not one of {', '.join(allowed)}{own}{close}",
+            f"{name}: {shown(one)} is not one of {', '.join(allowed)}{own}{near(one, allowed)}",
         )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noisygrpo.errors import require
-from noisygrpo.schema import nearest, shown
+from noisygrpo.schema import near, shown
 from noisygrpo.training.settings import by_group, is_hinted, is_noisy
 
 Values = Mapping[str, Any]
@@ -98,7 +98,7 @@ def check_released(values: Values) -> None:
     for place, name in enumerate(names):
         require(
             name in DEFECTS,
-            f"released: {shown(name)} is not one of {', '.join(DEFECTS)}{_near(name)}",
+            f"released: {shown(name)} is not one of {', '.join(DEFECTS)}{near(name, DEFECTS)}",
         )
         require(name not in names[:place], f"released: {name!r} is named twice")
         defect = DEFECTS[name]
@@ -106,11 +106,6 @@ def check_released(values: Values) -> None:
             defect.works(values),
             f"released: {name!r} has no effect with these settings; it needs {defect.needs}",
         )
-
-
-def _near(name: Any) -> str:
-    close = nearest(str(name), DEFECTS)
-    return close if "did you mean" in close else ""
 
 
 def is_released(values: Values, name: str) -> bool:

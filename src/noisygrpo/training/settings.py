@@ -10,7 +10,7 @@ from typing import Any
 
 from noisygrpo.errors import require
 from noisygrpo.own.choice import FIELDS, KNOBS
-from noisygrpo.schema import nearest
+from noisygrpo.schema import near
 from noisygrpo.training.levels.fields import OF_LEVELS
 
 _PAPO = {"second_view": "black_patches", "second_level": 0.6, "second_loss": -0.02}
@@ -153,7 +153,7 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
     method = values["method"]
     require(
         isinstance(method, str) and method in METHODS,
-        f"method: {method!r} is not one of {', '.join(METHODS)}{nearest_method(method)}",
+        f"method: {method!r} is not one of {', '.join(METHODS)}{near(method, METHODS)}",
     )
     given = {**DEFAULTS, **METHODS[method]}
     if values.get("view_plan") not in (None, given["view_plan"]):
@@ -186,12 +186,6 @@ def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     """What noise, view plan and advantage are where they are not given."""
     method = METHODS.get(str(values.get("method")), {})
     return {field: method.get(field, DEFAULTS[field]) for field in FIELDS}
-
-
-def nearest_method(method: Any) -> str:
-    """``; did you mean …?`` where a method has a similar name."""
-    said = nearest(str(method), METHODS)
-    return said if "did you mean" in said else ""
 
 
 def is_noisy(values: Mapping[str, Any]) -> bool:
